@@ -1,0 +1,64 @@
+//! What the kernel program counts, per CPU.
+
+use bytemuck::{Pod, Zeroable};
+
+/// Why a frame gave no record: nothing in it tells who sent it to whom.
+///
+/// What can be attributed but is wrong further on is recorded with a [`Defect`](crate::record::Defect) instead.
+#[repr(u8)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// Shorter than its link header (14 bytes for Ethernet).
+    LinkTruncated = 0,
+    /// Ends inside an 802.1Q or 802.1ad tag.
+    VlanTruncated = 1,
+    /// Announced as ARP, but shorter than an ARP packet for IPv4 over Ethernet (28 bytes).
+    ArpTruncated = 2,
+    /// Announced as IPv4, but shorter than an IPv4 header (20 bytes).
+    Ipv4Truncated = 3,
+    /// Announced as IPv6, but shorter than an IPv6 header (40 bytes).
+    Ipv6Truncated = 4,
+    /// A packet without link header whose version is neither 4 nor 6 (files only).
+    NotIp = 5,
+}
+
+impl Refusal {
+    /// Every reason, in the order of the counters.
+    pub const ALL: [Self; 6] = [
+        Self::LinkTruncated,
+        Self::VlanTruncated,
+        Self::ArpTruncated,
+        Self::Ipv4Truncated,
+        Self::Ipv6Truncated,
+        Self::NotIp,
+    ];
+
+    /// The reason's name in status lines, logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LinkTruncated => "link_truncated",
+            Self::VlanTruncated => "vlan_truncated",
+            Self::ArpTruncated => "arp_truncated",
+            Self::Ipv4Truncated => "ipv4_truncated",
+            Self::Ipv6Truncated => "ipv6_truncated",
+            Self::NotIp => "not_ip",
+        }
+    }
+}
+
+/// The outcomes of one CPU since the program was loaded, in packets; every frame adds to `seen` and to
+/// exactly one other counter, so `seen = recorded + ring_full + sum(unparsed)`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct KernelCounters {
+    /// Frames that reached the program.
+    pub seen: u64,
+    /// Records written into the ring.
+    pub recorded: u64,
+    /// Records lost because the ring was full (or, before the loader put one there, missing).
+    pub ring_full: u64,
+    /// Frames without a record, by [`Refusal`].
+    pub unparsed: [u64; Refusal::ALL.len()],
+}
+
+const _: () = assert!(size_of::<KernelCounters>() == 72 && align_of::<KernelCounters>() == 8);

@@ -1,0 +1,139 @@
+//! From a frame to a record: link header, network header, transport header, once more inside a tunnel.
+//!
+//! Every loop has a fixed bound and every read is checked, so the work for a frame is bounded whatever it
+//! holds. What is read beyond the transport header is a few facts at the start of the payload; the payload
+//! itself is never kept.
+
+mod application;
+mod link;
+mod network;
+mod transport;
+
+use bytemuck::Zeroable;
+
+pub use application::MAX_DNS_LABELS;
+pub use link::LinkType;
+pub use network::MAX_EXTENSION_HEADERS;
+
+use crate::{
+    counters::Refusal,
+    frame::Frame,
+    record::{Defect, PacketRecord, Tunnel, flag},
+};
+
+/// What is known of a packet besides its bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// See [`PacketRecord::time_ns`].
+    pub time_ns: u64,
+    /// See [`PacketRecord::length`].
+    pub length: u32,
+    /// See [`PacketRecord::interface`].
+    pub interface: u32,
+}
+
+/// Parses one frame into `record`, whose earlier content is overwritten.
+///
+/// # Errors
+///
+/// A [`Refusal`] where the frame does not tell who sent it to whom; `record` then holds nothing of use.
+#[inline(always)]
+pub fn parse<F: Frame>(
+    frame: &F,
+    link_type: LinkType,
+    stamp: Stamp,
+    record: &mut PacketRecord,
+) -> Result<(), Refusal> {
+    *record = PacketRecord::zeroed();
+    record.time_ns = stamp.time_ns;
+    record.length = stamp.length;
+    record.interface = stamp.interface;
+    if frame.captured() < stamp.length as usize {
+        record.flags |= flag::CUT;
+    }
+    let outer = link::parse(frame, link_type, record)?;
+    let mut next = network::parse(frame, outer, record)?;
+    if let Some(tunnel) = next.tunnel {
+        next = step_into(frame, tunnel, next, record);
+    }
+    if matches!(next.follows, Follows::Payload) {
+        application::parse(frame, frame.meet(next.layer.offset), record);
+    }
+    Ok(())
+}
+
+/// Where a header starts, and what it is.
+#[derive(Clone, Copy)]
+struct Layer {
+    /// EtherType in the machine's byte order.
+    ether_type: u16,
+    /// Bytes from the start of the frame.
+    offset: usize,
+}
+
+/// What comes after the headers of one packet. A flat struct, because the compiler shifts the parts of nested
+/// enums about, and the verifier allows no shift of a register that may hold a pointer.
+#[derive(Clone, Copy)]
+struct Next {
+    follows: Follows,
+    /// The tunnel, where another packet follows.
+    tunnel: Option<Tunnel>,
+    layer: Layer,
+}
+
+#[derive(Clone, Copy)]
+enum Follows {
+    /// Nothing that is read further.
+    Nothing,
+    /// The payload of the transport protocol.
+    Payload,
+    /// The network header of the packet inside a tunnel.
+    Network,
+    /// The Ethernet header of the frame inside a tunnel.
+    Ethernet,
+}
+
+impl Next {
+    const NOTHING: Self =
+        Self { follows: Follows::Nothing, tunnel: None, layer: Layer { ether_type: 0, offset: 0 } };
+
+    #[inline(always)]
+    const fn payload(offset: usize) -> Self {
+        Self { follows: Follows::Payload, tunnel: None, layer: Layer { ether_type: 0, offset } }
+    }
+
+    #[inline(always)]
+    const fn network(tunnel: Tunnel, layer: Layer) -> Self {
+        Self { follows: Follows::Network, tunnel: Some(tunnel), layer }
+    }
+
+    #[inline(always)]
+    const fn ethernet(tunnel: Tunnel, offset: usize) -> Self {
+        Self { follows: Follows::Ethernet, tunnel: Some(tunnel), layer: Layer { ether_type: 0, offset } }
+    }
+}
+
+/// Reports the inner packet where it can be read, and the outer one as it is where it can't. A tunnel inside
+/// the tunnel is reported as the packet that carries it.
+#[inline(always)]
+fn step_into<F: Frame>(frame: &F, tunnel: Tunnel, inner: Next, record: &mut PacketRecord) -> Next {
+    let outer = *record;
+    record.forget_network();
+    let layer = match inner.follows {
+        Follows::Ethernet => link::parse_ethernet(frame, frame.meet(inner.layer.offset), record),
+        _ => Ok(inner.layer),
+    };
+    match layer.and_then(|layer| network::parse(frame, layer, record)) {
+        Ok(next) => {
+            record.set_tunnel(tunnel);
+            next
+        }
+        Err(_) => {
+            *record = outer;
+            if !record.has(flag::CUT) {
+                record.set_defect(Defect::TunnelContent);
+            }
+            Next::NOTHING
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! A few facts at the start of the payload: the first DNS question, and what kind of conversation it is.
+
+use network_types::ip::IpProto;
+
+use crate::{
+    frame::Frame,
+    record::{Defect, PacketRecord, flag},
+};
+
+/// Labels of a DNS name that are counted; a name with more is noted as a [`Defect::DnsName`].
+pub const MAX_DNS_LABELS: usize = 32;
+
+const DNS_PORT: u16 = 53;
+const MDNS_PORT: u16 = 5353;
+const LLMNR_PORT: u16 = 5355;
+
+#[inline(always)]
+pub(super) fn parse<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) {
+    if record.protocol == IpProto::Tcp as u8 {
+        parse_stream(frame, offset, record);
+    } else if is_dns(record.source_port) || is_dns(record.destination_port) {
+        parse_dns(frame, offset, record);
+    }
+}
+
+#[inline(always)]
+fn is_dns(port: u16) -> bool {
+    matches!(port, DNS_PORT | MDNS_PORT | LLMNR_PORT)
+}
+
+/// What a TCP payload starts with.
+#[inline(always)]
+fn parse_stream<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) {
+    const HANDSHAKE: u8 = 22;
+    const CLIENT_HELLO: u8 = 1;
+    if record.payload_length < 8 {
+        return;
+    }
+    let Some(start) = frame.read::<[u8; 8]>(offset) else { return };
+    if start[0] == HANDSHAKE && start[1] == 3 && start[5] == CLIENT_HELLO {
+        record.flags |= flag::TLS_CLIENT_HELLO;
+    }
+    match &start {
+        b"OPTIONS " => record.flags |= flag::HTTP_REQUEST,
+        [b'G', b'E', b'T', b' ', ..]
+        | [b'P', b'U', b'T', b' ', ..]
+        | [b'P', b'O', b'S', b'T', b' ', ..]
+        | [b'H', b'E', b'A', b'D', b' ', ..]
+        | [b'P', b'A', b'T', b'C', b'H', b' ', ..]
+        | [b'D', b'E', b'L', b'E', b'T', b'E', b' ', ..]
+        | [b'C', b'O', b'N', b'N', b'E', b'C', b'T', b' '] => record.flags |= flag::HTTP_REQUEST,
+        [b'S', b'S', b'H', b'-', ..] => record.flags |= flag::SSH_BANNER,
+        _ => {}
+    }
+}
+
+/// DNS, mDNS and LLMNR, which share the format of RFC 1035, section 4.
+#[inline(always)]
+fn parse_dns<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) {
+    const HEADER: usize = 12;
+    const RESPONSE: u8 = 0x80;
+    const RESPONSE_CODE: u8 = 0x0f;
+    if usize::from(record.payload_length) < HEADER {
+        return;
+    }
+    let Some(header) = frame.read::<[u8; HEADER]>(offset) else { return };
+    record.flags |= flag::DNS;
+    if header[2] & RESPONSE != 0 {
+        record.flags |= flag::DNS_RESPONSE;
+        record.message_code = header[3] & RESPONSE_CODE;
+    }
+    let questions = u16::from_be_bytes([header[4], header[5]]);
+    if questions != 0 {
+        parse_question(frame, offset + HEADER, offset + usize::from(record.payload_length), record);
+    }
+}
+
+/// Walks the first question's name by its length bytes; a name that the capture cut counts as far as it goes.
+#[inline(always)]
+fn parse_question<F: Frame>(frame: &F, start: usize, end: usize, record: &mut PacketRecord) {
+    const LABEL: u8 = 63;
+    let mut offset = start;
+    for label in 0..=MAX_DNS_LABELS {
+        offset = frame.meet(offset);
+        let Some([length]) = frame.read::<[u8; 1]>(offset) else { break };
+        if offset >= end || length > LABEL || label == MAX_DNS_LABELS && length != 0 {
+            record.set_defect(Defect::DnsName);
+            break;
+        }
+        if length == 0 {
+            if let Some(kind) = frame.read::<[u8; 2]>(offset + 1) {
+                record.dns_query_type = u16::from_be_bytes(kind);
+            }
+            break;
+        }
+        offset += 1 + usize::from(length);
+        record.dns_label_count += 1;
+    }
+    let name = offset - start;
+    if name > usize::from(u8::MAX) {
+        record.set_defect(Defect::DnsName);
+    }
+    record.dns_name_length = if name > 255 { 255 } else { name as u8 };
+}

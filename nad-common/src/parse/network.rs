@@ -1,0 +1,229 @@
+//! ARP (RFC 826), IPv4 (RFC 791) with options and fragments, IPv6 (RFC 8200) with extension headers.
+
+use network_types::{
+    arp::ArpHdr,
+    ip::{IpProto, Ipv4Hdr, Ipv6Hdr},
+};
+
+use super::{
+    Layer, Next,
+    link::{ETHER_TYPE_ARP, ETHER_TYPE_IPV4, ETHER_TYPE_IPV6},
+    transport,
+};
+use crate::{
+    counters::Refusal,
+    frame::Frame,
+    record::{AddressKind, Defect, PacketRecord, flag},
+};
+
+/// IPv6 extension headers that are stepped over; a packet with more keeps its addresses and no ports.
+pub const MAX_EXTENSION_HEADERS: usize = 6;
+
+/// The part of the frame that belongs to the transport protocol.
+#[derive(Clone, Copy)]
+pub(super) struct Segment {
+    /// Where it starts, in bytes from the start of the frame.
+    pub(super) offset: usize,
+    /// Where it ends by the packet's own length field; may lie past what was captured.
+    pub(super) end: usize,
+}
+
+#[inline(always)]
+pub(super) fn parse<F: Frame>(frame: &F, layer: Layer, record: &mut PacketRecord) -> Result<Next, Refusal> {
+    record.ether_type = layer.ether_type;
+    let offset = frame.meet(layer.offset);
+    match layer.ether_type {
+        ETHER_TYPE_IPV4 => parse_ipv4(frame, offset, record),
+        ETHER_TYPE_IPV6 => parse_ipv6(frame, offset, record),
+        ETHER_TYPE_ARP => parse_arp(frame, offset, record).map(|()| Next::NOTHING),
+        _ => Ok(Next::NOTHING),
+    }
+}
+
+#[inline(always)]
+fn parse_arp<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) -> Result<(), Refusal> {
+    const HARDWARE_ETHERNET: [u8; 2] = [0, 1];
+    let header: ArpHdr = frame.read(offset).ok_or(Refusal::ArpTruncated)?;
+    record.message_type = if header.oper[0] == 0 { header.oper[1] } else { u8::MAX };
+    let is_ipv4_over_ethernet = header.htype == HARDWARE_ETHERNET
+        && header.ptype == ETHER_TYPE_IPV4.to_be_bytes()
+        && header.hlen == 6
+        && header.plen == 4;
+    if !is_ipv4_over_ethernet {
+        record.set_defect(Defect::ArpFormat);
+        return Ok(());
+    }
+    let addresses = &mut record.address_bytes;
+    addresses[12..16].copy_from_slice(&header.spa);
+    addresses[16..20].copy_from_slice(&header.tpa);
+    addresses[20..26].copy_from_slice(&header.sha);
+    addresses[26..32].copy_from_slice(&header.tha);
+    Ok(())
+}
+
+#[inline(always)]
+fn parse_ipv4<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) -> Result<Next, Refusal> {
+    const FRAGMENT_OFFSET: u16 = 0x1fff;
+    const MORE_FRAGMENTS: u16 = 0x2000;
+    const DONT_FRAGMENT: u16 = 0x4000;
+    let header: Ipv4Hdr = frame.read(offset).ok_or(Refusal::Ipv4Truncated)?;
+    if header.vihl >> 4 != 4 {
+        record.set_defect(Defect::IpVersion);
+        return Ok(Next::NOTHING);
+    }
+    record.set_address_kind(AddressKind::V4);
+    record.address_bytes = [0; 32];
+    record.address_bytes[..4].copy_from_slice(&header.src_addr);
+    record.address_bytes[4..8].copy_from_slice(&header.dst_addr);
+    record.protocol = header.proto;
+    record.ttl = header.ttl;
+    record.traffic_class = header.tos;
+    record.identification = u16::from_be_bytes(header.id);
+    let fragment = u16::from_be_bytes(header.frags);
+    if fragment & DONT_FRAGMENT != 0 {
+        record.flags |= flag::DONT_FRAGMENT;
+    }
+    set_fragment(record, fragment & FRAGMENT_OFFSET, fragment & MORE_FRAGMENTS != 0);
+
+    let header_length = usize::from(header.vihl & 0x0f) * 4;
+    let frame_end = record.length as usize;
+    if header_length < Ipv4Hdr::LEN || offset + header_length > frame_end {
+        record.set_defect(Defect::IpHeaderLength);
+        return Ok(Next::NOTHING);
+    }
+    if header_length > Ipv4Hdr::LEN {
+        record.flags |= flag::IP_OPTIONS;
+    }
+    let total = usize::from(u16::from_be_bytes(header.tot_len));
+    let end = packet_end(record, offset, total, header_length);
+    parse_transport(frame, Segment { offset: offset + header_length, end }, record)
+}
+
+#[inline(always)]
+fn parse_ipv6<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) -> Result<Next, Refusal> {
+    let header: Ipv6Hdr = frame.read(offset).ok_or(Refusal::Ipv6Truncated)?;
+    if header.vcf[0] >> 4 != 6 {
+        record.set_defect(Defect::IpVersion);
+        return Ok(Next::NOTHING);
+    }
+    record.set_address_kind(AddressKind::V6);
+    record.address_bytes[..16].copy_from_slice(&header.src_addr);
+    record.address_bytes[16..].copy_from_slice(&header.dst_addr);
+    record.ttl = header.hop_limit;
+    record.traffic_class = header.vcf[0] << 4 | header.vcf[1] >> 4;
+    let payload = usize::from(u16::from_be_bytes(header.payload_len));
+    // A jumbo payload (RFC 2675) says 0 here and its length in a hop-by-hop option.
+    let total =
+        if payload == 0 && header.next_hdr == IpProto::HopOpt as u8 { 0 } else { Ipv6Hdr::LEN + payload };
+    let end = packet_end(record, offset, total, Ipv6Hdr::LEN);
+    let start = Segment { offset: offset + Ipv6Hdr::LEN, end };
+    match skip_extensions(frame, header.next_hdr, start, record) {
+        Some(segment) => parse_transport(frame, segment, record),
+        None => Ok(Next::NOTHING),
+    }
+}
+
+/// Steps over extension headers and sets the protocol; `None` where no transport header can be reached.
+#[inline(always)]
+fn skip_extensions<F: Frame>(
+    frame: &F,
+    first: u8,
+    start: Segment,
+    record: &mut PacketRecord,
+) -> Option<Segment> {
+    const HOP_BY_HOP: u8 = IpProto::HopOpt as u8;
+    const ROUTING: u8 = IpProto::Ipv6Route as u8;
+    const FRAGMENT: u8 = IpProto::Ipv6Frag as u8;
+    const AUTHENTICATION: u8 = IpProto::Ah as u8;
+    const DESTINATION: u8 = IpProto::Ipv6Opts as u8;
+    const MOBILITY: u8 = IpProto::MobilityHeader as u8;
+    const HIP: u8 = 139;
+    const SHIM6: u8 = 140;
+
+    let mut protocol = first;
+    let mut offset = start.offset;
+    for _ in 0..MAX_EXTENSION_HEADERS {
+        record.protocol = protocol;
+        if !matches!(
+            protocol,
+            HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION | MOBILITY | HIP | SHIM6
+        ) {
+            return Some(Segment { offset, end: start.end });
+        }
+        record.flags |= flag::IP_OPTIONS;
+        offset = frame.meet(offset);
+        let Some(header) = frame.read::<[u8; 8]>(offset) else {
+            set_truncated(record, Defect::ExtensionTruncated);
+            return None;
+        };
+        let units = usize::from(header[1]);
+        match protocol {
+            FRAGMENT => {
+                let fragment = u16::from_be_bytes([header[2], header[3]]);
+                record.identification = u16::from_be_bytes([header[6], header[7]]);
+                set_fragment(record, fragment >> 3, fragment & 1 != 0);
+                offset += 8;
+            }
+            AUTHENTICATION => offset += (units + 2) * 4,
+            _ => offset += (units + 1) * 8,
+        }
+        protocol = header[0];
+    }
+    record.protocol = protocol;
+    record.set_defect(Defect::ExtensionChain);
+    None
+}
+
+/// A later fragment has no transport header; what would be read there is payload.
+#[inline(always)]
+fn parse_transport<F: Frame>(
+    frame: &F,
+    segment: Segment,
+    record: &mut PacketRecord,
+) -> Result<Next, Refusal> {
+    if record.fragment_offset != 0 {
+        record.payload_length = saturate(segment.end.saturating_sub(segment.offset));
+        return Ok(Next::NOTHING);
+    }
+    let segment = Segment { offset: frame.meet(segment.offset), end: frame.meet(segment.end) };
+    Ok(transport::parse(frame, segment, record))
+}
+
+#[inline(always)]
+fn set_fragment(record: &mut PacketRecord, offset: u16, more: bool) {
+    record.fragment_offset = offset;
+    if more {
+        record.flags |= flag::MORE_FRAGMENTS;
+    }
+    if more || offset != 0 {
+        record.flags |= flag::FRAGMENT;
+    }
+}
+
+/// Where the packet ends, from its length field `total` (0: not said, as in packets above 64 KiB that the
+/// kernel has not yet cut up).
+#[inline(always)]
+fn packet_end(record: &mut PacketRecord, offset: usize, total: usize, header_length: usize) -> usize {
+    let frame_end = record.length as usize;
+    if total == 0 && frame_end - offset > usize::from(u16::MAX) {
+        return frame_end;
+    }
+    if total < header_length || offset + total > frame_end {
+        record.set_defect(Defect::IpLength);
+        return frame_end;
+    }
+    offset + total
+}
+
+/// Notes a header that is not all there, unless it was the capture that cut it.
+#[inline(always)]
+pub(super) fn set_truncated(record: &mut PacketRecord, defect: Defect) {
+    if !record.has(flag::CUT) {
+        record.set_defect(defect);
+    }
+}
+
+#[inline(always)]
+pub(super) fn saturate(length: usize) -> u16 {
+    if length > usize::from(u16::MAX) { u16::MAX } else { length as u16 }
+}

@@ -1,0 +1,16 @@
+//! What is set when the kernel program is loaded, and the names by which the loader finds it.
+
+/// Name of the XDP program in the object.
+pub const XDP_PROGRAM: &str = "nad_xdp";
+/// Name of the array of ring buffers, one for each CPU.
+pub const RINGS_MAP: &str = "RINGS";
+/// Name of the per-CPU array whose single element is the [`KernelCounters`](crate::counters::KernelCounters).
+pub const COUNTERS_MAP: &str = "COUNTERS";
+/// Name of the one-element array that holds the test clock, in nanoseconds.
+pub const TEST_CLOCK_MAP: &str = "TEST_CLOCK";
+/// Name of the load-time constant (`u8`): 0 stamps records with `CLOCK_MONOTONIC`, 1 with the value in
+/// [`TEST_CLOCK_MAP`], so that a replay through the kernel program is repeatable.
+pub const USE_TEST_CLOCK: &str = "USE_TEST_CLOCK";
+
+/// CPUs that the array of rings has room for; the loader shrinks it to the machine's own number.
+pub const MAX_CPUS: usize = 1024;

@@ -1,0 +1,4 @@
+//! The sensor: records in, anomalies out.
+
+pub mod batch;
+pub mod source;

@@ -1,0 +1,36 @@
+//! Where records come from: the kernel's rings, or a capture file.
+
+use nad_common::counters::KernelCounters;
+
+use crate::batch::RecordBatch;
+
+/// Something that yields batches of records.
+pub trait Source {
+    /// Why it can't go on.
+    type Error: std::error::Error;
+
+    /// Adds records to `batch` until it is full or there are no more for now.
+    ///
+    /// # Errors
+    ///
+    /// When the source can't go on. What `batch` then holds came before the failure and is good.
+    fn fill(&mut self, batch: &mut RecordBatch) -> Result<Fill, Self::Error>;
+
+    /// What became of every packet that the source has seen: the first half of the ledger.
+    ///
+    /// # Errors
+    ///
+    /// When the counters can't be read.
+    fn counters(&self) -> Result<KernelCounters, Self::Error>;
+}
+
+/// What a source says after adding to a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fill {
+    /// There may be more at once.
+    More,
+    /// Nothing more for now.
+    Idle,
+    /// Nothing more will come.
+    End,
+}
