@@ -2,6 +2,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use crate::record::PacketRecord;
+
 /// Why a frame gave no record: nothing in it tells who sent it to whom.
 ///
 /// What can be attributed but is wrong further on is recorded with a [`Defect`](crate::record::Defect) instead.
@@ -62,3 +64,42 @@ pub struct KernelCounters {
 }
 
 const _: () = assert!(size_of::<KernelCounters>() == 72 && align_of::<KernelCounters>() == 8);
+
+impl KernelCounters {
+    /// Counts one frame without a record.
+    #[inline(always)]
+    pub fn add_unparsed(&mut self, refusal: Refusal) {
+        if let Some(counter) = self.unparsed.get_mut(refusal as usize) {
+            *counter += 1;
+        }
+    }
+
+    /// Frames without a record, for whatever reason.
+    pub fn unparsed_total(&self) -> u64 {
+        self.unparsed.iter().sum()
+    }
+
+    /// Adds the counters of another CPU.
+    pub fn add(&mut self, other: &Self) {
+        self.seen += other.seen;
+        self.recorded += other.recorded;
+        self.ring_full += other.ring_full;
+        for (sum, count) in self.unparsed.iter_mut().zip(other.unparsed) {
+            *sum += count;
+        }
+    }
+}
+
+/// What each CPU has to itself in the kernel: the element of [`COUNTERS_MAP`](crate::settings::COUNTERS_MAP).
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+pub struct CpuState {
+    /// Its counters.
+    pub counters: KernelCounters,
+    /// The record being made. In a map rather than on the stack, where the verifier would follow every field.
+    pub record: PacketRecord,
+    /// See [`Frame::meet`](crate::frame::Frame::meet).
+    pub meeting_point: u64,
+}
+
+const _: () = assert!(size_of::<CpuState>() == 168);

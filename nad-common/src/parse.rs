@@ -18,7 +18,7 @@ pub use network::MAX_EXTENSION_HEADERS;
 use crate::{
     counters::Refusal,
     frame::Frame,
-    record::{Defect, PacketRecord, Tunnel, flag},
+    record::{AddressKind, Defect, PacketRecord, Tunnel, flag},
 };
 
 /// What is known of a packet besides its bytes.
@@ -46,13 +46,14 @@ pub fn parse<F: Frame>(
 ) -> Result<(), Refusal> {
     *record = PacketRecord::zeroed();
     record.time_ns = stamp.time_ns;
-    record.length = stamp.length;
+    // A capture may claim fewer bytes than it holds; every offset below counts on the contrary.
+    record.length = stamp.length.max(frame.captured() as u32);
     record.interface = stamp.interface;
     if frame.captured() < stamp.length as usize {
         record.flags |= flag::CUT;
     }
     let outer = link::parse(frame, link_type, record)?;
-    let mut next = network::parse(frame, outer, record)?;
+    let mut next = network::parse(frame, outer, record.length as usize, record)?;
     if let Some(tunnel) = next.tunnel {
         next = step_into(frame, tunnel, next, record);
     }
@@ -79,6 +80,8 @@ struct Next {
     /// The tunnel, where another packet follows.
     tunnel: Option<Tunnel>,
     layer: Layer,
+    /// Where a tunnel's packet ends, which bounds the one inside.
+    end: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -95,21 +98,21 @@ enum Follows {
 
 impl Next {
     const NOTHING: Self =
-        Self { follows: Follows::Nothing, tunnel: None, layer: Layer { ether_type: 0, offset: 0 } };
+        Self { follows: Follows::Nothing, tunnel: None, layer: Layer { ether_type: 0, offset: 0 }, end: 0 };
 
     #[inline(always)]
     const fn payload(offset: usize) -> Self {
-        Self { follows: Follows::Payload, tunnel: None, layer: Layer { ether_type: 0, offset } }
+        Self { follows: Follows::Payload, tunnel: None, layer: Layer { ether_type: 0, offset }, end: 0 }
     }
 
     #[inline(always)]
-    const fn network(tunnel: Tunnel, layer: Layer) -> Self {
-        Self { follows: Follows::Network, tunnel: Some(tunnel), layer }
+    const fn network(tunnel: Tunnel, layer: Layer, end: usize) -> Self {
+        Self { follows: Follows::Network, tunnel: Some(tunnel), layer, end }
     }
 
     #[inline(always)]
-    const fn ethernet(tunnel: Tunnel, offset: usize) -> Self {
-        Self { follows: Follows::Ethernet, tunnel: Some(tunnel), layer: Layer { ether_type: 0, offset } }
+    const fn ethernet(tunnel: Tunnel, offset: usize, end: usize) -> Self {
+        Self { follows: Follows::Ethernet, tunnel: Some(tunnel), layer: Layer { ether_type: 0, offset }, end }
     }
 }
 
@@ -118,17 +121,26 @@ impl Next {
 #[inline(always)]
 fn step_into<F: Frame>(frame: &F, tunnel: Tunnel, inner: Next, record: &mut PacketRecord) -> Next {
     let outer = *record;
-    record.forget_network();
-    let layer = match inner.follows {
-        Follows::Ethernet => link::parse_ethernet(frame, frame.meet(inner.layer.offset), record),
-        _ => Ok(inner.layer),
+    let layer = if matches!(inner.follows, Follows::Ethernet) {
+        record.forget_frame();
+        link::parse_ethernet(frame, frame.meet(inner.layer.offset), record)
+    } else {
+        record.forget_network();
+        Ok(inner.layer)
     };
-    match layer.and_then(|layer| network::parse(frame, layer, record)) {
-        Ok(next) => {
+    match layer.and_then(|layer| network::parse(frame, layer, inner.end, record)) {
+        // Without Ethernet around it, a packet of the wrong version has no addresses at all.
+        Ok(next)
+            if !matches!(inner.follows, Follows::Network) || record.address_kind() != AddressKind::Link =>
+        {
             record.set_tunnel(tunnel);
+            // The inner packet goes on in the other fragments.
+            if outer.has(flag::FRAGMENT) {
+                record.clear_defect(Defect::IpLength);
+            }
             next
         }
-        Err(_) => {
+        _ => {
             *record = outer;
             if !record.has(flag::CUT) {
                 record.set_defect(Defect::TunnelContent);

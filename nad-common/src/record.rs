@@ -41,7 +41,8 @@ pub struct PacketRecord {
     pub identification: u16,
     /// Fragment offset in units of 8 bytes.
     pub fragment_offset: u16,
-    /// Tag control information of the first VLAN tag (priority, drop eligible, VLAN id in the low 12 bits).
+    /// Tag control information of the first VLAN tag (priority, drop eligible, VLAN id in the low 12 bits); of the
+    /// inner frame where a tunnel carries whole frames, as is all that is said of the link.
     pub vlan_outer: u16,
     /// The same of the second tag.
     pub vlan_inner: u16,
@@ -258,6 +259,12 @@ impl PacketRecord {
         }
     }
 
+    /// Whether it is an ARP packet (or one inside a tunnel).
+    pub const fn is_arp(&self) -> bool {
+        const ETHER_TYPE_ARP: u16 = 0x0806;
+        matches!(self.address_kind(), AddressKind::Link) && self.ether_type == ETHER_TYPE_ARP
+    }
+
     /// Whether all the bits of `mask` (of [`flag`]) are set.
     pub const fn has(&self, mask: u32) -> bool {
         self.flags & mask == mask
@@ -310,15 +317,22 @@ impl PacketRecord {
     /// Clears what the network and transport headers of a tunnel's outer packet said; its link facts stay.
     #[inline(always)]
     pub(crate) fn forget_network(&mut self) {
-        const LINK_FLAGS: u32 =
-            flag::CUT | flag::LINK_MULTICAST | flag::LINK_BROADCAST | flag::VLAN | flag::VLAN_STACKED;
+        const LINK_FLAGS: u32 = flag::LINK_MULTICAST | flag::LINK_BROADCAST | flag::VLAN | flag::VLAN_STACKED;
+        let link = *self;
+        self.forget_frame();
+        self.flags |= link.flags & LINK_FLAGS;
+        self.vlan_outer = link.vlan_outer;
+        self.vlan_inner = link.vlan_inner;
+    }
+
+    /// Clears everything that a tunnel's outer frame said, where a whole frame is inside.
+    #[inline(always)]
+    pub(crate) fn forget_frame(&mut self) {
         *self = Self {
             time_ns: self.time_ns,
             length: self.length,
             interface: self.interface,
-            flags: self.flags & LINK_FLAGS,
-            vlan_outer: self.vlan_outer,
-            vlan_inner: self.vlan_inner,
+            flags: self.flags & flag::CUT,
             ..Self::zeroed()
         };
     }
@@ -326,6 +340,14 @@ impl PacketRecord {
     #[inline(always)]
     pub(crate) fn set_tunnel(&mut self, tunnel: Tunnel) {
         self.flags = self.flags & !TUNNEL_MASK | (tunnel as u32) << TUNNEL_SHIFT;
+    }
+
+    /// Takes a defect back.
+    #[inline(always)]
+    pub(crate) fn clear_defect(&mut self, defect: Defect) {
+        if self.flags & DEFECT_MASK == (defect as u32) << DEFECT_SHIFT {
+            self.flags &= !DEFECT_MASK;
+        }
     }
 
     /// Notes a defect; the first one found stays.

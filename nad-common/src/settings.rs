@@ -4,7 +4,7 @@
 pub const XDP_PROGRAM: &str = "nad_xdp";
 /// Name of the array of ring buffers, one for each CPU.
 pub const RINGS_MAP: &str = "RINGS";
-/// Name of the per-CPU array whose single element is the [`KernelCounters`](crate::counters::KernelCounters).
+/// Name of the per-CPU array whose single element is a [`CpuState`](crate::counters::CpuState).
 pub const COUNTERS_MAP: &str = "COUNTERS";
 /// Name of the one-element array that holds the test clock, in nanoseconds.
 pub const TEST_CLOCK_MAP: &str = "TEST_CLOCK";

@@ -7,8 +7,9 @@ use crate::{
     record::{Defect, PacketRecord, flag},
 };
 
-/// Labels of a DNS name that are counted; a name with more is noted as a [`Defect::DnsName`].
-pub const MAX_DNS_LABELS: usize = 32;
+/// Labels of a DNS name that are counted; a name with more is noted as a [`Defect::DnsName`]. The reverse name of
+/// an IPv6 address has 34, and service discovery puts three before it.
+pub const MAX_DNS_LABELS: usize = 40;
 
 const DNS_PORT: u16 = 53;
 const MDNS_PORT: u16 = 5353;
@@ -47,6 +48,7 @@ fn parse_stream<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) {
         | [b'P', b'O', b'S', b'T', b' ', ..]
         | [b'H', b'E', b'A', b'D', b' ', ..]
         | [b'P', b'A', b'T', b'C', b'H', b' ', ..]
+        | [b'T', b'R', b'A', b'C', b'E', b' ', ..]
         | [b'D', b'E', b'L', b'E', b'T', b'E', b' ', ..]
         | [b'C', b'O', b'N', b'N', b'E', b'C', b'T', b' '] => record.flags |= flag::HTTP_REQUEST,
         [b'S', b'S', b'H', b'-', ..] => record.flags |= flag::SSH_BANNER,
@@ -82,13 +84,19 @@ fn parse_question<F: Frame>(frame: &F, start: usize, end: usize, record: &mut Pa
     let mut offset = start;
     for label in 0..=MAX_DNS_LABELS {
         offset = frame.meet(offset);
+        if offset >= end {
+            record.set_defect(Defect::DnsName);
+            break;
+        }
         let Some([length]) = frame.read::<[u8; 1]>(offset) else { break };
-        if offset >= end || length > LABEL || label == MAX_DNS_LABELS && length != 0 {
+        if length > LABEL || label == MAX_DNS_LABELS && length != 0 {
             record.set_defect(Defect::DnsName);
             break;
         }
         if length == 0 {
-            if let Some(kind) = frame.read::<[u8; 2]>(offset + 1) {
+            if offset + 3 <= end
+                && let Some(kind) = frame.read::<[u8; 2]>(offset + 1)
+            {
                 record.dns_query_type = u16::from_be_bytes(kind);
             }
             break;
@@ -96,8 +104,9 @@ fn parse_question<F: Frame>(frame: &F, start: usize, end: usize, record: &mut Pa
         offset += 1 + usize::from(length);
         record.dns_label_count += 1;
     }
-    let name = offset - start;
-    if name > usize::from(u8::MAX) {
+    let name = offset.min(end) - start;
+    // 255 bytes with the root label (RFC 1035, 2.3.4).
+    if name > 254 {
         record.set_defect(Defect::DnsName);
     }
     record.dns_name_length = if name > 255 { 255 } else { name as u8 };

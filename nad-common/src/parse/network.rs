@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     counters::Refusal,
-    frame::Frame,
+    frame::{Frame, Header},
     record::{AddressKind, Defect, PacketRecord, flag},
 };
 
@@ -29,21 +29,31 @@ pub(super) struct Segment {
 }
 
 #[inline(always)]
-pub(super) fn parse<F: Frame>(frame: &F, layer: Layer, record: &mut PacketRecord) -> Result<Next, Refusal> {
+pub(super) fn parse<F: Frame>(
+    frame: &F,
+    layer: Layer,
+    limit: usize,
+    record: &mut PacketRecord,
+) -> Result<Next, Refusal> {
     record.ether_type = layer.ether_type;
     let offset = frame.meet(layer.offset);
     match layer.ether_type {
-        ETHER_TYPE_IPV4 => parse_ipv4(frame, offset, record),
-        ETHER_TYPE_IPV6 => parse_ipv6(frame, offset, record),
-        ETHER_TYPE_ARP => parse_arp(frame, offset, record).map(|()| Next::NOTHING),
+        ETHER_TYPE_IPV4 => parse_ipv4(frame, offset, frame.meet(limit), record),
+        ETHER_TYPE_IPV6 => parse_ipv6(frame, offset, frame.meet(limit), record),
+        ETHER_TYPE_ARP => parse_arp(frame, offset, frame.meet(limit), record).map(|()| Next::NOTHING),
         _ => Ok(Next::NOTHING),
     }
 }
 
 #[inline(always)]
-fn parse_arp<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) -> Result<(), Refusal> {
+fn parse_arp<F: Frame>(
+    frame: &F,
+    offset: usize,
+    limit: usize,
+    record: &mut PacketRecord,
+) -> Result<(), Refusal> {
     const HARDWARE_ETHERNET: [u8; 2] = [0, 1];
-    let header: ArpHdr = frame.read(offset).ok_or(Refusal::ArpTruncated)?;
+    let header: ArpHdr = read_within(frame, offset, limit).ok_or(Refusal::ArpTruncated)?;
     record.message_type = if header.oper[0] == 0 { header.oper[1] } else { u8::MAX };
     let is_ipv4_over_ethernet = header.htype == HARDWARE_ETHERNET
         && header.ptype == ETHER_TYPE_IPV4.to_be_bytes()
@@ -62,11 +72,16 @@ fn parse_arp<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) -> R
 }
 
 #[inline(always)]
-fn parse_ipv4<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) -> Result<Next, Refusal> {
+fn parse_ipv4<F: Frame>(
+    frame: &F,
+    offset: usize,
+    limit: usize,
+    record: &mut PacketRecord,
+) -> Result<Next, Refusal> {
     const FRAGMENT_OFFSET: u16 = 0x1fff;
     const MORE_FRAGMENTS: u16 = 0x2000;
     const DONT_FRAGMENT: u16 = 0x4000;
-    let header: Ipv4Hdr = frame.read(offset).ok_or(Refusal::Ipv4Truncated)?;
+    let header: Ipv4Hdr = read_within(frame, offset, limit).ok_or(Refusal::Ipv4Truncated)?;
     if header.vihl >> 4 != 4 {
         record.set_defect(Defect::IpVersion);
         return Ok(Next::NOTHING);
@@ -86,8 +101,7 @@ fn parse_ipv4<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) -> 
     set_fragment(record, fragment & FRAGMENT_OFFSET, fragment & MORE_FRAGMENTS != 0);
 
     let header_length = usize::from(header.vihl & 0x0f) * 4;
-    let frame_end = record.length as usize;
-    if header_length < Ipv4Hdr::LEN || offset + header_length > frame_end {
+    if header_length < Ipv4Hdr::LEN || offset + header_length > limit {
         record.set_defect(Defect::IpHeaderLength);
         return Ok(Next::NOTHING);
     }
@@ -95,13 +109,18 @@ fn parse_ipv4<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) -> 
         record.flags |= flag::IP_OPTIONS;
     }
     let total = usize::from(u16::from_be_bytes(header.tot_len));
-    let end = packet_end(record, offset, total, header_length);
+    let end = packet_end(record, offset, total, header_length, limit);
     parse_transport(frame, Segment { offset: offset + header_length, end }, record)
 }
 
 #[inline(always)]
-fn parse_ipv6<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) -> Result<Next, Refusal> {
-    let header: Ipv6Hdr = frame.read(offset).ok_or(Refusal::Ipv6Truncated)?;
+fn parse_ipv6<F: Frame>(
+    frame: &F,
+    offset: usize,
+    limit: usize,
+    record: &mut PacketRecord,
+) -> Result<Next, Refusal> {
+    let header: Ipv6Hdr = read_within(frame, offset, limit).ok_or(Refusal::Ipv6Truncated)?;
     if header.vcf[0] >> 4 != 6 {
         record.set_defect(Defect::IpVersion);
         return Ok(Next::NOTHING);
@@ -112,10 +131,12 @@ fn parse_ipv6<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) -> 
     record.ttl = header.hop_limit;
     record.traffic_class = header.vcf[0] << 4 | header.vcf[1] >> 4;
     let payload = usize::from(u16::from_be_bytes(header.payload_len));
-    // A jumbo payload (RFC 2675) says 0 here and its length in a hop-by-hop option.
-    let total =
-        if payload == 0 && header.next_hdr == IpProto::HopOpt as u8 { 0 } else { Ipv6Hdr::LEN + payload };
-    let end = packet_end(record, offset, total, Ipv6Hdr::LEN);
+    // A jumbo payload (RFC 2675) says 0 here and its length in a hop-by-hop option, which Linux leaves out where
+    // it has yet to cut the packet up.
+    let is_jumbo =
+        header.next_hdr == IpProto::HopOpt as u8 || limit - offset > Ipv6Hdr::LEN + usize::from(u16::MAX);
+    let total = if payload == 0 && is_jumbo { 0 } else { Ipv6Hdr::LEN + payload };
+    let end = packet_end(record, offset, total, Ipv6Hdr::LEN, limit);
     let start = Segment { offset: offset + Ipv6Hdr::LEN, end };
     match skip_extensions(frame, header.next_hdr, start, record) {
         Some(segment) => parse_transport(frame, segment, record),
@@ -142,7 +163,7 @@ fn skip_extensions<F: Frame>(
 
     let mut protocol = first;
     let mut offset = start.offset;
-    for _ in 0..MAX_EXTENSION_HEADERS {
+    for count in 0..=MAX_EXTENSION_HEADERS {
         record.protocol = protocol;
         if !matches!(
             protocol,
@@ -151,7 +172,14 @@ fn skip_extensions<F: Frame>(
             return Some(Segment { offset, end: start.end });
         }
         record.flags |= flag::IP_OPTIONS;
+        if count == MAX_EXTENSION_HEADERS {
+            break;
+        }
         offset = frame.meet(offset);
+        if offset + 8 > start.end {
+            record.set_defect(Defect::ExtensionTruncated);
+            return None;
+        }
         let Some(header) = frame.read::<[u8; 8]>(offset) else {
             set_truncated(record, Defect::ExtensionTruncated);
             return None;
@@ -163,13 +191,21 @@ fn skip_extensions<F: Frame>(
                 record.identification = u16::from_be_bytes([header[6], header[7]]);
                 set_fragment(record, fragment >> 3, fragment & 1 != 0);
                 offset += 8;
+                // What follows in a later fragment is the middle of something, not a header.
+                if fragment >> 3 != 0 {
+                    record.protocol = header[0];
+                    return Some(Segment { offset, end: start.end });
+                }
             }
             AUTHENTICATION => offset += (units + 2) * 4,
             _ => offset += (units + 1) * 8,
         }
+        if offset > start.end {
+            record.set_defect(Defect::ExtensionTruncated);
+            return None;
+        }
         protocol = header[0];
     }
-    record.protocol = protocol;
     record.set_defect(Defect::ExtensionChain);
     None
 }
@@ -201,18 +237,32 @@ fn set_fragment(record: &mut PacketRecord, offset: u16, more: bool) {
 }
 
 /// Where the packet ends, from its length field `total` (0: not said, as in packets above 64 KiB that the
-/// kernel has not yet cut up).
+/// kernel has not yet cut up); not past `limit`, the end of the frame or of the tunnel's packet.
 #[inline(always)]
-fn packet_end(record: &mut PacketRecord, offset: usize, total: usize, header_length: usize) -> usize {
-    let frame_end = record.length as usize;
-    if total == 0 && frame_end - offset > usize::from(u16::MAX) {
-        return frame_end;
+fn packet_end(
+    record: &mut PacketRecord,
+    offset: usize,
+    total: usize,
+    header_length: usize,
+    limit: usize,
+) -> usize {
+    if total == 0 && limit - offset > usize::from(u16::MAX) {
+        return limit;
     }
-    if total < header_length || offset + total > frame_end {
+    if total < header_length || offset + total > limit {
         record.set_defect(Defect::IpLength);
-        return frame_end;
+        return limit;
     }
     offset + total
+}
+
+/// Reads a header that must end before `limit`.
+#[inline(always)]
+fn read_within<F: Frame, T: Header>(frame: &F, offset: usize, limit: usize) -> Option<T> {
+    if offset + size_of::<T>() > limit {
+        return None;
+    }
+    frame.read(offset)
 }
 
 /// Notes a header that is not all there, unless it was the capture that cut it.

@@ -1,8 +1,6 @@
 //! TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792, RFC 4443), and the tunnels that IP or UDP carry.
 
-use network_types::{
-    eth::EtherType, geneve::GeneveHdr, ip::IpProto, tcp::TcpHdr, udp::UdpHdr, vxlan::VxlanHdr,
-};
+use network_types::{geneve::GeneveHdr, ip::IpProto, tcp::TcpHdr, udp::UdpHdr, vxlan::VxlanHdr};
 
 use super::{
     Layer, Next,
@@ -19,7 +17,6 @@ const VXLAN_PORT_LINUX: u16 = 8472;
 const GENEVE_PORT: u16 = 6081;
 /// Ethernet inside GRE or GENEVE ("transparent Ethernet bridging").
 const ETHER_TYPE_BRIDGED: u16 = 0x6558;
-const _: () = assert!(u16::from_be(EtherType::Ipv4 as u16) == ETHER_TYPE_IPV4);
 
 #[inline(always)]
 pub(super) fn parse<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRecord) -> Next {
@@ -40,7 +37,8 @@ pub(super) fn parse<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRe
         TCP => parse_tcp(frame, segment, record),
         UDP => parse_udp(frame, segment, record),
         ICMP | ICMPV6 | IGMP => parse_icmp(frame, segment, record),
-        SCTP | DCCP | UDP_LITE => parse_ports(frame, segment, record),
+        SCTP | DCCP => parse_ports::<F, 12>(frame, segment, record),
+        UDP_LITE => parse_ports::<F, 8>(frame, segment, record),
         IPV4 => ip_in_ip(ETHER_TYPE_IPV4, segment),
         IPV6 => ip_in_ip(ETHER_TYPE_IPV6, segment),
         GRE => parse_gre(frame, segment, record),
@@ -88,8 +86,8 @@ fn parse_udp<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRecord) -
         }
     }
     match record.destination_port {
-        VXLAN_PORT | VXLAN_PORT_LINUX => parse_vxlan(frame, payload, record),
-        GENEVE_PORT => parse_geneve(frame, payload, record),
+        VXLAN_PORT | VXLAN_PORT_LINUX => parse_vxlan(frame, payload, segment.end, record),
+        GENEVE_PORT => parse_geneve(frame, payload, segment.end, record),
         _ => Next::payload(payload),
     }
 }
@@ -105,18 +103,25 @@ fn parse_icmp<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRecord) 
     Next::NOTHING
 }
 
-/// Protocols of which only the ports are read.
+/// Protocols of which only the ports are read: UDP-Lite (RFC 3828), SCTP (RFC 9260) and DCCP (RFC 4340), with
+/// the least length of their headers.
 #[inline(always)]
-fn parse_ports<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRecord) -> Next {
-    let Some(ports) = read_header::<F, [u8; 4]>(frame, segment, record) else { return Next::NOTHING };
-    record.source_port = u16::from_be_bytes([ports[0], ports[1]]);
-    record.destination_port = u16::from_be_bytes([ports[2], ports[3]]);
+fn parse_ports<F: Frame, const HEADER: usize>(
+    frame: &F,
+    segment: Segment,
+    record: &mut PacketRecord,
+) -> Next {
+    let Some(header) = read_header::<F, [u8; HEADER]>(frame, segment, record) else { return Next::NOTHING };
+    record.source_port = u16::from_be_bytes([header[0], header[1]]);
+    record.destination_port = u16::from_be_bytes([header[2], header[3]]);
+    let length = if record.protocol == IpProto::Dccp as u8 { usize::from(header[4]) * 4 } else { HEADER };
+    record.payload_length = saturate((segment.end - segment.offset).saturating_sub(length));
     Next::NOTHING
 }
 
 #[inline(always)]
 fn ip_in_ip(ether_type: u16, segment: Segment) -> Next {
-    Next::network(Tunnel::IpInIp, Layer { ether_type, offset: segment.offset })
+    Next::network(Tunnel::IpInIp, Layer { ether_type, offset: segment.offset }, segment.end)
 }
 
 /// Version 0 with its optional checksum, key and sequence number; what carries neither IP nor Ethernet is
@@ -138,11 +143,11 @@ fn parse_gre<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRecord) -
             offset += 4;
         }
     }
-    carried(Tunnel::Gre, u16::from_be_bytes([header[2], header[3]]), offset)
+    carried(Tunnel::Gre, u16::from_be_bytes([header[2], header[3]]), offset, segment.end)
 }
 
 #[inline(always)]
-fn parse_vxlan<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) -> Next {
+fn parse_vxlan<F: Frame>(frame: &F, offset: usize, end: usize, record: &mut PacketRecord) -> Next {
     const NETWORK_IDENTIFIER: u8 = 0x08;
     let Some(header) = frame.read::<VxlanHdr>(offset) else {
         set_truncated(record, Defect::TunnelContent);
@@ -151,11 +156,11 @@ fn parse_vxlan<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) ->
     if header.flags & NETWORK_IDENTIFIER == 0 {
         return Next::NOTHING;
     }
-    Next::ethernet(Tunnel::Vxlan, offset + VxlanHdr::LEN)
+    Next::ethernet(Tunnel::Vxlan, offset + VxlanHdr::LEN, end)
 }
 
 #[inline(always)]
-fn parse_geneve<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) -> Next {
+fn parse_geneve<F: Frame>(frame: &F, offset: usize, end: usize, record: &mut PacketRecord) -> Next {
     let Some(header) = frame.read::<GeneveHdr>(offset) else {
         set_truncated(record, Defect::TunnelContent);
         return Next::NOTHING;
@@ -165,14 +170,14 @@ fn parse_geneve<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) -
     }
     let options = usize::from(header.ver_opt_len & 0x3f) * 4;
     let inner = offset + size_of::<GeneveHdr>() + options;
-    carried(Tunnel::Geneve, u16::from_be_bytes(header.protocol_type), inner)
+    carried(Tunnel::Geneve, u16::from_be_bytes(header.protocol_type), inner, end)
 }
 
 #[inline(always)]
-fn carried(tunnel: Tunnel, ether_type: u16, offset: usize) -> Next {
+fn carried(tunnel: Tunnel, ether_type: u16, offset: usize, end: usize) -> Next {
     match ether_type {
-        ETHER_TYPE_BRIDGED => Next::ethernet(tunnel, offset),
-        ETHER_TYPE_IPV4 | ETHER_TYPE_IPV6 => Next::network(tunnel, Layer { ether_type, offset }),
+        ETHER_TYPE_BRIDGED => Next::ethernet(tunnel, offset, end),
+        ETHER_TYPE_IPV4 | ETHER_TYPE_IPV6 => Next::network(tunnel, Layer { ether_type, offset }, end),
         _ => Next::NOTHING,
     }
 }

@@ -1,0 +1,396 @@
+//! The parser on frames whose records are known, whole and cut at every length.
+
+mod frames;
+
+use frames::{Case, cases};
+use nad_common::{
+    counters::Refusal,
+    frame::SliceFrame,
+    parse::{self, LinkType, Stamp},
+    record::{AddressKind, Addresses, Defect, LONG_RECORD, PacketRecord, SHORT_RECORD, Tunnel, flag},
+};
+
+const DEFECT_BITS: u32 = 0b1_1111 << 24;
+
+#[test]
+fn every_frame_gives_the_record_or_the_refusal_that_it_must() {
+    let wrong: Vec<String> = cases().iter().filter_map(disagreement).collect();
+    assert!(wrong.is_empty(), "{} frames are misread:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn names_are_unique() {
+    let mut names: Vec<_> = cases().iter().map(|case| case.name).collect();
+    names.sort_unstable();
+    let all = names.len();
+    names.dedup();
+    assert_eq!(names.len(), all);
+}
+
+#[test]
+fn the_table_has_every_defect_tunnel_and_refusal_of_an_ethernet_frame() {
+    let cases = cases();
+    let records = || cases.iter().filter_map(|case| case.expected.outcome().ok());
+    let defects = [
+        Defect::IpVersion,
+        Defect::IpHeaderLength,
+        Defect::IpLength,
+        Defect::ExtensionChain,
+        Defect::ExtensionTruncated,
+        Defect::TransportTruncated,
+        Defect::TcpHeaderLength,
+        Defect::UdpLength,
+        Defect::ArpFormat,
+        Defect::TunnelContent,
+        Defect::DnsName,
+    ];
+    for defect in defects {
+        assert!(records().any(|record| record.defect() == Some(defect)), "{defect:?}");
+    }
+    for tunnel in [Tunnel::IpInIp, Tunnel::Gre, Tunnel::Vxlan, Tunnel::Geneve] {
+        assert!(records().any(|record| record.tunnel() == Some(tunnel)), "{tunnel:?}");
+    }
+    for refusal in Refusal::ALL.into_iter().filter(|refusal| *refusal != Refusal::NotIp) {
+        let is_it = |case: &Case| case.expected.outcome() == Err(refusal);
+        assert!(cases.iter().any(is_it), "{refusal:?}");
+    }
+}
+
+#[test]
+fn a_shortened_frame_still_tells_what_its_complete_headers_told() {
+    for case in cases() {
+        let full = parse(&case.frame, case.frame.len());
+        for length in 0..case.frame.len() {
+            let part = parse(&case.frame[..length], length);
+            let at = format!("{} (the first {length} bytes)", case.name);
+            assert_eq!(part.is_ok(), length >= needed(&case.frame), "{at}");
+            let Ok(part) = part else { continue };
+            assert_eq!((part.length as usize, part.has(flag::CUT)), (length, false), "{at}");
+            assert!(usize::from(part.payload_length) < length, "{at}: a payload longer than the frame");
+            assert!(usize::from(part.dns_name_length) < length, "{at}: a name longer than the frame");
+            let full = full.as_ref().expect("what is long enough in part is long enough");
+            agree_on_the_network_header(&part, full, &at);
+        }
+    }
+}
+
+#[test]
+fn a_cut_capture_tells_less_but_nothing_else() {
+    for case in cases() {
+        let Ok(full) = parse(&case.frame, case.frame.len()) else { continue };
+        for captured in 0..case.frame.len() {
+            let at = format!("{} (cut after {captured} bytes)", case.name);
+            let part = parse(&case.frame[..captured], case.frame.len());
+            assert_eq!(part.is_ok(), captured >= needed(&case.frame), "{at}");
+            let Ok(part) = part else { continue };
+            assert!(part.has(flag::CUT), "{at}");
+            assert_eq!(part.length, full.length, "{at}");
+            agree_on_the_network_header(&part, &full, &at);
+            if part.tunnel() != full.tunnel() {
+                assert_eq!(part.defect(), None, "{at}: the cut is taken for a defect");
+                continue;
+            }
+            let new_flags = part.flags & !flag::CUT & !full.flags;
+            assert_eq!(new_flags, 0, "{at}: flags that the whole frame does not have");
+            for (field, cut, whole) in
+                facts(&part).into_iter().zip(facts(&full)).map(|(c, w)| (c.0, c.1, w.1))
+            {
+                assert!(cut == whole || cut == 0, "{at}: {field} is {cut}, of the whole frame {whole}");
+            }
+            assert!(part.dns_name_length <= full.dns_name_length, "{at}");
+            assert!(part.dns_label_count <= full.dns_label_count, "{at}");
+            assert!(part.payload_length == 0 || part.payload_length >= full.payload_length, "{at}");
+        }
+    }
+}
+
+#[test]
+fn a_capture_that_claims_less_than_it_holds_does_no_harm() {
+    for case in cases() {
+        for claimed in 0..case.frame.len() {
+            let _ = parse(&case.frame, claimed);
+        }
+    }
+}
+
+#[test]
+fn a_stamp_is_kept() {
+    let frame = &cases()[0].frame;
+    let stamp = Stamp { time_ns: 1_700_000_000_123_456_789, length: frame.len() as u32, interface: 7 };
+    let record = parse_as(frame, LinkType::Ethernet, stamp).unwrap();
+    assert_eq!((record.time_ns, record.length, record.interface), (stamp.time_ns, stamp.length, 7));
+}
+
+#[test]
+fn what_the_record_held_before_does_not_matter() {
+    for case in cases() {
+        let Ok(expected) = parse(&case.frame, case.frame.len()) else { continue };
+        let mut record = PacketRecord::from_wire(&[0xf8; LONG_RECORD]).unwrap();
+        let stamp = Stamp { length: case.frame.len() as u32, ..Stamp::default() };
+        parse::parse(&SliceFrame(&case.frame), LinkType::Ethernet, stamp, &mut record).unwrap();
+        assert_eq!(record, expected, "{}", case.name);
+    }
+}
+
+#[test]
+fn a_record_comes_back_from_the_ring_as_it_was() {
+    for case in cases() {
+        let Ok(record) = parse(&case.frame, case.frame.len()) else { continue };
+        let bytes = record.wire_bytes();
+        let expected = if record.address_kind() == AddressKind::V4 { 64 } else { 88 };
+        assert_eq!(bytes.len(), expected, "{}", case.name);
+        assert_eq!(PacketRecord::from_wire(bytes), Some(record), "{}", case.name);
+        let mut longer = bytes.to_vec();
+        longer.resize(LONG_RECORD + 8, 0);
+        for wrong in (0..longer.len()).filter(|length| *length != expected) {
+            assert_eq!(PacketRecord::from_wire(&longer[..wrong]), None, "{}: {wrong} bytes", case.name);
+        }
+    }
+    assert_eq!((SHORT_RECORD, LONG_RECORD), (64, 88));
+}
+
+#[test]
+fn addresses_are_laid_out_by_their_kind() {
+    let [v4, v6, link] = [[10, 1, 2, 3], [192, 0, 2, 80], [0; 4]];
+    let find = |name: &str| {
+        let case = cases().into_iter().find(|case| case.name == name).unwrap();
+        parse(&case.frame, case.frame.len()).unwrap().addresses()
+    };
+    assert_eq!(find("Every field of a plain IPv4 header is read"), Addresses::V4(v4, v6));
+    let Addresses::V6(source, destination) = find("Every field of a plain IPv6 header is read") else {
+        panic!("IPv6 has IPv6 addresses");
+    };
+    assert_eq!(source, [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0x0a, 0x11]);
+    assert_eq!(destination, [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0x0b, 0x22]);
+    let (mine, theirs) = ([0x02, 0x1a, 0x2b, 0x3c, 0x4d, 0x01], [0x06, 0x5e, 0x6f, 0x70, 0x81, 0x02]);
+    let expected = Addresses::Link {
+        source: mine,
+        destination: theirs,
+        sender_ip: v4,
+        target_ip: [10, 1, 2, 254],
+        sender_mac: mine,
+        target_mac: theirs,
+    };
+    assert_eq!(find("An ARP reply names both sides"), expected);
+    let nothing = Addresses::Link {
+        source: mine,
+        destination: theirs,
+        sender_ip: link,
+        target_ip: link,
+        sender_mac: [0; 6],
+        target_mac: [0; 6],
+    };
+    assert_eq!(find("An unknown EtherType keeps the MAC addresses"), nothing);
+}
+
+/// A datagram of 8 bytes of payload from 10.1.2.3:4001 to 192.0.2.80:4002.
+const IPV4_DATAGRAM: [u8; 36] = [
+    0x45, 0, 0, 36, 0, 7, 0, 0, 64, 17, 0, 0, 10, 1, 2, 3, 192, 0, 2, 80, 0x0f, 0xa1, 0x0f, 0xa2, 0, 16, 0,
+    0, 1, 2, 3, 4, 5, 6, 7, 8,
+];
+
+fn is_the_datagram(record: &PacketRecord) -> bool {
+    record.addresses() == Addresses::V4([10, 1, 2, 3], [192, 0, 2, 80])
+        && (record.source_port, record.destination_port) == (4001, 4002)
+        && (record.protocol, record.ttl, record.payload_length) == (17, 64, 8)
+        && record.ether_type == 0x0800
+        && record.defect().is_none()
+}
+
+#[test]
+fn linux_cooked_captures_are_read() {
+    for (packet_type, flags) in [
+        (0_u8, 0),
+        (1, flag::LINK_BROADCAST | flag::LINK_MULTICAST),
+        (2, flag::LINK_MULTICAST),
+        (3, 0),
+        (4, 0),
+    ] {
+        // Packet type, ARPHRD_ETHER, address length and address, protocol.
+        let first = [0, packet_type, 0, 1, 0, 6, 2, 0x1a, 0x2b, 0x3c, 0x4d, 1, 0, 0, 0x08, 0];
+        // Protocol, reserved, interface index, ARPHRD_ETHER, packet type, address length, address.
+        let second = [0x08, 0, 0, 0, 0, 0, 0, 3, 0, 1, packet_type, 6, 2, 0x1a, 0x2b, 0x3c, 0x4d, 1, 0, 0];
+        for (link_type, header) in
+            [(LinkType::LinuxCooked, &first[..]), (LinkType::LinuxCooked2, &second[..])]
+        {
+            let frame = [header, &IPV4_DATAGRAM].concat();
+            let record = parse_linked(&frame, link_type).unwrap();
+            assert!(is_the_datagram(&record), "{link_type:?}: {record:?}");
+            assert_eq!(record.flags & !0b11, flags, "{link_type:?}");
+            for length in 0..header.len() {
+                assert_eq!(
+                    parse_linked(&frame[..length], link_type),
+                    Err(Refusal::LinkTruncated),
+                    "{link_type:?}: {length} bytes"
+                );
+            }
+            for length in header.len()..header.len() + 20 {
+                assert_eq!(
+                    parse_linked(&frame[..length], link_type),
+                    Err(Refusal::Ipv4Truncated),
+                    "{link_type:?}: {length} bytes"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn cooked_captures_of_other_protocols_keep_the_source_address() {
+    let first = [0, 0, 0, 1, 0, 6, 2, 0x1a, 0x2b, 0x3c, 0x4d, 1, 0, 0, 0x88, 0xcc];
+    let second = [0x88, 0xcc, 0, 0, 0, 0, 0, 3, 0, 1, 0, 6, 2, 0x1a, 0x2b, 0x3c, 0x4d, 1, 0, 0];
+    for (link_type, frame) in [(LinkType::LinuxCooked, &first[..]), (LinkType::LinuxCooked2, &second[..])] {
+        let record = parse_linked(frame, link_type).unwrap();
+        assert_eq!(record.ether_type, 0x88cc);
+        let Addresses::Link { source, destination, .. } = record.addresses() else { panic!("{record:?}") };
+        assert_eq!((source, destination), ([2, 0x1a, 0x2b, 0x3c, 0x4d, 1], [0; 6]));
+    }
+}
+
+#[test]
+fn a_tag_in_a_cooked_capture_is_read() {
+    let header = [0, 0, 0, 1, 0, 6, 2, 0x1a, 0x2b, 0x3c, 0x4d, 1, 0, 0, 0x81, 0, 0x20, 0x2a, 0x08, 0];
+    let record = parse_linked(&[&header[..], &IPV4_DATAGRAM].concat(), LinkType::LinuxCooked).unwrap();
+    assert!(is_the_datagram(&record) && record.has(flag::VLAN), "{record:?}");
+    assert_eq!(record.vlan_outer, 0x202a);
+}
+
+#[test]
+fn packets_without_link_header_are_read() {
+    let record = parse_linked(&IPV4_DATAGRAM, LinkType::RawIp).unwrap();
+    assert!(is_the_datagram(&record), "{record:?}");
+    let mut ipv6 = vec![0x60, 0, 0, 0, 0, 8, 17, 64];
+    ipv6.extend([0xfe; 16]);
+    ipv6.extend([0xfd; 16]);
+    ipv6.extend([0x0f, 0xa1, 0x0f, 0xa2, 0, 8, 0, 0]);
+    let record = parse_linked(&ipv6, LinkType::RawIp).unwrap();
+    assert_eq!(record.addresses(), Addresses::V6([0xfe; 16], [0xfd; 16]));
+    assert_eq!((record.ether_type, record.source_port, record.destination_port), (0x86dd, 4001, 4002));
+    assert_eq!(record.defect(), None);
+    assert_eq!(parse_linked(&[], LinkType::RawIp), Err(Refusal::LinkTruncated));
+    assert_eq!(parse_linked(&IPV4_DATAGRAM[..19], LinkType::RawIp), Err(Refusal::Ipv4Truncated));
+    assert_eq!(parse_linked(&ipv6[..39], LinkType::RawIp), Err(Refusal::Ipv6Truncated));
+    for first in (0..=u8::MAX).filter(|first| !matches!(first >> 4, 4 | 6)) {
+        assert_eq!(parse_linked(&[first; 64], LinkType::RawIp), Err(Refusal::NotIp));
+    }
+}
+
+#[test]
+fn packets_above_64_kib_that_say_0_end_with_the_frame() {
+    let mut ipv4 = vec![0x45, 0, 0, 0, 0, 7, 0, 0, 64, 6, 0, 0, 10, 1, 2, 3, 192, 0, 2, 80];
+    ipv4.extend([0x0f, 0xa1, 0x0f, 0xa2, 0, 0, 0, 1, 0, 0, 0, 2, 0x50, 0x18, 1, 0, 0, 0, 0, 0]);
+    ipv4.resize(70_000, 0);
+    let record = parse_linked(&ipv4, LinkType::RawIp).unwrap();
+    assert_eq!((record.defect(), record.payload_length, record.source_port), (None, u16::MAX, 4001));
+    // A hop-by-hop header with the jumbo payload option (RFC 2675, 2): 0xc2, 4, and the length.
+    let mut ipv6 = vec![0x60, 0, 0, 0, 0, 0, 0, 64];
+    ipv6.extend([0xfe; 32]);
+    ipv6.extend([6, 0, 0xc2, 4]);
+    ipv6.extend((70_000_u32 - 40).to_be_bytes());
+    ipv6.extend(&ipv4[20..40]);
+    ipv6.resize(70_000, 0);
+    let record = parse_linked(&ipv6, LinkType::RawIp).unwrap();
+    assert_eq!((record.defect(), record.payload_length, record.source_port), (None, u16::MAX, 4001));
+    assert_eq!(record.protocol, 6);
+    // Linux leaves the hop-by-hop header out.
+    ipv6.drain(40..48);
+    ipv6[6] = 6;
+    let record = parse_linked(&ipv6, LinkType::RawIp).unwrap();
+    assert_eq!((record.defect(), record.payload_length, record.source_port), (None, u16::MAX, 4001));
+    // A frame of an ordinary size that says 0 has no payload.
+    let record = parse_linked(&ipv6[..1000], LinkType::RawIp).unwrap();
+    assert_eq!((record.defect(), record.payload_length), (Some(Defect::TransportTruncated), 0));
+}
+
+/// Where the first network header ends that a record can't do without, after the formats.
+fn needed(frame: &[u8]) -> usize {
+    let type_at =
+        |at: usize| frame.get(at..at + 2).map_or(0, |bytes| u16::from_be_bytes([bytes[0], bytes[1]]));
+    let mut end = 14;
+    for _ in 0..2 {
+        if !matches!(type_at(end - 2), 0x8100 | 0x88a8 | 0x9100) {
+            break;
+        }
+        end += 4;
+    }
+    end + match type_at(end - 2) {
+        0x0800 => 20,
+        0x86dd => 40,
+        0x0806 => 28,
+        _ => 0,
+    }
+}
+
+/// Of a tunnel, either the inner packet's or the outer packet's; never anything between.
+fn agree_on_the_network_header(part: &PacketRecord, full: &PacketRecord, at: &str) {
+    if part.tunnel() == full.tunnel() {
+        assert_eq!(part.vlan_outer, full.vlan_outer * u16::from(part.has(flag::VLAN)), "{at}");
+        assert_eq!(part.addresses(), full.addresses(), "{at}");
+        assert_eq!(part.ether_type, full.ether_type, "{at}");
+        assert_eq!((part.ttl, part.traffic_class), (full.ttl, full.traffic_class), "{at}");
+    } else {
+        assert_eq!(part.tunnel(), None, "{at}");
+        match part.addresses() {
+            Addresses::V4(source, destination) => {
+                assert_eq!((source, destination), ([10, 1, 2, 3], [192, 0, 2, 80]), "{at}");
+            }
+            Addresses::V6(source, _) => assert_eq!(source[..4], [0x20, 0x01, 0x0d, 0xb8], "{at}"),
+            Addresses::Link { .. } => panic!("{at}: a tunnel is carried by IP"),
+        }
+    }
+}
+
+/// The fields that a cut either leaves as they are or leaves at 0.
+fn facts(record: &PacketRecord) -> [(&'static str, u64); 15] {
+    [
+        ("tcp_sequence", record.tcp_sequence.into()),
+        ("tcp_acknowledgement", record.tcp_acknowledgement.into()),
+        ("source_port", record.source_port.into()),
+        ("destination_port", record.destination_port.into()),
+        ("tcp_window", record.tcp_window.into()),
+        ("identification", record.identification.into()),
+        ("fragment_offset", record.fragment_offset.into()),
+        ("vlan_outer", record.vlan_outer.into()),
+        ("vlan_inner", record.vlan_inner.into()),
+        ("dns_query_type", record.dns_query_type.into()),
+        ("tcp_flags", record.tcp_flags.into()),
+        ("message_type", record.message_type.into()),
+        ("message_code", record.message_code.into()),
+        ("defect", (record.flags & DEFECT_BITS).into()),
+        ("tunnel", record.tunnel().map_or(0, |tunnel| tunnel as u64)),
+    ]
+}
+
+/// What is wrong with the outcome, by field.
+fn disagreement(case: &Case) -> Option<String> {
+    let outcome = parse(&case.frame, case.frame.len());
+    match (case.expected.outcome(), outcome) {
+        (Err(reason), Err(refusal)) if reason == refusal => None,
+        (Ok(expected), Ok(record)) if *expected == record => None,
+        (Ok(expected), Ok(record)) => {
+            let (expected, record) = (format!("{expected:#?}"), format!("{record:#?}"));
+            let differing: Vec<_> = expected
+                .lines()
+                .zip(record.lines())
+                .filter(|(expected, record)| expected != record)
+                .map(|(expected, record)| format!("{} is {}", expected.trim(), record.trim()))
+                .collect();
+            Some(format!("- {}: {}", case.name, differing.join("; ")))
+        }
+        (Ok(_), Err(refusal)) => Some(format!("- {}: refused, {refusal:?}", case.name)),
+        (Err(reason), outcome) => Some(format!("- {}: not refused as {reason:?} but {outcome:?}", case.name)),
+    }
+}
+
+fn parse(frame: &[u8], length: usize) -> Result<PacketRecord, Refusal> {
+    parse_as(frame, LinkType::Ethernet, Stamp { length: length as u32, ..Stamp::default() })
+}
+
+fn parse_linked(frame: &[u8], link_type: LinkType) -> Result<PacketRecord, Refusal> {
+    parse_as(frame, link_type, Stamp { length: frame.len() as u32, ..Stamp::default() })
+}
+
+fn parse_as(frame: &[u8], link_type: LinkType, stamp: Stamp) -> Result<PacketRecord, Refusal> {
+    let mut record = PacketRecord::from_wire(&[0; LONG_RECORD]).expect("zeros are a record");
+    parse::parse(&SliceFrame(frame), link_type, stamp, &mut record).map(|()| record)
+}
