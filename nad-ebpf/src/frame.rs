@@ -9,12 +9,12 @@ use nad_common::frame::{Frame, Header, MAX_OFFSET};
 pub(crate) struct XdpFrame {
     start: usize,
     end: usize,
-    meeting_point: *mut usize,
+    meeting_point: *mut u64,
 }
 
 impl XdpFrame {
     #[inline(always)]
-    pub(crate) fn new(ctx: &XdpContext, meeting_point: *mut usize) -> Self {
+    pub(crate) fn new(ctx: &XdpContext, meeting_point: *mut u64) -> Self {
         Self { start: opaque(ctx.data()), end: opaque(ctx.data_end()), meeting_point }
     }
 
@@ -52,9 +52,9 @@ impl Frame for XdpFrame {
     fn meet(&self, offset: usize) -> usize {
         // SAFETY: the pointer is to this CPU's own element of a map; the instruction moves a register to itself.
         unsafe {
-            self.meeting_point.write_volatile(offset);
+            self.meeting_point.write_volatile(offset as u64);
             asm!("{0} = {0}", inout(reg) offset => _, options(nostack, preserves_flags));
-            self.meeting_point.read_volatile()
+            self.meeting_point.read_volatile() as usize
         }
     }
 }

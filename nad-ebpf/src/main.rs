@@ -11,24 +11,24 @@ mod output;
 use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
 use aya_log_ebpf::debug;
 use nad_common::{
-    counters::Refusal,
+    counters::{CpuState, Refusal},
     parse::{self, LinkType, Stamp},
 };
 
-use crate::{cpu::Cpu, frame::XdpFrame, output::Outcome};
+use crate::{frame::XdpFrame, output::Outcome};
 
 /// Sees every frame that the interface receives; whatever becomes of the record, the packet passes.
 #[xdp]
 pub(crate) fn nad_xdp(ctx: XdpContext) -> u32 {
-    if let Some(cpu) = Cpu::this() {
+    if let Some(cpu) = cpu::this() {
         let outcome = observe(&ctx, cpu);
-        cpu.count(outcome);
+        cpu::count(cpu, outcome);
     }
     xdp_action::XDP_PASS
 }
 
 #[inline(always)]
-fn observe(ctx: &XdpContext, cpu: &mut Cpu) -> Outcome {
+fn observe(ctx: &XdpContext, cpu: &mut CpuState) -> Outcome {
     let frame = XdpFrame::new(ctx, &raw mut cpu.meeting_point);
     let stamp =
         Stamp { time_ns: clock::now(), length: frame.length(), interface: ctx.ingress_ifindex() as u32 };

@@ -1,2 +1,45 @@
-//! x
-fn main() {}
+//! The project's tasks: `cargo xtask run | test | ebpf`.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod ebpf;
+mod run;
+mod shell;
+mod test;
+#[cfg(test)]
+mod tidy;
+
+/// The project's tasks.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Build nad and start it as root: `cargo xtask run --iface eth0`
+    Run(run::Args),
+    /// Run every test: lints, unit tests and, as root, the tests of the kernel program
+    Test(test::Args),
+    /// Rebuild the kernel object from its sources, and set up what that needs
+    Ebpf(ebpf::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().task {
+        Task::Run(args) => run::run(&args),
+        Task::Test(args) => test::test(&args),
+        Task::Ebpf(args) => ebpf::ebpf(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `cargo xtask run`: build nad, become root, be nad.
+
+use std::{
+    ffi::OsString,
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+
+use crate::shell;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// What `nad run` is given
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    args: Vec<OsString>,
+}
+
+/// Returns only when nad can't be built or started: otherwise this process becomes nad, which then gets the
+/// terminal's signals itself and whose exit code is the caller's.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let nad = build()?;
+    let mut command = if shell::is_root()? {
+        Command::new(&nad)
+    } else if shell::find("sudo").is_some() {
+        shell::sudo(&nad, |name| name.starts_with("NAD_"))
+    } else {
+        bail!(
+            "sudo is not installed, and nad needs root to load its kernel program: \
+             install sudo, or as root run '{} run'",
+            nad.display()
+        );
+    };
+    command.arg("run").args(&args.args);
+    shell::announce(&command);
+    let error = command.exec();
+    Err(anyhow!(error).context(format!("can't start {}", nad.display())))
+}
+
+fn build() -> Result<PathBuf> {
+    let mut command = shell::cargo();
+    command.args(["build", "--release", "--package=nad", "--bin=nad"]);
+    shell::run(&mut command)?;
+    // A second, finished build says where the program is, whatever the configuration.
+    command.args(["--quiet", "--message-format=json"]);
+    let messages = shell::output(&mut command)?;
+    let executable = messages.lines().find_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        Some(Path::new(message["executable"].as_str()?).to_owned())
+    });
+    executable.context("cargo build --bin nad named no program")
+}

@@ -1,0 +1,39 @@
+//! The house rules that tools check.
+
+use anyhow::Result;
+
+use super::{Outcome, PACKAGES, pass};
+use crate::shell;
+
+pub(super) fn formatting() -> Result<Outcome> {
+    if let Some(skipped) = without("fmt", "rustfmt", "rustup component add rustfmt") {
+        return Ok(skipped);
+    }
+    pass(shell::cargo().args(["fmt", "--all", "--check"]))
+}
+
+pub(super) fn clippy() -> Result<Outcome> {
+    if let Some(skipped) = without("clippy", "clippy", "rustup component add clippy") {
+        return Ok(skipped);
+    }
+    let mut cargo = shell::cargo();
+    pass(cargo.arg("clippy").args(PACKAGES).args(["--all-targets", "--", "--deny=warnings"]))
+}
+
+pub(super) fn documentation() -> Result<Outcome> {
+    let mut cargo = shell::cargo();
+    pass(cargo.env("RUSTDOCFLAGS", "--deny=warnings").arg("doc").args(PACKAGES).arg("--no-deps"))
+}
+
+pub(super) fn dependencies() -> Result<Outcome> {
+    if let Some(skipped) = without("deny", "cargo-deny", "cargo install cargo-deny") {
+        return Ok(skipped);
+    }
+    pass(shell::cargo().args(["deny", "--all-features", "check", "bans", "licenses", "sources"]))
+}
+
+/// The step's outcome where one of cargo's subcommands is missing.
+fn without(subcommand: &str, tool: &str, remedy: &str) -> Option<Outcome> {
+    let there = shell::succeeds(shell::cargo().args([subcommand, "--version"]));
+    (!there).then(|| Outcome::Skipped(format!("{tool} is not installed: {remedy}")))
+}
