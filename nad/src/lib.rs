@@ -1,4 +1,6 @@
 //! The sensor: records in, anomalies out.
 
 pub mod batch;
+pub mod doctor;
+pub mod interface;
 pub mod source;

@@ -1,0 +1,89 @@
+//! What rtnetlink knows about an interface.
+
+use std::io;
+
+use netlink_packet_route::{
+    RouteNetlinkMessage,
+    link::{LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage, LinkXdp},
+};
+use netlink_sys::protocols::NETLINK_ROUTE;
+
+use super::{AttachedMode, AttachedProgram, netlink};
+
+/// The part of an interface's state that a routing socket tells.
+pub(super) struct Link {
+    pub(super) name: String,
+    pub(super) index: u32,
+    pub(super) up: bool,
+    pub(super) carrier: bool,
+    pub(super) mtu: u32,
+    pub(super) ethernet: bool,
+    /// `veth`, `bridge`, … of a virtual interface.
+    pub(super) kind: Option<String>,
+    pub(super) attached: Vec<AttachedProgram>,
+}
+
+/// Asks for the interface `name` (`RTM_GETLINK`).
+///
+/// # Errors
+///
+/// `ENODEV` where there is none, `EINVAL` or `ERANGE` where there can't be one of that name.
+pub(super) fn get(name: &str) -> io::Result<Link> {
+    if name.is_empty() {
+        // An empty attribute would be taken for none.
+        return Err(io::Error::from_raw_os_error(libc::ENODEV));
+    }
+    let mut question = LinkMessage::default();
+    question.attributes.push(LinkAttribute::IfName(name.to_owned()));
+    let answer = netlink::request(NETLINK_ROUTE, RouteNetlinkMessage::GetLink(question))?;
+    answer
+        .into_iter()
+        .find_map(|message| match message {
+            RouteNetlinkMessage::NewLink(link) => Some(read(name, link)),
+            _ => None,
+        })
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the kernel's answer names no interface"))
+}
+
+fn read(asked: &str, message: LinkMessage) -> Link {
+    let header = message.header;
+    let loopback = header.link_layer_type == LinkLayerType::Loopback;
+    let mut link = Link {
+        name: asked.to_owned(),
+        index: header.index,
+        up: header.flags.contains(LinkFlags::Up),
+        carrier: header.flags.contains(LinkFlags::LowerUp),
+        mtu: 0,
+        ethernet: loopback || header.link_layer_type == LinkLayerType::Ether,
+        kind: loopback.then(|| "loopback".to_owned()),
+        attached: Vec::new(),
+    };
+    for attribute in message.attributes {
+        match attribute {
+            // Not what was asked for where that was an alternative name.
+            LinkAttribute::IfName(name) => link.name = name,
+            LinkAttribute::Mtu(mtu) => link.mtu = mtu,
+            LinkAttribute::LinkInfo(info) => {
+                let kind = info.iter().find_map(|part| match part {
+                    LinkInfo::Kind(kind) => Some(kind.to_string()),
+                    _ => None,
+                });
+                link.kind = kind.or(link.kind);
+            }
+            LinkAttribute::Xdp(xdp) => link.attached = xdp.iter().filter_map(attached).collect(),
+            _ => {}
+        }
+    }
+    link
+}
+
+/// A kernel since 4.20 names the program of each mode, beside the older summary of all.
+fn attached(part: &LinkXdp) -> Option<AttachedProgram> {
+    let (mode, program_id) = match *part {
+        LinkXdp::DrvProgId(id) => (AttachedMode::Native, id),
+        LinkXdp::SkbProgId(id) => (AttachedMode::Generic, id),
+        LinkXdp::HwProgId(id) => (AttachedMode::Offloaded, id),
+        _ => return None,
+    };
+    (program_id != 0).then_some(AttachedProgram { mode, program_id })
+}
