@@ -1,5 +1,7 @@
 //! Where records come from: the kernel's rings, or a capture file.
 
+pub mod pcap;
+
 use nad_common::counters::KernelCounters;
 
 use crate::batch::RecordBatch;

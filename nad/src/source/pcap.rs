@@ -1,0 +1,223 @@
+//! Packets from a capture file: pcap or pcapng, plain or compressed with gzip or zstd.
+
+mod classic;
+mod damage;
+mod error;
+mod input;
+mod link;
+mod ng;
+mod window;
+
+use std::{
+    fmt,
+    path::Path,
+    sync::{Arc, atomic::AtomicU64, atomic::Ordering},
+};
+
+use bytemuck::Zeroable;
+use nad_common::{
+    counters::KernelCounters,
+    frame::SliceFrame,
+    parse::{LinkType, Stamp, parse},
+    record::PacketRecord,
+};
+
+pub use damage::Damage;
+pub use error::{CaptureError, Compression, Offset};
+
+use self::{classic::Classic, ng::Ng, window::Window};
+use super::{Fill, Source};
+use crate::batch::{BATCH_RECORDS, RecordBatch};
+
+/// Captured bytes that one packet can have at most; libpcap's limit (`MAXIMUM_SNAPLEN` in `pcap-int.h`).
+pub const MAX_PACKET: usize = 262_144;
+/// Bytes that one pcapng block can have at most; libpcap's limit (`sf-pcapng.c`).
+pub const MAX_BLOCK: usize = 16 << 20;
+
+/// Packets and other blocks that one call of `fill` looks at: a file that holds nothing but packets without a
+/// record still lets its reader stop or report between two calls.
+const BUDGET: usize = 4 * BATCH_RECORDS;
+
+/// A capture file as a source of records.
+///
+/// The container is told by its first bytes, never by the file's name. pcap is read with micro- and nanosecond
+/// times in both byte orders; pcapng with any number of sections and interfaces, and with enhanced, simple and
+/// obsolete packet blocks. Memory is bounded whatever the file's size: one buffer of 1 MiB, which grows up to
+/// [`MAX_BLOCK`], and what decompression needs (zstd: at most 128 MiB).
+///
+/// A record's time is the capture's, in Unix nanoseconds. A simple packet block has no time; it gets the time of
+/// the packet before it, so that time stands still instead of jumping to 1970. Its length is the length on the
+/// wire that the file states, or the captured length where that is larger.
+///
+/// In a damaged file the packets before the damage are delivered and then the error. Within a compressed stream
+/// that is corrupt, rather than cut, up to 256 KiB before the damage may be lost with it.
+pub struct PcapSource {
+    name: String,
+    compression: Option<Compression>,
+    window: Window,
+    container: Container,
+    counters: KernelCounters,
+    /// More bytes may be a while in coming (a pipe): hand on what is there before waiting for them.
+    live: bool,
+    finished: bool,
+    bytes_read: Arc<AtomicU64>,
+    bytes_total: Option<u64>,
+}
+
+/// How far a capture has been read, in bytes of the file as it is stored (compressed, where it is).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes read so far.
+    pub bytes_read: u64,
+    /// Bytes of the whole file, where it is a file.
+    pub bytes_total: Option<u64>,
+}
+
+impl PcapSource {
+    /// Opens a capture and reads its header; the path `-` means standard input.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such file, when it can't be read, or when it isn't a capture that nad can read. A pcapng
+    /// file's link types are only known, and refused, where its packets are.
+    pub fn open(path: &Path) -> Result<Self, CaptureError> {
+        let name = if input::is_stdin(path) { "standard input".into() } else { path.display().to_string() };
+        let input = input::open(path, &name)?;
+        let mut window = Window::new(input.reader, input.compression.is_some());
+        let container = Container::open(&mut window, &name, input.compression)?;
+        Ok(Self {
+            name,
+            compression: input.compression,
+            window,
+            container,
+            counters: KernelCounters::default(),
+            live: input.bytes_total.is_none(),
+            finished: false,
+            bytes_read: input.bytes_read,
+            bytes_total: input.bytes_total,
+        })
+    }
+
+    /// How far the file has been read.
+    pub fn progress(&self) -> Progress {
+        Progress { bytes_read: self.bytes_read.load(Ordering::Relaxed), bytes_total: self.bytes_total }
+    }
+
+    /// Makes one packet a record, or counts why it is none.
+    fn take(&mut self, packet: &Packet, batch: &mut RecordBatch) {
+        let index = self.counters.seen;
+        self.counters.seen += 1;
+        let frame = &self.window.bytes()[packet.start..packet.start + packet.captured];
+        // At most `MAX_PACKET`.
+        let captured = frame.len() as u32;
+        let stamp = Stamp { time_ns: packet.time_ns, length: packet.original.max(captured), interface: 0 };
+        let mut record = PacketRecord::zeroed();
+        match parse(&SliceFrame(frame), packet.link_type, stamp, &mut record) {
+            Ok(()) => {
+                self.counters.recorded += 1;
+                batch.push(index, record);
+            }
+            Err(refusal) => self.counters.unparsed[refusal as usize] += 1,
+        }
+        self.window.consume(packet.size);
+    }
+}
+
+impl Source for PcapSource {
+    type Error = CaptureError;
+
+    fn fill(&mut self, batch: &mut RecordBatch) -> Result<Fill, CaptureError> {
+        for _ in 0..BUDGET {
+            if self.finished {
+                return Ok(Fill::End);
+            }
+            if batch.is_full() {
+                return Ok(Fill::More);
+            }
+            let may_wait = !self.live || batch.is_empty();
+            match self.container.next(&mut self.window, may_wait) {
+                Ok(Step::Packet(packet)) => self.take(&packet, batch),
+                Ok(Step::Other) => {}
+                Ok(Step::Wait) => return Ok(Fill::More),
+                Ok(Step::End) => self.finished = true,
+                Err(stop) => {
+                    self.finished = true;
+                    let offset = Offset::new(self.window.offset(), self.compression);
+                    return Err(stop.explain(&self.name, offset, self.counters.seen));
+                }
+            }
+        }
+        Ok(Fill::More)
+    }
+
+    fn counters(&self) -> Result<KernelCounters, CaptureError> {
+        Ok(self.counters)
+    }
+}
+
+impl fmt::Debug for PcapSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PcapSource")
+            .field("name", &self.name)
+            .field("compression", &self.compression)
+            .field("counters", &self.counters)
+            .field("progress", &self.progress())
+            .finish_non_exhaustive()
+    }
+}
+
+/// One packet at the start of the window.
+struct Packet {
+    time_ns: u64,
+    link_type: LinkType,
+    /// Where its bytes start in the window.
+    start: usize,
+    /// Bytes in the file, at most [`MAX_PACKET`].
+    captured: usize,
+    /// Bytes on the wire as the file states them.
+    original: u32,
+    /// Bytes of the file that it takes, headers included.
+    size: usize,
+}
+
+/// What a container found at the start of the window.
+enum Step {
+    /// A packet, which is still there.
+    Packet(Packet),
+    /// Something else, which is consumed.
+    Other,
+    /// Too little to tell, and the caller doesn't want to wait for more.
+    Wait,
+    /// The end of the file.
+    End,
+}
+
+/// The file format around the packets.
+enum Container {
+    Classic(Classic),
+    Ng(Ng),
+}
+
+impl Container {
+    fn open(window: &mut Window, name: &str, compression: Option<Compression>) -> Result<Self, CaptureError> {
+        let opened = match window.ensure(4) {
+            Ok(_) if window.bytes().is_empty() => return Err(CaptureError::Empty { name: name.into() }),
+            Ok(_) if ng::recognizes(window.bytes()) => Ng::open(window).map(Self::Ng),
+            Ok(_) if classic::recognizes(window.bytes()) => Classic::open(window).map(Self::Classic),
+            Ok(_) => {
+                // What follows the first bytes makes the message clearer, and need not be there.
+                let _ = window.ensure(16);
+                return Err(CaptureError::not_a_capture(name, window.bytes()));
+            }
+            Err(error) => Err(error.into()),
+        };
+        opened.map_err(|stop| stop.explain(name, Offset::new(window.offset(), compression), 0))
+    }
+
+    fn next(&mut self, window: &mut Window, may_wait: bool) -> Result<Step, error::Stop> {
+        match self {
+            Self::Classic(classic) => classic.next(window, may_wait),
+            Self::Ng(ng) => ng.next(window, may_wait),
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Link types by their number in capture files (<https://www.tcpdump.org/linktypes.html>).
+
+use nad_common::parse::LinkType;
+
+/// The supported numbers as an error message says them.
+pub(super) const SUPPORTED: &str =
+    "Ethernet (1), raw IP (12, 14, 101), Linux cooked (113, 276), IPv4 (228) or IPv6 (229)";
+
+/// The parser's name for a number, or `None` where it has none.
+pub(super) fn link_type(number: u32) -> Option<LinkType> {
+    match number {
+        1 => Some(LinkType::Ethernet),
+        // 12 and 14 are the raw IP of BSD systems, whose own numbers got into files. The version field tells
+        // IPv4 from IPv6 also where the link type does.
+        12 | 14 | 101 | 228 | 229 => Some(LinkType::RawIp),
+        113 => Some(LinkType::LinuxCooked),
+        276 => Some(LinkType::LinuxCooked2),
+        _ => None,
+    }
+}
