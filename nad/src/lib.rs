@@ -3,4 +3,5 @@
 pub mod batch;
 pub mod doctor;
 pub mod interface;
+pub mod privileges;
 pub mod source;

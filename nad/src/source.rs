@@ -1,6 +1,9 @@
 //! Where records come from: the kernel's rings, or a capture file.
 
 pub mod pcap;
+pub mod xdp;
+
+mod ring;
 
 use nad_common::counters::KernelCounters;
 

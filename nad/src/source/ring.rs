@@ -1,0 +1,112 @@
+//! Draining a BPF ring buffer in bulk.
+//!
+//! The kernel's layout (`kernel/bpf/ringbuf.c`): a page with the consumer's position, a page with the
+//! producer's, and the data, mapped twice in a row so that no record is ever split. A record is an 8-byte
+//! header, whose first four bytes hold its length and two flags, and its content, rounded up to 8 bytes.
+
+use std::{
+    io,
+    os::fd::AsRawFd,
+    sync::atomic::{AtomicU32, AtomicUsize, Ordering},
+};
+
+use memmap2::{MmapOptions, MmapRaw};
+use nad_common::record::PacketRecord;
+
+/// Set while the kernel program is still writing the record.
+const BUSY: u32 = 1 << 31;
+/// Set when the record was given up.
+const DISCARDED: u32 = 1 << 30;
+const HEADER: usize = 8;
+
+/// The reading end of one ring.
+#[derive(Debug)]
+pub(super) struct Ring {
+    consumer: MmapRaw,
+    producer: MmapRaw,
+    page: usize,
+    mask: usize,
+    position: usize,
+}
+
+/// What one drain gave.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Drained {
+    /// Records handed on.
+    pub(super) records: u64,
+    /// Records of an unknown shape, which only a kernel program of another version could have written.
+    pub(super) unreadable: u64,
+}
+
+impl Ring {
+    /// Maps a ring of `bytes` data bytes, a power of two.
+    pub(super) fn map(ring: &impl AsRawFd, bytes: usize) -> io::Result<Self> {
+        let page = page_size();
+        let consumer = MmapOptions::new().len(page).map_raw(ring)?;
+        let producer =
+            MmapOptions::new().offset(page as u64).len(page + 2 * bytes).map_raw_read_only(ring)?;
+        let mut ring = Self { consumer, producer, page, mask: bytes - 1, position: 0 };
+        ring.position = ring.consumer_position().load(Ordering::Acquire);
+        Ok(ring)
+    }
+
+    /// Hands up to `budget` records to `take`, and gives their room back to the kernel in one step.
+    pub(super) fn drain(&mut self, budget: usize, mut take: impl FnMut(PacketRecord)) -> Drained {
+        let end = self.producer_position().load(Ordering::Acquire);
+        let mut drained = Drained::default();
+        let mut position = self.position;
+        while position < end && (drained.records as usize) < budget {
+            let header = self.header(position).load(Ordering::Acquire);
+            if header & BUSY != 0 {
+                break;
+            }
+            let length = (header & !(BUSY | DISCARDED)) as usize;
+            if header & DISCARDED == 0 {
+                match PacketRecord::from_wire(self.content(position, length)) {
+                    Some(record) => {
+                        take(record);
+                        drained.records += 1;
+                    }
+                    None => drained.unreadable += 1,
+                }
+            }
+            position += (HEADER + length).next_multiple_of(8);
+        }
+        if position != self.position {
+            self.position = position;
+            self.consumer_position().store(position, Ordering::Release);
+        }
+        drained
+    }
+
+    fn consumer_position(&self) -> &AtomicUsize {
+        // SAFETY: the first word of a mapped, page-aligned page that lives as long as `self`.
+        unsafe { &*self.consumer.as_ptr().cast::<AtomicUsize>() }
+    }
+
+    fn producer_position(&self) -> &AtomicUsize {
+        // SAFETY: as above.
+        unsafe { &*self.producer.as_ptr().cast::<AtomicUsize>() }
+    }
+
+    fn data(&self, position: usize) -> *const u8 {
+        // SAFETY: the masked position lies inside the first of the two mappings of the data.
+        unsafe { self.producer.as_ptr().add(self.page + (position & self.mask)) }
+    }
+
+    fn header(&self, position: usize) -> &AtomicU32 {
+        // SAFETY: a position is a multiple of 8, and a header lies wholly inside the data.
+        unsafe { &*self.data(position).cast::<AtomicU32>() }
+    }
+
+    fn content(&self, position: usize, length: usize) -> &[u8] {
+        // SAFETY: the kernel has published `length` bytes after the header, and they follow each other in memory
+        // because the data is mapped twice; they are not written again before the position is stored.
+        unsafe { std::slice::from_raw_parts(self.data(position).add(HEADER), length) }
+    }
+}
+
+fn page_size() -> usize {
+    // SAFETY: asks for a constant.
+    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
+}

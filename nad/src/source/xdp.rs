@@ -1,0 +1,296 @@
+//! The kernel's side: load the program, give each CPU its ring, attach, read, detach.
+
+mod attach;
+
+use std::{io, sync::Arc};
+
+use aya::{
+    Ebpf, EbpfLoader, Pod,
+    maps::{Array, ArrayOfMaps, Map, MapData, MapError, PerCpuArray, RingBuf},
+    programs::{ProgramError, Xdp, links::FdLink},
+};
+use aya_obj::generated::bpf_map_type;
+use nad_common::{
+    counters::{CpuState, KernelCounters},
+    settings::{COUNTERS_MAP, RINGS_MAP, TEST_CLOCK_MAP, USE_TEST_CLOCK, XDP_PROGRAM},
+};
+
+pub use attach::{AttachError, Attachment, XdpMode};
+
+use super::{Fill, Source, ring::Ring};
+use crate::{batch::RecordBatch, privileges};
+
+/// The kernel program, as built by `cargo xtask ebpf`.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("NAD_EBPF_OBJECT_PATH"));
+
+/// Bytes of each CPU's ring: 116,000 IPv4 records.
+pub const DEFAULT_RING_BYTES: u32 = 8 << 20;
+
+/// Records taken from one ring before the next one's turn.
+const RING_BUDGET: usize = 1024;
+
+/// What is chosen when the kernel program is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct XdpOptions {
+    /// Bytes of each CPU's ring: a power of two, at least a page.
+    pub ring_bytes: u32,
+    /// Whether the kernel program's own diagnostics are compiled in (see [`XdpSource::logger`]).
+    pub kernel_log: bool,
+    /// Whether records are stamped with [`XdpSource::set_test_clock`] instead of the kernel's time.
+    pub test_clock: bool,
+}
+
+impl Default for XdpOptions {
+    fn default() -> Self {
+        Self { ring_bytes: DEFAULT_RING_BYTES, kernel_log: false, test_clock: false }
+    }
+}
+
+/// Why the kernel program could not be loaded or read.
+#[derive(Debug, thiserror::Error)]
+pub enum XdpError {
+    /// Not allowed.
+    #[error(
+        "loading the kernel program needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON: run with sudo, or see `nad doctor`"
+    )]
+    Privilege,
+    /// The ring size is not one that the kernel takes.
+    #[error("ring size {bytes} is not usable: it must be a power of two from 4096 to 1073741824 bytes")]
+    RingSize {
+        /// What was asked for.
+        bytes: u32,
+    },
+    /// The kernel refused.
+    #[error("the kernel refused to {what}: {reason}; `nad doctor` says what this kernel lacks")]
+    Kernel {
+        /// What it was asked.
+        what: &'static str,
+        /// Its reason.
+        reason: String,
+    },
+    /// A program could not be attached.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+}
+
+/// The loaded kernel program with its rings; drop it to detach from every interface.
+pub struct XdpSource {
+    ebpf: Ebpf,
+    counters: CounterReader,
+    rings: Vec<Ring>,
+    /// The rings' maps stay open as long as they are mapped.
+    _maps: Vec<RingBuf<MapData>>,
+    /// The kernel detaches the program when a link is closed, also when this process is killed.
+    links: Vec<FdLink>,
+    next_ring: usize,
+    records: u64,
+    unreadable: u64,
+}
+
+/// Reads the kernel program's counters, from any thread, also when the source is gone.
+#[derive(Clone)]
+pub struct CounterReader(Arc<PerCpuArray<MapData, Shared<CpuState>>>);
+
+impl CounterReader {
+    /// The sum over all CPUs since the program was loaded.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub fn read(&self) -> Result<KernelCounters, XdpError> {
+        let states = self.0.get(&0, 0).map_err(|error| explain("read the counters", &error))?;
+        let mut sum = KernelCounters::default();
+        for state in states.iter() {
+            sum.add(&state.0.counters);
+        }
+        Ok(sum)
+    }
+}
+
+/// A struct of the kernel program as aya wants to see it.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+struct Shared<T>(T);
+
+// SAFETY: plain data without padding (`bytemuck::Pod`).
+unsafe impl<T: bytemuck::Pod> Pod for Shared<T> {}
+
+impl XdpSource {
+    /// Loads the kernel program and makes its rings; nothing is attached yet.
+    ///
+    /// # Errors
+    ///
+    /// Without the privileges, with an impossible ring size, or when the kernel refuses.
+    pub fn load(options: &XdpOptions) -> Result<Self, XdpError> {
+        if !options.ring_bytes.is_power_of_two() || !(4096..=1 << 30).contains(&options.ring_bytes) {
+            return Err(XdpError::RingSize { bytes: options.ring_bytes });
+        }
+        let cpus = aya::util::nr_cpus()
+            .map_err(|(path, error)| refused("tell its number of CPUs", format!("{path}: {error}")))?;
+        // Above every level of aya-log, or below the lowest one.
+        let log_level = if options.kernel_log { u8::MAX } else { 0 };
+        let test_clock = u8::from(options.test_clock);
+        let mut ebpf = EbpfLoader::new()
+            .map_max_entries(RINGS_MAP, cpus as u32)
+            .override_global(aya_log::LEVEL, &log_level, true)
+            .override_global(USE_TEST_CLOCK, &test_clock, true)
+            .load(OBJECT)
+            .map_err(|error| explain("load the kernel program's maps", &error))?;
+        // First of all: once a map is taken out and dropped, the program can't refer to it any more.
+        program(&mut ebpf)?.load().map_err(|error| explain("load the kernel program", &error))?;
+        let maps = make_rings(&mut ebpf, cpus as u32, options.ring_bytes)?;
+        let rings = maps
+            .iter()
+            .map(|map| Ring::map(map, options.ring_bytes as usize))
+            .collect::<io::Result<_>>()
+            .map_err(|error| explain("map a ring", &error))?;
+        let counters = CounterReader(Arc::new(take(&mut ebpf, COUNTERS_MAP)?));
+        Ok(Self {
+            ebpf,
+            counters,
+            rings,
+            _maps: maps,
+            links: Vec::new(),
+            next_ring: 0,
+            records: 0,
+            unreadable: 0,
+        })
+    }
+
+    /// Attaches to an interface; [`XdpMode::Auto`] tries native, then generic.
+    ///
+    /// # Errors
+    ///
+    /// See [`AttachError`].
+    pub fn attach(&mut self, interface: &str, mode: XdpMode) -> Result<Attachment, XdpError> {
+        let (attachment, link) = attach::attach(program(&mut self.ebpf)?, interface, mode)?;
+        self.links.push(link);
+        Ok(attachment)
+    }
+
+    /// Detaches from every interface. What is in the rings stays readable.
+    pub fn detach(&mut self) {
+        self.links.clear();
+    }
+
+    /// A reader of the counters for another thread.
+    pub fn counter_reader(&self) -> CounterReader {
+        self.counters.clone()
+    }
+
+    /// Records whose shape was not known, which no kernel program of this version writes.
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable
+    }
+
+    /// The loaded program, for test runs.
+    ///
+    /// # Errors
+    ///
+    /// When the object has no such program.
+    pub fn program(&mut self) -> Result<&mut Xdp, XdpError> {
+        program(&mut self.ebpf)
+    }
+
+    /// The reader of the kernel program's diagnostics, where [`XdpOptions::kernel_log`] asked for them.
+    ///
+    /// # Errors
+    ///
+    /// When the object has no log map.
+    pub fn logger(&mut self) -> Result<aya_log::EbpfLogger<&'static dyn log::Log>, XdpError> {
+        aya_log::EbpfLogger::init(&mut self.ebpf).map_err(|error| explain("open the kernel log", &error))
+    }
+
+    /// Sets the time, in nanoseconds, that records get from now on where [`XdpOptions::test_clock`] is set.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub fn set_test_clock(&mut self, time_ns: u64) -> Result<(), XdpError> {
+        let map = self.ebpf.map_mut(TEST_CLOCK_MAP).ok_or_else(|| missing(TEST_CLOCK_MAP))?;
+        let mut clock: Array<_, u64> =
+            map.try_into().map_err(|error: MapError| explain("open the clock", &error))?;
+        clock.set(0, time_ns, 0).map_err(|error| explain("set the clock", &error))
+    }
+}
+
+impl Source for XdpSource {
+    type Error = XdpError;
+
+    /// Takes from each ring in turn, so that a busy CPU does not starve the others.
+    fn fill(&mut self, batch: &mut RecordBatch) -> Result<Fill, XdpError> {
+        let mut idle = 0;
+        while !batch.is_full() && idle < self.rings.len() {
+            let budget = RING_BUDGET.min(crate::batch::BATCH_RECORDS - batch.len());
+            let records = &mut self.records;
+            let drained = self.rings[self.next_ring].drain(budget, |record| {
+                batch.push(*records, record);
+                *records += 1;
+            });
+            self.unreadable += drained.unreadable;
+            self.next_ring = (self.next_ring + 1) % self.rings.len();
+            idle = if drained.records == 0 { idle + 1 } else { 0 };
+        }
+        Ok(if batch.is_full() { Fill::More } else { Fill::Idle })
+    }
+
+    fn counters(&self) -> Result<KernelCounters, XdpError> {
+        self.counters.read()
+    }
+}
+
+fn make_rings(ebpf: &mut Ebpf, cpus: u32, bytes: u32) -> Result<Vec<RingBuf<MapData>>, XdpError> {
+    let mut outer: ArrayOfMaps<MapData, RingBuf<MapData>> = take(ebpf, RINGS_MAP)?;
+    (0..cpus)
+        .map(|cpu| {
+            let ring = make_ring(bytes).map_err(|error| explain("make a ring", &error))?;
+            outer.set(cpu, &ring, 0).map_err(|error| explain("place a ring", &error))?;
+            Ok(ring)
+        })
+        .collect()
+}
+
+fn make_ring(bytes: u32) -> Result<RingBuf<MapData>, MapError> {
+    let kind = bpf_map_type::BPF_MAP_TYPE_RINGBUF as u32;
+    let data = MapData::create(aya_obj::Map::new_from_params(kind, 0, 0, bytes, 0), "nad_ring", None)?;
+    Map::from_map_data(data)?.try_into()
+}
+
+fn take<M: TryFrom<Map, Error = MapError>>(ebpf: &mut Ebpf, name: &'static str) -> Result<M, XdpError> {
+    let map = ebpf.take_map(name).ok_or_else(|| missing(name))?;
+    M::try_from(map).map_err(|error| explain("open a map", &error))
+}
+
+fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, XdpError> {
+    let program = ebpf.program_mut(XDP_PROGRAM).ok_or_else(|| missing(XDP_PROGRAM))?;
+    program.try_into().map_err(|error: ProgramError| explain("open the program", &error))
+}
+
+fn missing(name: &str) -> XdpError {
+    refused("find a part of the object", format!("{name} is missing"))
+}
+
+fn refused(what: &'static str, reason: String) -> XdpError {
+    XdpError::Kernel { what, reason }
+}
+
+/// Turns the kernel's answer into one line: the deepest cause, or the lack of privileges where that is it.
+fn explain(what: &'static str, error: &(dyn std::error::Error + 'static)) -> XdpError {
+    let mut reasons = vec![error];
+    while let Some(source) = reasons[reasons.len() - 1].source() {
+        reasons.push(source);
+    }
+    let denied = |error: &&(dyn std::error::Error + 'static)| {
+        match error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+            Some(libc::EPERM) => true,
+            // Also the verifier's word for a bad program, but it takes nad's from whoever has the privileges.
+            Some(libc::EACCES) => !privileges::are_enough(),
+            _ => false,
+        }
+    };
+    if reasons.iter().any(denied) {
+        return XdpError::Privilege;
+    }
+    let text = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    refused(what, text.split_whitespace().collect::<Vec<_>>().join(" "))
+}

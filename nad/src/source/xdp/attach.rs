@@ -1,0 +1,200 @@
+//! Attaching to an interface, and saying why when it does not work.
+
+use std::{fmt, fs, io};
+
+use aya::programs::{ProgramError, Xdp, links::FdLink, xdp::XdpMode as AyaMode};
+
+/// How the program is attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum XdpMode {
+    /// Native where the driver can, generic otherwise.
+    #[default]
+    Auto,
+    /// In the driver, before the kernel makes a packet of the frame.
+    Native,
+    /// In the network stack: works with every driver, slower.
+    Generic,
+}
+
+impl fmt::Display for XdpMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Native => "native",
+            Self::Generic => "generic",
+        })
+    }
+}
+
+/// Where and how the program was attached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// The interface's name.
+    pub interface: String,
+    /// Native or generic, never auto.
+    pub mode: XdpMode,
+    /// Why it is not native, where auto had to fall back.
+    pub fallback: Option<String>,
+}
+
+impl fmt::Display for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} XDP", self.interface, self.mode)?;
+        match &self.fallback {
+            Some(reason) => write!(f, " (native was refused: {reason})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a program could not be attached.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// No such interface.
+    #[error("interface {interface} does not exist: this machine has {}", existing.join(", "))]
+    NoInterface {
+        /// What was asked for.
+        interface: String,
+        /// What there is.
+        existing: Vec<String>,
+    },
+    /// Not allowed.
+    #[error(
+        "attaching to {interface} needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON: run with sudo, or see `nad doctor`"
+    )]
+    Privilege {
+        /// The interface.
+        interface: String,
+    },
+    /// Another program is there.
+    #[error(
+        "another XDP program is attached to {interface}: stop what attached it (`ip -d link show {interface}` \
+         gives its id, `bpftool prog show id ID` its name), or remove it with `ip link set dev {interface} xdp off`"
+    )]
+    Occupied {
+        /// The interface.
+        interface: String,
+    },
+    /// Native XDP is not to be had.
+    #[error("native XDP on {interface} was refused: {reason}; use --xdp-mode generic")]
+    Native {
+        /// The interface.
+        interface: String,
+        /// The most likely cause.
+        reason: String,
+    },
+    /// Anything else.
+    #[error("attaching to {interface} in {mode} mode failed: {reason}; see `nad doctor --iface {interface}`")]
+    Other {
+        /// The interface.
+        interface: String,
+        /// The mode that was tried.
+        mode: XdpMode,
+        /// The kernel's answer.
+        reason: String,
+    },
+}
+
+pub(super) fn attach(
+    program: &mut Xdp,
+    interface: &str,
+    mode: XdpMode,
+) -> Result<(Attachment, FdLink), AttachError> {
+    let attached = |mode, fallback| Attachment { interface: interface.into(), mode, fallback };
+    if mode != XdpMode::Auto {
+        let link = attach_in(program, interface, mode)?;
+        return Ok((attached(mode, None), link));
+    }
+    match attach_in(program, interface, XdpMode::Native) {
+        Ok(link) => Ok((attached(XdpMode::Native, None), link)),
+        Err(AttachError::Native { reason, .. }) => {
+            let link = attach_in(program, interface, XdpMode::Generic)?;
+            Ok((attached(XdpMode::Generic, Some(reason)), link))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn attach_in(program: &mut Xdp, interface: &str, mode: XdpMode) -> Result<FdLink, AttachError> {
+    let flags = if mode == XdpMode::Native { AyaMode::Driver } else { AyaMode::Skb };
+    let link = program.attach(interface, flags).and_then(|id| program.take_link(id));
+    let link = link.map_err(|error| explain(interface, mode, &error))?;
+    // On kernels without XDP links, aya attaches in the older way, which outlives this process.
+    FdLink::try_from(link).map_err(|_| AttachError::Other {
+        interface: interface.into(),
+        mode,
+        reason: "this kernel has no XDP links (Linux 5.9 is the first that has)".into(),
+    })
+}
+
+fn explain(interface: &str, mode: XdpMode, error: &ProgramError) -> AttachError {
+    let interface_name = || interface.to_owned();
+    if matches!(error, ProgramError::UnknownInterface { .. }) {
+        return AttachError::NoInterface { interface: interface_name(), existing: existing_interfaces() };
+    }
+    let code = os_error(error);
+    match code {
+        Some(libc::EPERM | libc::EACCES) => AttachError::Privilege { interface: interface_name() },
+        Some(libc::EBUSY | libc::EEXIST) => AttachError::Occupied { interface: interface_name() },
+        _ if mode == XdpMode::Native => {
+            AttachError::Native { interface: interface_name(), reason: native_reason(interface, code) }
+        }
+        _ => AttachError::Other { interface: interface_name(), mode, reason: chain(error) },
+    }
+}
+
+/// What most drivers mean by their error numbers.
+fn native_reason(interface: &str, code: Option<i32>) -> String {
+    /// A page less the headroom and what the kernel keeps at its end; drivers differ by a few bytes.
+    const NATIVE_MTU: u32 = 3498;
+    let mtu = fs::read_to_string(format!("/sys/class/net/{interface}/mtu"))
+        .ok()
+        .and_then(|text| text.trim().parse::<u32>().ok());
+    let error =
+        code.map_or_else(|| "unknown error".into(), |code| io::Error::from_raw_os_error(code).to_string());
+    match (code, mtu) {
+        (_, Some(mtu)) if mtu > NATIVE_MTU && code != Some(libc::EOPNOTSUPP) => {
+            format!("MTU {mtu} is too large, about {NATIVE_MTU} is the most ({error})")
+        }
+        (Some(libc::EOPNOTSUPP), Some(mtu)) if mtu > NATIVE_MTU => {
+            format!("the driver has no native XDP, or not at MTU {mtu} ({error})")
+        }
+        (Some(libc::EOPNOTSUPP), _) => format!("the driver has no native XDP ({error})"),
+        (Some(libc::ENOMEM | libc::ENOSPC), _) => {
+            format!("the driver lacks the queues or memory for it ({error})")
+        }
+        _ => error,
+    }
+}
+
+fn os_error(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
+    let mut error = Some(error);
+    while let Some(current) = error {
+        if let Some(code) = current.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+            return Some(code);
+        }
+        error = current.source();
+    }
+    None
+}
+
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(current) = source {
+        text = format!("{text}: {current}");
+        source = current.source();
+    }
+    text
+}
+
+fn existing_interfaces() -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir("/sys/class/net")
+        .map(|entries| {
+            entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+        })
+        .unwrap_or_default();
+    names.sort_unstable();
+    names
+}

@@ -1,0 +1,27 @@
+//! The kernel program by `BPF_PROG_TEST_RUN`: no interface, no wire, one frame at a time.
+//!
+//! The kernel refuses frames shorter than an Ethernet header there (`EINVAL`), so what is shorter than 14 bytes
+//! is left to `nad-common`'s own tests.
+
+#[path = "kernel/bench.rs"]
+mod bench;
+#[path = "kernel/captures.rs"]
+mod captures;
+#[path = "kernel/differential.rs"]
+mod differential;
+#[path = "../../nad-common/tests/frames/mod.rs"]
+mod frames;
+#[path = "kernel/log.rs"]
+mod log;
+#[path = "support/netns.rs"]
+mod netns;
+#[path = "kernel/ring.rs"]
+mod ring;
+#[path = "support/skip.rs"]
+mod skip;
+#[path = "kernel/table.rs"]
+mod table;
+#[path = "support/userspace.rs"]
+mod userspace;
+#[path = "support/veth.rs"]
+mod veth;
