@@ -1,0 +1,164 @@
+//! The ledger: what became of every packet, in the kernel and after it.
+//!
+//! `seen = recorded + ring_full + unparsed` and `recorded = drained + unreadable`,
+//! `drained = learned + scored + discarded`. While packets are on their way, the differences are what is still in
+//! the rings and in the queue; at the end there are none.
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use nad_common::counters::{KernelCounters, Refusal};
+
+/// The userspace half, counted where it happens and read by whoever reports.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Records taken from the source.
+    pub drained: AtomicU64,
+    /// Records in a ring that could not be read.
+    pub unreadable: AtomicU64,
+    /// Records that went into the baseline.
+    pub learned: AtomicU64,
+    /// Records that were scored.
+    pub scored: AtomicU64,
+    /// Records that came after the wanted number of packets, or after a failure.
+    pub discarded: AtomicU64,
+    /// Records whose score was above the threshold.
+    pub anomalies: AtomicU64,
+    /// Anomalies that could not be handed to the outputs because their queue was full.
+    pub alerts_dropped: AtomicU64,
+    /// Times that the drain had to wait because the detector's queue was full.
+    pub queue_waits: AtomicU64,
+}
+
+/// Both halves at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// The source's half.
+    pub source: KernelCounters,
+    /// See [`Tally::drained`].
+    pub drained: u64,
+    /// See [`Tally::unreadable`].
+    pub unreadable: u64,
+    /// See [`Tally::learned`].
+    pub learned: u64,
+    /// See [`Tally::scored`].
+    pub scored: u64,
+    /// See [`Tally::discarded`].
+    pub discarded: u64,
+    /// See [`Tally::anomalies`].
+    pub anomalies: u64,
+    /// See [`Tally::alerts_dropped`].
+    pub alerts_dropped: u64,
+    /// See [`Tally::queue_waits`].
+    pub queue_waits: u64,
+}
+
+impl Tally {
+    /// Reads the userspace half. What happens later in a packet's life is read first, so that no packet is seen
+    /// to arrive before it left.
+    pub fn read(&self) -> Ledger {
+        let (learned, scored, discarded) =
+            (self.learned.load(Relaxed), self.scored.load(Relaxed), self.discarded.load(Relaxed));
+        Ledger {
+            source: KernelCounters::default(),
+            learned,
+            scored,
+            discarded,
+            drained: self.drained.load(Relaxed),
+            unreadable: self.unreadable.load(Relaxed),
+            anomalies: self.anomalies.load(Relaxed),
+            alerts_dropped: self.alerts_dropped.load(Relaxed),
+            queue_waits: self.queue_waits.load(Relaxed),
+        }
+    }
+}
+
+impl Ledger {
+    /// Adds the source's half, read after the userspace half.
+    #[must_use]
+    pub fn with_source(mut self, source: KernelCounters) -> Self {
+        self.source = source;
+        self
+    }
+
+    /// Packets that nad got hold of: all but those for which a ring had no room.
+    pub fn captured(&self) -> u64 {
+        self.source.seen - self.source.ring_full
+    }
+
+    /// Records that are still in the rings.
+    pub fn in_rings(&self) -> u64 {
+        self.source.recorded.saturating_sub(self.drained + self.unreadable)
+    }
+
+    /// Records that are between the drain and the detector.
+    pub fn in_queue(&self) -> u64 {
+        self.drained.saturating_sub(self.learned + self.scored + self.discarded)
+    }
+
+    /// Whether every packet is accounted for and none is on its way: what must hold at the end.
+    pub fn balances(&self) -> bool {
+        let source = &self.source;
+        source.seen == source.recorded + source.ring_full + source.unparsed_total()
+            && source.recorded == self.drained + self.unreadable
+            && self.drained == self.learned + self.scored + self.discarded
+    }
+}
+
+impl fmt::Display for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = &self.source;
+        write!(f, "seen {} = recorded {} + ring_full {}", source.seen, source.recorded, source.ring_full)?;
+        write!(f, " + unparsed {}", source.unparsed_total())?;
+        let mut separator = " (";
+        for (refusal, count) in Refusal::ALL.into_iter().zip(source.unparsed) {
+            if count != 0 {
+                write!(f, "{separator}{} {count}", refusal.name())?;
+                separator = ", ";
+            }
+        }
+        if separator != " (" {
+            f.write_str(")")?;
+        }
+        write!(f, "; drained {} = learned {} + scored {}", self.drained, self.learned, self.scored)?;
+        let rest = [
+            ("discarded", self.discarded),
+            ("unreadable", self.unreadable),
+            ("in_rings", self.in_rings()),
+            ("in_queue", self.in_queue()),
+            ("queue_waits", self.queue_waits),
+            ("alerts_dropped", self.alerts_dropped),
+        ];
+        for (name, count) in rest.into_iter().filter(|(_, count)| *count != 0) {
+            write!(f, ", {name} {count}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_that_is_nowhere_unbalances_the_ledger() {
+        let mut ledger = Ledger {
+            source: KernelCounters { seen: 10, recorded: 7, ring_full: 1, unparsed: [2, 0, 0, 0, 0, 0] },
+            drained: 7,
+            learned: 3,
+            scored: 4,
+            ..Ledger::default()
+        };
+        assert!(ledger.balances());
+        assert_eq!(
+            ledger.to_string(),
+            "seen 10 = recorded 7 + ring_full 1 + unparsed 2 (link_truncated 2); \
+             drained 7 = learned 3 + scored 4"
+        );
+        ledger.scored = 3;
+        assert!(!ledger.balances());
+        assert_eq!(ledger.in_queue(), 1);
+    }
+}

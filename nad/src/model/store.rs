@@ -1,0 +1,227 @@
+//! Model files.
+//!
+//! ```text
+//! "NADMODEL" | version: u32 | head length: u32 | body length: u64 | head | body | SHA-256 of all before
+//! ```
+//! Numbers are little-endian; head and body (a [`Model`]) are in the postcard format. The head holds
+//! the feature schema, so that a model of other features is refused before its forest is read. A file is
+//! written beside its place and renamed there, so that no reader ever sees half of one.
+
+use std::{
+    fs, io,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Model, schema};
+
+const MAGIC: &[u8; 8] = b"NADMODEL";
+const VERSION: u32 = 1;
+const PREAMBLE: usize = MAGIC.len() + 4 + 4 + 8;
+const CHECKSUM: usize = 32;
+/// No model of this version comes near; what is larger is not read into memory.
+const LARGEST_FILE: u64 = 256 << 20;
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    features: Vec<String>,
+}
+
+/// Why a model file could not be written or was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file can't be read.
+    #[error("model {}: {source}; train one with `nad train`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file can't be written.
+    #[error("model {} can't be written: {source}; choose another place with --out", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is something else, damaged, or of another version or schema.
+    #[error("model {} is refused: {reason}; train a new one with `nad train`", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Model {
+    /// Writes the model to `path`, replacing what was there in one step.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Write`] with the system's reason; what was there before is then still there.
+    pub fn save(&self, path: &Path) -> Result<(), StoreError> {
+        self.write(path).map_err(|source| StoreError::Write { path: path.into(), source })
+    }
+
+    /// Reads a model from `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Read`], or [`StoreError::Refused`] for a file that is damaged or not of this version and
+    /// these features.
+    pub fn load(path: &Path) -> Result<Self, StoreError> {
+        let read = |source| StoreError::Read { path: path.into(), source };
+        let size = fs::metadata(path).map_err(read)?.len();
+        let refused = |reason: String| StoreError::Refused { path: path.into(), reason };
+        if size > LARGEST_FILE {
+            return Err(refused(format!("it has {size} bytes, and a model has at most {LARGEST_FILE}")));
+        }
+        decode(&fs::read(path).map_err(read)?).map_err(refused)
+    }
+
+    fn write(&self, path: &Path) -> io::Result<()> {
+        let bytes = encode(self).map_err(io::Error::other)?;
+        let folder = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let mut file = tempfile::Builder::new().prefix(".nad-model-").tempfile_in(folder)?;
+        file.write_all(&bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+fn encode(model: &Model) -> Result<Vec<u8>, postcard::Error> {
+    let head = postcard::to_allocvec(&Head { features: schema() })?;
+    let body = postcard::to_allocvec(model)?;
+    let mut bytes = Vec::with_capacity(PREAMBLE + head.len() + body.len() + CHECKSUM);
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&(head.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&head);
+    bytes.extend_from_slice(&body);
+    let checksum = Sha256::digest(&bytes);
+    bytes.extend_from_slice(&checksum);
+    Ok(bytes)
+}
+
+fn decode(bytes: &[u8]) -> Result<Model, String> {
+    if !bytes.starts_with(MAGIC) {
+        return Err("it is not a nad model".into());
+    }
+    let (preamble, _) = bytes.split_at_checked(PREAMBLE).ok_or("it is cut off")?;
+    let number = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| preamble[at + i]));
+    let version = number(8);
+    if version != VERSION {
+        return Err(format!("it is of version {version}, and this nad reads version {VERSION}"));
+    }
+    let head_length = number(12) as usize;
+    let body_length = u64::from_le_bytes(std::array::from_fn(|i| preamble[16 + i]));
+    let expected = PREAMBLE as u64 + head_length as u64 + CHECKSUM as u64;
+    if expected.checked_add(body_length) != Some(bytes.len() as u64) {
+        return Err(format!(
+            "it has {} bytes and says it has {}",
+            bytes.len(),
+            expected.saturating_add(body_length)
+        ));
+    }
+    let (content, checksum) = bytes.split_at(bytes.len() - CHECKSUM);
+    if Sha256::digest(content)[..] != *checksum {
+        return Err("its checksum is wrong, so it is damaged".into());
+    }
+    let (head, body) = content[PREAMBLE..].split_at(head_length);
+    let head: Head =
+        postcard::from_bytes(head).map_err(|error| format!("its head is unreadable ({error})"))?;
+    compare_schema(&head.features)?;
+    let model: Model =
+        postcard::from_bytes(body).map_err(|error| format!("its body is unreadable ({error})"))?;
+    if !model.is_sound() {
+        return Err("its forest is not whole".into());
+    }
+    Ok(model)
+}
+
+fn compare_schema(found: &[String]) -> Result<(), String> {
+    let expected = schema();
+    if let Some((place, (found, expected))) =
+        found.iter().zip(&expected).enumerate().find(|(_, (found, expected))| found != expected)
+    {
+        return Err(format!("its feature {place} is \"{found}\", and this nad's is \"{expected}\""));
+    }
+    if found.len() != expected.len() {
+        return Err(format!("it has {} features, and this nad has {}", found.len(), expected.len()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        features::FeatureVector,
+        model::{Training, TrainingWindow, forest::Growth},
+    };
+
+    fn model() -> Model {
+        let baseline: Vec<FeatureVector> =
+            (0..400).map(|i| std::array::from_fn(|feature| ((i * (feature + 3)) % 17) as f32)).collect();
+        let growth = Growth { trees: 5, ..Growth::default() };
+        let window = TrainingWindow { source: "lo".into(), first_ns: 1, last_ns: 9, packets: 400 };
+        Model::train(&baseline, &Training { growth, contamination: 0.01 }, window).unwrap()
+    }
+
+    #[test]
+    fn a_saved_model_is_the_same_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.model");
+        let model = model();
+        model.save(&path).unwrap();
+        assert_eq!(Model::load(&path).unwrap(), model);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing but the model is left");
+    }
+
+    #[test]
+    fn a_changed_byte_anywhere_is_refused() {
+        let bytes = encode(&model()).unwrap();
+        for at in (0..bytes.len()).step_by(7).chain(0..PREAMBLE) {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x20;
+            assert!(decode(&damaged).is_err(), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_cut_file_is_refused_at_every_length() {
+        let bytes = encode(&model()).unwrap();
+        for length in (0..bytes.len()).step_by(11).chain(0..=PREAMBLE) {
+            assert!(decode(&bytes[..length]).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn another_schema_is_refused_with_the_feature_that_differs() {
+        let mut features = schema();
+        features[2] = "moon phase".into();
+        assert_eq!(
+            compare_schema(&features).unwrap_err(),
+            "its feature 2 is \"moon phase\", and this nad's is \"network protocol\""
+        );
+        assert!(compare_schema(&schema()[1..]).is_err());
+        assert!(compare_schema(&schema()).is_ok());
+    }
+
+    #[test]
+    fn a_place_that_can_not_be_written_is_named() {
+        let error = model().save(Path::new("/nowhere/at/all.model")).unwrap_err().to_string();
+        assert!(error.starts_with("model /nowhere/at/all.model can't be written: No such file"), "{error}");
+    }
+}

@@ -1,0 +1,117 @@
+//! Records in the words that people use.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use nad_common::record::{AddressKind, Addresses, PacketRecord, flag};
+
+/// One end of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Endpoint {
+    /// The IP address; for ARP the one it speaks of.
+    pub ip: Option<IpAddr>,
+    /// The MAC address, where there is no IP.
+    pub mac: Option<[u8; 6]>,
+}
+
+impl Endpoint {
+    /// Source and destination of a record.
+    pub fn of(record: &PacketRecord) -> (Self, Self) {
+        let ip = |ip: IpAddr| Self { ip: Some(ip), mac: None };
+        match record.addresses() {
+            Addresses::V4(source, destination) => {
+                (ip(Ipv4Addr::from(source).into()), ip(Ipv4Addr::from(destination).into()))
+            }
+            Addresses::V6(source, destination) => {
+                (ip(Ipv6Addr::from(source).into()), ip(Ipv6Addr::from(destination).into()))
+            }
+            Addresses::Link { source, destination, sender_ip, target_ip, .. } => {
+                let spoken = |ip: [u8; 4]| record.is_arp().then(|| IpAddr::from(ip));
+                (
+                    Self { ip: spoken(sender_ip), mac: Some(source) },
+                    Self { ip: spoken(target_ip), mac: Some(destination) },
+                )
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.ip, self.mac) {
+            (Some(ip), _) => ip.fmt(f),
+            (None, Some(address)) => f.write_str(&mac(address)),
+            (None, None) => f.write_str("-"),
+        }
+    }
+}
+
+/// `02:00:00:00:00:01`.
+pub fn mac(address: [u8; 6]) -> String {
+    address.map(|byte| format!("{byte:02x}")).join(":")
+}
+
+/// The protocol's usual name, or its number.
+pub fn protocol(record: &PacketRecord) -> String {
+    if record.address_kind() == AddressKind::Link {
+        return match record.ether_type {
+            _ if record.is_arp() => "ARP".into(),
+            0x88cc => "LLDP".into(),
+            0x888e => "EAPOL".into(),
+            0x8863 | 0x8864 => "PPPoE".into(),
+            0x8847 | 0x8848 => "MPLS".into(),
+            0x8809 => "LACP".into(),
+            length if length < 0x0600 => "LLC".into(),
+            ether_type => format!("0x{ether_type:04x}"),
+        };
+    }
+    match record.protocol {
+        0 => "HOPOPT".into(),
+        1 => "ICMP".into(),
+        2 => "IGMP".into(),
+        4 => "IPv4".into(),
+        6 => "TCP".into(),
+        17 => "UDP".into(),
+        33 => "DCCP".into(),
+        41 => "IPv6".into(),
+        47 => "GRE".into(),
+        50 => "ESP".into(),
+        51 => "AH".into(),
+        58 => "ICMPv6".into(),
+        59 => "IPv6-NoNxt".into(),
+        88 => "EIGRP".into(),
+        89 => "OSPF".into(),
+        103 => "PIM".into(),
+        112 => "VRRP".into(),
+        132 => "SCTP".into(),
+        136 => "UDP-Lite".into(),
+        number => number.to_string(),
+    }
+}
+
+/// The outer VLAN id, where there is a tag.
+pub fn vlan(record: &PacketRecord) -> Option<u16> {
+    const VLAN_ID: u16 = 0x0fff;
+    record.has(flag::VLAN).then_some(record.vlan_outer & VLAN_ID)
+}
+
+/// RFC 3339 in UTC with milliseconds, of nanoseconds since the Unix epoch.
+pub fn timestamp(time_ns: u64) -> String {
+    jiff::Timestamp::from_nanosecond(time_ns.into())
+        .map_or_else(|_| format!("{time_ns} ns"), |time| format!("{time:.3}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339_in_utc() {
+        assert_eq!(timestamp(1_795_335_254_600_000_000), "2026-11-22T08:14:14.600Z");
+        assert_eq!(timestamp(u64::MAX), "2554-07-21T23:34:33.709Z");
+    }
+
+    #[test]
+    fn a_mac_address_has_two_digits_a_byte() {
+        assert_eq!(mac([2, 0, 0xab, 0, 0, 1]), "02:00:ab:00:00:01");
+    }
+}
