@@ -2,13 +2,17 @@
 
 pub mod alert;
 pub mod batch;
+pub mod cli;
 pub mod clock;
+pub mod command;
+pub mod config;
 pub mod detector;
 pub mod doctor;
 pub mod features;
 pub mod interface;
 pub mod ledger;
 pub mod model;
+pub mod output;
 pub mod presentation;
 pub mod privileges;
 pub mod queue;

@@ -1,0 +1,211 @@
+//! Flags and environment, and from them and the file the validated settings of a command.
+
+mod args;
+
+use std::path::PathBuf;
+
+use clap::{ArgMatches, parser::ValueSource};
+
+use crate::{
+    command::{
+        doctor::DoctorConfig, live::LiveConfig, replay::ReplayConfig, run::RunConfig, train::TrainConfig,
+    },
+    config::{
+        self, ConfigError, DEFAULT_CONTAMINATION, DEFAULT_CONTAMINATION_COUNT, DEFAULT_LOG,
+        DEFAULT_TRAIN_FOR, File, Task, TaskChoice,
+    },
+    detector::Baseline,
+    source::xdp::XdpOptions,
+};
+use args::{CliCommand, DecisionArgs, LiveArgs, ReplayArgs, RunArgs, TaskArgs, TrainArgs};
+
+/// What is to be done, with settings that were checked.
+#[derive(Debug)]
+pub enum Command {
+    /// `nad run`
+    Run(RunConfig),
+    /// `nad replay`
+    Replay(ReplayConfig),
+    /// `nad train`
+    Train(TrainConfig),
+    /// `nad doctor`
+    Doctor(DoctorConfig),
+}
+
+/// Why there is nothing to do.
+#[derive(Debug, thiserror::Error)]
+pub enum UsageError {
+    /// Not an error: the text of `--help` or `--version`, or the help that `nad` alone gives.
+    #[error(transparent)]
+    Arguments(clap::Error),
+    /// Flags that nad doesn't know, or values that they can't have.
+    #[error("{0}")]
+    Flags(String),
+    /// A setting that can't be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+/// Reads flags, environment and file, and checks them.
+///
+/// # Errors
+///
+/// When anything in them can't be used; also for `--help` and `--version`, as clap has it.
+pub fn parse<I, T>(arguments: I) -> Result<Command, UsageError>
+where
+    I: IntoIterator<Item = T>,
+    T: Into<std::ffi::OsString> + Clone,
+{
+    let (cli, matches) = args::read(arguments)?;
+    let file = File::load(cli.config.as_deref())?;
+    let flags = matches.subcommand().map(|(_, matches)| matches);
+    let log = log_path(cli.log, &file);
+    Ok(match cli.command {
+        CliCommand::Run(args) => Command::Run(run(args, flags, &file, log)?),
+        CliCommand::Replay(args) => Command::Replay(replay(args, flags, &file, log)?),
+        CliCommand::Train(args) => Command::Train(train(args, flags, &file, log)?),
+        CliCommand::Doctor(args) => {
+            let interfaces = config::interfaces(args.iface, &file.capture);
+            let ring_bytes = config::ring_bytes(None, &file.capture)?;
+            Command::Doctor(DoctorConfig { interfaces, ring_bytes })
+        }
+    })
+}
+
+fn run(
+    args: RunArgs,
+    flags: Option<&ArgMatches>,
+    file: &File,
+    log: Option<PathBuf>,
+) -> Result<RunConfig, UsageError> {
+    let given = TaskChoice { count: args.count, ..task_choice(args.task) };
+    let task = decide(given, flags, file.task_choice())?;
+    let is_count = matches!(task, Task::Count { .. });
+    let default = if is_count { DEFAULT_CONTAMINATION_COUNT } else { DEFAULT_CONTAMINATION };
+    let DecisionArgs { model, alerts, fail_on_anomaly } = args.decision;
+    let training = config::training(model.contamination, model.extension_level, &file.training, default)?;
+    let contamination = model.contamination.or(file.training.contamination);
+    let live = live(args.live, file)?;
+    Ok(RunConfig { live, task, training, contamination, alerts, log, fail_on_anomaly })
+}
+
+fn replay(
+    args: ReplayArgs,
+    flags: Option<&ArgMatches>,
+    file: &File,
+    log: Option<PathBuf>,
+) -> Result<ReplayConfig, UsageError> {
+    let from_file = TaskChoice { count: None, ..file.task_choice() };
+    let task = decide(task_choice(args.task), flags, from_file)?;
+    let DecisionArgs { model, alerts, fail_on_anomaly } = args.decision;
+    let training =
+        config::training(model.contamination, model.extension_level, &file.training, DEFAULT_CONTAMINATION)?;
+    let contamination = model.contamination.or(file.training.contamination);
+    Ok(ReplayConfig {
+        file: args.file,
+        task,
+        training,
+        contamination,
+        scores: args.scores,
+        alerts,
+        log,
+        fail_on_anomaly,
+    })
+}
+
+fn train(
+    args: TrainArgs,
+    flags: Option<&ArgMatches>,
+    file: &File,
+    log: Option<PathBuf>,
+) -> Result<TrainConfig, UsageError> {
+    let given =
+        TaskChoice { train_for: args.train_for, train_packets: args.train_packets, ..TaskChoice::default() };
+    let from_file = TaskChoice { count: None, model: None, ..file.task_choice() };
+    let Task::Learn(baseline) = decide(given, flags, from_file)? else {
+        return Err(ConfigError::Value("training needs --train-for or --train-packets".into()).into());
+    };
+    let training = config::training(
+        args.model.contamination,
+        args.model.extension_level,
+        &file.training,
+        DEFAULT_CONTAMINATION,
+    )?;
+    let live = args.file.is_none().then(|| live(args.live, file)).transpose()?;
+    Ok(TrainConfig { file: args.file, live, baseline, training, out: args.out, log })
+}
+
+fn live(args: LiveArgs, file: &File) -> Result<LiveConfig, ConfigError> {
+    Ok(LiveConfig {
+        interfaces: config::interfaces(args.iface, &file.capture),
+        mode: args.xdp_mode.or(file.capture.xdp_mode).unwrap_or_default(),
+        options: XdpOptions {
+            ring_bytes: config::ring_bytes(args.ring_bytes, &file.capture)?,
+            kernel_log: args.kernel_log,
+            test_clock: false,
+        },
+    })
+}
+
+fn task_choice(args: TaskArgs) -> TaskChoice {
+    TaskChoice {
+        count: None,
+        train_for: args.train_for,
+        train_packets: args.train_packets,
+        model: args.model,
+    }
+}
+
+/// The task, from flags before environment before file; clap has the first two in one.
+fn decide(given: TaskChoice, matches: Option<&ArgMatches>, file: TaskChoice) -> Result<Task, ConfigError> {
+    let from = |wanted: ValueSource| {
+        let is = |name: &str| {
+            matches.is_some_and(|matches| {
+                matches.try_contains_id(name).unwrap_or(false) && matches.value_source(name) == Some(wanted)
+            })
+        };
+        TaskChoice {
+            count: given.count.filter(|_| is("count")),
+            train_for: given.train_for.filter(|_| is("train_for")),
+            train_packets: given.train_packets.filter(|_| is("train_packets")),
+            model: given.model.clone().filter(|_| is("model")),
+        }
+    };
+    let places = [from(ValueSource::CommandLine), from(ValueSource::EnvVariable), file];
+    Ok(TaskChoice::decide(&places)?.unwrap_or(Task::Learn(Baseline::Time(DEFAULT_TRAIN_FOR))))
+}
+
+fn log_path(given: Option<PathBuf>, file: &File) -> Option<PathBuf> {
+    let path = given.or_else(|| file.log.path.clone()).unwrap_or_else(|| DEFAULT_LOG.into());
+    (path.as_os_str() != "none").then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        args::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn count_has_a_default_number_and_its_own_contamination() {
+        let Command::Run(config) = parse(["nad", "run", "--iface", "lo", "--count"]).unwrap() else {
+            panic!()
+        };
+        assert_eq!(config.task, Task::Count { packets: 100, model: None });
+        assert_eq!(config.training.contamination, 0.01);
+        let Command::Run(config) = parse(["nad", "run"]).unwrap() else { panic!() };
+        assert_eq!(config.task, Task::Learn(Baseline::Time(DEFAULT_TRAIN_FOR)));
+        assert_eq!(config.training.contamination, 0.0001);
+    }
+
+    #[test]
+    fn two_ways_to_get_a_model_are_refused() {
+        let error = parse(["nad", "replay", "f", "--train-for", "3s", "--model", "m"]).unwrap_err();
+        assert!(matches!(error, UsageError::Config(ConfigError::Value(_))), "{error}");
+    }
+}

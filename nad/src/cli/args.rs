@@ -1,0 +1,191 @@
+//! The arguments as clap reads them, not yet checked.
+
+use std::{env, ffi::OsString, path::PathBuf};
+
+use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
+
+use super::UsageError;
+use crate::{
+    config::{DEFAULT_COUNT, Length},
+    source::xdp::XdpMode,
+};
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 fine, 1 failed, 2 wrong usage or settings, 3 anomalies found and --fail-on-anomaly given";
+const EXIT_CODES_WITHOUT_ANOMALIES: &str = "Exit codes: 0 fine, 1 failed, 2 wrong usage or settings";
+
+/// Reads flags and environment. A variable without a value is as good as none: that is what `docker run -e NAD_MODEL=`
+/// and a line in an environment file look like.
+pub(super) fn read<I, T>(arguments: I) -> Result<(Cli, ArgMatches), UsageError>
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let command = without_empty_variables(Cli::command());
+    let matches = command.try_get_matches_from(arguments).map_err(from_clap)?;
+    Ok((Cli::from_arg_matches(&matches).map_err(from_clap)?, matches))
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty =
+        |arg: &Arg| arg.get_env().is_some_and(|name| env::var_os(name).is_some_and(|v| v.is_empty()));
+    command
+        .mut_args(|arg| if is_empty(&arg) { arg.env(None::<&'static str>) } else { arg })
+        .mut_subcommands(without_empty_variables)
+}
+
+/// A passive network-anomaly sensor for Linux.
+///
+/// Learns what is usual on an interface or in a capture, then prints and logs what stands out.
+#[derive(Debug, Parser)]
+#[command(name = "nad", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(super) struct Cli {
+    /// Config file [default: nad.toml, where there is one]
+    #[arg(long, global = true, env = "NAD_CONFIG", hide_env_values = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Log file; "none" for none [default: logs/anomaly_detector.log]
+    #[arg(long, global = true, env = "NAD_LOG", hide_env_values = true, value_name = "FILE")]
+    pub(super) log: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(super) command: CliCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CliCommand {
+    /// Watch interfaces: learn a baseline, then report anomalies until Ctrl-C
+    #[command(after_help = EXIT_CODES)]
+    Run(RunArgs),
+    /// Do the same with a capture file (pcap or pcapng, also .gz and .zst; - for standard input)
+    ///
+    /// Ctrl-C or SIGTERM ends it early, with the summary of what was read until then.
+    #[command(after_help = EXIT_CODES)]
+    Replay(ReplayArgs),
+    /// Learn a baseline from a capture file, or live without one, and save the model
+    #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
+    Train(TrainArgs),
+    /// Check whether this machine can run nad, and say what to do where it can't
+    #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
+    Doctor(DoctorArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub(super) live: LiveArgs,
+    #[command(flatten)]
+    pub(super) task: TaskArgs,
+    /// Capture N packets, report the anomalies among them, and exit [N without a number: 100]
+    #[arg(long, env = "NAD_COUNT", hide_env_values = true, value_name = "N", num_args = 0..=1, default_missing_value = DEFAULT_COUNT)]
+    pub(super) count: Option<u64>,
+    #[command(flatten)]
+    pub(super) decision: DecisionArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// Capture file; - for standard input
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) task: TaskArgs,
+    /// Write index,score of every packet that was scored
+    #[arg(long, value_name = "OUT.csv")]
+    pub(super) scores: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) decision: DecisionArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TrainArgs {
+    /// Capture file; without it, packets come from the interfaces
+    pub(super) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) live: LiveArgs,
+    /// Length of the baseline, such as 300s, 5m or 1h, by the packets' clock [default: 60s]
+    #[arg(long, env = "NAD_TRAIN_FOR", hide_env_values = true, value_name = "TIME")]
+    pub(super) train_for: Option<Length>,
+    /// Packets of the baseline
+    #[arg(long, env = "NAD_TRAIN_PACKETS", hide_env_values = true, value_name = "N")]
+    pub(super) train_packets: Option<u64>,
+    #[command(flatten)]
+    pub(super) model: ModelArgs,
+    /// Where the model is written
+    #[arg(long, value_name = "MODEL")]
+    pub(super) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// Interface to examine; may be given more than once [default: that of the default route]
+    #[arg(long, env = "NAD_IFACE", hide_env_values = true, value_name = "IF", value_delimiter = ',')]
+    pub(super) iface: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LiveArgs {
+    /// Interface to watch; may be given more than once [default: that of the default route]
+    #[arg(long, env = "NAD_IFACE", hide_env_values = true, value_name = "IF", value_delimiter = ',')]
+    pub(super) iface: Vec<String>,
+    /// How to attach; auto tries native, then generic, and says which it got and why [default: auto]
+    #[arg(long, env = "NAD_XDP_MODE", hide_env_values = true, value_name = "MODE")]
+    pub(super) xdp_mode: Option<XdpMode>,
+    /// Bytes of each CPU's ring, a power of two [default: 8388608]
+    #[arg(long, env = "NAD_RING_BYTES", hide_env_values = true, value_name = "BYTES")]
+    pub(super) ring_bytes: Option<u32>,
+    /// Log what the kernel program finds odd
+    #[arg(long)]
+    pub(super) kernel_log: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TaskArgs {
+    /// Length of the baseline, such as 300s, 5m or 1h, by the packets' clock [default: 60s]
+    #[arg(long, env = "NAD_TRAIN_FOR", hide_env_values = true, value_name = "TIME")]
+    pub(super) train_for: Option<Length>,
+    /// Packets of the baseline
+    #[arg(long, env = "NAD_TRAIN_PACKETS", hide_env_values = true, value_name = "N")]
+    pub(super) train_packets: Option<u64>,
+    /// A model saved by `nad train`, instead of a baseline
+    #[arg(long, env = "NAD_MODEL", hide_env_values = true, value_name = "MODEL")]
+    pub(super) model: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ModelArgs {
+    /// Share of the baseline above the threshold, up to 0.5 [default: 0.0001; with --count 0.01]
+    #[arg(long, env = "NAD_CONTAMINATION", hide_env_values = true, value_name = "C")]
+    pub(super) contamination: Option<f64>,
+    /// Extension level of the forest; 0 is the standard isolation forest [default: 0]
+    #[arg(long, env = "NAD_EXTENSION_LEVEL", hide_env_values = true, value_name = "N")]
+    pub(super) extension_level: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DecisionArgs {
+    #[command(flatten)]
+    pub(super) model: ModelArgs,
+    /// Write one JSON object per anomaly
+    #[arg(long, env = "NAD_ALERTS", hide_env_values = true, value_name = "OUT.jsonl")]
+    pub(super) alerts: Option<PathBuf>,
+    /// Exit with 3 when there was an anomaly
+    #[arg(long)]
+    pub(super) fail_on_anomaly: bool,
+}
+
+/// One line of what clap says in several, as all of nad's errors have one.
+fn from_clap(error: clap::Error) -> UsageError {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return UsageError::Arguments(error);
+    }
+    let text = error.render().to_string();
+    let said = text.split("\nUsage:").next().unwrap_or_default();
+    let mut line = String::new();
+    for part in said.lines().map(str::trim).filter(|part| !part.is_empty()) {
+        let separator = match line.chars().last() {
+            None => "",
+            Some(':' | ',') => " ",
+            Some(_) => "; ",
+        };
+        line = line + separator + part.strip_prefix("error: ").unwrap_or(part);
+    }
+    UsageError::Flags(line.replace("; For more information, try '--help'.", "; try --help"))
+}

@@ -1,0 +1,99 @@
+//! `nad run --count N`: capture a fixed number of packets, report the anomalies among them, and end.
+
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+use anyhow::{Context, Result};
+
+use super::{
+    live::{Drain, Live},
+    report_ledger, say,
+    signals::StopSignals,
+};
+use crate::{
+    batch::{BATCH_RECORDS, RecordBatch},
+    clock::Clock,
+    detector::{Detector, Findings, Start},
+    ledger::{Ledger, Tally},
+    output::Outputs,
+};
+
+/// Captures `packets` packets, or as many as came before a signal.
+pub(super) async fn count(
+    live: Live,
+    packets: u64,
+    start: Start,
+    mut outputs: Outputs,
+    mut signals: StopSignals,
+) -> Result<Ledger> {
+    let tally = Arc::new(Tally::default());
+    let clock = Clock::monotonic();
+    let start = match start {
+        Start::Learn { baseline, training, .. } => {
+            Start::Learn { baseline, training, source: live.interfaces.clone() }
+        }
+        detect => detect,
+    };
+    let (drain, mut batches, used) = Drain::start(live.source, Arc::clone(&tally))?;
+    let mut captured: Vec<RecordBatch> = Vec::new();
+    let mut wanted = packets as usize;
+    loop {
+        tokio::select! {
+            () = signals.received() => drain.stop(),
+            batch = batches.recv() => match batch {
+                None => break,
+                Some(batch) => {
+                    let taken = batch.len().min(wanted);
+                    keep(&mut captured, &batch, taken);
+                    wanted -= taken;
+                    tally.discarded.fetch_add((batch.len() - taken) as u64, Relaxed);
+                    if wanted == 0 {
+                        drain.stop();
+                    }
+                    let _ = used.send(batch);
+                }
+            },
+        }
+    }
+    let counters = drain.join()?;
+    let captured_packets: usize = captured.iter().map(RecordBatch::len).sum();
+    say(&format!("Captured {captured_packets} packets."))?;
+
+    let findings = decide(&captured, start, clock, &tally)?;
+    outputs.alerts(&findings.alerts)?;
+    let ledger = tally.read().with_source(counters.read()?);
+    say(&format!("Detected {} anomalies.", ledger.anomalies))?;
+    report_ledger(&ledger)?;
+    Ok(ledger)
+}
+
+/// Copies records into full batches, so that a trickle of packets does not take a batch each.
+fn keep(captured: &mut Vec<RecordBatch>, batch: &RecordBatch, count: usize) {
+    for place in 0..count {
+        if captured.last().is_none_or(RecordBatch::is_full) {
+            captured.push(RecordBatch::default());
+        }
+        if let Some(last) = captured.last_mut() {
+            last.push(batch.indices()[place], batch.records()[place]);
+        }
+    }
+    debug_assert!(captured.iter().all(|batch| batch.len() <= BATCH_RECORDS));
+}
+
+/// With a model, scores the packets; without, learns from them first, and they count as learned.
+fn decide(captured: &[RecordBatch], start: Start, clock: Clock, tally: &Arc<Tally>) -> Result<Findings> {
+    let mut findings = Findings::default();
+    let is_learning = matches!(start, Start::Learn { .. });
+    let mut detector = Detector::new(start, clock, Arc::clone(tally), false);
+    for batch in captured {
+        detector.process(batch, &mut findings)?;
+    }
+    if !is_learning {
+        return Ok(findings);
+    }
+    let model = detector.finish_learning()?.context("no packets came, so there is nothing to report")?;
+    findings.clear();
+    for batch in captured {
+        detector.detect(&model, batch.records(), batch.indices(), &mut findings);
+    }
+    Ok(findings)
+}

@@ -1,0 +1,171 @@
+//! A live source: attached, drained on its own thread, and given up cleanly.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use tokio::sync::mpsc::Receiver;
+
+use crate::{
+    batch::RecordBatch,
+    interface,
+    ledger::Tally,
+    privileges,
+    queue::{self, Closed, Sender, Sent, WhenFull},
+    source::{
+        Fill, Source,
+        xdp::{CounterReader, XdpError, XdpMode, XdpOptions, XdpSource},
+    },
+};
+
+/// Batches between drain and detector: a quarter of a million records.
+const QUEUE_BATCHES: usize = 64;
+/// How long the drain sleeps after records came, and after none came for a while.
+const SHORTEST_NAP: Duration = Duration::from_micros(200);
+const LONGEST_NAP: Duration = Duration::from_millis(5);
+/// An empty batch goes out this often when no records come, so that the detector notices time passing.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+
+const KERNEL_LOG_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Which interfaces are watched, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveConfig {
+    /// Interfaces; none stands for the one of the default route.
+    pub interfaces: Vec<String>,
+    /// How to attach.
+    pub mode: XdpMode,
+    /// How the kernel program is loaded.
+    pub options: XdpOptions,
+}
+
+/// An attached source and the names of its interfaces.
+pub(super) struct Live {
+    pub(super) source: XdpSource,
+    pub(super) interfaces: String,
+}
+
+impl Live {
+    /// Loads, attaches to every interface, says how, and gives up the privileges that are not needed any more.
+    pub(super) fn open(config: &LiveConfig, keeps: privileges::Keep) -> Result<Self> {
+        let interfaces = match &config.interfaces[..] {
+            [] => vec![interface::default_route()?],
+            named => named.to_vec(),
+        };
+        let mut source = XdpSource::load(&config.options)?;
+        for interface in &interfaces {
+            let attachment = source.attach(interface, config.mode)?;
+            tracing::info!("{attachment}");
+        }
+        if config.options.kernel_log {
+            forward_kernel_log(&mut source)?;
+        }
+        privileges::give_up(keeps).context("privileges could not be given up")?;
+        Ok(Self { source, interfaces: interfaces.join(", ") })
+    }
+}
+
+/// The drain's end of the pipeline.
+pub(super) struct Drain {
+    thread: JoinHandle<Result<(), XdpError>>,
+    stop: Arc<AtomicBool>,
+    /// The kernel's half of the ledger.
+    pub(super) counters: CounterReader,
+}
+
+impl Drain {
+    /// Starts the thread; batches come out of the receiver, and go back through the sender for further use.
+    pub(super) fn start(
+        source: XdpSource,
+        tally: Arc<Tally>,
+    ) -> Result<(Self, Receiver<RecordBatch>, Sender<RecordBatch>)> {
+        let (full, batches) = queue::bounded(QUEUE_BATCHES, WhenFull::Wait);
+        let (used, empties) = queue::bounded(QUEUE_BATCHES, WhenFull::Drop);
+        let stop = Arc::new(AtomicBool::new(false));
+        let counters = source.counter_reader();
+        let thread = {
+            let stop = Arc::clone(&stop);
+            thread::Builder::new()
+                .name("nad-drain".into())
+                .spawn(move || drain(source, &stop, &tally, &full, empties))
+                .context("the drain thread could not be started")?
+        };
+        Ok((Self { thread, stop, counters }, batches, used))
+    }
+
+    /// Asks the thread to detach, take what is left in the rings, and end.
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Relaxed);
+    }
+
+    /// Waits for its end.
+    pub(super) fn join(self) -> Result<CounterReader> {
+        self.thread.join().map_err(|_| anyhow::anyhow!("the drain thread failed"))??;
+        Ok(self.counters)
+    }
+}
+
+fn drain(
+    mut source: XdpSource,
+    stop: &AtomicBool,
+    tally: &Tally,
+    full: &Sender<RecordBatch>,
+    mut empties: Receiver<RecordBatch>,
+) -> Result<(), XdpError> {
+    let mut nap = SHORTEST_NAP;
+    let mut last_sent = Instant::now();
+    let mut is_last_round = false;
+    loop {
+        if stop.load(Relaxed) && !is_last_round {
+            source.detach();
+            is_last_round = true;
+        }
+        let mut batch = empties.try_recv().unwrap_or_default();
+        batch.clear();
+        let fill = source.fill(&mut batch)?;
+        tally.drained.fetch_add(batch.len() as u64, Relaxed);
+        tally.unreadable.store(source.unreadable(), Relaxed);
+        let is_empty = batch.is_empty();
+        if !is_empty || last_sent.elapsed() > HEARTBEAT {
+            last_sent = Instant::now();
+            let discarded = batch.len() as u64;
+            match full.send(batch) {
+                Ok(Sent::AtOnce | Sent::Dropped) => {}
+                Ok(Sent::AfterWaiting) => {
+                    tally.queue_waits.fetch_add(1, Relaxed);
+                }
+                Err(Closed) => {
+                    tally.discarded.fetch_add(discarded, Relaxed);
+                    stop.store(true, Relaxed);
+                }
+            }
+        }
+        if fill == Fill::More {
+            continue;
+        }
+        if is_last_round && is_empty {
+            return Ok(());
+        }
+        nap = if is_empty { (nap * 2).min(LONGEST_NAP) } else { SHORTEST_NAP };
+        thread::sleep(nap);
+    }
+}
+
+/// Lets the kernel program's diagnostics come out in the log, a few times a second.
+fn forward_kernel_log(source: &mut XdpSource) -> Result<()> {
+    let mut logger = source.logger()?;
+    tokio::spawn(async move {
+        let mut interval = tokio::time::interval(KERNEL_LOG_INTERVAL);
+        loop {
+            interval.tick().await;
+            logger.flush();
+        }
+    });
+    Ok(())
+}

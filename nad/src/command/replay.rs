@@ -1,0 +1,218 @@
+//! `nad replay`: the same with a capture file.
+
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Instant,
+};
+
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Outcome, outcome, report_ledger, report_trained, say, signals::StopSignals, start};
+use crate::{
+    batch::RecordBatch,
+    clock::Clock,
+    config::Task,
+    detector::{Detector, Findings},
+    ledger::{Ledger, Tally},
+    model::Training,
+    output::{
+        Outputs,
+        alerts::AlertFile,
+        log::{self, AnomalyLog},
+        scores::ScoreFile,
+        spare_capture,
+        table::Table,
+    },
+    source::{
+        Fill, Source,
+        pcap::{CaptureError, PcapSource},
+    },
+};
+
+/// Settings of `nad replay`.
+#[derive(Debug)]
+pub struct ReplayConfig {
+    /// The capture; `-` for standard input.
+    pub file: PathBuf,
+    /// Learn, or detect with a model.
+    pub task: Task,
+    /// How a baseline is trained on.
+    pub training: Training,
+    /// The contamination that was asked for, which moves a saved model's threshold.
+    pub contamination: Option<f64>,
+    /// Where scores are written.
+    pub scores: Option<PathBuf>,
+    /// Where anomalies are written as JSON lines.
+    pub alerts: Option<PathBuf>,
+    /// The log file.
+    pub log: Option<PathBuf>,
+    /// Whether an anomaly makes the exit code 3.
+    pub fail_on_anomaly: bool,
+}
+
+pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
+    for (name, output) in
+        [("log file", &config.log), ("score file", &config.scores), ("alert file", &config.alerts)]
+    {
+        output.as_ref().map_or(Ok(()), |output| spare_capture(name, output, &config.file))?;
+    }
+    log::start(config.log.as_deref(), false)?;
+    let tally = Arc::new(Tally::default());
+    let start =
+        start(&config.task, config.training, config.contamination, &config.file.display().to_string())?;
+    let mut source = PcapSource::open(&config.file)?;
+    let mut detector = Detector::new(start, Clock::Unix, Arc::clone(&tally), false);
+    let mut sinks = Sinks::open(config)?;
+    let stop = stop_at_signal()?;
+    let begun = Instant::now();
+    say("Starting packet capture…")?;
+
+    let ended = pump(&mut source, &mut detector, &mut sinks, &tally, &stop);
+    sinks.progress.finish_and_clear();
+    let ended = ended?;
+    if let Some(scores) = sinks.scores.take() {
+        scores.finish()?;
+    }
+
+    let ledger = tally.read().with_source(source.counters()?);
+    say(&format!("Captured {} packets.", ledger.captured()))?;
+    say(&format!("Detected {} anomalies.", ledger.anomalies))?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let rate = ledger.source.seen as f64 / seconds;
+    tracing::info!("replayed in {seconds:.1} s, {rate:.0} packets/s");
+    report_ledger(&ledger)?;
+    match ended {
+        Ended::Damaged(error) => return Err(error.into()),
+        Ended::Complete => nothing_scored(&config.file, &ledger, &detector)?,
+        Ended::Stopped => tracing::warn!("stopped before the end of the capture"),
+    }
+    Ok(outcome(&ledger, config.fail_on_anomaly))
+}
+
+/// Everything that findings go to, and the bar that is in the way of what is printed.
+struct Sinks {
+    outputs: Outputs,
+    scores: Option<ScoreFile>,
+    progress: ProgressBar,
+}
+
+impl Sinks {
+    fn open(config: &ReplayConfig) -> Result<Self> {
+        let mut outputs = Outputs::default();
+        outputs.add(Table::default());
+        outputs.add(AnomalyLog);
+        if let Some(path) = &config.alerts {
+            outputs.add(AlertFile::create(path)?);
+        }
+        let scores = config.scores.as_deref().map(ScoreFile::create).transpose()?;
+        Ok(Self { outputs, scores, progress: progress_bar() })
+    }
+
+    fn take(&mut self, findings: &Findings) -> Result<()> {
+        if let Some(scores) = &mut self.scores {
+            scores.write(&findings.scores)?;
+        }
+        let outputs = &mut self.outputs;
+        self.progress.suspend(|| {
+            if let Some(model) = &findings.trained {
+                report_trained(model);
+            }
+            outputs.alerts(&findings.alerts)
+        })?;
+        Ok(())
+    }
+}
+
+/// Why no more packets came.
+enum Ended {
+    Complete,
+    /// By a signal.
+    Stopped,
+    Damaged(CaptureError),
+}
+
+/// Moves everything from the source through the detector.
+fn pump(
+    source: &mut PcapSource,
+    detector: &mut Detector,
+    sinks: &mut Sinks,
+    tally: &Tally,
+    stop: &AtomicBool,
+) -> Result<Ended> {
+    let mut batch = RecordBatch::default();
+    let mut findings = Findings::default();
+    loop {
+        batch.clear();
+        findings.clear();
+        let filled = source.fill(&mut batch);
+        tally.drained.fetch_add(batch.len() as u64, Relaxed);
+        let processed = detector.process(&batch, &mut findings);
+        sinks.take(&findings)?;
+        processed?;
+        let progress = source.progress();
+        sinks.progress.set_length(progress.bytes_total.unwrap_or(progress.bytes_read));
+        sinks.progress.set_position(progress.bytes_read);
+        match filled {
+            Ok(Fill::End) => return Ok(Ended::Complete),
+            Ok(_) if stop.load(Relaxed) => return Ok(Ended::Stopped),
+            Ok(_) => {}
+            Err(error) => return Ok(Ended::Damaged(error)),
+        }
+    }
+}
+
+/// A replay that scored nothing did not do what was asked for.
+fn nothing_scored(file: &Path, ledger: &Ledger, detector: &Detector) -> Result<()> {
+    let file = file.display();
+    if ledger.source.seen == 0 {
+        anyhow::bail!("{file}: the capture has no packets, so nothing was scored; record it for longer");
+    }
+    if let Some((packets, span)) = detector.learning() {
+        anyhow::bail!(
+            "{file}: the capture ended while the baseline was being learnt ({packets} packets, {:.1} s): nothing was \
+             scored; give a shorter --train-for, a smaller --train-packets, or a --model",
+            span.as_secs_f64()
+        );
+    }
+    Ok(())
+}
+
+fn progress_bar() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(0);
+    let template = "{wide_bar} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta}";
+    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+/// A flag that Ctrl-C or SIGTERM sets, so that what was found so far is still reported.
+fn stop_at_signal() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the runtime could not be started")?;
+    let mut signals = {
+        let _entered = runtime.enter();
+        StopSignals::install().context("signals can't be received")?
+    };
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            signals.received().await;
+            flag.store(true, Relaxed);
+            // The second one ends the process as it would without nad's doing.
+            signals.received().await;
+            std::process::exit(1);
+        });
+    });
+    Ok(stop)
+}

@@ -1,0 +1,205 @@
+//! `nad run`: watch interfaces until Ctrl-C.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use tokio::sync::mpsc::Receiver;
+
+use super::{
+    Outcome, count,
+    live::{Drain, Live, LiveConfig},
+    outcome, report_ledger, report_trained, say,
+    signals::StopSignals,
+    start,
+};
+use crate::{
+    alert::Alert,
+    batch::RecordBatch,
+    clock::Clock,
+    config::Task,
+    detector::{Detector, Findings, Start},
+    ledger::{Ledger, Tally},
+    model::{Model, Training, forest::ForestError},
+    output::{
+        Outputs,
+        alerts::AlertFile,
+        log::{self, AnomalyLog},
+        table::Table,
+    },
+    privileges::Keep,
+    queue::{self, Sender, Sent, WhenFull},
+};
+
+/// Messages between detector and outputs, each with at most a batch's alerts.
+const QUEUE_MESSAGES: usize = 256;
+/// How often the ledger is printed, where it has changed.
+const STATUS_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Settings of `nad run`.
+#[derive(Debug)]
+pub struct RunConfig {
+    /// Where packets come from.
+    pub live: LiveConfig,
+    /// What is done with them.
+    pub task: Task,
+    /// How a baseline is trained on.
+    pub training: Training,
+    /// The contamination that was asked for, which moves a saved model's threshold.
+    pub contamination: Option<f64>,
+    /// Where anomalies are written as JSON lines.
+    pub alerts: Option<PathBuf>,
+    /// The log file.
+    pub log: Option<PathBuf>,
+    /// Whether an anomaly makes the exit code 3.
+    pub fail_on_anomaly: bool,
+}
+
+/// What the detector tells the outputs.
+enum Message {
+    Alerts(Vec<Alert>),
+    Trained(Arc<Model>),
+}
+
+pub(super) fn run(config: RunConfig) -> Result<Outcome> {
+    log::start(config.log.as_deref(), config.live.options.kernel_log)?;
+    let mut outputs = Outputs::default();
+    outputs.add(Table::default());
+    outputs.add(AnomalyLog);
+    if let Some(path) = &config.alerts {
+        outputs.add(AlertFile::create(path)?);
+    }
+    // One thread: the packets have their own, and everything else is seldom.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the runtime could not be started")?;
+    let ledger = runtime.block_on(async {
+        let signals = StopSignals::install().context("signals can't be received")?;
+        let start = start(&config.task, config.training, config.contamination, "")?;
+        let live = Live::open(&config.live, Keep::Counters)?;
+        say("Starting packet capture…")?;
+        match config.task {
+            Task::Count { packets, .. } => count::count(live, packets, start, outputs, signals).await,
+            _ => watch(live, start, outputs, signals).await,
+        }
+    })?;
+    Ok(outcome(&ledger, config.fail_on_anomaly))
+}
+
+async fn watch(live: Live, start: Start, mut outputs: Outputs, mut signals: StopSignals) -> Result<Ledger> {
+    let tally = Arc::new(Tally::default());
+    let start = match start {
+        Start::Learn { baseline, training, .. } => {
+            tracing::info!("learning a baseline ({baseline}); anomalies are reported after that");
+            Start::Learn { baseline, training, source: live.interfaces.clone() }
+        }
+        detect => detect,
+    };
+    let detector = Detector::new(start, Clock::monotonic(), Arc::clone(&tally), true);
+    let (drain, batches, used) = Drain::start(live.source, Arc::clone(&tally))?;
+    let (to_outputs, mut messages) = queue::bounded(QUEUE_MESSAGES, WhenFull::Drop);
+    let detecting = spawn_detector(detector, batches, used, to_outputs, Arc::clone(&tally))?;
+
+    let mut status = tokio::time::interval(STATUS_INTERVAL);
+    status.tick().await;
+    let mut reported = Ledger::default();
+    let mut failure = None;
+    let mut is_stopping = false;
+    loop {
+        tokio::select! {
+            () = signals.received() => {
+                if is_stopping {
+                    anyhow::bail!("stopped at the second signal: what was still in the rings is not accounted for");
+                }
+                is_stopping = true;
+                drain.stop();
+            }
+            message = messages.recv() => match message {
+                None => break,
+                Some(message) if failure.is_none() => {
+                    if let Err(error) = tell(&mut outputs, message) {
+                        failure = Some(error);
+                        is_stopping = true;
+                        drain.stop();
+                    }
+                }
+                Some(_) => {}
+            },
+            _ = status.tick() => {
+                let ledger = tally.read().with_source(drain.counters.read()?);
+                if ledger != reported {
+                    tracing::info!("{} anomalies; {ledger}", ledger.anomalies);
+                    reported = ledger;
+                }
+            }
+        }
+    }
+    let trained = detecting.join().map_err(|_| anyhow::anyhow!("the detector thread failed"))?;
+    let counters = drain.join()?;
+    let ledger = tally.read().with_source(counters.read()?);
+    if failure.is_none() {
+        say(&format!("Captured {} packets.", ledger.captured()))?;
+        say(&format!("Detected {} anomalies.", ledger.anomalies))?;
+    }
+    if ledger.scored == 0 {
+        tracing::warn!(
+            "nothing was scored: the baseline was not complete after {} packets; give it more time, a shorter \
+             --train-for, or a --model",
+            ledger.learned
+        );
+    }
+    let balanced = report_ledger(&ledger);
+    trained?;
+    balanced?;
+    failure.map_or(Ok(ledger), |error| Err(error.into()))
+}
+
+fn tell(outputs: &mut Outputs, message: Message) -> Result<(), crate::output::OutputError> {
+    match message {
+        Message::Alerts(alerts) => outputs.alerts(&alerts),
+        Message::Trained(model) => {
+            report_trained(&model);
+            Ok(())
+        }
+    }
+}
+
+fn spawn_detector(
+    mut detector: Detector,
+    mut batches: Receiver<RecordBatch>,
+    used: Sender<RecordBatch>,
+    outputs: Sender<Message>,
+    tally: Arc<Tally>,
+) -> Result<JoinHandle<Result<(), ForestError>>> {
+    let detect = move || {
+        let mut findings = Findings::default();
+        while let Some(batch) = batches.blocking_recv() {
+            findings.clear();
+            let processed = detector.process(&batch, &mut findings);
+            if let Some(model) = findings.trained.take() {
+                // Nothing else is in the queue before the first model, so there is room.
+                let _ = outputs.send(Message::Trained(model));
+            }
+            if !findings.alerts.is_empty() {
+                let count = findings.alerts.len() as u64;
+                let sent = outputs.send(Message::Alerts(std::mem::take(&mut findings.alerts)));
+                if sent != Ok(Sent::AtOnce) {
+                    tally.alerts_dropped.fetch_add(count, Relaxed);
+                }
+            }
+            // Where there is no room for it, its memory is given back instead.
+            let _ = used.send(batch);
+            processed?;
+        }
+        Ok(())
+    };
+    thread::Builder::new()
+        .name("nad-detect".into())
+        .spawn(detect)
+        .context("the detector thread could not be started")
+}

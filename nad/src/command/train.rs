@@ -1,0 +1,171 @@
+//! `nad train`: a baseline, live or from a file, into a model file.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
+
+use anyhow::{Context, Result};
+
+use super::{
+    Outcome,
+    live::{Drain, Live, LiveConfig},
+    report_ledger, report_trained, say,
+    signals::StopSignals,
+};
+use crate::{
+    batch::RecordBatch,
+    clock::Clock,
+    detector::{Baseline, Detector, Findings, Start},
+    ledger::{Ledger, Tally},
+    model::{Model, Training, store::StoreError},
+    output::{log, spare_capture},
+    privileges::Keep,
+    source::{Fill, Source, pcap::PcapSource},
+};
+
+/// Settings of `nad train`.
+#[derive(Debug)]
+pub struct TrainConfig {
+    /// The capture.
+    pub file: Option<PathBuf>,
+    /// Where packets come from without one.
+    pub live: Option<LiveConfig>,
+    /// How long the baseline is.
+    pub baseline: Baseline,
+    /// How it is trained on.
+    pub training: Training,
+    /// Where the model goes.
+    pub out: PathBuf,
+    /// The log file.
+    pub log: Option<PathBuf>,
+}
+
+pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
+    let kernel_log = config.live.as_ref().is_some_and(|live| live.options.kernel_log);
+    if let Some(file) = &config.file {
+        spare_capture("model", &config.out, file)?;
+        config.log.as_ref().map_or(Ok(()), |log| spare_capture("log file", log, file))?;
+    }
+    log::start(config.log.as_deref(), kernel_log)?;
+    check_writable(&config.out)?;
+    let tally = Arc::new(Tally::default());
+    let start =
+        |source: String| Start::Learn { baseline: config.baseline, training: config.training, source };
+    let (model, ledger) = match (&config.file, &config.live) {
+        (Some(file), _) => {
+            let source = PcapSource::open(file)?;
+            let start = start(file.display().to_string());
+            let detector = Detector::new(start, Clock::Unix, Arc::clone(&tally), false);
+            from_file(file, source, detector, &tally)?
+        }
+        (None, Some(live)) => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .context("the runtime could not be started")?;
+            runtime.block_on(async {
+                let signals = StopSignals::install().context("signals can't be received")?;
+                let live = Live::open(live, Keep::CountersAndFiles)?;
+                let start = start(live.interfaces.clone());
+                let detector = Detector::new(start, Clock::monotonic(), Arc::clone(&tally), false);
+                from_interfaces(live, detector, signals, &tally).await
+            })?
+        }
+        (None, None) => anyhow::bail!("there is nothing to train on"),
+    };
+    report_trained(&model);
+    report_ledger(&ledger)?;
+    model.save(&config.out)?;
+    say(&format!("Model written to {}.", config.out.display()))?;
+    Ok(Outcome::Fine)
+}
+
+/// Learning may take an hour: that its result can't be written is said before.
+fn check_writable(model: &Path) -> Result<(), StoreError> {
+    let folder = model.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let found = if model.is_dir() {
+        Err(io::ErrorKind::IsADirectory.into())
+    } else {
+        // Asked first, because it tells the cause without the temporary file's name.
+        fs::metadata(folder)
+            .and_then(|_| tempfile::Builder::new().prefix(".nad-model-").tempfile_in(folder).map(drop))
+    };
+    found.map_err(|source| StoreError::Write { path: model.into(), source })
+}
+
+fn from_file(
+    file: &Path,
+    mut source: PcapSource,
+    mut detector: Detector,
+    tally: &Tally,
+) -> Result<(Arc<Model>, Ledger)> {
+    let mut batch = RecordBatch::default();
+    let mut findings = Findings::default();
+    while findings.trained.is_none() {
+        batch.clear();
+        let filled = source.fill(&mut batch);
+        tally.drained.fetch_add(batch.len() as u64, Relaxed);
+        findings.clear();
+        detector.process(&batch, &mut findings)?;
+        match filled {
+            Ok(Fill::End) => break,
+            Ok(_) => {}
+            Err(error) if findings.trained.is_some() => {
+                tracing::warn!("{error}; the baseline was complete before that");
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if let Some((packets, span)) = detector.learning() {
+        tracing::warn!(
+            "the capture ended before the baseline was complete: it has {packets} packets in {:.1} s",
+            span.as_secs_f64()
+        );
+    }
+    let model = finish(&mut detector, findings).with_context(|| file.display().to_string())?;
+    Ok((model, tally.read().with_source(source.counters()?)))
+}
+
+async fn from_interfaces(
+    live: Live,
+    mut detector: Detector,
+    mut signals: StopSignals,
+    tally: &Arc<Tally>,
+) -> Result<(Arc<Model>, Ledger)> {
+    say("Starting packet capture…")?;
+    let (drain, mut batches, used) = Drain::start(live.source, Arc::clone(tally))?;
+    let mut findings = Findings::default();
+    loop {
+        tokio::select! {
+            () = signals.received() => {
+                tracing::warn!("stopped before the baseline was complete");
+                drain.stop();
+            }
+            batch = batches.recv() => match batch {
+                None => break,
+                Some(batch) if findings.trained.is_some() => {
+                    tally.discarded.fetch_add(batch.len() as u64, Relaxed);
+                }
+                Some(batch) => {
+                    detector.process(&batch, &mut findings)?;
+                    if findings.trained.is_some() {
+                        drain.stop();
+                    }
+                    let _ = used.send(batch);
+                }
+            },
+        }
+    }
+    let counters = drain.join()?;
+    let model = finish(&mut detector, findings)?;
+    Ok((model, tally.read().with_source(counters.read()?)))
+}
+
+fn finish(detector: &mut Detector, findings: Findings) -> Result<Arc<Model>> {
+    match findings.trained {
+        Some(model) => Ok(model),
+        None => detector.finish_learning()?.context("there were no packets to learn from"),
+    }
+}

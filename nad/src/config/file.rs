@@ -1,0 +1,171 @@
+//! The file `nad.toml`.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use super::{ConfigError, Length, TaskChoice};
+use crate::source::xdp::XdpMode;
+
+/// The file that is read from the working directory where `--config` names no other.
+pub const DEFAULT_FILE: &str = "nad.toml";
+
+/// The file's content; every setting is optional.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct File {
+    /// What is captured.
+    pub capture: CaptureSection,
+    /// What is learnt.
+    pub training: TrainingSection,
+    /// Where is logged to.
+    pub log: LogSection,
+    /// Checked, but not used yet: nad sends no mail.
+    pub email: Option<EmailSection>,
+}
+
+/// `[capture]`
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CaptureSection {
+    /// Interfaces to attach to.
+    pub interface: Option<OneOrMany>,
+    /// Capture this many packets, report, and stop.
+    pub packet_count: Option<u64>,
+    /// How to attach.
+    pub xdp_mode: Option<XdpMode>,
+    /// Bytes of each CPU's ring.
+    pub ring_bytes: Option<u32>,
+}
+
+/// `[training]`
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainingSection {
+    /// Length of the baseline: `"300s"`.
+    pub train_for: Option<Length>,
+    /// Packets of the baseline.
+    pub train_packets: Option<u64>,
+    /// A saved model instead of a baseline.
+    pub model: Option<PathBuf>,
+    /// The share of the baseline above the threshold.
+    pub contamination: Option<f64>,
+    /// Trees of the forest.
+    pub trees: Option<usize>,
+    /// Samples that each tree is grown from.
+    pub samples_per_tree: Option<usize>,
+    /// See [`Growth::extension_level`](crate::model::forest::Growth::extension_level).
+    pub extension_level: Option<usize>,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSection {
+    /// The log file.
+    pub path: Option<PathBuf>,
+}
+
+/// `[email]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmailSection {
+    /// Whether mail is to be sent, once nad can.
+    #[serde(default)]
+    pub enabled: bool,
+    /// Sender address.
+    pub sender: String,
+    /// Receiver addresses.
+    pub receivers: Vec<String>,
+    /// Host name of the SMTP server.
+    pub server: String,
+    /// Port of the SMTP server.
+    #[serde(default = "submission_port")]
+    pub port: u16,
+    /// User name, where the server wants one.
+    pub user: Option<String>,
+    /// A file that holds the password.
+    pub password_file: Option<PathBuf>,
+}
+
+/// One name or a list of names.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged, expecting = "an interface name or a list of them")]
+pub enum OneOrMany {
+    /// `interface = "eth0"`
+    One(String),
+    /// `interface = ["eth0", "eth1"]`
+    Many(Vec<String>),
+}
+
+impl File {
+    /// Reads `path`, or [`DEFAULT_FILE`] where it exists and no path is given.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be read, is no TOML, or has an unknown key or a value of the wrong type.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let (path, must_exist) = path.map_or((Path::new(DEFAULT_FILE), false), |path| (path, true));
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => {
+                return Ok(Self::default());
+            }
+            Err(source) => return Err(ConfigError::Read { path: path.into(), source }),
+        };
+        Self::parse(&text, path)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            let line = text[..start.min(text.len())].matches('\n').count() + 1;
+            let reason = error.message().lines().collect::<Vec<_>>().join(" ");
+            ConfigError::Parse { path: path.into(), line, reason }
+        })
+    }
+
+    /// What the file says about the task.
+    pub fn task_choice(&self) -> TaskChoice {
+        TaskChoice {
+            count: self.capture.packet_count,
+            train_for: self.training.train_for,
+            train_packets: self.training.train_packets,
+            model: self.training.model.clone(),
+        }
+    }
+}
+
+fn submission_port() -> u16 {
+    587
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<File, String> {
+        File::parse(text, Path::new("nad.toml")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let error = parse("[capture]\npacket_count = 100\npaket_count = 7\n").unwrap_err();
+        assert!(error.starts_with("config file nad.toml, line 3: unknown field `paket_count`"), "{error}");
+        let error = parse("[mail]\n").unwrap_err();
+        assert!(error.starts_with("config file nad.toml, line 1: unknown field `mail`"), "{error}");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_named() {
+        let error = parse("[training]\ntrain_for = \"soon\"\n").unwrap_err();
+        assert!(error.contains("line 2: \"soon\" is no length of time"), "{error}");
+        assert!(!error.contains('\n'));
+        assert!(
+            parse("[capture]\ninterface = 3\n").unwrap_err().contains("an interface name or a list of them")
+        );
+    }
+}

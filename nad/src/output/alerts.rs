@@ -1,0 +1,48 @@
+//! A file with one JSON object per alert.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{OutputError, Sink};
+use crate::alert::Alert;
+
+/// JSON lines, in the order in which the packets came.
+#[derive(Debug)]
+pub struct AlertFile {
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl AlertFile {
+    /// Creates the file, or empties the one that is there.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be created.
+    pub fn create(path: &Path) -> Result<Self, OutputError> {
+        let error = |error| OutputError::new(name(path), error).remedy("choose another place with --alerts");
+        let file = File::create(path).map_err(error)?;
+        Ok(Self { path: path.into(), file: BufWriter::new(file) })
+    }
+}
+
+impl Sink for AlertFile {
+    fn name(&self) -> String {
+        name(&self.path)
+    }
+
+    fn alert(&mut self, alert: &Alert) -> io::Result<()> {
+        writeln!(self.file, "{}", alert.to_json())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn name(path: &Path) -> String {
+    format!("alert file {}", path.display())
+}

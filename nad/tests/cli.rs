@@ -1,0 +1,58 @@
+//! The real binary as a person or a script meets it: flags, files, errors, exit codes, pipes, signals.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy.toml doesn't count among the tests")]
+
+#[path = "support/captures.rs"]
+mod captures;
+#[path = "support/sensor.rs"]
+mod sensor;
+
+#[path = "cli/capture.rs"]
+mod capture;
+#[path = "cli/doctor.rs"]
+mod doctor;
+#[path = "cli/example.rs"]
+mod example;
+#[path = "cli/model.rs"]
+mod model;
+#[path = "cli/outputs.rs"]
+mod outputs;
+#[path = "cli/refusal.rs"]
+mod refusal;
+#[path = "cli/settings.rs"]
+mod settings;
+#[path = "cli/streams.rs"]
+mod streams;
+#[path = "cli/usage.rs"]
+mod usage;
+
+use captures::Capture;
+use sensor::Folder;
+
+/// Bytes of a pcap file's header, and of the header before each packet in it.
+const PCAP_HEADER: usize = 24;
+const PCAP_PACKET_HEADER: usize = 16;
+
+/// Packets of [`folder`]'s capture.
+const PACKETS: usize = 600;
+/// What a replay of it takes to score its second half.
+const REPLAY: &str = "replay office.pcap --train-packets 300";
+
+/// A folder with steady traffic in `office.pcap`, an Xmas scan at its end.
+fn folder() -> Folder {
+    let folder = Folder::new();
+    let mut capture = Capture::steady(PACKETS - 3);
+    capture.extend((0..3).map(|_| captures::xmas_scan()));
+    folder.write("office.pcap", capture.pcap());
+    folder
+}
+
+impl Capture {
+    /// The same ten ordinary packets again and again: none stands out, however the forest grows.
+    fn steady(packets: usize) -> Self {
+        let ten = Self::ordinary(0, 10).packets;
+        let mut capture = Self::default();
+        capture.extend((0..packets).map(|place| ten[place % ten.len()].1.clone()));
+        capture
+    }
+}

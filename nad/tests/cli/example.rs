@@ -1,0 +1,85 @@
+//! The example of a config file at the top of the repository.
+
+use std::fs;
+
+use crate::{REPLAY, folder};
+
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../nad.example.toml");
+
+/// The example with every setting in force: what is behind `# ` and looks like a setting or a section.
+fn uncommented(text: &str) -> String {
+    let is_setting = |rest: &str| {
+        let name = rest.split(['=', ' ']).next().unwrap_or_default();
+        let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        rest.starts_with('[') || (is_name && rest[name.len()..].trim_start().starts_with('='))
+    };
+    let lines = text.lines().map(|line| match line.strip_prefix("# ").or(line.strip_prefix('#')) {
+        Some(rest) if is_setting(rest) => rest,
+        _ => line,
+    });
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn the_example_changes_nothing_as_it_is() {
+    let folder = folder();
+    fs::copy(EXAMPLE, folder.path("nad.toml")).unwrap();
+    let with = folder.nad(REPLAY).exits(0);
+    assert!(with.stdout.ends_with("Detected 3 anomalies.\n"), "{}", with.stdout);
+    assert!(with.stderr.contains("(contamination 0.0001)"), "{}", with.stderr);
+    assert!(folder.path("logs/anomaly_detector.log").exists());
+}
+
+#[test]
+fn every_setting_of_the_example_can_be_put_in_force() {
+    let folder = folder();
+    let text = uncommented(&fs::read_to_string(EXAMPLE).unwrap());
+    folder.write("nad.toml", &text);
+    // Flags, because two ways to get a baseline exclude each other.
+    folder.nad(REPLAY).exits(0);
+    let table: toml::Table = text.parse().unwrap();
+    let keys = |section: &str| table[section].as_table().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys("capture"), ["interface", "packet_count", "ring_bytes", "xdp_mode"]);
+    assert_eq!(
+        keys("training"),
+        [
+            "contamination",
+            "extension_level",
+            "model",
+            "samples_per_tree",
+            "train_for",
+            "train_packets",
+            "trees"
+        ]
+    );
+    assert_eq!(keys("log"), ["path"]);
+    assert_eq!(keys("email"), ["enabled", "password_file", "port", "receivers", "sender", "server", "user"]);
+    assert_eq!(table.len(), 4);
+}
+
+#[test]
+fn the_example_names_every_setting_that_there_is() {
+    // What an unknown key may have been is the list of all.
+    let folder = folder();
+    let text = fs::read_to_string(EXAMPLE).unwrap();
+    for section in ["", "[capture]\n", "[training]\n", "[log]\n", "[email]\n"] {
+        folder.write("nad.toml", format!("{section}no_such_key = 1\n"));
+        let ran = folder.nad(REPLAY).exits(2);
+        let (_, expected) = ran.stderr.split_once("expected ").unwrap();
+        for name in expected.split('`').skip(1).step_by(2) {
+            let is_there = text.contains(&format!("{name} = ")) || text.contains(&format!("[{name}]"));
+            assert!(is_there, "{name} of \"{section}\" is not in the example");
+        }
+    }
+}
+
+#[test]
+fn the_defaults_that_the_example_tells_are_those_in_force() {
+    let text = fs::read_to_string(EXAMPLE).unwrap();
+    for default in
+        ["# ring_bytes = 8388608", "# train_for = \"60s\"", "# contamination = 0.0001", "# trees = 100"]
+    {
+        assert!(text.contains(default), "{default}");
+    }
+    assert!(text.contains("nad sends no mail yet"));
+}

@@ -1,0 +1,124 @@
+//! Help, and what is refused before anything is done.
+
+use crate::{REPLAY, folder, sensor::Folder};
+
+#[test]
+fn help_tells_the_exit_codes_the_defaults_and_the_environment() {
+    let folder = Folder::new();
+    let help = |command: &str| folder.nad(&format!("{command} --help")).exits(0).stdout;
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let expected: [(&str, &[&str]); 5] = [
+        ("", &["run", "replay", "train", "doctor", "NAD_CONFIG", "NAD_LOG", "logs/anomaly_detector.log"]),
+        (
+            "run",
+            &[
+                "NAD_IFACE",
+                "NAD_XDP_MODE",
+                "NAD_RING_BYTES",
+                "NAD_TRAIN_FOR",
+                "NAD_TRAIN_PACKETS",
+                "NAD_MODEL",
+                "NAD_COUNT",
+                "NAD_CONTAMINATION",
+                "NAD_EXTENSION_LEVEL",
+                "NAD_ALERTS",
+                "--fail-on-anomaly",
+                "[default: auto]",
+                "8388608",
+                "100",
+                "[default: 60s]",
+                "0.0001",
+                "0.01",
+            ],
+        ),
+        (
+            "replay",
+            &["<FILE>", "NAD_TRAIN_FOR", "NAD_MODEL", "--scores", "--alerts", "[default: 60s]", "0.0001"],
+        ),
+        (
+            "train",
+            &["[FILE]", "--out", "NAD_TRAIN_FOR", "NAD_TRAIN_PACKETS", "NAD_CONTAMINATION", "[default: 60s]"],
+        ),
+        ("doctor", &["NAD_IFACE", "default route"]),
+    ];
+    for (command, parts) in expected {
+        let text = help(command);
+        for part in parts.iter().chain(&["Exit codes: 0 fine, 1 failed, 2 "]) {
+            assert!(words(&text).contains(part), "\"{part}\" is not in `nad {command} --help`:\n{text}");
+        }
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    }
+    assert!(help("replay").contains("3 anomalies"), "{}", help("replay"));
+}
+
+#[test]
+fn the_version_is_the_package_s() {
+    let folder = Folder::new();
+    assert_eq!(folder.nad("--version").exits(0).stdout, concat!("nad ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn without_a_command_there_is_help_and_the_code_of_wrong_usage() {
+    let ran = Folder::new().nad("").exits(2);
+    assert!(ran.stderr.contains("Usage: nad"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_is_not_known_is_refused_with_what_may_have_been_meant() {
+    let folder = folder();
+    let refused = |arguments: &str, parts: &[&str]| _ = folder.nad(arguments).exits(2).says_only(parts);
+    refused("replya office.pcap", &["unrecognized subcommand 'replya'", "'replay'"]);
+    refused(
+        "replay office.pcap --train-pakets 3",
+        &["unexpected argument '--train-pakets'", "'--train-packets'"],
+    );
+    refused("replay office.pcap --count 3", &["unexpected argument '--count'"]);
+    refused("replay", &["required arguments were not provided: <FILE>"]);
+    refused("train office.pcap --train-packets 3", &["required arguments were not provided: --out <MODEL>"]);
+    refused("run --iface nad-no0 --xdp-mode fast", &["'fast'", "--xdp-mode", "auto, native, generic"]);
+    refused("replay a.pcap b.pcap", &["unexpected argument 'b.pcap'"]);
+}
+
+#[test]
+fn ways_to_get_a_model_exclude_each_other() {
+    let folder = folder();
+    for arguments in [
+        "replay office.pcap --train-packets 300 --train-for 3s",
+        "replay office.pcap --train-packets 300 --model m",
+        "replay office.pcap --train-for 3s --model m",
+        "train office.pcap --train-packets 300 --train-for 3s --out m",
+        "run --iface nad-no0 --train-for 3s --model m",
+    ] {
+        folder.nad(arguments).exits(2).says_only(&["train-for, train-packets and model exclude each other"]);
+    }
+    folder
+        .nad("run --iface nad-no0 --count 50 --train-for 3s")
+        .exits(2)
+        .says_only(&["count goes with a model"]);
+}
+
+#[test]
+fn a_value_out_of_range_is_named_with_the_range() {
+    let folder = folder();
+    let contamination = ["0", "1", "nan", "-0.1", "inf", "0.51", "1e-400"];
+    for value in contamination {
+        let ran = folder.nad(&format!("{REPLAY} --contamination={value}")).exits(2);
+        ran.says_only(&["contamination", "is out of range: it must be above 0 and at most 0.5"]);
+    }
+    let refused = |arguments: &str, parts: &[&str]| _ = folder.nad(arguments).exits(2).says_only(parts);
+    refused("replay office.pcap --contamination few", &["'few'", "--contamination"]);
+    refused("replay office.pcap --train-packets 1", &["train-packets 1", "at least 2 packets"]);
+    refused("replay office.pcap --train-packets -3", &["'-3'"]);
+    refused("replay office.pcap --train-for 300", &["--train-for", "\"300\"", "300s, 5m, 1h"]);
+    refused("replay office.pcap --train-for 0s", &["--train-for", "0s is out of range", "1ms"]);
+    refused("replay office.pcap --extension-level 20", &["extension_level 20", "0 to 19"]);
+    refused("run --iface nad-no0 --count 1", &["count 1 is out of range", "2 to 1000000"]);
+    refused("run --iface nad-no0 --count 1000001", &["count 1000001", "2 to 1000000"]);
+    for bytes in ["0", "2048", "12288", "2147483648"] {
+        refused(
+            &format!("run --iface nad-no0 --ring-bytes {bytes}"),
+            &[bytes, "ring_bytes", "a power of two from 4096 to 1073741824"],
+        );
+    }
+    refused("run --iface nad-no0 --ring-bytes 9999999999", &["9999999999", "--ring-bytes"]);
+}

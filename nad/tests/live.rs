@@ -1,0 +1,30 @@
+//! The sensor on real interfaces: the binary between two network namespaces that the tests make.
+
+#[path = "live/anomalies.rs"]
+mod anomalies;
+#[path = "live/attach.rs"]
+mod attach;
+#[path = "live/ends.rs"]
+mod ends;
+#[path = "../../nad-common/tests/frames/mod.rs"]
+mod frames;
+#[path = "live/lab.rs"]
+mod lab;
+#[path = "live/losses.rs"]
+mod losses;
+#[path = "live/nad.rs"]
+mod nad_process;
+#[path = "support/netns.rs"]
+mod netns;
+#[path = "live/privileges.rs"]
+mod privileges;
+#[path = "live/raw.rs"]
+mod raw;
+#[path = "live/replay.rs"]
+mod replay;
+#[path = "support/skip.rs"]
+mod skip;
+#[path = "live/tools.rs"]
+mod tools;
+#[path = "live/traffic.rs"]
+mod traffic;

@@ -1,0 +1,96 @@
+//! Models from `nad train`, and the same packets in every kind of file.
+
+use crate::{folder, mixed, odd, scores, sensor::Folder};
+
+fn trained() -> Folder {
+    let folder = folder(&mixed());
+    let ran = folder.nad("train office.pcap --train-packets 2000 --contamination 0.01 --out m").exits(0);
+    assert_eq!(ran.ledger().learned, 2000);
+    folder
+}
+
+fn anomalies(stdout: &str) -> usize {
+    let count = stdout.lines().find_map(|line| line.strip_prefix("Detected ")?.strip_suffix(" anomalies."));
+    count.unwrap_or_else(|| panic!("{stdout}")).parse().unwrap()
+}
+
+#[test]
+fn a_model_gives_the_same_scores_on_every_run() {
+    let folder = trained();
+    let run = |name: &str| {
+        let ran =
+            folder.nad(&format!("replay office.pcap --model m --scores {name}.csv --alerts {name}.jsonl"));
+        (ran.exits(0).stdout, folder.read(&format!("{name}.csv")), folder.read(&format!("{name}.jsonl")))
+    };
+    let (first, second) = (run("first"), run("second"));
+    assert_eq!(first, second);
+    assert!(first.2.lines().count() > 0);
+}
+
+#[test]
+fn a_baseline_too_short_for_the_contamination_is_said() {
+    let folder = folder(&mixed());
+    let said = |contamination: &str| {
+        let arguments =
+            format!("train office.pcap --train-packets 1000 --out m --contamination {contamination}");
+        folder.nad(&arguments).exits(0).stderr.contains("1000 packets are few for contamination")
+    };
+    assert!(said("0.0009"));
+    assert!(!said("0.001"));
+}
+
+#[test]
+fn the_kind_of_file_makes_no_difference() {
+    let folder = trained();
+    let capture = mixed();
+    let (pcap, pcapng) = (capture.pcap(), capture.pcapng());
+    folder.write("b.pcapng", &pcapng);
+    folder.write("c.pcap.gz", odd::gzip(&pcap));
+    folder.write("d.pcap.zst", odd::zstd(&pcap));
+    folder.write("e.pcapng.gz", odd::gzip(&pcapng));
+    folder.write("f.pcapng.zst", odd::zstd(&pcapng));
+    let run = |file: &str| {
+        let ran = folder.nad(&format!("replay {file} --model m --scores s.csv --alerts a.jsonl")).exits(0);
+        (ran.ledger(), ran.stdout, folder.read("s.csv"), folder.read("a.jsonl"))
+    };
+    let expected = run("office.pcap");
+    assert_eq!(expected.0.scored, capture.packets.len() - 8);
+    for file in ["b.pcapng", "c.pcap.gz", "d.pcap.zst", "e.pcapng.gz", "f.pcapng.zst"] {
+        assert!(run(file) == expected, "{file}");
+    }
+}
+
+#[test]
+fn contamination_moves_the_threshold_of_a_saved_model() {
+    let folder = trained();
+    let count = |contamination: &str| {
+        let ran = folder
+            .nad(&format!("replay office.pcap --model m --scores s.csv --contamination {contamination}"));
+        (anomalies(&ran.exits(0).stdout), folder.read("s.csv"))
+    };
+    let counts: Vec<_> = ["0.0001", "0.001", "0.01", "0.05", "0.2", "0.5"].map(count).into();
+    for pair in counts.windows(2) {
+        assert!(pair[0].0 <= pair[1].0, "{} then {}", pair[0].0, pair[1].0);
+        assert!(pair[0].1 == pair[1].1, "only the threshold moves, no score");
+    }
+    assert!(counts[0].0 < counts[3].0 && counts[3].0 < counts[5].0);
+    // Without being asked, the threshold is that of the training.
+    let ran = folder.nad("replay office.pcap --model m").exits(0);
+    assert_eq!(anomalies(&ran.stdout), counts[2].0);
+    // About that share of what the model was trained on lies above it.
+    let share = counts[4].0 as f64 / scores(&folder, "s.csv").len() as f64;
+    assert!((0.1..0.3).contains(&share), "{share}");
+}
+
+#[test]
+fn training_and_learning_on_the_way_find_the_same_odd_packets() {
+    let folder = trained();
+    folder.nad("replay office.pcap --model m --contamination 0.01 --alerts saved.jsonl").exits(0);
+    folder.nad("replay office.pcap --train-packets 2000 --contamination 0.01 --alerts learnt.jsonl").exits(0);
+    for name in ["saved.jsonl", "learnt.jsonl"] {
+        let text = folder.read(name);
+        for reason in ["TCP URG 1", "TTL 1 ", "length 60042 bytes"] {
+            assert_eq!(text.lines().filter(|line| line.contains(reason)).count(), 2, "{reason} in {name}");
+        }
+    }
+}
