@@ -29,6 +29,8 @@ const QUEUE_BATCHES: usize = 64;
 /// How long the drain sleeps after records came, and after none came for a while.
 const SHORTEST_NAP: Duration = Duration::from_micros(200);
 const LONGEST_NAP: Duration = Duration::from_millis(5);
+/// A run of the kernel program that began before it was detached has written its record by then.
+const GRACE: Duration = Duration::from_millis(2);
 /// An empty batch goes out this often when no records come, so that the detector notices time passing.
 const HEARTBEAT: Duration = Duration::from_millis(500);
 
@@ -124,6 +126,7 @@ fn drain(
     loop {
         if stop.load(Relaxed) && !is_last_round {
             source.detach();
+            thread::sleep(GRACE);
             is_last_round = true;
         }
         let mut batch = empties.try_recv().unwrap_or_default();
