@@ -170,16 +170,21 @@ pub fn check_contamination(contamination: f64) -> Result<(), ConfigError> {
     )))
 }
 
-/// The interfaces in force; none stands for the one of the default route.
+/// The interfaces in force, each once; none stands for the one of the default route.
 pub fn interfaces(flags: Vec<String>, file: &CaptureSection) -> Vec<String> {
-    if !flags.is_empty() {
-        return flags;
-    }
-    match file.interface.clone() {
+    let named = match file.interface.clone() {
+        _ if !flags.is_empty() => flags,
         Some(OneOrMany::One(name)) => vec![name],
         Some(OneOrMany::Many(names)) => names,
         None => Vec::new(),
+    };
+    let mut interfaces = Vec::new();
+    for name in named {
+        if !interfaces.contains(&name) {
+            interfaces.push(name);
+        }
     }
+    interfaces
 }
 
 /// The ring size in force.
@@ -269,6 +274,15 @@ mod tests {
         assert_eq!(decide(&[TaskChoice::default()]), None);
         let both = TaskChoice { train_packets: Some(7), ..flags };
         assert!(TaskChoice::decide(&[both, file]).is_err());
+    }
+
+    #[test]
+    fn an_interface_named_twice_is_watched_once() {
+        let names = ["b", "a", "b"].map(str::to_owned).to_vec();
+        let section =
+            CaptureSection { interface: Some(OneOrMany::Many(names.clone())), ..Default::default() };
+        assert_eq!(interfaces(Vec::new(), &section), ["b", "a"]);
+        assert_eq!(interfaces(names, &CaptureSection::default()), ["b", "a"]);
     }
 
     #[test]
