@@ -161,6 +161,21 @@ pub fn names() -> Vec<String> {
     parse_names(&table).map(str::to_owned).collect()
 }
 
+/// The largest MTU, in bytes, at which most drivers take a native XDP program that wants each frame in one page.
+pub fn native_mtu(page_bytes: u32) -> u32 {
+    /// What a driver takes from a page beside the payload: room before the frame (`XDP_PACKET_HEADROOM`), the socket
+    /// buffer's tail (`struct skb_shared_info`), and an Ethernet header with two VLAN tags.
+    const BESIDE_THE_PAYLOAD: u32 = 256 + 320 + 22;
+    page_bytes.saturating_sub(BESIDE_THE_PAYLOAD)
+}
+
+/// Bytes of a memory page.
+pub fn page_bytes() -> u32 {
+    // SAFETY: takes and touches no memory.
+    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u32::try_from(bytes).unwrap_or(4096)
+}
+
 /// A routing table; a kernel without that protocol has an empty one.
 fn read_table(name: &str) -> Result<String, InterfaceError> {
     let path = format!("{PROC_NET}/{name}");

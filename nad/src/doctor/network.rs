@@ -3,11 +3,7 @@
 use aya::programs::loaded_programs;
 
 use super::Finding;
-use crate::interface::{AttachedProgram, Interface, NativeXdp};
-
-/// What a driver takes from a page beside the frame: room before it (`XDP_PACKET_HEADROOM`), the socket buffer's tail
-/// (`struct skb_shared_info`), and an Ethernet header with two VLAN tags.
-const BESIDE_THE_PAYLOAD: u32 = 256 + 320 + 22;
+use crate::interface::{AttachedProgram, Interface, NativeXdp, native_mtu, page_bytes};
 
 pub(super) fn examine(interface: &Interface) -> Vec<Finding> {
     let mut findings = vec![state(interface), mtu(interface, page_bytes()), mode(interface)];
@@ -39,7 +35,7 @@ fn state(interface: &Interface) -> Finding {
 fn mtu(interface: &Interface, page_bytes: u32) -> Finding {
     const CHECK: &str = "mtu";
     let Interface { name, mtu, native_xdp, .. } = interface;
-    let limit = page_bytes.saturating_sub(BESIDE_THE_PAYLOAD);
+    let limit = native_mtu(page_bytes);
     if *mtu <= limit || *native_xdp == NativeXdp::Unsupported {
         return Finding::ok(CHECK, format!("{name}: {mtu} bytes"));
     }
@@ -132,10 +128,4 @@ fn attached(name: &str, AttachedProgram { mode, program_id }: AttachedProgram) -
         "stop what attached it (bpftool link; another nad?), or ip link set dev {name} {} off",
         mode.ip_link_name()
     ))
-}
-
-fn page_bytes() -> u32 {
-    // SAFETY: takes and touches no memory.
-    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    u32::try_from(bytes).unwrap_or(4096)
 }

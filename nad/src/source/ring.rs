@@ -13,6 +13,8 @@ use std::{
 use memmap2::{MmapOptions, MmapRaw};
 use nad_common::record::PacketRecord;
 
+use crate::interface::page_bytes;
+
 /// Set while the kernel program is still writing the record.
 const BUSY: u32 = 1 << 31;
 /// Set when the record was given up.
@@ -41,7 +43,7 @@ pub(super) struct Drained {
 impl Ring {
     /// Maps a ring of `bytes` data bytes, a power of two.
     pub(super) fn map(ring: &impl AsRawFd, bytes: usize) -> io::Result<Self> {
-        let page = page_size();
+        let page = page_bytes() as usize;
         let consumer = MmapOptions::new().len(page).map_raw(ring)?;
         let producer =
             MmapOptions::new().offset(page as u64).len(page + 2 * bytes).map_raw_read_only(ring)?;
@@ -104,9 +106,4 @@ impl Ring {
         // because the data is mapped twice; they are not written again before the position is stored.
         unsafe { std::slice::from_raw_parts(self.data(position).add(HEADER), length) }
     }
-}
-
-fn page_size() -> usize {
-    // SAFETY: asks for a constant.
-    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }

@@ -1,8 +1,10 @@
 //! Attaching to an interface, and saying why when it does not work.
 
-use std::{fmt, fs, io};
+use std::{fmt, io};
 
 use aya::programs::{ProgramError, Xdp, links::FdLink, xdp::XdpMode as AyaMode};
+
+use crate::interface::{self, Interface, NativeXdp};
 
 /// How the program is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
@@ -131,7 +133,7 @@ fn attach_in(program: &mut Xdp, interface: &str, mode: XdpMode) -> Result<FdLink
 fn explain(interface: &str, mode: XdpMode, error: &ProgramError) -> AttachError {
     let interface_name = || interface.to_owned();
     if matches!(error, ProgramError::UnknownInterface { .. }) {
-        return AttachError::NoInterface { interface: interface_name(), existing: existing_interfaces() };
+        return AttachError::NoInterface { interface: interface_name(), existing: interface::names() };
     }
     let code = os_error(error);
     match code {
@@ -146,22 +148,20 @@ fn explain(interface: &str, mode: XdpMode, error: &ProgramError) -> AttachError 
 
 /// What most drivers mean by their error numbers.
 fn native_reason(interface: &str, code: Option<i32>) -> String {
-    /// A page less the headroom and what the kernel keeps at its end; drivers differ by a few bytes.
-    const NATIVE_MTU: u32 = 3498;
-    let mtu = fs::read_to_string(format!("/sys/class/net/{interface}/mtu"))
-        .ok()
-        .and_then(|text| text.trim().parse::<u32>().ok());
     let error =
         code.map_or_else(|| "unknown error".into(), |code| io::Error::from_raw_os_error(code).to_string());
+    let limit = interface::native_mtu(interface::page_bytes());
+    let facts = Interface::inspect(interface).ok();
+    let mtu = facts.as_ref().map(|facts| facts.mtu).filter(|mtu| *mtu > limit);
+    let has_native = facts.is_none_or(|facts| facts.native_xdp != NativeXdp::Unsupported);
     match (code, mtu) {
-        (_, Some(mtu)) if mtu > NATIVE_MTU && code != Some(libc::EOPNOTSUPP) => {
-            format!("MTU {mtu} is too large, about {NATIVE_MTU} is the most ({error})")
-        }
-        (Some(libc::EOPNOTSUPP), Some(mtu)) if mtu > NATIVE_MTU => {
+        (Some(libc::EOPNOTSUPP), _) if !has_native => format!("the driver has no native XDP ({error})"),
+        (Some(libc::EOPNOTSUPP), Some(mtu)) => {
             format!("the driver has no native XDP, or not at MTU {mtu} ({error})")
         }
-        (Some(libc::EOPNOTSUPP), _) => format!("the driver has no native XDP ({error})"),
-        (Some(libc::ENOMEM | libc::ENOSPC), _) => {
+        (_, Some(mtu)) => format!("MTU {mtu} is too large, about {limit} is the most ({error})"),
+        (Some(libc::EOPNOTSUPP), None) => format!("the driver has no native XDP ({error})"),
+        (Some(libc::ENOMEM | libc::ENOSPC), None) => {
             format!("the driver lacks the queues or memory for it ({error})")
         }
         _ => error,
@@ -187,14 +187,4 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         source = current.source();
     }
     text
-}
-
-fn existing_interfaces() -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir("/sys/class/net")
-        .map(|entries| {
-            entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
-        })
-        .unwrap_or_default();
-    names.sort_unstable();
-    names
 }
