@@ -6,11 +6,13 @@ mod link;
 mod netdev;
 mod netlink;
 mod route;
+mod stack;
 
 use std::{fs, io};
 
 pub use self::ethtool::Offloads;
 pub use self::netdev::NativeXdp;
+pub use self::stack::{Shared, Stack};
 
 /// The routing tables and the interfaces of the calling thread's network namespace. `/proc/net` would be those
 /// of the process's first thread.

@@ -21,6 +21,10 @@ pub(super) struct Link {
     /// `veth`, `bridge`, … of a virtual interface.
     pub(super) kind: Option<String>,
     pub(super) attached: Vec<AttachedProgram>,
+    /// The interface in this namespace that carries its frames, or that is its other end.
+    pub(super) linked: Option<u32>,
+    /// The bridge, bond, … that it is a port of.
+    pub(super) master: Option<u32>,
 }
 
 /// Asks for the interface `name` (`RTM_GETLINK`).
@@ -45,6 +49,16 @@ pub(super) fn get(name: &str) -> io::Result<Link> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the kernel's answer names no interface"))
 }
 
+/// All interfaces of the calling thread's network namespace.
+pub(super) fn all() -> io::Result<Vec<Link>> {
+    let answer = netlink::dump(NETLINK_ROUTE, RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
+    let links = answer.into_iter().filter_map(|message| match message {
+        RouteNetlinkMessage::NewLink(link) => Some(read("", link)),
+        _ => None,
+    });
+    Ok(links.collect())
+}
+
 fn read(asked: &str, message: LinkMessage) -> Link {
     let header = message.header;
     let loopback = header.link_layer_type == LinkLayerType::Loopback;
@@ -57,7 +71,10 @@ fn read(asked: &str, message: LinkMessage) -> Link {
         ethernet: loopback || header.link_layer_type == LinkLayerType::Ether,
         kind: loopback.then(|| "loopback".to_owned()),
         attached: Vec::new(),
+        linked: None,
+        master: None,
     };
+    let mut is_elsewhere = false;
     for attribute in message.attributes {
         match attribute {
             // Not what was asked for where that was an alternative name.
@@ -70,9 +87,15 @@ fn read(asked: &str, message: LinkMessage) -> Link {
                 });
                 link.kind = kind.or(link.kind);
             }
+            LinkAttribute::Link(index) => link.linked = Some(index).filter(|index| *index != 0),
+            LinkAttribute::LinkNetNsId(_) => is_elsewhere = true,
+            LinkAttribute::Controller(index) => link.master = Some(index).filter(|index| *index != 0),
             LinkAttribute::Xdp(xdp) => link.attached = xdp.iter().filter_map(attached).collect(),
             _ => {}
         }
+    }
+    if is_elsewhere {
+        link.linked = None;
     }
     link
 }

@@ -3,7 +3,7 @@
 use std::{fmt::Debug, io};
 
 use netlink_packet_core::{
-    NLM_F_MULTIPART, NLM_F_REQUEST, NetlinkDeserializable, NetlinkMessage, NetlinkPayload,
+    NLM_F_DUMP, NLM_F_MULTIPART, NLM_F_REQUEST, NetlinkDeserializable, NetlinkMessage, NetlinkPayload,
     NetlinkSerializable,
 };
 use netlink_sys::{Socket, SocketAddr};
@@ -17,12 +17,27 @@ pub(super) fn request<T>(protocol: isize, payload: impl Into<NetlinkPayload<T>>)
 where
     T: NetlinkSerializable + NetlinkDeserializable + Debug,
 {
+    ask(protocol, payload.into(), NLM_F_REQUEST)
+}
+
+/// The same for everything of the kind that `payload` names.
+pub(super) fn dump<T>(protocol: isize, payload: impl Into<NetlinkPayload<T>>) -> io::Result<Vec<T>>
+where
+    T: NetlinkSerializable + NetlinkDeserializable + Debug,
+{
+    ask(protocol, payload.into(), NLM_F_REQUEST | NLM_F_DUMP)
+}
+
+fn ask<T>(protocol: isize, payload: NetlinkPayload<T>, flags: u16) -> io::Result<Vec<T>>
+where
+    T: NetlinkSerializable + NetlinkDeserializable + Debug,
+{
     let mut socket = Socket::new(protocol)?;
     socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;
 
-    let mut message = NetlinkMessage::new(Default::default(), payload.into());
-    message.header.flags = NLM_F_REQUEST;
+    let mut message = NetlinkMessage::new(Default::default(), payload);
+    message.header.flags = flags;
     message.finalize();
     let mut bytes = vec![0; message.buffer_len()];
     message.serialize(&mut bytes);
