@@ -53,8 +53,10 @@ impl Refusal {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct KernelCounters {
-    /// Frames that reached the program.
+    /// Frames that reached a program.
     pub seen: u64,
+    /// Of those, the ones that were sent; the others were received.
+    pub egress: u64,
     /// Records written into the ring.
     pub recorded: u64,
     /// Records lost because the ring was full (or, before the loader put one there, missing).
@@ -63,7 +65,7 @@ pub struct KernelCounters {
     pub unparsed: [u64; Refusal::ALL.len()],
 }
 
-const _: () = assert!(size_of::<KernelCounters>() == 72 && align_of::<KernelCounters>() == 8);
+const _: () = assert!(size_of::<KernelCounters>() == 80 && align_of::<KernelCounters>() == 8);
 
 impl KernelCounters {
     /// Counts one frame without a record.
@@ -82,6 +84,7 @@ impl KernelCounters {
     /// Adds the counters of another CPU.
     pub fn add(&mut self, other: &Self) {
         self.seen += other.seen;
+        self.egress += other.egress;
         self.recorded += other.recorded;
         self.ring_full += other.ring_full;
         for (sum, count) in self.unparsed.iter_mut().zip(other.unparsed) {
@@ -90,7 +93,8 @@ impl KernelCounters {
     }
 }
 
-/// What each CPU has to itself in the kernel: the element of [`COUNTERS_MAP`](crate::settings::COUNTERS_MAP).
+/// What each CPU has to itself in the kernel for each [`Direction`](crate::record::Direction): an element of
+/// [`COUNTERS_MAP`](crate::settings::COUNTERS_MAP).
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 pub struct CpuState {
@@ -100,6 +104,8 @@ pub struct CpuState {
     pub record: PacketRecord,
     /// See [`Frame::meet`](crate::frame::Frame::meet).
     pub meeting_point: u64,
+    /// Room for a header that can't be read where it is.
+    pub copy: [u64; 8],
 }
 
-const _: () = assert!(size_of::<CpuState>() == 168);
+const _: () = assert!(size_of::<CpuState>() == 240);

@@ -10,6 +10,7 @@ mod network;
 mod transport;
 
 use bytemuck::Zeroable;
+use network_types::vlan::VlanHdr;
 
 pub use application::MAX_DNS_LABELS;
 pub use link::LinkType;
@@ -18,7 +19,7 @@ pub use network::MAX_EXTENSION_HEADERS;
 use crate::{
     counters::Refusal,
     frame::Frame,
-    record::{AddressKind, Defect, PacketRecord, Tunnel, flag},
+    record::{AddressKind, Defect, Direction, PacketRecord, Tunnel, flag},
 };
 
 /// What is known of a packet besides its bytes.
@@ -26,10 +27,15 @@ use crate::{
 pub struct Stamp {
     /// See [`PacketRecord::time_ns`].
     pub time_ns: u64,
-    /// See [`PacketRecord::length`].
+    /// See [`PacketRecord::length`]; without the tag of `tag_beside`.
     pub length: u32,
     /// See [`PacketRecord::interface`].
     pub interface: u32,
+    /// See [`PacketRecord::direction`].
+    pub direction: Direction,
+    /// Tag control information of a VLAN tag that is on the wire in front of any other, but that the kernel keeps
+    /// beside the frame, for the card to put in.
+    pub tag_beside: Option<u16>,
 }
 
 /// Parses one frame into `record`, whose earlier content is overwritten.
@@ -47,13 +53,18 @@ pub fn parse<F: Frame>(
     *record = PacketRecord::zeroed();
     record.time_ns = stamp.time_ns;
     // A capture may claim fewer bytes than it holds; every offset below counts on the contrary.
-    record.length = stamp.length.max(frame.captured() as u32);
+    let length = stamp.length.max(frame.captured() as u32);
+    let beside = if stamp.tag_beside.is_some() { size_of::<VlanHdr>() as u32 } else { 0 };
+    record.length = length.saturating_add(beside);
     record.interface = stamp.interface;
     if frame.captured() < stamp.length as usize {
         record.flags |= flag::CUT;
     }
-    let outer = link::parse(frame, link_type, record)?;
-    let mut next = network::parse(frame, outer, record.length as usize, record)?;
+    if stamp.direction == Direction::Egress {
+        record.flags |= flag::EGRESS;
+    }
+    let outer = link::parse(frame, link_type, stamp.tag_beside, record)?;
+    let mut next = network::parse(frame, outer, length as usize, record)?;
     if let Some(tunnel) = next.tunnel {
         next = step_into(frame, tunnel, next, record);
     }
@@ -123,7 +134,7 @@ fn step_into<F: Frame>(frame: &F, tunnel: Tunnel, inner: Next, record: &mut Pack
     let outer = *record;
     let layer = if matches!(inner.follows, Follows::Ethernet) {
         record.forget_frame();
-        link::parse_ethernet(frame, frame.meet(inner.layer.offset), record)
+        link::parse_ethernet(frame, frame.meet(inner.layer.offset), None, record)
     } else {
         record.forget_network();
         Ok(inner.layer)

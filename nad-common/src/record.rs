@@ -17,9 +17,10 @@ pub const LONG_RECORD: usize = size_of::<PacketRecord>();
 pub struct PacketRecord {
     /// Nanoseconds: `CLOCK_MONOTONIC` in the kernel, the capture's Unix time in replay.
     pub time_ns: u64,
-    /// Bytes on the wire, link header included, also where a capture holds fewer.
+    /// Bytes on the wire, link header included, also where a capture holds fewer. Of a packet that the kernel has
+    /// merged from several, or has yet to cut into several, those of the whole.
     pub length: u32,
-    /// Index of the interface that received the packet; 0 in replay.
+    /// Index of the interface that received or sent the packet; 0 in replay.
     pub interface: u32,
     /// [`flag`] bits, the [`AddressKind`], the [`Tunnel`] and the [`Defect`].
     pub flags: u32,
@@ -101,6 +102,8 @@ pub mod flag {
     pub const HTTP_REQUEST: u32 = 1 << 14;
     /// The payload starts with an SSH identification string.
     pub const SSH_BANNER: u32 = 1 << 15;
+    /// The interface sent the packet (live only; without it, the interface received it).
+    pub const EGRESS: u32 = 1 << 16;
 }
 
 const ADDRESS_KIND_MASK: u32 = 0b11;
@@ -208,6 +211,22 @@ impl Defect {
     }
 }
 
+/// Which way a packet went through the interface.
+#[repr(u8)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// The interface received it; also every packet of a capture file, which doesn't say.
+    #[default]
+    Ingress = 0,
+    /// The interface sent it.
+    Egress = 1,
+}
+
+impl Direction {
+    /// Both, in the order of their numbers.
+    pub const ALL: [Self; 2] = [Self::Ingress, Self::Egress];
+}
+
 /// Source and destination of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Addresses {
@@ -263,6 +282,11 @@ impl PacketRecord {
     pub const fn is_arp(&self) -> bool {
         const ETHER_TYPE_ARP: u16 = 0x0806;
         matches!(self.address_kind(), AddressKind::Link) && self.ether_type == ETHER_TYPE_ARP
+    }
+
+    /// Which way it went through the interface.
+    pub const fn direction(&self) -> Direction {
+        if self.has(flag::EGRESS) { Direction::Egress } else { Direction::Ingress }
     }
 
     /// Whether all the bits of `mask` (of [`flag`]) are set.
@@ -332,7 +356,7 @@ impl PacketRecord {
             time_ns: self.time_ns,
             length: self.length,
             interface: self.interface,
-            flags: self.flags & flag::CUT,
+            flags: self.flags & (flag::CUT | flag::EGRESS),
             ..Self::zeroed()
         };
     }

@@ -1,16 +1,24 @@
 //! What is set when the kernel program is loaded, and the names by which the loader finds it.
 
-/// Name of the XDP program in the object.
+/// Name of the XDP program in the object, for what interfaces receive.
 pub const XDP_PROGRAM: &str = "nad_xdp";
+/// Name of the program for what interfaces send.
+pub const EGRESS_PROGRAM: &str = "nad_egress";
 /// Name of the array of ring buffers, one for each CPU.
 pub const RINGS_MAP: &str = "RINGS";
-/// Name of the per-CPU array whose single element is a [`CpuState`](crate::counters::CpuState).
+/// Name of the per-CPU array with a [`CpuState`](crate::counters::CpuState) for each
+/// [`Direction`](crate::record::Direction).
 pub const COUNTERS_MAP: &str = "COUNTERS";
+/// Name of the set (a hash map of `u32` to `u8`) of the indices of the interfaces whose received packets are watched:
+/// what came in through one of them was counted there, and is not counted again where it goes out.
+pub const RECEIVERS_MAP: &str = "RECEIVERS";
 /// Name of the one-element array that holds the test clock, in nanoseconds.
 pub const TEST_CLOCK_MAP: &str = "TEST_CLOCK";
 /// Name of the load-time constant (`u8`): 0 stamps records with `CLOCK_MONOTONIC`, 1 with the value in
 /// [`TEST_CLOCK_MAP`], so that a replay through the kernel program is repeatable.
 pub const USE_TEST_CLOCK: &str = "USE_TEST_CLOCK";
 
+/// Interfaces that [`RECEIVERS_MAP`] has room for.
+pub const MAX_INTERFACES: usize = 1024;
 /// CPUs that the array of rings has room for; the loader shrinks it to the machine's own number.
 pub const MAX_CPUS: usize = 1024;

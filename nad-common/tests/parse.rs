@@ -5,9 +5,11 @@ mod frames;
 use frames::{Case, cases};
 use nad_common::{
     counters::Refusal,
-    frame::SliceFrame,
+    frame::{MAX_OFFSET, SliceFrame},
     parse::{self, LinkType, Stamp},
-    record::{AddressKind, Addresses, Defect, LONG_RECORD, PacketRecord, SHORT_RECORD, Tunnel, flag},
+    record::{
+        AddressKind, Addresses, Defect, Direction, LONG_RECORD, PacketRecord, SHORT_RECORD, Tunnel, flag,
+    },
 };
 
 const DEFECT_BITS: u32 = 0b1_1111 << 24;
@@ -116,9 +118,40 @@ fn a_capture_that_claims_less_than_it_holds_does_no_harm() {
 #[test]
 fn a_stamp_is_kept() {
     let frame = &cases()[0].frame;
-    let stamp = Stamp { time_ns: 1_700_000_000_123_456_789, length: frame.len() as u32, interface: 7 };
+    let length = frame.len() as u32;
+    let stamp = Stamp { time_ns: 1_700_000_000_123_456_789, length, interface: 7, ..Stamp::default() };
     let record = parse_as(frame, LinkType::Ethernet, stamp).unwrap();
     assert_eq!((record.time_ns, record.length, record.interface), (stamp.time_ns, stamp.length, 7));
+}
+
+#[test]
+fn the_direction_is_one_bit_of_every_record_and_changes_no_other() {
+    for case in cases() {
+        let stamp = Stamp { length: case.frame.len() as u32, ..Stamp::default() };
+        let Ok(received) = parse_as(&case.frame, LinkType::Ethernet, stamp) else { continue };
+        let stamp = Stamp { direction: Direction::Egress, ..stamp };
+        let sent = parse_as(&case.frame, LinkType::Ethernet, stamp).unwrap();
+        assert_eq!((received.direction(), sent.direction()), (Direction::Ingress, Direction::Egress));
+        assert_eq!(sent, PacketRecord { flags: received.flags | flag::EGRESS, ..received }, "{}", case.name);
+    }
+}
+
+#[test]
+fn a_tag_beside_the_frame_reads_as_the_first_one_in_it() {
+    const TAG: u16 = 0x6123;
+    // An Ethernet header's addresses, then the tag, then the rest.
+    const ADDRESSES: usize = 12;
+    for case in cases() {
+        for length in 14..=case.frame.len().min(MAX_OFFSET - 64) {
+            let frame = &case.frame[..length];
+            let tag = [[0x81, 0x00], TAG.to_be_bytes()].concat();
+            let inside = [&frame[..ADDRESSES], &tag, &frame[ADDRESSES..]].concat();
+            let expected = parse(&inside, inside.len());
+            let stamp = Stamp { length: length as u32, tag_beside: Some(TAG), ..Stamp::default() };
+            let found = parse_as(frame, LinkType::Ethernet, stamp);
+            assert_eq!(found, expected, "{} (the first {length} bytes)", case.name);
+        }
+    }
 }
 
 #[test]

@@ -1,21 +1,21 @@
-//! Direct access to the bytes of a frame.
+//! Access to the bytes of a frame.
 
 use core::arch::asm;
 
-use aya_ebpf::programs::XdpContext;
+use aya_ebpf::{bindings::__sk_buff, helpers::bpf_skb_load_bytes, programs::TcContext};
 use nad_common::frame::{Frame, Header, MAX_OFFSET};
 
-/// The frame that the program was called for, and a word of this CPU's map memory (see [`Frame::meet`]).
-pub(crate) struct XdpFrame {
+/// A frame in one piece, as XDP gets it, and a word of this CPU's map memory (see [`Frame::meet`]).
+pub(crate) struct LinearFrame {
     start: usize,
     end: usize,
     meeting_point: *mut u64,
 }
 
-impl XdpFrame {
+impl LinearFrame {
     #[inline(always)]
-    pub(crate) fn new(ctx: &XdpContext, meeting_point: *mut u64) -> Self {
-        Self { start: opaque(ctx.data()), end: opaque(ctx.data_end()), meeting_point }
+    pub(crate) fn new(start: usize, end: usize, meeting_point: *mut u64) -> Self {
+        Self { start: opaque(start), end: opaque(end), meeting_point }
     }
 
     /// Bytes of the frame, link header included.
@@ -25,7 +25,7 @@ impl XdpFrame {
     }
 }
 
-impl Frame for XdpFrame {
+impl Frame for LinearFrame {
     #[inline(always)]
     fn captured(&self) -> usize {
         self.length() as usize
@@ -56,6 +56,65 @@ impl Frame for XdpFrame {
             asm!("{0} = {0}", inout(reg) offset => _, options(nostack, preserves_flags));
             self.meeting_point.read_volatile() as usize
         }
+    }
+}
+
+/// A frame in a socket buffer: one piece that can be read directly, which holds the headers as a rule, and the rest
+/// in other places, from which it is copied. Pulling it into the first piece instead could make the kernel move the
+/// packet, which is not for a passive program to do.
+pub(crate) struct SkbFrame {
+    skb: *mut __sk_buff,
+    linear: LinearFrame,
+    length: u32,
+    copy: *mut [u64; 8],
+}
+
+impl SkbFrame {
+    #[inline(always)]
+    pub(crate) fn new(ctx: &TcContext, meeting_point: *mut u64, copy: *mut [u64; 8]) -> Self {
+        let linear = LinearFrame::new(ctx.data(), ctx.data_end(), meeting_point);
+        Self { skb: ctx.skb.skb, linear, length: ctx.len(), copy }
+    }
+
+    /// Bytes of the frame, link header included.
+    #[inline(always)]
+    pub(crate) fn length(&self) -> u32 {
+        self.length
+    }
+
+    /// By way of a map's memory: on the stack, the verifier wants every access aligned.
+    #[inline(always)]
+    fn load<T: Header>(&self, offset: usize) -> Option<T> {
+        const { assert!(size_of::<T>() <= size_of::<[u64; 8]>()) };
+        if offset > MAX_OFFSET || offset + size_of::<T>() > self.length as usize {
+            return None;
+        }
+        // SAFETY: the room belongs to this run; the helper writes as many bytes as it has at least, or fails.
+        let result = unsafe {
+            bpf_skb_load_bytes(self.skb.cast(), offset as u32, self.copy.cast(), size_of::<T>() as u32)
+        };
+        // SAFETY: that many bytes were written, and every bit pattern is a `T`.
+        (result == 0).then(|| unsafe { self.copy.cast::<T>().read_unaligned() })
+    }
+}
+
+impl Frame for SkbFrame {
+    #[inline(always)]
+    fn captured(&self) -> usize {
+        self.length as usize
+    }
+
+    #[inline(always)]
+    fn read<T: Header>(&self, offset: usize) -> Option<T> {
+        match self.linear.read(offset) {
+            Some(header) => Some(header),
+            None => self.load(offset),
+        }
+    }
+
+    #[inline(always)]
+    fn meet(&self, offset: usize) -> usize {
+        self.linear.meet(offset)
     }
 }
 

@@ -7,33 +7,72 @@ mod clock;
 mod cpu;
 mod frame;
 mod output;
+mod receivers;
 
-use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
+use aya_ebpf::{
+    EbpfContext,
+    bindings::{TC_ACT_UNSPEC, xdp_action},
+    macros::{classifier, xdp},
+    programs::{TcContext, XdpContext},
+};
 use aya_log_ebpf::debug;
 use nad_common::{
-    counters::{CpuState, Refusal},
+    counters::Refusal,
+    frame::Frame,
     parse::{self, LinkType, Stamp},
+    record::{Direction, PacketRecord},
 };
 
-use crate::{frame::XdpFrame, output::Outcome};
+use crate::{
+    frame::{LinearFrame, SkbFrame},
+    output::Outcome,
+};
 
 /// Sees every frame that the interface receives; whatever becomes of the record, the packet passes.
 #[xdp]
 pub(crate) fn nad_xdp(ctx: XdpContext) -> u32 {
-    if let Some(cpu) = cpu::this() {
-        let outcome = observe(&ctx, cpu);
-        cpu::count(cpu, outcome);
+    if let Some(cpu) = cpu::this(Direction::Ingress) {
+        let frame = LinearFrame::new(ctx.data(), ctx.data_end(), &raw mut cpu.meeting_point);
+        let stamp = Stamp {
+            time_ns: clock::now(),
+            length: frame.length(),
+            interface: ctx.ingress_ifindex() as u32,
+            direction: Direction::Ingress,
+            tag_beside: None,
+        };
+        let outcome = observe(&ctx, &frame, stamp, &mut cpu.record);
+        cpu::count(cpu, Direction::Ingress, outcome);
     }
     xdp_action::XDP_PASS
 }
 
+/// Sees every frame that the interface is about to send, but for those that were counted where they came in. The
+/// return value leaves the packet to whatever else is attached, of which there may be none.
+#[classifier]
+pub(crate) fn nad_egress(ctx: TcContext) -> i32 {
+    // SAFETY: the kernel calls the program with a context that lives as long as its run.
+    let skb = unsafe { &*ctx.skb.skb };
+    if !receivers::has_counted(skb.ingress_ifindex)
+        && let Some(cpu) = cpu::this(Direction::Egress)
+    {
+        let frame = SkbFrame::new(&ctx, &raw mut cpu.meeting_point, &raw mut cpu.copy);
+        let stamp = Stamp {
+            time_ns: clock::now(),
+            length: frame.length(),
+            interface: skb.ifindex,
+            direction: Direction::Egress,
+            tag_beside: (skb.vlan_present != 0).then_some(skb.vlan_tci as u16),
+        };
+        let outcome = observe(&ctx, &frame, stamp, &mut cpu.record);
+        cpu::count(cpu, Direction::Egress, outcome);
+    }
+    TC_ACT_UNSPEC
+}
+
 #[inline(always)]
-fn observe(ctx: &XdpContext, cpu: &mut CpuState) -> Outcome {
-    let frame = XdpFrame::new(ctx, &raw mut cpu.meeting_point);
-    let stamp =
-        Stamp { time_ns: clock::now(), length: frame.length(), interface: ctx.ingress_ifindex() as u32 };
-    match parse::parse(&frame, LinkType::Ethernet, stamp, &mut cpu.record) {
-        Ok(()) => output::write(&cpu.record),
+fn observe(ctx: &impl EbpfContext, frame: &impl Frame, stamp: Stamp, record: &mut PacketRecord) -> Outcome {
+    match parse::parse(frame, LinkType::Ethernet, stamp, record) {
+        Ok(()) => output::write(record),
         Err(refusal) => {
             log_refusal(ctx, refusal, stamp.length);
             Outcome::Unparsed(refusal)
@@ -43,7 +82,7 @@ fn observe(ctx: &XdpContext, cpu: &mut CpuState) -> Outcome {
 
 /// Silent, and removed by the verifier, unless the loader asked for the kernel program's diagnostics.
 #[inline(always)]
-fn log_refusal(ctx: &XdpContext, refusal: Refusal, length: u32) {
+fn log_refusal(ctx: &impl EbpfContext, refusal: Refusal, length: u32) {
     debug!(ctx, "unparsed frame: reason {}, {} bytes", refusal as u8, length);
 }
 

@@ -141,8 +141,9 @@ fn live(args: LiveArgs, file: &File) -> Result<LiveConfig, ConfigError> {
         mode: args.xdp_mode.or(file.capture.xdp_mode).unwrap_or_default(),
         options: XdpOptions {
             ring_bytes: config::ring_bytes(args.ring_bytes, &file.capture)?,
+            directions: args.direction.or(file.capture.direction).unwrap_or_default(),
             kernel_log: args.kernel_log,
-            test_clock: false,
+            ..XdpOptions::default()
         },
     })
 }
@@ -185,6 +186,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::source::xdp::Directions;
 
     #[test]
     fn the_definition_is_consistent() {
@@ -201,6 +203,19 @@ mod tests {
         let Command::Run(config) = parse(["nad", "run"]).unwrap() else { panic!() };
         assert_eq!(config.task, Task::Learn(Baseline::Time(DEFAULT_TRAIN_FOR)));
         assert_eq!(config.training.contamination, 0.0001);
+    }
+
+    #[test]
+    fn both_directions_are_watched_unless_one_is_named() {
+        let directions = |arguments: &[&str]| {
+            let Command::Run(config) = parse(["nad", "run"].iter().chain(arguments)).unwrap() else {
+                panic!()
+            };
+            config.live.options.directions
+        };
+        assert_eq!(directions(&[]), Directions::Both);
+        assert_eq!(directions(&["--direction", "egress"]), Directions::Egress);
+        assert_eq!(directions(&["--direction", "ingress"]), Directions::Ingress);
     }
 
     #[test]

@@ -110,7 +110,11 @@ impl Ledger {
 impl fmt::Display for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let source = &self.source;
-        write!(f, "seen {} = recorded {} + ring_full {}", source.seen, source.recorded, source.ring_full)?;
+        write!(f, "seen {}", source.seen)?;
+        if source.egress != 0 {
+            write!(f, " (egress {})", source.egress)?;
+        }
+        write!(f, " = recorded {} + ring_full {}", source.recorded, source.ring_full)?;
         write!(f, " + unparsed {}", source.unparsed_total())?;
         let mut separator = " (";
         for (refusal, count) in Refusal::ALL.into_iter().zip(source.unparsed) {
@@ -145,7 +149,13 @@ mod tests {
     #[test]
     fn a_packet_that_is_nowhere_unbalances_the_ledger() {
         let mut ledger = Ledger {
-            source: KernelCounters { seen: 10, recorded: 7, ring_full: 1, unparsed: [2, 0, 0, 0, 0, 0] },
+            source: KernelCounters {
+                seen: 10,
+                egress: 0,
+                recorded: 7,
+                ring_full: 1,
+                unparsed: [2, 0, 0, 0, 0, 0],
+            },
             drained: 7,
             learned: 3,
             scored: 4,
@@ -157,6 +167,8 @@ mod tests {
             "seen 10 = recorded 7 + ring_full 1 + unparsed 2 (link_truncated 2); \
              drained 7 = learned 3 + scored 4"
         );
+        ledger.source.egress = 6;
+        assert!(ledger.to_string().starts_with("seen 10 (egress 6) = recorded 7 "), "{ledger}");
         ledger.scored = 3;
         assert!(!ledger.balances());
         assert_eq!(ledger.in_queue(), 1);

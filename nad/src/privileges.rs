@@ -19,14 +19,17 @@ pub fn are_enough() -> bool {
     for_bpf && has(Capability::CAP_NET_ADMIN)
 }
 
-/// Gives up every capability but those of `keep`, for this thread and those that it starts, and the possibility to
+/// Gives up every capability but those of `keep`, and the one for detaching where that `needs_netlink`, for this thread and those that it starts, and the possibility to
 /// get them back through another program.
 ///
 /// # Errors
 ///
 /// When the system refuses, which it does not do for giving up.
-pub fn give_up(keep: Keep) -> Result<(), CapsError> {
+pub fn give_up(keep: Keep, needs_netlink: bool) -> Result<(), CapsError> {
     let mut wanted = CapsHashSet::from([Capability::CAP_BPF]);
+    if needs_netlink {
+        wanted.insert(Capability::CAP_NET_ADMIN);
+    }
     if keep == Keep::CountersAndFiles {
         wanted.insert(Capability::CAP_DAC_OVERRIDE);
     }

@@ -4,8 +4,12 @@
 mod anomalies;
 #[path = "live/attach.rs"]
 mod attach;
+#[path = "live/egress.rs"]
+mod egress;
 #[path = "live/ends.rs"]
 mod ends;
+#[path = "live/filters.rs"]
+mod filters;
 #[path = "../../nad-common/tests/frames/mod.rs"]
 mod frames;
 #[path = "live/lab.rs"]
@@ -16,6 +20,10 @@ mod losses;
 mod nad_process;
 #[path = "support/netns.rs"]
 mod netns;
+#[path = "live/other.rs"]
+mod other;
+#[path = "live/paged.rs"]
+mod paged;
 #[path = "live/privileges.rs"]
 mod privileges;
 #[path = "live/raw.rs"]
@@ -28,3 +36,5 @@ mod skip;
 mod tools;
 #[path = "live/traffic.rs"]
 mod traffic;
+#[path = "support/userspace.rs"]
+mod userspace;

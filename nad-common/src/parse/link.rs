@@ -36,21 +36,23 @@ pub enum LinkType {
 pub(super) fn parse<F: Frame>(
     frame: &F,
     link_type: LinkType,
+    tag_beside: Option<u16>,
     record: &mut PacketRecord,
 ) -> Result<Layer, Refusal> {
     match link_type {
-        LinkType::Ethernet => parse_ethernet(frame, 0, record),
+        LinkType::Ethernet => parse_ethernet(frame, 0, tag_beside, record),
         LinkType::LinuxCooked => parse_cooked(frame, record),
         LinkType::LinuxCooked2 => parse_cooked2(frame, record),
         LinkType::RawIp => parse_raw(frame),
     }
 }
 
-/// Ethernet, at an offset because it also comes inside tunnels.
+/// Ethernet, at an offset because it also comes inside tunnels, where no tag is beside the frame.
 #[inline(always)]
 pub(super) fn parse_ethernet<F: Frame>(
     frame: &F,
     offset: usize,
+    tag_beside: Option<u16>,
     record: &mut PacketRecord,
 ) -> Result<Layer, Refusal> {
     let header: EthHdr = frame.read(offset).ok_or(Refusal::LinkTruncated)?;
@@ -62,17 +64,26 @@ pub(super) fn parse_ethernet<F: Frame>(
         record.flags |= flag::LINK_BROADCAST;
     }
     let layer = Layer { ether_type: u16::from_be(header.ether_type), offset: offset + EthHdr::LEN };
-    parse_tags(frame, layer, record)
+    parse_tags(frame, layer, tag_beside, record)
 }
 
-/// Up to two tags; a third one stays as the EtherType of a frame without IP.
+/// Up to two tags, of which the first may be beside the frame; a third one stays as the EtherType of a frame
+/// without IP.
 #[inline(always)]
-fn parse_tags<F: Frame>(frame: &F, layer: Layer, record: &mut PacketRecord) -> Result<Layer, Refusal> {
-    if !is_vlan(layer.ether_type) {
-        record.ether_type = layer.ether_type;
-        return Ok(layer);
-    }
-    let (tag, layer) = parse_tag(frame, layer)?;
+fn parse_tags<F: Frame>(
+    frame: &F,
+    layer: Layer,
+    tag_beside: Option<u16>,
+    record: &mut PacketRecord,
+) -> Result<Layer, Refusal> {
+    let (tag, layer) = match tag_beside {
+        Some(tag) => (tag, layer),
+        None if is_vlan(layer.ether_type) => parse_tag(frame, layer)?,
+        None => {
+            record.ether_type = layer.ether_type;
+            return Ok(layer);
+        }
+    };
     record.vlan_outer = tag;
     record.flags |= flag::VLAN;
     if !is_vlan(layer.ether_type) {
@@ -103,7 +114,7 @@ fn parse_cooked<F: Frame>(frame: &F, record: &mut PacketRecord) -> Result<Layer,
     let header: [u8; 16] = frame.read(0).ok_or(Refusal::LinkTruncated)?;
     set_cooked(record, u16::from_be_bytes([header[0], header[1]]), &header[6..12]);
     let layer = Layer { ether_type: u16::from_be_bytes([header[14], header[15]]), offset: header.len() };
-    parse_tags(frame, layer, record)
+    parse_tags(frame, layer, None, record)
 }
 
 /// 20 bytes: protocol, reserved (2), interface (4), hardware type, packet type (1), address length (1), address (8).
@@ -111,7 +122,7 @@ fn parse_cooked2<F: Frame>(frame: &F, record: &mut PacketRecord) -> Result<Layer
     let header: [u8; 20] = frame.read(0).ok_or(Refusal::LinkTruncated)?;
     set_cooked(record, u16::from(header[10]), &header[12..18]);
     let layer = Layer { ether_type: u16::from_be_bytes([header[0], header[1]]), offset: header.len() };
-    parse_tags(frame, layer, record)
+    parse_tags(frame, layer, None, record)
 }
 
 /// Cooked captures have no destination address; the packet type says whether it was a group's.

@@ -7,7 +7,7 @@ use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcom
 use super::UsageError;
 use crate::{
     config::{DEFAULT_COUNT, Length},
-    source::xdp::XdpMode,
+    source::xdp::{Directions, XdpMode},
 };
 
 const EXIT_CODES: &str =
@@ -125,6 +125,9 @@ pub(super) struct LiveArgs {
     /// Interface to watch; may be given more than once [default: that of the default route]
     #[arg(long, env = "NAD_IFACE", hide_env_values = true, value_name = "IF", value_delimiter = ',')]
     pub(super) iface: Vec<String>,
+    /// Which packets of the interface: those that it receives, those that it sends, or both [default: both]
+    #[arg(long, env = "NAD_DIRECTION", hide_env_values = true, value_name = "DIRECTION")]
+    pub(super) direction: Option<Directions>,
     /// How to attach; auto tries native, then generic, and says which it got and why [default: auto]
     #[arg(long, env = "NAD_XDP_MODE", hide_env_values = true, value_name = "MODE")]
     pub(super) xdp_mode: Option<XdpMode>,

@@ -6,7 +6,7 @@ use super::Outcome;
 use crate::{
     doctor::{self, Finding},
     interface,
-    source::xdp::{XdpError, XdpOptions, XdpSource},
+    source::xdp::{AttachError, Directions, Watch, XdpError, XdpOptions, XdpSource},
 };
 
 /// Settings of `nad doctor`.
@@ -29,6 +29,7 @@ pub(super) fn doctor(config: DoctorConfig) -> Outcome {
         }
     };
     findings.extend(doctor::examine(&interfaces, config.ring_bytes.into()));
+    findings.extend(overlap(&interfaces));
     findings.push(load(config.ring_bytes));
     let mut out = io::stdout().lock();
     for finding in &findings {
@@ -38,10 +39,20 @@ pub(super) fn doctor(config: DoctorConfig) -> Outcome {
     if doctor::any_failed(&findings) { Outcome::Failed } else { Outcome::Fine }
 }
 
-/// Loads the kernel program, which attaches it to nothing: the one check that no other can stand for.
+/// Interfaces that `nad run` refuses to watch together.
+fn overlap(interfaces: &[String]) -> Option<Finding> {
+    match Watch::plan(interfaces, Directions::Both) {
+        Err(error @ AttachError::Stacked { .. }) => {
+            Some(Finding::fail("interfaces", error.to_string()).remedy("--iface with one of the two"))
+        }
+        _ => None,
+    }
+}
+
+/// Loads the kernel programs, which attaches them to nothing: the one check that no other can stand for.
 fn load(ring_bytes: u32) -> Finding {
     match XdpSource::load(&XdpOptions { ring_bytes, ..XdpOptions::default() }) {
-        Ok(_) => Finding::ok("program", "the kernel accepts nad's program"),
+        Ok(_) => Finding::ok("program", "the kernel accepts nad's programs"),
         Err(XdpError::Privilege) => {
             Finding::fail("program", "it can't be loaded without CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON")
                 .remedy("run with sudo")

@@ -20,7 +20,7 @@ use crate::{
     queue::{self, Closed, Sender, Sent, WhenFull},
     source::{
         Fill, Source,
-        xdp::{CounterReader, XdpError, XdpMode, XdpOptions, XdpSource},
+        xdp::{CounterReader, Watch, XdpError, XdpMode, XdpOptions, XdpSource},
     },
 };
 
@@ -41,9 +41,9 @@ const KERNEL_LOG_INTERVAL: Duration = Duration::from_millis(250);
 pub struct LiveConfig {
     /// Interfaces; none stands for the one of the default route.
     pub interfaces: Vec<String>,
-    /// How to attach.
+    /// How to attach to what is received.
     pub mode: XdpMode,
-    /// How the kernel program is loaded.
+    /// How the kernel programs are loaded.
     pub options: XdpOptions,
 }
 
@@ -60,15 +60,17 @@ impl Live {
             [] => vec![interface::default_route()?],
             named => named.to_vec(),
         };
+        let plan = Watch::plan(&interfaces, config.options.directions).map_err(XdpError::from)?;
         let mut source = XdpSource::load(&config.options)?;
-        for interface in &interfaces {
-            let attachment = source.attach(interface, config.mode)?;
+        for watch in &plan {
+            let attachment = source.attach(watch, config.mode)?;
             tracing::info!("{attachment}");
         }
         if config.options.kernel_log {
             forward_kernel_log(&mut source)?;
         }
-        privileges::give_up(keeps).context("privileges could not be given up")?;
+        privileges::give_up(keeps, source.detaches_by_netlink())
+            .context("privileges could not be given up")?;
         Ok(Self { source, interfaces: interfaces.join(", ") })
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{ConfigError, Length, TaskChoice};
-use crate::source::xdp::XdpMode;
+use crate::source::xdp::{Directions, XdpMode};
 
 /// The file that is read from the working directory where `--config` names no other.
 pub const DEFAULT_FILE: &str = "nad.toml";
@@ -35,6 +35,8 @@ pub struct CaptureSection {
     pub interface: Option<OneOrMany>,
     /// Capture this many packets, report, and stop.
     pub packet_count: Option<u64>,
+    /// Which packets: received, sent, or both.
+    pub direction: Option<Directions>,
     /// How to attach.
     pub xdp_mode: Option<XdpMode>,
     /// Bytes of each CPU's ring.

@@ -13,6 +13,7 @@ const OLDEST_KERNEL: KernelVersion = KernelVersion::new(5, 10, 0);
 pub(super) fn examine() -> Vec<Finding> {
     let mut findings = vec![
         version(KernelVersion::current().ok()),
+        egress(KernelVersion::current().ok()),
         architecture(cfg!(target_endian = "little")),
         btf(fs::File::open("/sys/kernel/btf/vmlinux").err().map(|error| error.kind())),
     ];
@@ -32,6 +33,20 @@ fn version(version: Option<KernelVersion>) -> Finding {
         Some(version) => Finding::fail(CHECK, format!("{version} is too old")).remedy("Linux 5.10 or newer"),
         None => Finding::warn(CHECK, "can't read its version; 5.10 or newer is needed"),
     }
+}
+
+/// TCX came with 6.6, the first kernel where what watches egress ends with the process.
+fn egress(version: Option<KernelVersion>) -> Finding {
+    const CHECK: &str = "egress";
+    if version.is_some_and(|version| version >= KernelVersion::new(6, 6, 0)) {
+        return Finding::ok(CHECK, "by TCX, which ends with nad");
+    }
+    Finding::warn(
+        CHECK,
+        "by clsact, before Linux 6.6: where nad is killed, its filter stays until nad is started again, and until it \
+         ends nad keeps CAP_NET_ADMIN to remove it",
+    )
+    .remedy("Linux 6.6 or newer, or --direction ingress")
 }
 
 fn architecture(little_endian: bool) -> Finding {
@@ -97,6 +112,13 @@ mod tests {
         assert_eq!(version(Some(KernelVersion::new(5, 10, 0))).status, Status::Ok);
         assert_eq!(version(Some(KernelVersion::new(6, 18, 44))).what, "6.18.44, 5.10 or newer is needed");
         assert_eq!(version(None).status, Status::Warn);
+    }
+
+    #[test]
+    fn a_kernel_without_tcx_is_a_warning() {
+        assert_eq!(egress(Some(KernelVersion::new(6, 6, 0))).status, Status::Ok);
+        assert_eq!(egress(Some(KernelVersion::new(6, 5, 13))).status, Status::Warn);
+        assert_eq!(egress(None).status, Status::Warn);
     }
 
     #[test]

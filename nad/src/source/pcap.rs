@@ -110,7 +110,8 @@ impl PcapSource {
         let frame = &self.window.bytes()[packet.start..packet.start + packet.captured];
         // At most `MAX_PACKET`.
         let captured = frame.len() as u32;
-        let stamp = Stamp { time_ns: packet.time_ns, length: packet.original.max(captured), interface: 0 };
+        let length = packet.original.max(captured);
+        let stamp = Stamp { time_ns: packet.time_ns, length, ..Stamp::default() };
         let mut record = PacketRecord::zeroed();
         match parse(&SliceFrame(frame), packet.link_type, stamp, &mut record) {
             Ok(()) => {

@@ -1,26 +1,36 @@
 //! The kernel's side: load the program, give each CPU its ring, attach, read, detach.
 
 mod attach;
+mod egress;
+mod object;
+mod watch;
 
 use std::{io, sync::Arc};
 
 use aya::{
     Ebpf, EbpfLoader, Pod,
-    maps::{Array, ArrayOfMaps, Map, MapData, MapError, PerCpuArray, RingBuf},
-    programs::{ProgramError, Xdp, links::FdLink},
+    maps::{Array, HashMap, MapData, MapError, PerCpuArray, RingBuf},
+    programs::{SchedClassifier, Xdp, links::FdLink},
 };
-use aya_obj::generated::bpf_map_type;
 use nad_common::{
     counters::{CpuState, KernelCounters},
-    settings::{COUNTERS_MAP, RINGS_MAP, TEST_CLOCK_MAP, USE_TEST_CLOCK, XDP_PROGRAM},
+    record::Direction,
+    settings::{
+        COUNTERS_MAP, EGRESS_PROGRAM, RECEIVERS_MAP, RINGS_MAP, TEST_CLOCK_MAP, USE_TEST_CLOCK, XDP_PROGRAM,
+    },
 };
 
-pub use attach::{AttachError, Attachment, XdpMode};
+pub use attach::{AttachError, Attachment, IngressHook, XdpMode};
+pub use egress::EgressHook;
+pub use watch::{Directions, Sent, Watch};
+
+use egress::EgressLink;
+use object::{explain, load_programs, make_rings, missing, program, refused, take};
 
 use super::{Fill, Source, ring::Ring};
-use crate::{batch::RecordBatch, privileges};
+use crate::batch::RecordBatch;
 
-/// The kernel program, as built by `cargo xtask ebpf`.
+/// The kernel programs, as built by `cargo xtask ebpf`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("NAD_EBPF_OBJECT_PATH"));
 
 /// Bytes of each CPU's ring: 116,000 IPv4 records.
@@ -29,24 +39,34 @@ pub const DEFAULT_RING_BYTES: u32 = 8 << 20;
 /// Records taken from one ring before the next one's turn.
 const RING_BUDGET: usize = 1024;
 
-/// What is chosen when the kernel program is loaded.
+/// What is chosen when the kernel programs are loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct XdpOptions {
     /// Bytes of each CPU's ring: a power of two, at least a page.
     pub ring_bytes: u32,
+    /// Which of the two programs are loaded.
+    pub directions: Directions,
     /// Whether the kernel program's own diagnostics are compiled in (see [`XdpSource::logger`]).
     pub kernel_log: bool,
     /// Whether records are stamped with [`XdpSource::set_test_clock`] instead of the kernel's time.
     pub test_clock: bool,
+    /// Whether sent packets are watched by clsact also where the kernel has TCX.
+    pub clsact: bool,
 }
 
 impl Default for XdpOptions {
     fn default() -> Self {
-        Self { ring_bytes: DEFAULT_RING_BYTES, kernel_log: false, test_clock: false }
+        Self {
+            ring_bytes: DEFAULT_RING_BYTES,
+            directions: Directions::Both,
+            kernel_log: false,
+            test_clock: false,
+            clsact: false,
+        }
     }
 }
 
-/// Why the kernel program could not be loaded or read.
+/// Why the kernel programs could not be loaded or read.
 #[derive(Debug, thiserror::Error)]
 pub enum XdpError {
     /// Not allowed.
@@ -73,35 +93,41 @@ pub enum XdpError {
     Attach(#[from] AttachError),
 }
 
-/// The loaded kernel program with its rings; drop it to detach from every interface.
+/// The loaded kernel programs with their rings; drop it to detach from every interface.
 pub struct XdpSource {
     ebpf: Ebpf,
+    clsact: bool,
     counters: CounterReader,
     rings: Vec<Ring>,
     /// The rings' maps stay open as long as they are mapped.
     _maps: Vec<RingBuf<MapData>>,
-    /// The kernel detaches the program when a link is closed, also when this process is killed.
+    /// The kernel detaches a program when its link is closed, also when this process is killed.
     links: Vec<FdLink>,
+    /// The same for sent packets, except by clsact.
+    egress_links: Vec<EgressLink>,
     next_ring: usize,
     records: u64,
     unreadable: u64,
 }
 
-/// Reads the kernel program's counters, from any thread, also when the source is gone.
+/// Reads the kernel programs' counters, from any thread, also when the source is gone.
 #[derive(Clone)]
 pub struct CounterReader(Arc<PerCpuArray<MapData, Shared<CpuState>>>);
 
 impl CounterReader {
-    /// The sum over all CPUs since the program was loaded.
+    /// The sum over all CPUs and both directions since the programs were loaded.
     ///
     /// # Errors
     ///
     /// When the kernel refuses.
     pub fn read(&self) -> Result<KernelCounters, XdpError> {
-        let states = self.0.get(&0, 0).map_err(|error| explain("read the counters", &error))?;
         let mut sum = KernelCounters::default();
-        for state in states.iter() {
-            sum.add(&state.0.counters);
+        for direction in Direction::ALL {
+            let states =
+                self.0.get(&(direction as u32), 0).map_err(|error| explain("read the counters", &error))?;
+            for state in states.iter() {
+                sum.add(&state.0.counters);
+            }
         }
         Ok(sum)
     }
@@ -116,7 +142,7 @@ struct Shared<T>(T);
 unsafe impl<T: bytemuck::Pod> Pod for Shared<T> {}
 
 impl XdpSource {
-    /// Loads the kernel program and makes its rings; nothing is attached yet.
+    /// Loads the kernel programs and makes their rings; nothing is attached yet.
     ///
     /// # Errors
     ///
@@ -137,7 +163,7 @@ impl XdpSource {
             .load(OBJECT)
             .map_err(|error| explain("load the kernel program's maps", &error))?;
         // First of all: once a map is taken out and dropped, the program can't refer to it any more.
-        program(&mut ebpf)?.load().map_err(|error| explain("load the kernel program", &error))?;
+        load_programs(&mut ebpf, options.directions)?;
         let maps = make_rings(&mut ebpf, cpus as u32, options.ring_bytes)?;
         let rings = maps
             .iter()
@@ -147,30 +173,62 @@ impl XdpSource {
         let counters = CounterReader(Arc::new(take(&mut ebpf, COUNTERS_MAP)?));
         Ok(Self {
             ebpf,
+            clsact: options.clsact,
             counters,
             rings,
             _maps: maps,
             links: Vec::new(),
+            egress_links: Vec::new(),
             next_ring: 0,
             records: 0,
             unreadable: 0,
         })
     }
 
-    /// Attaches to an interface; [`XdpMode::Auto`] tries native, then generic.
+    /// Attaches to an interface as [planned](Watch::plan); [`XdpMode::Auto`] tries native, then generic.
     ///
     /// # Errors
     ///
     /// See [`AttachError`].
-    pub fn attach(&mut self, interface: &str, mode: XdpMode) -> Result<Attachment, XdpError> {
-        let (attachment, link) = attach::attach(program(&mut self.ebpf)?, interface, mode)?;
-        self.links.push(link);
-        Ok(attachment)
+    pub fn attach(&mut self, watch: &Watch, mode: XdpMode) -> Result<Attachment, XdpError> {
+        let interface = &watch.interface;
+        let mut ingress = None;
+        if watch.ingress {
+            // First, so that no packet is counted as it comes and again as it goes.
+            self.add_receiver(watch.index)?;
+            let (hook, link) = attach::attach(self.program()?, interface, mode)?;
+            self.links.push(link);
+            ingress = Some(hook);
+        }
+        let egress = match &watch.egress {
+            Sent::Watched => {
+                let clsact = self.clsact;
+                let link = egress::attach(self.egress_program()?, interface, clsact)?;
+                let hook = link.hook;
+                self.egress_links.push(link);
+                Ok(hook)
+            }
+            other => Err(other.clone()),
+        };
+        Ok(Attachment { interface: interface.clone(), ingress, egress })
+    }
+
+    fn add_receiver(&mut self, index: u32) -> Result<(), XdpError> {
+        let map = self.ebpf.map_mut(RECEIVERS_MAP).ok_or_else(|| missing(RECEIVERS_MAP))?;
+        let mut receivers: HashMap<_, u32, u8> =
+            map.try_into().map_err(|error: MapError| explain("open the set of interfaces", &error))?;
+        receivers.insert(index, 1, 0).map_err(|error| explain("note one more interface", &error))
     }
 
     /// Detaches from every interface. What is in the rings stays readable.
     pub fn detach(&mut self) {
+        self.egress_links.drain(..).for_each(EgressLink::detach);
         self.links.clear();
+    }
+
+    /// Whether detaching needs `CAP_NET_ADMIN`, as attaching does; closing links doesn't.
+    pub fn detaches_by_netlink(&self) -> bool {
+        self.egress_links.iter().any(|link| link.hook == EgressHook::Clsact)
     }
 
     /// A reader of the counters for another thread.
@@ -183,13 +241,22 @@ impl XdpSource {
         self.unreadable
     }
 
-    /// The loaded program, for test runs.
+    /// The program for received packets.
     ///
     /// # Errors
     ///
     /// When the object has no such program.
     pub fn program(&mut self) -> Result<&mut Xdp, XdpError> {
-        program(&mut self.ebpf)
+        program(&mut self.ebpf, XDP_PROGRAM)
+    }
+
+    /// The program for sent packets.
+    ///
+    /// # Errors
+    ///
+    /// When the object has no such program.
+    pub fn egress_program(&mut self) -> Result<&mut SchedClassifier, XdpError> {
+        program(&mut self.ebpf, EGRESS_PROGRAM)
     }
 
     /// The reader of the kernel program's diagnostics, where [`XdpOptions::kernel_log`] asked for them.
@@ -237,60 +304,4 @@ impl Source for XdpSource {
     fn counters(&self) -> Result<KernelCounters, XdpError> {
         self.counters.read()
     }
-}
-
-fn make_rings(ebpf: &mut Ebpf, cpus: u32, bytes: u32) -> Result<Vec<RingBuf<MapData>>, XdpError> {
-    let mut outer: ArrayOfMaps<MapData, RingBuf<MapData>> = take(ebpf, RINGS_MAP)?;
-    (0..cpus)
-        .map(|cpu| {
-            let ring = make_ring(bytes).map_err(|error| explain("make a ring", &error))?;
-            outer.set(cpu, &ring, 0).map_err(|error| explain("place a ring", &error))?;
-            Ok(ring)
-        })
-        .collect()
-}
-
-fn make_ring(bytes: u32) -> Result<RingBuf<MapData>, MapError> {
-    let kind = bpf_map_type::BPF_MAP_TYPE_RINGBUF as u32;
-    let data = MapData::create(aya_obj::Map::new_from_params(kind, 0, 0, bytes, 0), "nad_ring", None)?;
-    Map::from_map_data(data)?.try_into()
-}
-
-fn take<M: TryFrom<Map, Error = MapError>>(ebpf: &mut Ebpf, name: &'static str) -> Result<M, XdpError> {
-    let map = ebpf.take_map(name).ok_or_else(|| missing(name))?;
-    M::try_from(map).map_err(|error| explain("open a map", &error))
-}
-
-fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, XdpError> {
-    let program = ebpf.program_mut(XDP_PROGRAM).ok_or_else(|| missing(XDP_PROGRAM))?;
-    program.try_into().map_err(|error: ProgramError| explain("open the program", &error))
-}
-
-fn missing(name: &str) -> XdpError {
-    refused("find a part of the object", format!("{name} is missing"))
-}
-
-fn refused(what: &'static str, reason: String) -> XdpError {
-    XdpError::Kernel { what, reason }
-}
-
-/// Turns the kernel's answer into one line: the deepest cause, or the lack of privileges where that is it.
-fn explain(what: &'static str, error: &(dyn std::error::Error + 'static)) -> XdpError {
-    let mut reasons = vec![error];
-    while let Some(source) = reasons[reasons.len() - 1].source() {
-        reasons.push(source);
-    }
-    let denied = |error: &&(dyn std::error::Error + 'static)| {
-        match error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
-            Some(libc::EPERM) => true,
-            // Also the verifier's word for a bad program, but it takes nad's from whoever has the privileges.
-            Some(libc::EACCES) => !privileges::are_enough(),
-            _ => false,
-        }
-    };
-    if reasons.iter().any(denied) {
-        return XdpError::Privilege;
-    }
-    let text = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join(": ");
-    refused(what, text.split_whitespace().collect::<Vec<_>>().join(" "))
 }

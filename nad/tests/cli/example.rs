@@ -39,7 +39,7 @@ fn every_setting_of_the_example_can_be_put_in_force() {
     folder.nad(REPLAY).exits(0);
     let table: toml::Table = text.parse().unwrap();
     let keys = |section: &str| table[section].as_table().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(keys("capture"), ["interface", "packet_count", "ring_bytes", "xdp_mode"]);
+    assert_eq!(keys("capture"), ["direction", "interface", "packet_count", "ring_bytes", "xdp_mode"]);
     assert_eq!(
         keys("training"),
         [
@@ -76,9 +76,13 @@ fn the_example_names_every_setting_that_there_is() {
 #[test]
 fn the_defaults_that_the_example_tells_are_those_in_force() {
     let text = fs::read_to_string(EXAMPLE).unwrap();
-    for default in
-        ["# ring_bytes = 8388608", "# train_for = \"60s\"", "# contamination = 0.0001", "# trees = 100"]
-    {
+    for default in [
+        "# direction = \"both\"",
+        "# ring_bytes = 8388608",
+        "# train_for = \"60s\"",
+        "# contamination = 0.0001",
+        "# trees = 100",
+    ] {
         assert!(text.contains(default), "{default}");
     }
     assert!(text.contains("nad sends no mail yet"));

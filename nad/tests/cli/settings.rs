@@ -31,6 +31,8 @@ fn a_value_in_the_file_is_checked_as_a_flag_is() {
     }
     folder.write("nad.toml", "[training]\ntrain_packets = 5\nmodel = \"m\"\n");
     folder.nad("replay office.pcap").exits(2).says_only(&["exclude each other"]);
+    folder.write("nad.toml", "[capture]\ndirection = \"up\"\n");
+    folder.nad("run --iface nad-no0").exits(2).says_only(&["nad.toml, line 2", "`up`", "`egress`"]);
     folder.write("nad.toml", "[capture]\nring_bytes = 5000\n");
     folder.nad("run --iface nad-no0").exits(2).says_only(&["ring_bytes 5000"]);
     folder.nad("doctor --iface lo").exits(2).says_only(&["ring_bytes 5000"]);
@@ -96,4 +98,8 @@ fn a_bad_value_in_the_environment_is_refused_like_a_flag_s() {
     let folder = folder();
     folder.nad_with("NAD_CONTAMINATION", "7", REPLAY).exits(2).says_only(&["contamination 7"]);
     folder.nad_with("NAD_TRAIN_FOR", "soon", "replay office.pcap").exits(2).says_only(&["soon", "300s"]);
+    folder
+        .nad_with("NAD_DIRECTION", "up", "run --iface nad-no0")
+        .exits(2)
+        .says_only(&["up", "ingress, egress, both"]);
 }

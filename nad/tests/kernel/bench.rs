@@ -1,4 +1,4 @@
-//! The kernel program, loaded and not attached, with everything around one of its runs checked.
+//! The kernel programs, loaded and not attached, with everything around one of their runs checked.
 
 use aya::programs::{ProgramError, TestRun, TestRunOptions};
 use nad::{
@@ -10,7 +10,7 @@ use nad::{
 };
 use nad_common::{
     counters::{KernelCounters, Refusal},
-    record::PacketRecord,
+    record::{Direction, PacketRecord},
 };
 
 /// The interface that a test run without context claims: the loopback interface of the thread's namespace.
@@ -22,10 +22,14 @@ pub(crate) const LONGEST: usize = 4096 - 256 - 320;
 pub(crate) const SHORTEST: usize = 14;
 
 const XDP_PASS: u32 = 2;
+/// -1, by which a program leaves the packet to the next one.
+const TC_ACT_UNSPEC: u32 = u32::MAX;
 
-/// A loaded kernel program.
+/// The loaded kernel programs.
 pub(crate) struct Bench {
     pub(crate) source: XdpSource,
+    /// Which of the two is run.
+    pub(crate) direction: Direction,
     batch: RecordBatch,
     counters: KernelCounters,
     passed_on: Vec<u8>,
@@ -41,6 +45,7 @@ impl Bench {
         let source = XdpSource::load(&options).expect("the kernel takes the program");
         Self {
             source,
+            direction: Direction::Ingress,
             batch: RecordBatch::default(),
             counters: KernelCounters::default(),
             passed_on: vec![0; LONGEST],
@@ -52,7 +57,8 @@ impl Bench {
         self.repeat(frame, 1, &[]);
         let outcome = self.counted();
         let records = self.drain();
-        let mut expected = KernelCounters { seen: 1, ..KernelCounters::default() };
+        let egress = u64::from(self.direction == Direction::Egress);
+        let mut expected = KernelCounters { seen: 1, egress, ..KernelCounters::default() };
         match records[..] {
             [record] => {
                 expected.recorded = 1;
@@ -91,9 +97,29 @@ impl Bench {
             repeat: times,
             ..TestRunOptions::new()
         };
-        let result = self.source.program().expect("the object has the program").test_run(options)?;
-        assert_eq!(result.return_value, XDP_PASS, "{frame:02x?}");
+        let (result, passes) = match self.direction {
+            Direction::Ingress => {
+                let program = self.source.program().expect("the object has the program");
+                (program.test_run(options)?, XDP_PASS)
+            }
+            Direction::Egress => {
+                let program = self.source.egress_program().expect("the object has the program");
+                (program.test_run(options)?, TC_ACT_UNSPEC)
+            }
+        };
+        assert_eq!(result.return_value, passes, "{frame:02x?}");
         Ok(result.data_size_out as usize)
+    }
+
+    /// Whether a test run of this direction takes the frame: one that was made a packet of (`sk_buff`) and is
+    /// announced as IP must have a whole IP header. The live tests send those that have not.
+    pub(crate) fn takes(&self, frame: &[u8]) -> bool {
+        let announced = match frame.get(12..SHORTEST) {
+            Some([0x08, 0x00]) => SHORTEST + 20,
+            Some([0x86, 0xdd]) => SHORTEST + 40,
+            _ => SHORTEST,
+        };
+        frame.len() >= if self.direction == Direction::Egress { announced } else { SHORTEST }
     }
 
     /// Takes everything out of the rings.
@@ -116,6 +142,7 @@ impl Bench {
         let before = std::mem::replace(&mut self.counters, now);
         KernelCounters {
             seen: now.seen - before.seen,
+            egress: now.egress - before.egress,
             recorded: now.recorded - before.recorded,
             ring_full: now.ring_full - before.ring_full,
             unparsed: std::array::from_fn(|reason| now.unparsed[reason] - before.unparsed[reason]),

@@ -1,10 +1,11 @@
-//! The same frame through the kernel program and through the parser in userspace gives the same bytes.
+//! The same frame through either kernel program and through the parser in userspace gives the same bytes.
 
 use std::{
     env,
     path::{Path, PathBuf},
 };
 
+use nad_common::record::Direction;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use crate::{
@@ -106,35 +107,47 @@ fn every_frame_of_the_captures_in_a_folder_reads_the_same() {
     both.report();
 }
 
-/// Both hosts of the parser.
+/// Both hosts of the parser, the kernel's with both of its programs.
 struct Both {
     kernel: Bench,
-    frames: u64,
+    runs: u64,
     refused: u64,
+    /// Frames that a test run does not take.
+    left_out: u64,
 }
 
 impl Both {
     fn new() -> Self {
         let mut kernel = Bench::new();
         kernel.source.set_test_clock(TIME_NS).expect("the test clock can be set");
-        Self { kernel, frames: 0, refused: 0 }
+        Self { kernel, runs: 0, refused: 0, left_out: 0 }
     }
 
     fn agree(&mut self, frame: &[u8], which: &dyn std::fmt::Display) {
-        let kernel = self.kernel.run(frame);
-        let userspace = userspace::parse(frame, TIME_NS, LOOPBACK);
-        let same = match (&kernel, &userspace) {
-            (Ok(kernel), Ok(userspace)) => kernel.wire_bytes() == userspace.wire_bytes(),
-            (kernel, userspace) => kernel == userspace,
-        };
-        assert!(same, "{which}\nkernel    {kernel:?}\nuserspace {userspace:?}\nframe {frame:02x?}");
-        self.frames += 1;
-        self.refused += u64::from(kernel.is_err());
+        for direction in Direction::ALL {
+            self.kernel.direction = direction;
+            if !self.kernel.takes(frame) {
+                self.left_out += 1;
+                continue;
+            }
+            let kernel = self.kernel.run(frame);
+            let userspace = userspace::parse(frame, direction, TIME_NS, LOOPBACK);
+            let same = match (&kernel, &userspace) {
+                (Ok(kernel), Ok(userspace)) => kernel.wire_bytes() == userspace.wire_bytes(),
+                (kernel, userspace) => kernel == userspace,
+            };
+            assert!(
+                same,
+                "{which}, {direction:?}\nkernel    {kernel:?}\nuserspace {userspace:?}\nframe {frame:02x?}"
+            );
+            self.runs += 1;
+            self.refused += u64::from(kernel.is_err());
+        }
     }
 
     fn report(&self) {
-        println!("{} frames, {} of them refused", self.frames, self.refused);
-        assert!(self.frames > self.refused, "nothing but refusals compares no record");
+        println!("{} runs, {} of them refused; {} left out", self.runs, self.refused, self.left_out);
+        assert!(self.runs > self.refused, "nothing but refusals compares no record");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Full rings, rings that go round, and rings of several CPUs.
 
 use nad::source::xdp::XdpOptions;
-use nad_common::record::{LONG_RECORD, PacketRecord, SHORT_RECORD};
+use nad_common::record::{Direction, LONG_RECORD, PacketRecord, SHORT_RECORD};
 
 use crate::{
     bench::{Bench, LOOPBACK, Pinned, cpus},
@@ -44,7 +44,7 @@ fn what_a_full_ring_has_no_room_for_is_counted() {
             assert_eq!((counted.seen, counted.recorded), (100, room(length)));
             assert_eq!(counted.seen, counted.recorded + counted.ring_full + counted.unparsed_total());
             let records = bench.drain();
-            let expected = userspace::parse(frame, 0, LOOPBACK).unwrap();
+            let expected = userspace::parse(frame, Direction::Ingress, 0, LOOPBACK).unwrap();
             assert_eq!(records, vec![expected; room(length) as usize]);
         }
     }
@@ -66,7 +66,7 @@ fn records_stay_whole_and_in_order_while_the_ring_goes_round() {
             let time_ns = (round << 32 | number) as u64;
             bench.source.set_test_clock(time_ns).unwrap();
             bench.repeat(frame, 1, &[]);
-            let record = userspace::parse(frame, time_ns, LOOPBACK).unwrap();
+            let record = userspace::parse(frame, Direction::Ingress, time_ns, LOOPBACK).unwrap();
             bytes += record.wire_length() + HEADER;
             expected.push(record);
         }
@@ -99,6 +99,24 @@ fn every_cpu_has_a_ring_and_counters_of_its_own() {
         let own = records.iter().filter(|record| record.time_ns == cpu as u64).count();
         assert_eq!(own as u64, room(SHORT_RECORD), "CPU {cpu}");
     }
+}
+
+#[test]
+#[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
+fn both_programs_of_a_cpu_share_its_ring_and_add_up() {
+    let _pinned = Pinned::anywhere();
+    let mut bench = small();
+    let [frame, _] = frames();
+    for direction in [Direction::Egress, Direction::Ingress, Direction::Egress] {
+        bench.direction = direction;
+        bench.repeat(&frame, 30, &[]);
+    }
+    let counted = bench.counted();
+    assert_eq!((counted.seen, counted.egress, counted.recorded), (90, 60, room(SHORT_RECORD)));
+    assert_eq!(counted.ring_full, counted.seen - counted.recorded);
+    let sent: Vec<_> = bench.drain().iter().map(|record| record.direction() == Direction::Egress).collect();
+    let expected: Vec<_> = (0..room(SHORT_RECORD)).map(|number| !(30..60).contains(&number)).collect();
+    assert_eq!(sent, expected);
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Every frame of the table gives the record that the table says, or is refused for the reason that it says.
 
 use nad::source::xdp::XdpOptions;
-use nad_common::{counters::Refusal, record::PacketRecord};
+use nad_common::{
+    counters::Refusal,
+    record::{Direction, PacketRecord, flag},
+};
 
 use crate::{
     bench::{Bench, LOOPBACK, SHORTEST},
@@ -29,16 +32,23 @@ fn every_frame_gives_the_record_or_the_refusal_that_it_must() {
     let mut bench = Bench::new();
     bench.source.set_test_clock(NOON).unwrap();
     let cases = runnable();
-    for case in &cases {
-        let expected = case.expected.outcome().map(|record| PacketRecord {
-            time_ns: NOON,
-            interface: LOOPBACK,
-            ..*record
-        });
-        let found = bench.run(&case.frame);
-        assert_eq!(found, expected, "{}", case.name);
-        if let (Ok(found), Ok(expected)) = (found, expected) {
-            assert_eq!(found.wire_bytes(), expected.wire_bytes(), "{}", case.name);
+    for (direction, bit) in [(Direction::Ingress, 0), (Direction::Egress, flag::EGRESS)] {
+        bench.direction = direction;
+        for case in &cases {
+            if !bench.takes(&case.frame) {
+                continue;
+            }
+            let expected = case.expected.outcome().map(|record| PacketRecord {
+                time_ns: NOON,
+                interface: LOOPBACK,
+                flags: record.flags | bit,
+                ..*record
+            });
+            let found = bench.run(&case.frame);
+            assert_eq!(found, expected, "{}, {direction:?}", case.name);
+            if let (Ok(found), Ok(expected)) = (found, expected) {
+                assert_eq!(found.wire_bytes(), expected.wire_bytes(), "{}, {direction:?}", case.name);
+            }
         }
     }
     println!("{} frames", cases.len());
@@ -48,9 +58,12 @@ fn every_frame_gives_the_record_or_the_refusal_that_it_must() {
 #[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
 fn a_frame_shorter_than_an_ethernet_header_is_refused_by_the_kernel_itself() {
     let mut bench = Bench::new();
-    bench.try_repeat(&[0; SHORTEST - 1], 1, &[]).expect_err("13 bytes");
-    bench.try_repeat(&[0; SHORTEST], 1, &[]).expect("14 bytes");
-    assert_eq!(bench.counted().seen, 1);
+    for direction in Direction::ALL {
+        bench.direction = direction;
+        bench.try_repeat(&[0; SHORTEST - 1], 1, &[]).expect_err("13 bytes");
+        bench.try_repeat(&[0; SHORTEST], 1, &[]).expect("14 bytes");
+        assert_eq!(bench.counted().seen, 1, "{direction:?}");
+    }
 }
 
 #[test]
@@ -110,7 +123,26 @@ fn a_record_has_the_index_of_the_interface_that_received_it() {
         let context = [0, frame.len() as u32, 0, index, 0, 0].map(u32::to_ne_bytes).concat();
         bench.repeat(frame, 1, &context);
         let records = bench.drain();
-        assert_eq!(records, [userspace::parse(frame, 0, index).unwrap()]);
+        assert_eq!(records, [userspace::parse(frame, Direction::Ingress, 0, index).unwrap()]);
+    });
+}
+
+#[test]
+#[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
+fn a_record_has_the_index_of_the_interface_that_sends_it() {
+    let namespace = Namespace::with_veth("egress");
+    namespace.enter(|| {
+        let index = nad::interface::Interface::inspect("veth0").unwrap().index;
+        assert_ne!(index, LOOPBACK);
+        let mut bench = Bench::new();
+        bench.direction = Direction::Egress;
+        let frame = &cases()[0].frame;
+        // `struct __sk_buff`: ten numbers before `ifindex`, and others after it.
+        let mut context = [0; 48];
+        context[10] = index;
+        bench.repeat(frame, 1, &context.map(u32::to_ne_bytes).concat());
+        let records = bench.drain();
+        assert_eq!(records, [userspace::parse(frame, Direction::Egress, 0, index).unwrap()]);
     });
 }
 

@@ -34,13 +34,13 @@ fn ctrl_c_and_sigterm_detach_and_sum_up() {
 fn kill_leaves_no_program_attached() {
     let lab = Lab::new("kill");
     for mode in ["native", "generic"] {
-        let arguments = ["run", "--iface", SENSOR, "--xdp-mode", mode];
+        let arguments = ["run", "--iface", SENSOR, "--xdp-mode", mode, "--direction", "both"];
         let nad = Nad::capturing(&lab, &arguments);
-        assert!(lab.has_program(SENSOR), "{mode}");
+        assert_eq!((lab.has_program(SENSOR), lab.egress_programs(SENSOR)), (true, 1), "{mode}");
         nad.signal(libc::SIGKILL);
         assert_eq!(nad.end().code, None, "{mode}: ended by the signal");
         // The kernel closes what a killed process had open a moment later.
-        until("no program is attached", || !lab.has_program(SENSOR));
+        until("no program is attached", || !lab.has_program(SENSOR) && lab.egress_programs(SENSOR) == 0);
         let ended = Nad::capturing(&lab, &arguments).interrupt();
         assert_eq!(ended.code, Some(0), "{mode}: the next one attaches: {ended:?}");
     }

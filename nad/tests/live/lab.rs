@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use aya::programs::{SchedClassifier, TcAttachType};
 use tempfile::TempDir;
 
 use crate::netns::Namespace;
@@ -57,13 +58,7 @@ impl Lab {
             folder: tempfile::tempdir().expect("a folder can be made"),
         };
         for namespace in [&lab.sensor, &lab.sender] {
-            namespace.enter(|| {
-                for scope in ["all", "default"] {
-                    let switch = format!("/proc/sys/net/ipv6/conf/{scope}/disable_ipv6");
-                    // Where it is missing, the kernel has no IPv6 to disable.
-                    let _ = fs::write(switch, "1");
-                }
-            });
+            namespace.enter(without_ipv6);
         }
         lab.connect(SENSOR, SENSOR_MAC, SENDER, SENDER_MAC);
         lab
@@ -104,9 +99,20 @@ impl Lab {
         packets(&self.sender, interface, "tx")
     }
 
+    /// Packets that have arrived at the sender's end of the cable so far.
+    pub(crate) fn arrived(&self) -> u64 {
+        packets(&self.sender, SENDER, "rx")
+    }
+
     /// Whether an XDP program is attached to an interface of the sensor's.
     pub(crate) fn has_program(&self, interface: &str) -> bool {
         !link(&self.sensor, interface)["xdp"].is_null()
+    }
+
+    /// Programs attached by TCX to what an interface of the sensor's sends.
+    pub(crate) fn egress_programs(&self, interface: &str) -> usize {
+        let query = || SchedClassifier::query_tcx(interface, TcAttachType::Egress);
+        self.sensor.enter(query).expect("the kernel has TCX").1.len()
     }
 
     pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
@@ -116,6 +122,14 @@ impl Lab {
     pub(crate) fn read(&self, name: &str) -> String {
         let path = self.path(name);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+}
+
+/// Disables IPv6, with its solicitations, on every interface of this thread's namespace, also on those to come.
+pub(crate) fn without_ipv6() {
+    for scope in ["all", "default"] {
+        // Where it is missing, the kernel has no IPv6 to disable.
+        let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{scope}/disable_ipv6"), "1");
     }
 }
 

@@ -35,6 +35,11 @@ impl RawSender {
     }
 
     pub(crate) fn send(&self, frame: &[u8]) {
+        self.try_send(frame).expect("the interface takes the frame");
+    }
+
+    /// The same where something may be in the way.
+    pub(crate) fn try_send(&self, frame: &[u8]) -> io::Result<()> {
         // SAFETY: the frame and the address live through the call, and their lengths are passed.
         let sent = unsafe {
             libc::sendto(
@@ -46,6 +51,6 @@ impl RawSender {
                 size_of_val(&self.address) as u32,
             )
         };
-        assert_eq!(sent, frame.len() as isize, "{}", io::Error::last_os_error());
+        if sent == frame.len() as isize { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 }

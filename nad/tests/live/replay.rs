@@ -8,14 +8,18 @@ use nad::{
     source::{
         Fill, Source,
         pcap::PcapSource,
-        xdp::{XdpMode, XdpOptions, XdpSource},
+        xdp::{Directions, Watch, XdpMode, XdpOptions, XdpSource},
     },
 };
-use nad_common::{counters::KernelCounters, record::PacketRecord};
+use nad_common::{
+    counters::KernelCounters,
+    record::{PacketRecord, flag},
+};
 
 use crate::{
     frames::cases,
     lab::{Lab, SENDER, SENSOR, until},
+    paged::PagedSender,
     raw::RawSender,
     traffic::{unusual, usual},
 };
@@ -27,36 +31,68 @@ const ETHERNET_HEADER: usize = 14;
 #[test]
 #[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
 fn native_xdp_and_a_capture_file_give_the_same_records() {
-    live_and_replay_agree(XdpMode::Native);
+    let lab = lab("native");
+    live_and_replay_agree(&lab, XdpMode::Native, Directions::Ingress, sender(&lab));
 }
 
 #[test]
 #[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
 fn generic_xdp_and_a_capture_file_give_the_same_records() {
-    live_and_replay_agree(XdpMode::Generic);
+    let lab = lab("generic");
+    live_and_replay_agree(&lab, XdpMode::Generic, Directions::Ingress, sender(&lab));
 }
 
-fn live_and_replay_agree(mode: XdpMode) {
-    let lab = Lab::without_addresses(&format!("replay-{mode}"));
+#[test]
+#[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
+fn what_is_sent_in_one_piece_and_a_capture_file_give_the_same_records() {
+    let lab = lab("egress");
+    let sender = RawSender::open(&lab.sensor, SENSOR);
+    live_and_replay_agree(&lab, XdpMode::Auto, Directions::Egress, |frame| sender.send(frame));
+}
+
+#[test]
+#[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
+fn what_is_sent_in_pieces_and_a_capture_file_give_the_same_records() {
+    let lab = lab("pieces");
+    let sender = PagedSender::open(&lab.sensor, SENSOR);
+    live_and_replay_agree(&lab, XdpMode::Auto, Directions::Egress, |frame| sender.send(frame));
+}
+
+fn lab(label: &str) -> Lab {
+    let lab = Lab::without_addresses(&format!("replay-{label}"));
     for (namespace, interface) in [(&lab.sensor, SENSOR), (&lab.sender, SENDER)] {
         namespace.ip(&["link", "set", "dev", interface, "mtu", &MTU.to_string()]);
     }
-    let (frames, expected) = frames();
+    lab
+}
+
+/// From the other machine.
+fn sender(lab: &Lab) -> impl Fn(&[u8]) + Sync + use<> {
     let sender = RawSender::open(&lab.sender, SENDER);
+    move |frame| sender.send(frame)
+}
+
+fn live_and_replay_agree(lab: &Lab, mode: XdpMode, directions: Directions, send: impl Fn(&[u8]) + Sync) {
+    let (frames, expected) = frames();
     let capture = lab.path("frames.pcap");
     write_capture(&capture, &frames);
-    let (replayed, replay_counters) = replay(&capture);
+    let (replayed, mut expected_counters) = replay(&capture);
+    if directions == Directions::Egress {
+        expected_counters.egress = frames.len() as u64;
+    }
 
     lab.sensor.enter(|| {
         let index = Interface::inspect(SENSOR).expect("the interface is there").index;
-        let mut source = XdpSource::load(&XdpOptions::default()).expect("the kernel takes the program");
-        source.attach(SENSOR, mode).expect("the interface takes the program");
-        frames.iter().for_each(|frame| sender.send(frame));
+        let options = XdpOptions { directions, ..XdpOptions::default() };
+        let mut source = XdpSource::load(&options).expect("the kernel takes the program");
+        let plan = Watch::plan(&[SENSOR.to_owned()], directions).expect("the interface is there");
+        source.attach(&plan[0], mode).expect("the interface takes the program");
+        frames.iter().for_each(|frame| send(frame));
         let counters = |source: &XdpSource| source.counters().expect("the counters can be read");
         until("every frame has arrived", || counters(&source).seen == frames.len() as u64);
         source.detach();
         assert!(!lab.has_program(SENSOR));
-        assert_eq!(counters(&source), replay_counters);
+        assert_eq!(counters(&source), expected_counters);
 
         let mut live = drain(&mut source);
         // A CPU's ring keeps the order, but the sender may have moved between CPUs.
@@ -64,7 +100,9 @@ fn live_and_replay_agree(mode: XdpMode) {
         assert_eq!(live.len(), replayed.len());
         for (number, (live, replayed)) in live.iter().zip(&replayed).enumerate() {
             assert_eq!(live.interface, index);
-            let live = PacketRecord { time_ns: 0, interface: 0, ..*live };
+            assert_eq!(live.has(flag::EGRESS), directions == Directions::Egress);
+            let flags = live.flags & !flag::EGRESS;
+            let live = PacketRecord { time_ns: 0, interface: 0, flags, ..*live };
             let replayed = PacketRecord { time_ns: 0, ..*replayed };
             assert_eq!(live, replayed, "record {number}");
             assert_eq!(live.wire_bytes(), replayed.wire_bytes(), "record {number}");
@@ -73,7 +111,7 @@ fn live_and_replay_agree(mode: XdpMode) {
             }
         }
     });
-    println!("{mode}: {} frames, {} records", frames.len(), replayed.len());
+    println!("{} frames, {} records", frames.len(), replayed.len());
 }
 
 /// The table's frames, VLAN tags inside them as on a wire (a VLAN interface of Linux would carry its tags beside the

@@ -4,7 +4,11 @@ use std::{fmt, io};
 
 use aya::programs::{ProgramError, Xdp, links::FdLink, xdp::XdpMode as AyaMode};
 
-use crate::interface::{self, Interface, NativeXdp};
+use super::{
+    egress::{self, EgressHook},
+    watch::Sent,
+};
+use crate::interface::{self, Interface, InterfaceError, NativeXdp};
 
 /// How the program is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
@@ -29,11 +33,20 @@ impl fmt::Display for XdpMode {
     }
 }
 
-/// Where and how the program was attached.
+/// Where and how the programs were attached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attachment {
     /// The interface's name.
     pub interface: String,
+    /// How received packets are watched, where they are.
+    pub ingress: Option<IngressHook>,
+    /// How sent packets are watched, or why they aren't.
+    pub egress: Result<EgressHook, Sent>,
+}
+
+/// How the program for received packets is attached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IngressHook {
     /// Native or generic, never auto.
     pub mode: XdpMode,
     /// Why it is not native, where auto had to fall back.
@@ -42,7 +55,34 @@ pub struct Attachment {
 
 impl fmt::Display for Attachment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} XDP", self.interface, self.mode)?;
+        let interface = &self.interface;
+        write!(f, "{interface}: ")?;
+        if let Some(ingress) = &self.ingress {
+            write!(f, "{ingress}")?;
+        }
+        let separator = if self.ingress.is_some() { ", " } else { "" };
+        match &self.egress {
+            Ok(EgressHook::Tcx) => write!(f, "{separator}egress by TCX"),
+            Ok(EgressHook::Clsact) => write!(
+                f,
+                "{separator}egress by clsact (where nad is killed, the filter stays until nad is started again, or \
+                 `{}`)",
+                egress::removal(interface)
+            ),
+            Err(Sent::Arrives(at)) => {
+                write!(
+                    f,
+                    "{separator}no egress (what {interface} sends arrives at {at}, where it is counted)"
+                )
+            }
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for IngressHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} XDP", self.mode)?;
         match &self.fallback {
             Some(reason) => write!(f, " (native was refused: {reason})"),
             None => Ok(()),
@@ -86,6 +126,28 @@ pub enum AttachError {
         /// The most likely cause.
         reason: String,
     },
+    /// Two of the interfaces see the same packets.
+    #[error(
+        "{upper} stands on {lower}, so packets that pass both would be counted twice: watch {lower} alone, which sees \
+         them all, or {upper} alone"
+    )]
+    Stacked {
+        /// The VLAN, bridge, bond, …
+        upper: String,
+        /// Its parent or port.
+        lower: String,
+    },
+    /// What has to be known about an interface can't be learnt.
+    #[error(transparent)]
+    Facts(InterfaceError),
+    /// The program for sent packets is refused.
+    #[error("attaching to what {interface} sends failed: {reason}; --direction ingress does without it")]
+    Egress {
+        /// The interface.
+        interface: String,
+        /// The kernel's answer.
+        reason: String,
+    },
     /// Anything else.
     #[error("attaching to {interface} in {mode} mode failed: {reason}; see `nad doctor --iface {interface}`")]
     Other {
@@ -102,8 +164,8 @@ pub(super) fn attach(
     program: &mut Xdp,
     interface: &str,
     mode: XdpMode,
-) -> Result<(Attachment, FdLink), AttachError> {
-    let attached = |mode, fallback| Attachment { interface: interface.into(), mode, fallback };
+) -> Result<(IngressHook, FdLink), AttachError> {
+    let attached = |mode, fallback| IngressHook { mode, fallback };
     if mode != XdpMode::Auto {
         let link = attach_in(program, interface, mode)?;
         return Ok((attached(mode, None), link));
@@ -168,7 +230,7 @@ fn native_reason(interface: &str, code: Option<i32>) -> String {
     }
 }
 
-fn os_error(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
+pub(super) fn os_error(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
     let mut error = Some(error);
     while let Some(current) = error {
         if let Some(code) = current.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
@@ -179,7 +241,7 @@ fn os_error(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
     None
 }
 
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(current) = source {

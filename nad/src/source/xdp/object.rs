@@ -1,0 +1,88 @@
+//! The parts of the kernel object: its programs and maps; and why the kernel would not have them.
+
+use std::io;
+
+use aya::{
+    Ebpf,
+    maps::{ArrayOfMaps, Map, MapData, MapError, RingBuf},
+    programs::{Program, ProgramError, SchedClassifier, Xdp},
+};
+use aya_obj::generated::bpf_map_type;
+use nad_common::settings::{EGRESS_PROGRAM, RINGS_MAP, XDP_PROGRAM};
+
+use super::{Directions, XdpError};
+use crate::privileges;
+
+pub(super) fn load_programs(ebpf: &mut Ebpf, directions: Directions) -> Result<(), XdpError> {
+    if directions.ingress() {
+        let program: &mut Xdp = program(ebpf, XDP_PROGRAM)?;
+        program.load().map_err(|error| explain("load the kernel program", &error))?;
+    }
+    if directions.egress() {
+        let program: &mut SchedClassifier = program(ebpf, EGRESS_PROGRAM)?;
+        program.load().map_err(|error| explain("load the kernel program for egress", &error))?;
+    }
+    Ok(())
+}
+
+pub(super) fn make_rings(ebpf: &mut Ebpf, cpus: u32, bytes: u32) -> Result<Vec<RingBuf<MapData>>, XdpError> {
+    let mut outer: ArrayOfMaps<MapData, RingBuf<MapData>> = take(ebpf, RINGS_MAP)?;
+    (0..cpus)
+        .map(|cpu| {
+            let ring = make_ring(bytes).map_err(|error| explain("make a ring", &error))?;
+            outer.set(cpu, &ring, 0).map_err(|error| explain("place a ring", &error))?;
+            Ok(ring)
+        })
+        .collect()
+}
+
+fn make_ring(bytes: u32) -> Result<RingBuf<MapData>, MapError> {
+    let kind = bpf_map_type::BPF_MAP_TYPE_RINGBUF as u32;
+    let data = MapData::create(aya_obj::Map::new_from_params(kind, 0, 0, bytes, 0), "nad_ring", None)?;
+    Map::from_map_data(data)?.try_into()
+}
+
+pub(super) fn take<M: TryFrom<Map, Error = MapError>>(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+) -> Result<M, XdpError> {
+    let map = ebpf.take_map(name).ok_or_else(|| missing(name))?;
+    M::try_from(map).map_err(|error| explain("open a map", &error))
+}
+
+pub(super) fn program<'a, P>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut P, XdpError>
+where
+    &'a mut P: TryFrom<&'a mut Program, Error = ProgramError>,
+{
+    let program = ebpf.program_mut(name).ok_or_else(|| missing(name))?;
+    program.try_into().map_err(|error: ProgramError| explain("open the program", &error))
+}
+
+pub(super) fn missing(name: &str) -> XdpError {
+    refused("find a part of the object", format!("{name} is missing"))
+}
+
+pub(super) fn refused(what: &'static str, reason: String) -> XdpError {
+    XdpError::Kernel { what, reason }
+}
+
+/// Turns the kernel's answer into one line: the deepest cause, or the lack of privileges where that is it.
+pub(super) fn explain(what: &'static str, error: &(dyn std::error::Error + 'static)) -> XdpError {
+    let mut reasons = vec![error];
+    while let Some(source) = reasons[reasons.len() - 1].source() {
+        reasons.push(source);
+    }
+    let denied = |error: &&(dyn std::error::Error + 'static)| {
+        match error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+            Some(libc::EPERM) => true,
+            // Also the verifier's word for a bad program, but it takes nad's from whoever has the privileges.
+            Some(libc::EACCES) => !privileges::are_enough(),
+            _ => false,
+        }
+    };
+    if reasons.iter().any(denied) {
+        return XdpError::Privilege;
+    }
+    let text = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    refused(what, text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
