@@ -22,17 +22,21 @@ pub enum Refusal {
     Ipv6Truncated = 4,
     /// A packet without link header whose version is neither 4 nor 6 (files only).
     NotIp = 5,
+    /// An IP packet where an Ethernet header belongs. With generic XDP this is the copy of a multicast or broadcast
+    /// packet by which the kernel lets this machine hear itself; the packet is seen as it is sent.
+    NoLinkHeader = 6,
 }
 
 impl Refusal {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::LinkTruncated,
         Self::VlanTruncated,
         Self::ArpTruncated,
         Self::Ipv4Truncated,
         Self::Ipv6Truncated,
         Self::NotIp,
+        Self::NoLinkHeader,
     ];
 
     /// The reason's name in status lines, logs and metrics.
@@ -44,6 +48,7 @@ impl Refusal {
             Self::Ipv4Truncated => "ipv4_truncated",
             Self::Ipv6Truncated => "ipv6_truncated",
             Self::NotIp => "not_ip",
+            Self::NoLinkHeader => "no_link_header",
         }
     }
 }
@@ -65,7 +70,7 @@ pub struct KernelCounters {
     pub unparsed: [u64; Refusal::ALL.len()],
 }
 
-const _: () = assert!(size_of::<KernelCounters>() == 80 && align_of::<KernelCounters>() == 8);
+const _: () = assert!(size_of::<KernelCounters>() == 88 && align_of::<KernelCounters>() == 8);
 
 impl KernelCounters {
     /// Counts one frame without a record.
@@ -108,4 +113,4 @@ pub struct CpuState {
     pub copy: [u64; 8],
 }
 
-const _: () = assert!(size_of::<CpuState>() == 240);
+const _: () = assert!(size_of::<CpuState>() == 248);

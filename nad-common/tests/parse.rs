@@ -52,7 +52,8 @@ fn the_table_has_every_defect_tunnel_and_refusal_of_an_ethernet_frame() {
     for tunnel in [Tunnel::IpInIp, Tunnel::Gre, Tunnel::Vxlan, Tunnel::Geneve] {
         assert!(records().any(|record| record.tunnel() == Some(tunnel)), "{tunnel:?}");
     }
-    for refusal in Refusal::ALL.into_iter().filter(|refusal| *refusal != Refusal::NotIp) {
+    let elsewhere = [Refusal::NotIp, Refusal::NoLinkHeader];
+    for refusal in Refusal::ALL.into_iter().filter(|refusal| !elsewhere.contains(refusal)) {
         let is_it = |case: &Case| case.expected.outcome() == Err(refusal);
         assert!(cases.iter().any(is_it), "{refusal:?}");
     }
@@ -151,6 +152,27 @@ fn a_tag_beside_the_frame_reads_as_the_first_one_in_it() {
             let found = parse_as(frame, LinkType::Ethernet, stamp);
             assert_eq!(found, expected, "{} (the first {length} bytes)", case.name);
         }
+    }
+}
+
+#[test]
+fn an_ip_packet_in_place_of_an_ethernet_header_is_refused() {
+    // From 10.9.0.1 to 239.1.1.1, and from fe80::1 to ff02::fb; the payload's content does not matter.
+    let ipv4 = [0x46, 0xc0, 0, 40, 0, 0, 0x40, 0, 1, 2, 0, 0, 10, 9, 0, 1, 239, 1, 1, 1];
+    let ipv6 =
+        [[0x60, 3, 4, 5, 0, 8, 17, 1, 0xfe, 0x80], [0; 10], [0, 0, 0, 1, 0xff, 2, 0, 0, 0, 0]].concat();
+    for (header, length) in [(&ipv4[..], 40), (&ipv6, 48)] {
+        let mut packet = header.to_vec();
+        packet.resize(length, 0x5a);
+        assert_eq!(parse(&packet, length), Err(Refusal::NoLinkHeader));
+        // Of any other length it is a frame, to an odd address.
+        assert!(parse(&packet[..length - 1], length - 1).is_ok());
+        packet.push(0x5a);
+        assert!(parse(&packet, length + 1).is_ok());
+        // And so it is with an EtherType that is good.
+        packet.truncate(length);
+        packet[12..14].copy_from_slice(&[0x08, 0x00]);
+        assert!(parse(&packet, length).is_ok());
     }
 }
 

@@ -154,7 +154,7 @@ mod tests {
                 egress: 0,
                 recorded: 7,
                 ring_full: 1,
-                unparsed: [2, 0, 0, 0, 0, 0],
+                unparsed: [2, 0, 0, 0, 0, 0, 0],
             },
             drained: 7,
             learned: 3,

@@ -23,5 +23,7 @@ mod skip;
 mod table;
 #[path = "support/userspace.rs"]
 mod userspace;
+#[path = "kernel/verifier.rs"]
+mod verifier;
 #[path = "support/veth.rs"]
 mod veth;

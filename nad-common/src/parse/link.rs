@@ -40,7 +40,10 @@ pub(super) fn parse<F: Frame>(
     record: &mut PacketRecord,
 ) -> Result<Layer, Refusal> {
     match link_type {
-        LinkType::Ethernet => parse_ethernet(frame, 0, tag_beside, record),
+        LinkType::Ethernet => {
+            let layer = parse_ethernet(frame, 0, tag_beside, record)?;
+            if begins_with_ip(layer, record) { Err(Refusal::NoLinkHeader) } else { Ok(layer) }
+        }
         LinkType::LinuxCooked => parse_cooked(frame, record),
         LinkType::LinuxCooked2 => parse_cooked2(frame, record),
         LinkType::RawIp => parse_raw(frame),
@@ -65,6 +68,26 @@ pub(super) fn parse_ethernet<F: Frame>(
     }
     let layer = Layer { ether_type: u16::from_be(header.ether_type), offset: offset + EthHdr::LEN };
     parse_tags(frame, layer, tag_beside, record)
+}
+
+/// Whether the frame, whose EtherType says nothing of IP, is to the byte an IP packet: what would be its destination
+/// address are the first bytes of an IP header that tells the frame's length.
+#[inline(always)]
+fn begins_with_ip(layer: Layer, record: &PacketRecord) -> bool {
+    const IPV6_HEADER: u32 = 40;
+    if record.has(flag::VLAN)
+        || matches!(layer.ether_type, ETHER_TYPE_IPV4 | ETHER_TYPE_IPV6 | ETHER_TYPE_ARP)
+    {
+        return false;
+    }
+    let at = |index: usize| {
+        u32::from(record.address_bytes[6 + index]) << 8 | u32::from(record.address_bytes[7 + index])
+    };
+    match record.address_bytes[6] {
+        0x45..=0x4f => at(2) == record.length,
+        0x60..=0x6f => at(4) + IPV6_HEADER == record.length,
+        _ => false,
+    }
 }
 
 /// Up to two tags, of which the first may be beside the frame; a third one stays as the EtherType of a frame

@@ -1,5 +1,7 @@
 //! Both directions: each packet once, on whichever side it is seen.
 
+use std::net::{Ipv4Addr, UdpSocket};
+
 use crate::{
     lab::{Lab, SENDER_IP, SENSOR, SENSOR_IP, inside, succeed, until, without_ipv6},
     nad_process::{Ended, Nad, STARTED},
@@ -119,6 +121,31 @@ fn what_is_passed_on_counts_where_it_comes_in_or_else_where_it_goes_out() {
         let nad = Nad::capturing(&lab, &arguments);
         ping(&lab.sender, "10.78.0.2");
         counted(&nad.interrupt(), 2 * PINGS, egress);
+    }
+}
+
+#[test]
+#[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
+fn what_a_machine_hears_of_itself_is_recorded_once() {
+    const GROUP: Ipv4Addr = Ipv4Addr::new(239, 1, 1, 1);
+    let lab = Lab::new("multicast");
+    let own: Ipv4Addr = SENSOR_IP.parse().expect("an address");
+    for (mode, copies) in [("native", 0), ("generic", PINGS)] {
+        let socket = lab.sensor.enter(|| UdpSocket::bind((own, 0))).expect("a socket can be bound");
+        let listener = lab.sensor.enter(|| UdpSocket::bind((GROUP, 5007))).expect("a socket can be bound");
+        listener.join_multicast_v4(&GROUP, &own).expect("the group can be joined");
+        // Joining is told twice on the wire; nothing is counted before that is over.
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        let nad =
+            Nad::capturing(&lab, &["run", "--iface", SENSOR, "--xdp-mode", mode, "--direction", "both"]);
+        for number in 0..PINGS {
+            socket.send_to(&number.to_le_bytes(), (GROUP, 5007)).expect("it can be sent");
+            listener.recv(&mut [0; 8]).expect("the machine hears itself");
+        }
+        let ended = nad.interrupt();
+        let ledger = ended.ledger();
+        let names = ["egress", "recorded", "no_link_header"];
+        assert_eq!(names.map(|name| ledger.get(name)), [PINGS, PINGS, copies], "{mode}: {ledger:?}");
     }
 }
 
