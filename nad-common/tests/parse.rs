@@ -5,11 +5,9 @@ mod frames;
 use frames::{Case, cases};
 use nad_common::{
     counters::Refusal,
-    frame::{MAX_OFFSET, SliceFrame},
+    frame::SliceFrame,
     parse::{self, LinkType, Stamp},
-    record::{
-        AddressKind, Addresses, Defect, Direction, LONG_RECORD, PacketRecord, SHORT_RECORD, Tunnel, flag,
-    },
+    record::{AddressKind, Addresses, Defect, LONG_RECORD, PacketRecord, SHORT_RECORD, Tunnel, flag},
 };
 
 const DEFECT_BITS: u32 = 0b1_1111 << 24;
@@ -123,57 +121,6 @@ fn a_stamp_is_kept() {
     let stamp = Stamp { time_ns: 1_700_000_000_123_456_789, length, interface: 7, ..Stamp::default() };
     let record = parse_as(frame, LinkType::Ethernet, stamp).unwrap();
     assert_eq!((record.time_ns, record.length, record.interface), (stamp.time_ns, stamp.length, 7));
-}
-
-#[test]
-fn the_direction_is_one_bit_of_every_record_and_changes_no_other() {
-    for case in cases() {
-        let stamp = Stamp { length: case.frame.len() as u32, ..Stamp::default() };
-        let Ok(received) = parse_as(&case.frame, LinkType::Ethernet, stamp) else { continue };
-        let stamp = Stamp { direction: Direction::Egress, ..stamp };
-        let sent = parse_as(&case.frame, LinkType::Ethernet, stamp).unwrap();
-        assert_eq!((received.direction(), sent.direction()), (Direction::Ingress, Direction::Egress));
-        assert_eq!(sent, PacketRecord { flags: received.flags | flag::EGRESS, ..received }, "{}", case.name);
-    }
-}
-
-#[test]
-fn a_tag_beside_the_frame_reads_as_the_first_one_in_it() {
-    const TAG: u16 = 0x6123;
-    // An Ethernet header's addresses, then the tag, then the rest.
-    const ADDRESSES: usize = 12;
-    for case in cases() {
-        for length in 14..=case.frame.len().min(MAX_OFFSET - 64) {
-            let frame = &case.frame[..length];
-            let tag = [[0x81, 0x00], TAG.to_be_bytes()].concat();
-            let inside = [&frame[..ADDRESSES], &tag, &frame[ADDRESSES..]].concat();
-            let expected = parse(&inside, inside.len());
-            let stamp = Stamp { length: length as u32, tag_beside: Some(TAG), ..Stamp::default() };
-            let found = parse_as(frame, LinkType::Ethernet, stamp);
-            assert_eq!(found, expected, "{} (the first {length} bytes)", case.name);
-        }
-    }
-}
-
-#[test]
-fn an_ip_packet_in_place_of_an_ethernet_header_is_refused() {
-    // From 10.9.0.1 to 239.1.1.1, and from fe80::1 to ff02::fb; the payload's content does not matter.
-    let ipv4 = [0x46, 0xc0, 0, 40, 0, 0, 0x40, 0, 1, 2, 0, 0, 10, 9, 0, 1, 239, 1, 1, 1];
-    let ipv6 =
-        [[0x60, 3, 4, 5, 0, 8, 17, 1, 0xfe, 0x80], [0; 10], [0, 0, 0, 1, 0xff, 2, 0, 0, 0, 0]].concat();
-    for (header, length) in [(&ipv4[..], 40), (&ipv6, 48)] {
-        let mut packet = header.to_vec();
-        packet.resize(length, 0x5a);
-        assert_eq!(parse(&packet, length), Err(Refusal::NoLinkHeader));
-        // Of any other length it is a frame, to an odd address.
-        assert!(parse(&packet[..length - 1], length - 1).is_ok());
-        packet.push(0x5a);
-        assert!(parse(&packet, length + 1).is_ok());
-        // And so it is with an EtherType that is good.
-        packet.truncate(length);
-        packet[12..14].copy_from_slice(&[0x08, 0x00]);
-        assert!(parse(&packet, length).is_ok());
-    }
 }
 
 #[test]
