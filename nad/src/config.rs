@@ -11,7 +11,10 @@ pub use file::{CaptureSection, DEFAULT_FILE, EmailSection, File, LogSection, One
 use crate::{
     detector::Baseline,
     features::FEATURE_COUNT,
-    model::{Training, forest::Growth},
+    model::{
+        Training,
+        trainer::{Growth, TrainerKind},
+    },
     source::xdp::DEFAULT_RING_BYTES,
 };
 
@@ -146,7 +149,9 @@ pub fn training(
             trees: file.trees.unwrap_or(growth.trees),
             samples_per_tree: file.samples_per_tree.unwrap_or(growth.samples_per_tree),
             extension_level: extension_level.or(file.extension_level).unwrap_or(growth.extension_level),
+            ..growth
         },
+        trainer: TrainerKind::default(),
         contamination: contamination.or(file.contamination).unwrap_or(default_contamination),
     };
     check("trees", training.growth.trees, 1, 10_000)?;

@@ -311,7 +311,7 @@ mod tests {
     use bytemuck::Zeroable;
 
     use super::*;
-    use crate::model::forest::Growth;
+    use crate::model::trainer::{Growth, TrainerKind};
 
     const SECOND: u64 = 1_000_000_000;
 
@@ -325,7 +325,8 @@ mod tests {
     }
 
     fn detector(baseline: Baseline) -> (Detector, Arc<Tally>) {
-        let training = Training { growth: Growth { trees: 20, ..Growth::default() }, contamination: 0.01 };
+        let growth = Growth { trees: 20, ..Growth::default() };
+        let training = Training { growth, trainer: TrainerKind::default(), contamination: 0.01 };
         let tally = Arc::new(Tally::default());
         let start = Start::Learn { baseline, training, source: "test".into() };
         (Detector::new(start, Clock::Unix, Arc::clone(&tally), false), tally)

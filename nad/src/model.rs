@@ -1,14 +1,18 @@
 //! A trained model: what the baseline looked like, the forest grown from it, and the threshold in force.
 
 pub mod forest;
+pub mod matrix;
 pub mod scaler;
 pub mod store;
+pub mod trainer;
 
 use serde::{Deserialize, Serialize};
 
-use crate::features::{self, FeatureVector};
-use forest::{Forest, ForestError, Growth};
-use scaler::{Scaled, Scaler};
+use crate::features::{self, FEATURE_COUNT, FeatureVector};
+use forest::{Forest, ForestError};
+use matrix::Matrix;
+use scaler::Scaler;
+use trainer::{Growth, TrainerKind};
 
 /// Training vectors whose scores set the threshold. More would only make the start slower.
 const CALIBRATION_VECTORS: usize = 65_536;
@@ -31,6 +35,8 @@ pub struct TrainingWindow {
 pub struct Training {
     /// How the forest is grown.
     pub growth: Growth,
+    /// Who grows it.
+    pub trainer: TrainerKind,
     /// The share of the baseline, above 0 and at most 0.5, that lies above the threshold.
     pub contamination: f64,
 }
@@ -39,7 +45,8 @@ pub struct Training {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Model {
     window: TrainingWindow,
-    extension_level: usize,
+    growth: Growth,
+    trainer: TrainerKind,
     contamination: f64,
     threshold: f64,
     scaler: Scaler,
@@ -53,22 +60,24 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// See [`Forest::grow`].
+    /// See [`Trainer::grow`](trainer::Trainer::grow).
     pub fn train(
         baseline: &[FeatureVector],
         training: &Training,
         window: TrainingWindow,
     ) -> Result<Self, ForestError> {
         let scaler = Scaler::learn(baseline);
-        let samples: Vec<Scaled> = baseline.iter().map(|vector| scaler.scale(vector)).collect();
-        let forest = Forest::grow(&samples, &training.growth)?;
+        let mut samples = Matrix::new(FEATURE_COUNT);
+        baseline.iter().for_each(|vector| samples.push(scaler.scale(vector).values()));
+        let forest = training.trainer.trainer().grow(&samples, &training.growth)?;
         let step = samples.len().div_ceil(CALIBRATION_VECTORS);
         let mut calibration: Vec<f64> =
-            samples.iter().step_by(step).map(|sample| forest.score(sample)).collect();
+            samples.rows().step_by(step).map(|sample| forest.score(sample)).collect();
         calibration.sort_unstable_by(f64::total_cmp);
         let mut model = Self {
             window,
-            extension_level: training.growth.extension_level,
+            growth: training.growth,
+            trainer: training.trainer,
             contamination: training.contamination,
             threshold: 0.0,
             scaler,
@@ -87,7 +96,7 @@ impl Model {
 
     /// Adds the score of each vector to `scores`: 0 to 1, higher is more anomalous.
     pub fn score_batch(&self, vectors: &[FeatureVector], scores: &mut Vec<f64>) {
-        scores.extend(vectors.iter().map(|vector| self.forest.score(&self.scaler.scale(vector))));
+        scores.extend(vectors.iter().map(|vector| self.forest.score(self.scaler.scale(vector).values())));
     }
 
     /// Why a vector stands out, in words.
@@ -110,15 +119,20 @@ impl Model {
         &self.window
     }
 
-    /// The extension level of the forest.
-    pub fn extension_level(&self) -> usize {
-        self.extension_level
+    /// How the forest was grown.
+    pub fn growth(&self) -> &Growth {
+        &self.growth
+    }
+
+    /// Who grew it.
+    pub fn trainer(&self) -> TrainerKind {
+        self.trainer
     }
 
     /// Whether a model from a file can be used as it is.
     fn is_sound(&self) -> bool {
         self.scaler.is_complete()
-            && self.forest.is_sound()
+            && self.forest.is_sound(FEATURE_COUNT)
             && self.threshold.is_finite()
             && !self.calibration.is_empty()
     }
@@ -139,7 +153,6 @@ fn quantile(values: &[f64], share: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::FEATURE_COUNT;
 
     #[test]
     fn a_quantile_lies_between_its_neighbours() {
@@ -159,7 +172,8 @@ mod tests {
             .collect();
         let window = TrainingWindow { source: "test".into(), first_ns: 0, last_ns: 1, packets: 5000 };
         for contamination in [0.5, 0.1, 0.01] {
-            let training = Training { growth: Growth::default(), contamination };
+            let training =
+                Training { growth: Growth::default(), trainer: TrainerKind::default(), contamination };
             let model = Model::train(&baseline, &training, window.clone()).unwrap();
             let mut scores = Vec::new();
             model.score_batch(&baseline, &mut scores);

@@ -59,7 +59,7 @@ pub struct TrainingSection {
     pub trees: Option<usize>,
     /// Samples that each tree is grown from.
     pub samples_per_tree: Option<usize>,
-    /// See [`Growth::extension_level`](crate::model::forest::Growth::extension_level).
+    /// See [`Growth::extension_level`](crate::model::trainer::Growth::extension_level).
     pub extension_level: Option<usize>,
 }
 

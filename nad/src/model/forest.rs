@@ -1,20 +1,34 @@
-//! A trained isolation forest, laid out flat: all nodes of all trees in one array, children after their
-//! parents, and in each leaf the whole path length that leads there.
+//! A trained isolation forest, laid out flat: all nodes of all trees in one array, children side by side after
+//! their parents, and in each leaf the whole path length that leads there.
 //!
 //! Liu, Ting, Zhou: Isolation Forest (ICDM 2008); Hariri, Carrasco Kind, Brunner: Extended Isolation Forest
-//! (TKDE 2019). Trees come from the crate `extended-isolation-forest`, read through its serde form.
+//! (TKDE 2019). Who grows the trees: [`super::trainer`].
+//!
+//! The same forest gives the same scores on every machine: path lengths are `f32`, so that their sum in `f64` is
+//! exact in whatever order, and the one transcendental function is `libm`'s, which is the same code everywhere.
 
-use extended_isolation_forest::{Forest as CrateForest, ForestOptions};
+mod attribution;
+mod tree;
+
 use serde::{Deserialize, Serialize};
 
-use super::scaler::Scaled;
-use crate::features::FEATURE_COUNT;
+use super::matrix::Matrix;
+pub(super) use tree::{Term, Tree, goes_left, mean_path};
+
+/// Rows that are taken through a tree together, while its nodes are in the nearest cache.
+const BLOCK: usize = 64;
+
+/// The largest magnitude of a value that a forest is grown from: the sums over a plane's terms stay finite.
+pub const LARGEST_VALUE: f32 = 1e30;
 
 /// A forest that scores.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Forest {
+    columns: u16,
     nodes: Vec<Node>,
-    /// The slanted planes of an extended forest: for each the coefficients of the features that it uses.
+    /// For each node the training samples that came to it.
+    counts: Vec<u32>,
+    /// The slanted planes of an extended forest: the features that each uses, one plane after the other.
     terms: Vec<Term>,
     /// The first node of each tree.
     roots: Vec<u32>,
@@ -22,24 +36,19 @@ pub struct Forest {
     mean_path: f64,
 }
 
+/// 12 bytes. The two children of a split are neighbours, `low` and `low + 1`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 enum Node {
     /// Depth plus c(samples that ended here).
-    Leaf { path: f64 },
-    /// `low` where the feature is at most `limit`, `high` where it is above.
-    Axis { feature: u16, limit: f32, low: u32, high: u32 },
-    /// `low` where the terms' sum is at most `limit`, `high` where it is above.
-    Plane { first_term: u32, term_count: u16, limit: f32, low: u32, high: u32 },
+    Leaf { path: f32 },
+    /// `low` where the feature is at most `limit`, its neighbour where it is above.
+    Axis { feature: u16, limit: f32, low: u32 },
+    /// `low` where [`goes_left`] says so, its neighbour where not.
+    Plane { term_count: u16, first_term: u32, low: u32 },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Term {
-    feature: u16,
-    coefficient: f32,
-}
-
-/// Why no forest could be grown or read.
-#[derive(Debug, thiserror::Error)]
+/// Why no forest could be grown.
+#[derive(Debug, PartialEq, thiserror::Error)]
 pub enum ForestError {
     /// Too little to split.
     #[error("{found} packets are too few to train on: at least {MIN_SAMPLES} are needed")]
@@ -48,12 +57,39 @@ pub enum ForestError {
         found: usize,
     },
     /// The extension level is not below the number of features.
-    #[error("extension level {level} is too high: {FEATURE_COUNT} features allow 0 to {}", FEATURE_COUNT - 1)]
+    #[error("extension level {level} is too high: {columns} features allow 0 to {}", columns - 1)]
     ExtensionLevel {
         /// What was asked for.
         level: usize,
+        /// How many features there are.
+        columns: usize,
     },
-    /// The crate refused, or its forest has another shape than expected.
+    /// More features than the trainer can take.
+    #[error("{columns} features are too many for the trainer \"{trainer}\": it takes up to {most}")]
+    TooManyFeatures {
+        /// How many there are.
+        columns: usize,
+        /// Its name.
+        trainer: &'static str,
+        /// The most that it takes.
+        most: usize,
+    },
+    /// Nothing to grow.
+    #[error("a forest of 0 trees can't score: at least 1 is needed")]
+    NoTrees,
+    /// A value that no split could be drawn around.
+    #[error(
+        "feature {column} of sample {row} is {value}: a forest takes numbers from -{LARGEST_VALUE:e} to {LARGEST_VALUE:e}"
+    )]
+    Value {
+        /// The sample, from 0.
+        row: usize,
+        /// The feature, from 0.
+        column: usize,
+        /// Not a number, infinite, or too large.
+        value: f32,
+    },
+    /// The forest of another program has another shape than expected, or a thread failed.
     #[error("the isolation forest could not be trained: {0}")]
     Training(String),
 }
@@ -61,262 +97,202 @@ pub enum ForestError {
 /// The fewest samples that a tree can split.
 pub const MIN_SAMPLES: usize = 2;
 
-/// How a forest is grown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Growth {
-    /// Number of trees.
-    pub trees: usize,
-    /// Samples that each tree is grown from; fewer where the baseline has fewer.
-    pub samples_per_tree: usize,
-    /// 0 splits along one feature at a time (the standard forest), n along planes through n + 1 of them.
-    pub extension_level: usize,
-}
-
-impl Default for Growth {
-    fn default() -> Self {
-        Self { trees: 100, samples_per_tree: 256, extension_level: 0 }
-    }
-}
-
 impl Forest {
-    /// Grows a forest from scaled vectors.
-    ///
-    /// # Errors
-    ///
-    /// With fewer than [`MIN_SAMPLES`], or an extension level that is too high.
-    pub fn grow(samples: &[Scaled], growth: &Growth) -> Result<Self, ForestError> {
-        if samples.len() < MIN_SAMPLES {
-            return Err(ForestError::TooFewSamples { found: samples.len() });
-        }
-        if growth.extension_level >= FEATURE_COUNT {
-            return Err(ForestError::ExtensionLevel { level: growth.extension_level });
-        }
-        let vectors: Vec<[f32; FEATURE_COUNT]> = samples.iter().map(|sample| *sample.values()).collect();
-        let options = ForestOptions {
-            n_trees: growth.trees,
-            sample_size: growth.samples_per_tree.clamp(MIN_SAMPLES, samples.len()),
-            max_tree_depth: None,
-            extension_level: growth.extension_level,
+    /// Puts trees together that were grown from `sample_size` samples each.
+    pub(super) fn of_trees(columns: usize, sample_size: usize, trees: Vec<Tree>) -> Self {
+        let mut forest = Self {
+            columns: columns as u16,
+            nodes: Vec::new(),
+            counts: Vec::new(),
+            terms: Vec::new(),
+            roots: Vec::with_capacity(trees.len()),
+            mean_path: mean_path(sample_size),
         };
-        let forest = CrateForest::from_slice(&vectors, &options)
-            .map_err(|error| ForestError::Training(error.to_string()))?;
-        Self::from_crate(&forest)
+        for tree in trees {
+            let (node, term) = (forest.nodes.len() as u32, forest.terms.len() as u32);
+            forest.roots.push(node);
+            forest.nodes.extend(tree.nodes.iter().map(|it| it.moved(node, term)));
+            forest.counts.extend(tree.counts);
+            forest.terms.extend(tree.terms);
+        }
+        forest
     }
 
     /// 2^(-E(h)/c(n)): 0 to 1, higher is more anomalous; 0.5 is the score of the mean path.
-    pub fn score(&self, sample: &Scaled) -> f64 {
-        let values = sample.values();
-        let total: f64 = self.roots.iter().map(|root| self.path(*root, values)).sum();
-        (-total / self.roots.len() as f64 / self.mean_path).exp2()
+    ///
+    /// # Panics
+    ///
+    /// When the sample has fewer values than the forest has columns; so do the other methods that take samples.
+    pub fn score(&self, sample: &[f32]) -> f64 {
+        self.score_of(self.roots.iter().map(|root| self.path(*root, sample)).sum())
     }
 
-    fn path(&self, root: u32, values: &[f32; FEATURE_COUNT]) -> f64 {
-        let mut at = root;
-        loop {
-            at = match self.nodes[at as usize] {
-                Node::Leaf { path } => return path,
-                Node::Axis { feature, limit, low, high } => {
-                    if values[usize::from(feature)] <= limit {
-                        low
-                    } else {
-                        high
-                    }
+    /// Adds the score of each row to `scores`, the same as [`Self::score`] gives.
+    pub fn score_batch(&self, samples: &Matrix, scores: &mut Vec<f64>) {
+        let first = scores.len();
+        scores.resize(first + samples.len(), 0.0);
+        for (block, totals) in scores[first..].chunks_mut(BLOCK).enumerate() {
+            for root in &self.roots {
+                for (place, total) in totals.iter_mut().enumerate() {
+                    *total += self.path(*root, samples.row(block * BLOCK + place));
                 }
-                Node::Plane { first_term, term_count, limit, low, high } => {
-                    let terms = &self.terms[first_term as usize..][..usize::from(term_count)];
-                    let sum: f32 =
-                        terms.iter().map(|term| term.coefficient * values[usize::from(term.feature)]).sum();
-                    if sum <= limit { low } else { high }
-                }
-            };
+            }
+            for total in totals {
+                *total = self.score_of(*total);
+            }
         }
     }
 
-    /// Whether every index points where scoring may follow it, so that a forest from a file can't lead astray.
-    pub(super) fn is_sound(&self) -> bool {
-        let nodes = self.nodes.len();
-        let child = |from: usize, to: u32| to as usize > from && (to as usize) < nodes;
-        let sound_node = |(index, node): (usize, &Node)| match *node {
-            Node::Leaf { path } => path.is_finite(),
-            Node::Axis { feature, low, high, .. } => {
-                usize::from(feature) < FEATURE_COUNT && child(index, low) && child(index, high)
-            }
-            Node::Plane { first_term, term_count, low, high, .. } => {
-                first_term as usize + usize::from(term_count) <= self.terms.len()
-                    && child(index, low)
-                    && child(index, high)
-            }
-        };
-        !self.roots.is_empty()
+    /// How many features a sample has.
+    pub fn columns(&self) -> usize {
+        self.columns.into()
+    }
+
+    /// Whether the forest is one for samples of this many features, and every index points where scoring may
+    /// follow it, so that a forest from a file can't lead astray.
+    pub fn is_sound(&self, columns: usize) -> bool {
+        self.columns() == columns
+            && !self.roots.is_empty()
             && self.mean_path.is_finite()
             && self.mean_path > 0.0
-            && self.roots.iter().all(|root| (*root as usize) < nodes)
-            && self.terms.iter().all(|term| usize::from(term.feature) < FEATURE_COUNT)
-            && self.nodes.iter().enumerate().all(sound_node)
+            && self.counts.len() == self.nodes.len()
+            && self.roots.iter().all(|root| (*root as usize) < self.nodes.len())
+            && self.terms.iter().all(|term| term.is_sound(columns))
+            && (0..self.nodes.len()).all(|index| self.is_sound_node(index))
     }
 
-    fn from_crate(forest: &CrateForest<f32, FEATURE_COUNT>) -> Result<Self, ForestError> {
-        let unexpected = |error: postcard::Error| ForestError::Training(error.to_string());
-        let bytes = postcard::to_allocvec(forest).map_err(unexpected)?;
-        let mirror: mirror::Forest = postcard::from_bytes(&bytes).map_err(unexpected)?;
-        let mut flat = Self {
-            nodes: Vec::new(),
-            terms: Vec::new(),
-            roots: Vec::with_capacity(mirror.trees.len()),
-            mean_path: mirror.avg_path_length_c,
+    fn is_sound_node(&self, index: usize) -> bool {
+        let sound_children = |low: u32| {
+            let low = low as usize;
+            low > index
+                && low + 1 < self.nodes.len()
+                && self.counts[low].checked_add(self.counts[low + 1]) == Some(self.counts[index])
         };
-        for tree in &mirror.trees {
-            let root = flat.add(&tree.root, 0);
-            flat.roots.push(root);
-        }
-        Ok(flat)
-    }
-
-    /// Adds a node and all below it; returns its index.
-    fn add(&mut self, node: &mirror::Node, depth: u32) -> u32 {
-        let index = self.nodes.len() as u32;
-        match node {
-            mirror::Node::Ex { num_samples } => {
-                let below = if *num_samples <= 1 { 0.0 } else { mean_path(*num_samples) };
-                self.nodes.push(Node::Leaf { path: f64::from(depth) + below });
+        match self.nodes[index] {
+            Node::Leaf { path } => path.is_finite() && path >= 0.0,
+            Node::Axis { feature, limit, low } => {
+                usize::from(feature) < self.columns() && limit.is_finite() && sound_children(low)
             }
-            mirror::Node::In { left, right, n, p } => {
-                self.nodes.push(Node::Leaf { path: 0.0 });
-                let (left, right) = (self.add(left, depth + 1), self.add(right, depth + 1));
-                self.nodes[index as usize] = self.split(n, p, left, right);
+            Node::Plane { term_count, first_term, low } => {
+                first_term as usize + usize::from(term_count) <= self.terms.len() && sound_children(low)
             }
         }
-        index
     }
 
-    /// The crate goes left where the sum of n * (value - p) is at most 0.
-    fn split(&mut self, n: &[f32; FEATURE_COUNT], p: &[f32; FEATURE_COUNT], left: u32, right: u32) -> Node {
-        let used: Vec<usize> = (0..FEATURE_COUNT).filter(|feature| n[*feature] != 0.0).collect();
-        if let [feature] = used[..] {
-            let limit = p[feature];
-            return if n[feature] > 0.0 {
-                Node::Axis { feature: feature as u16, limit, low: left, high: right }
-            } else {
-                // Left where the value is at least the limit, that is, not at most the number just below it.
-                Node::Axis { feature: feature as u16, limit: limit.next_down(), low: right, high: left }
+    fn score_of(&self, total_path: f64) -> f64 {
+        libm::exp2(-total_path / self.roots.len() as f64 / self.mean_path)
+    }
+
+    fn path(&self, root: u32, sample: &[f32]) -> f64 {
+        let mut at = root as usize;
+        loop {
+            at = match self.nodes[at] {
+                Node::Leaf { path } => return path.into(),
+                Node::Axis { feature, limit, low } => {
+                    low as usize + usize::from(sample[usize::from(feature)] > limit)
+                }
+                Node::Plane { term_count, first_term, low } => {
+                    low as usize + usize::from(!goes_left(self.plane(first_term, term_count), sample))
+                }
             };
         }
-        let first_term = self.terms.len() as u32;
-        self.terms.extend(used.iter().map(|i| Term { feature: *i as u16, coefficient: n[*i] }));
-        let limit = used.iter().map(|i| n[*i] * p[*i]).sum();
-        Node::Plane { first_term, term_count: used.len() as u16, limit, low: left, high: right }
-    }
-}
-
-/// c(n) as the crate has it: 2 (ln(n - 1) + 0.5772156649) - 2 (n - 1) / n.
-fn mean_path(samples: usize) -> f64 {
-    let n = samples as f64;
-    2.0 * ((n - 1.0).ln() + 0.577_215_664_9) - 2.0 * (n - 1.0) / n
-}
-
-/// The crate's forest as serde writes it.
-mod mirror {
-    use serde::Deserialize;
-
-    use super::FEATURE_COUNT;
-
-    #[derive(Deserialize)]
-    pub(super) struct Forest {
-        pub(super) avg_path_length_c: f64,
-        pub(super) trees: Vec<Tree>,
     }
 
-    #[derive(Deserialize)]
-    pub(super) struct Tree {
-        pub(super) root: Node,
-    }
-
-    #[derive(Deserialize)]
-    pub(super) enum Node {
-        Ex { num_samples: usize },
-        In { left: Box<Node>, right: Box<Node>, n: [f32; FEATURE_COUNT], p: [f32; FEATURE_COUNT] },
+    fn plane(&self, first_term: u32, term_count: u16) -> &[Term] {
+        &self.terms[first_term as usize..][..usize::from(term_count)]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::scaler::Scaler;
+    use crate::model::trainer::{Growth, Seeded, Trainer, cloud};
 
-    /// A repeatable cloud of vectors with ties and constant features, as packets have.
-    fn samples(count: usize) -> Vec<Scaled> {
-        let mut state = 7_u64;
-        let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 40) as f32
-        };
-        let vectors: Vec<_> = (0..count)
-            .map(|_| {
-                std::array::from_fn(|feature| match feature % 4 {
-                    0 => next() % 1000.0,
-                    1 => next() % 3.0,
-                    2 => 5.0,
-                    _ => next(),
-                })
-            })
-            .collect();
-        let scaler = Scaler::learn(&vectors);
-        vectors.iter().map(|vector| scaler.scale(vector)).collect()
+    fn forest(columns: usize, extension_level: usize) -> (Matrix, Forest) {
+        let samples = cloud(600, columns);
+        let growth = Growth { extension_level, ..Growth::default() };
+        let forest = Seeded::default().grow(&samples, &growth).unwrap();
+        (samples, forest)
     }
 
     #[test]
-    fn scores_equal_the_crates_at_every_extension_level() {
-        let samples = samples(600);
-        let vectors: Vec<_> = samples.iter().map(|sample| *sample.values()).collect();
-        for extension_level in [0, 1, FEATURE_COUNT - 1] {
-            let options =
-                ForestOptions { n_trees: 50, sample_size: 128, max_tree_depth: None, extension_level };
-            let theirs = CrateForest::from_slice(&vectors, &options).unwrap();
-            let ours = Forest::from_crate(&theirs).unwrap();
-            assert!(ours.is_sound());
-            for (sample, vector) in samples.iter().zip(&vectors) {
-                let (our, their) = (ours.score(sample), theirs.score(vector));
-                // A sample on a plane may fall to the other side by rounding; along an axis it never does.
-                let tolerance = if extension_level == 0 { 1e-9 } else { 1e-2 };
-                assert!((our - their).abs() < tolerance, "level {extension_level}: {our} and {their}");
+    fn a_node_has_12_bytes() {
+        assert_eq!(size_of::<Node>(), 12);
+    }
+
+    #[test]
+    fn a_batch_scores_what_each_row_scores_alone() {
+        for extension_level in [0, 2] {
+            let (samples, forest) = forest(5, extension_level);
+            let mut scores = vec![7.0];
+            forest.score_batch(&samples, &mut scores);
+            assert_eq!(scores.remove(0), 7.0, "what was there stays");
+            assert_eq!(scores, samples.rows().map(|row| forest.score(row)).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn what_is_far_from_the_baseline_scores_well_above_it() {
+        for columns in [1, 4, 32] {
+            for extension_level in [0, columns - 1] {
+                let (samples, forest) = forest(columns, extension_level);
+                let usual = samples.rows().map(|row| forest.score(row)).sum::<f64>() / samples.len() as f64;
+                let far = forest.score(&vec![9e5; columns]);
+                assert!(far > usual + 0.1, "{columns} columns, level {extension_level}: {far} and {usual}");
             }
         }
     }
 
     #[test]
-    fn what_is_far_from_the_baseline_scores_higher() {
-        let mut samples = samples(600);
-        let far = Scaler::learn(&[[0.0; FEATURE_COUNT]]).scale(&[9e5; FEATURE_COUNT]);
-        let forest = Forest::grow(&samples, &Growth::default()).unwrap();
-        samples.truncate(50);
-        let usual = samples.iter().map(|sample| forest.score(sample)).fold(0.0, f64::max);
-        assert!(forest.score(&far) > usual, "{} and {usual}", forest.score(&far));
+    fn a_forest_from_bytes_is_the_same_forest() {
+        let (_, forest) = forest(6, 3);
+        let bytes = postcard::to_allocvec(&forest).unwrap();
+        let read: Forest = postcard::from_bytes(&bytes).unwrap();
+        assert!(read.is_sound(6));
+        assert_eq!(read, forest);
     }
 
     #[test]
     fn a_forest_that_points_astray_is_not_sound() {
-        let forest = Forest::grow(&samples(300), &Growth::default()).unwrap();
-        let mut loops = forest.clone();
-        for node in &mut loops.nodes {
-            if let Node::Axis { low, .. } = node {
-                *low = 0;
-            }
-        }
-        assert!(forest.is_sound());
-        assert!(!loops.is_sound());
-        let mut empty = forest;
-        empty.roots.clear();
-        assert!(!empty.is_sound());
-    }
-
-    #[test]
-    fn one_sample_is_too_few_and_two_are_enough() {
-        assert!(matches!(
-            Forest::grow(&samples(1), &Growth::default()),
-            Err(ForestError::TooFewSamples { found: 1 })
-        ));
-        let two = samples(2);
-        let score = Forest::grow(&two, &Growth::default()).unwrap().score(&two[0]);
-        assert!(score.is_finite() && (0.0..=1.0).contains(&score), "{score}");
+        let (_, axis) = forest(4, 0);
+        let (_, plane) = forest(4, 3);
+        assert!(axis.is_sound(4) && plane.is_sound(4));
+        assert!(!axis.is_sound(3) && !axis.is_sound(5));
+        let refused = |what: &str, forest: &Forest, harm: &dyn Fn(&mut Forest)| {
+            let mut harmed = forest.clone();
+            harm(&mut harmed);
+            assert!(!harmed.is_sound(4), "{what}");
+        };
+        let each = |forest: &mut Forest, change: &dyn Fn(&mut Node)| forest.nodes.iter_mut().for_each(change);
+        refused("a loop", &axis, &|forest| {
+            each(forest, &|node| {
+                if let Node::Axis { low, .. } = node {
+                    *low = 0;
+                }
+            });
+        });
+        refused("a child outside", &axis, &|forest| _ = forest.nodes.pop());
+        refused("a feature too many", &axis, &|forest| {
+            each(forest, &|node| {
+                if let Node::Axis { feature, .. } = node {
+                    *feature = 4;
+                }
+            });
+        });
+        refused("an endless path", &axis, &|forest| {
+            each(forest, &|node| {
+                if let Node::Leaf { path } = node {
+                    *path = f32::INFINITY;
+                }
+            });
+        });
+        refused("no tree", &axis, &|forest| forest.roots.clear());
+        refused("a root outside", &axis, &|forest| forest.roots[0] = u32::MAX);
+        refused("no mean path", &axis, &|forest| forest.mean_path = 0.0);
+        refused("counts that don't add up", &axis, &|forest| forest.counts[0] += 1);
+        refused("too few counts", &axis, &|forest| _ = forest.counts.pop());
+        refused("terms that are not there", &plane, &|forest| forest.terms.truncate(1));
+        refused("a term's feature too many", &plane, &|forest| forest.terms[0].feature = 4);
+        refused("a term that is no number", &plane, &|forest| forest.terms[0].point = f32::NAN);
     }
 }

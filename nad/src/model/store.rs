@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use super::{Model, schema};
 
 const MAGIC: &[u8; 8] = b"NADMODEL";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const PREAMBLE: usize = MAGIC.len() + 4 + 4 + 8;
 const CHECKSUM: usize = 32;
 /// No model of this version comes near; what is larger is not read into memory.
@@ -168,7 +168,10 @@ mod tests {
     use super::*;
     use crate::{
         features::FeatureVector,
-        model::{Training, TrainingWindow, forest::Growth},
+        model::{
+            Training, TrainingWindow,
+            trainer::{Growth, TrainerKind},
+        },
     };
 
     fn model() -> Model {
@@ -176,7 +179,8 @@ mod tests {
             (0..400).map(|i| std::array::from_fn(|feature| ((i * (feature + 3)) % 17) as f32)).collect();
         let growth = Growth { trees: 5, ..Growth::default() };
         let window = TrainingWindow { source: "lo".into(), first_ns: 1, last_ns: 9, packets: 400 };
-        Model::train(&baseline, &Training { growth, contamination: 0.01 }, window).unwrap()
+        let training = Training { growth, trainer: TrainerKind::default(), contamination: 0.01 };
+        Model::train(&baseline, &training, window).unwrap()
     }
 
     #[test]
