@@ -12,12 +12,12 @@ use crate::{
     },
     config::{
         self, ConfigError, DEFAULT_CONTAMINATION, DEFAULT_CONTAMINATION_COUNT, DEFAULT_LOG,
-        DEFAULT_TRAIN_FOR, File, Task, TaskChoice,
+        DEFAULT_TRAIN_FOR, File, Task, TaskChoice, TrainingChoice,
     },
     detector::Baseline,
     source::xdp::XdpOptions,
 };
-use args::{CliCommand, DecisionArgs, LiveArgs, ReplayArgs, RunArgs, TaskArgs, TrainArgs};
+use args::{CliCommand, DecisionArgs, LiveArgs, ModelArgs, ReplayArgs, RunArgs, TaskArgs, TrainArgs};
 
 /// What is to be done, with settings that were checked.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ fn run(
     let is_count = matches!(task, Task::Count { .. });
     let default = if is_count { DEFAULT_CONTAMINATION_COUNT } else { DEFAULT_CONTAMINATION };
     let DecisionArgs { model, alerts, fail_on_anomaly } = args.decision;
-    let training = config::training(model.contamination, model.extension_level, &file.training, default)?;
+    let training = config::training(training_choice(&model), &file.training, default)?;
     let contamination = model.contamination.or(file.training.contamination);
     let live = live(args.live, file)?;
     Ok(RunConfig { live, task, training, contamination, alerts, log, fail_on_anomaly })
@@ -98,8 +98,7 @@ fn replay(
     let from_file = TaskChoice { count: None, ..file.task_choice() };
     let task = decide(task_choice(args.task), flags, from_file)?;
     let DecisionArgs { model, alerts, fail_on_anomaly } = args.decision;
-    let training =
-        config::training(model.contamination, model.extension_level, &file.training, DEFAULT_CONTAMINATION)?;
+    let training = config::training(training_choice(&model), &file.training, DEFAULT_CONTAMINATION)?;
     let contamination = model.contamination.or(file.training.contamination);
     Ok(ReplayConfig {
         file: args.file,
@@ -125,12 +124,7 @@ fn train(
     let Task::Learn(baseline) = decide(given, flags, from_file)? else {
         return Err(ConfigError::Value("training needs --train-for or --train-packets".into()).into());
     };
-    let training = config::training(
-        args.model.contamination,
-        args.model.extension_level,
-        &file.training,
-        DEFAULT_CONTAMINATION,
-    )?;
+    let training = config::training(training_choice(&args.model), &file.training, DEFAULT_CONTAMINATION)?;
     let live = args.file.is_none().then(|| live(args.live, file)).transpose()?;
     Ok(TrainConfig { file: args.file, live, baseline, training, out: args.out, log })
 }
@@ -155,6 +149,11 @@ fn task_choice(args: TaskArgs) -> TaskChoice {
         train_packets: args.train_packets,
         model: args.model,
     }
+}
+
+fn training_choice(args: &ModelArgs) -> TrainingChoice {
+    let ModelArgs { contamination, extension_level, seed, trainer } = *args;
+    TrainingChoice { contamination, extension_level, seed, trainer }
 }
 
 /// The task, from flags before environment before file; clap has the first two in one.

@@ -132,28 +132,46 @@ impl TaskChoice {
     }
 }
 
+/// What flags and environment say about training.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct TrainingChoice {
+    /// The share of the baseline above the threshold.
+    pub contamination: Option<f64>,
+    /// See [`Growth::extension_level`].
+    pub extension_level: Option<usize>,
+    /// See [`Growth::seed`].
+    pub seed: Option<u64>,
+    /// Who grows the forest.
+    pub trainer: Option<TrainerKind>,
+}
+
 /// The training settings in force: flags and environment over the file.
 ///
 /// # Errors
 ///
-/// When a number is out of range.
+/// When a number is out of range, or there is a seed for a trainer that has no use for it.
 pub fn training(
-    contamination: Option<f64>,
-    extension_level: Option<usize>,
+    given: TrainingChoice,
     file: &TrainingSection,
     default_contamination: f64,
 ) -> Result<Training, ConfigError> {
     let growth = Growth::default();
+    let seed = given.seed.or(file.seed);
     let training = Training {
         growth: Growth {
             trees: file.trees.unwrap_or(growth.trees),
             samples_per_tree: file.samples_per_tree.unwrap_or(growth.samples_per_tree),
-            extension_level: extension_level.or(file.extension_level).unwrap_or(growth.extension_level),
-            ..growth
+            extension_level: given.extension_level.or(file.extension_level).unwrap_or(growth.extension_level),
+            seed: seed.unwrap_or(growth.seed),
         },
-        trainer: TrainerKind::default(),
-        contamination: contamination.or(file.contamination).unwrap_or(default_contamination),
+        trainer: given.trainer.or(file.trainer).unwrap_or_default(),
+        contamination: given.contamination.or(file.contamination).unwrap_or(default_contamination),
     };
+    if let (Some(seed), TrainerKind::Crate) = (seed, training.trainer) {
+        return Err(ConfigError::Value(format!(
+            "seed {seed} has no effect with the trainer \"crate\", which can't be seeded: leave one of them out"
+        )));
+    }
     check("trees", training.growth.trees, 1, 10_000)?;
     check("samples_per_tree", training.growth.samples_per_tree, 2, 65_536)?;
     check("extension_level", training.growth.extension_level, 0, FEATURE_COUNT - 1)?;
@@ -296,9 +314,32 @@ mod tests {
             assert!(check_contamination(contamination).is_err(), "{contamination}");
         }
         let section = TrainingSection { trees: Some(0), ..TrainingSection::default() };
-        let error = training(None, None, &section, 0.01).unwrap_err().to_string();
+        let error = training(TrainingChoice::default(), &section, 0.01).unwrap_err().to_string();
         assert_eq!(error, "trees 0 is out of range: 1 to 10000 are possible");
         let count = TaskChoice { count: Some(1), ..TaskChoice::default() };
         assert!(TaskChoice::decide(&[count]).is_err());
+    }
+
+    #[test]
+    fn the_seed_and_the_trainer_of_a_flag_count_before_the_files() {
+        let section = TrainingSection {
+            seed: Some(7),
+            trainer: Some(TrainerKind::Seeded),
+            ..TrainingSection::default()
+        };
+        let settled = |given: TrainingChoice, file: &TrainingSection| {
+            training(given, file, 0.01).map(|it| (it.growth.seed, it.trainer)).map_err(|it| it.to_string())
+        };
+        let (none, nothing) = (TrainingChoice::default(), TrainingSection::default());
+        assert_eq!(settled(none, &nothing), Ok((0, TrainerKind::Seeded)));
+        assert_eq!(settled(none, &section), Ok((7, TrainerKind::Seeded)));
+        let seed = TrainingChoice { seed: Some(8), ..none };
+        assert_eq!(settled(seed, &section), Ok((8, TrainerKind::Seeded)));
+        let other = TrainingChoice { trainer: Some(TrainerKind::Crate), ..none };
+        assert_eq!(settled(other, &nothing), Ok((0, TrainerKind::Crate)));
+        assert_eq!(
+            settled(other, &section).unwrap_err(),
+            "seed 7 has no effect with the trainer \"crate\", which can't be seeded: leave one of them out"
+        );
     }
 }

@@ -7,6 +7,7 @@ use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcom
 use super::UsageError;
 use crate::{
     config::{DEFAULT_COUNT, Length},
+    model::trainer::TrainerKind,
     source::xdp::{Directions, XdpMode},
 };
 
@@ -160,6 +161,12 @@ pub(super) struct ModelArgs {
     /// Extension level of the forest; 0 is the standard isolation forest [default: 0]
     #[arg(long, env = "NAD_EXTENSION_LEVEL", hide_env_values = true, value_name = "N")]
     pub(super) extension_level: Option<usize>,
+    /// Seed of training: the same packets and the same seed give the same model [default: 0]
+    #[arg(long, env = "NAD_SEED", hide_env_values = true, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    /// Who grows the forest [default: seeded]
+    #[arg(long, env = "NAD_TRAINER", hide_env_values = true, value_name = "NAME")]
+    pub(super) trainer: Option<TrainerKind>,
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,10 @@ use std::{
 use serde::Deserialize;
 
 use super::{ConfigError, Length, TaskChoice};
-use crate::source::xdp::{Directions, XdpMode};
+use crate::{
+    model::trainer::TrainerKind,
+    source::xdp::{Directions, XdpMode},
+};
 
 /// The file that is read from the working directory where `--config` names no other.
 pub const DEFAULT_FILE: &str = "nad.toml";
@@ -61,6 +64,10 @@ pub struct TrainingSection {
     pub samples_per_tree: Option<usize>,
     /// See [`Growth::extension_level`](crate::model::trainer::Growth::extension_level).
     pub extension_level: Option<usize>,
+    /// What the random numbers of training follow from.
+    pub seed: Option<u64>,
+    /// Who grows the forest.
+    pub trainer: Option<TrainerKind>,
 }
 
 /// `[log]`

@@ -47,8 +47,10 @@ fn every_setting_of_the_example_can_be_put_in_force() {
             "extension_level",
             "model",
             "samples_per_tree",
+            "seed",
             "train_for",
             "train_packets",
+            "trainer",
             "trees"
         ]
     );
@@ -82,6 +84,8 @@ fn the_defaults_that_the_example_tells_are_those_in_force() {
         "# train_for = \"60s\"",
         "# contamination = 0.0001",
         "# trees = 100",
+        "# seed = 0",
+        "# trainer = \"seeded\"",
     ] {
         assert!(text.contains(default), "{default}");
     }

@@ -29,6 +29,12 @@ fn a_value_in_the_file_is_checked_as_a_flag_is() {
         folder.write("nad.toml", text);
         folder.nad(REPLAY).exits(2).says_only(&[part, "out of range"]);
     }
+    folder.write("nad.toml", "[training]\nseed = -1\n");
+    folder.nad(REPLAY).exits(2).says_only(&["nad.toml, line 2", "-1"]);
+    folder.write("nad.toml", "[training]\ntrainer = \"best\"\n");
+    folder.nad(REPLAY).exits(2).says_only(&["nad.toml, line 2", "best", "`seeded` or `crate`"]);
+    folder.write("nad.toml", "[training]\nseed = 7\ntrainer = \"crate\"\n");
+    folder.nad(REPLAY).exits(2).says_only(&["seed 7 has no effect", "\"crate\""]);
     folder.write("nad.toml", "[training]\ntrain_packets = 5\nmodel = \"m\"\n");
     folder.nad("replay office.pcap").exits(2).says_only(&["exclude each other"]);
     folder.write("nad.toml", "[capture]\ndirection = \"up\"\n");

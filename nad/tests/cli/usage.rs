@@ -21,6 +21,11 @@ fn help_tells_the_exit_codes_the_defaults_and_the_environment() {
                 "NAD_COUNT",
                 "NAD_CONTAMINATION",
                 "NAD_EXTENSION_LEVEL",
+                "NAD_SEED",
+                "[default: 0]",
+                "NAD_TRAINER",
+                "[default: seeded]",
+                "the same packets and the same seed give the same model",
                 "NAD_ALERTS",
                 "--fail-on-anomaly",
                 "[default: auto]",
@@ -112,6 +117,10 @@ fn a_value_out_of_range_is_named_with_the_range() {
     refused("replay office.pcap --train-for 300", &["--train-for", "\"300\"", "300s, 5m, 1h"]);
     refused("replay office.pcap --train-for 0s", &["--train-for", "0s is out of range", "1ms"]);
     refused("replay office.pcap --extension-level 20", &["extension_level 20", "0 to 19"]);
+    refused("replay office.pcap --seed -1", &["'-1'"]);
+    refused("replay office.pcap --seed few", &["'few'", "--seed"]);
+    refused("replay office.pcap --trainer best", &["'best'", "--trainer", "seeded, crate"]);
+    refused("replay office.pcap --trainer crate --seed 7", &["seed 7 has no effect", "\"crate\""]);
     refused("run --iface nad-no0 --count 1", &["count 1 is out of range", "2 to 1000000"]);
     refused("run --iface nad-no0 --count 1000001", &["count 1000001", "2 to 1000000"]);
     for bytes in ["0", "2048", "12288", "2147483648"] {

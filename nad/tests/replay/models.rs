@@ -28,6 +28,25 @@ fn a_model_gives_the_same_scores_on_every_run() {
 }
 
 #[test]
+fn learning_gives_the_same_model_and_scores_on_every_run_unless_the_crate_or_another_seed_trains() {
+    let folder = folder(&mixed());
+    let run = |name: &str, flags: &str| {
+        folder.nad(&format!("train office.pcap --train-packets 2000 --out {name} {flags}")).exits(0);
+        let replay = format!("replay office.pcap --train-packets 2000 --scores {name}.csv {flags}");
+        let ran = folder.nad(&replay).exits(0);
+        (std::fs::read(folder.path(name)).unwrap(), ran.stdout, folder.read(&format!("{name}.csv")))
+    };
+    let first = run("first", "");
+    assert!(run("second", "") == first);
+    assert!(run("named", "--seed 0 --trainer seeded") == first, "these are the defaults");
+    let other = run("other", "--seed 1");
+    assert!(other.0 != first.0 && other.2 != first.2);
+    assert!(run("again", "--seed 1") == other);
+    let crates = run("crates", "--trainer crate");
+    assert!(crates.2 != first.2 && run("once-more", "--trainer crate").2 != crates.2);
+}
+
+#[test]
 fn a_baseline_too_short_for_the_contamination_is_said() {
     let folder = folder(&mixed());
     let said = |contamination: &str| {
