@@ -4,7 +4,10 @@ pub mod forest;
 pub mod matrix;
 pub mod scaler;
 pub mod store;
+pub mod tail;
 pub mod trainer;
+
+mod random;
 
 use serde::{Deserialize, Serialize};
 

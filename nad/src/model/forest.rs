@@ -79,7 +79,8 @@ pub enum ForestError {
     NoTrees,
     /// A value that no split could be drawn around.
     #[error(
-        "feature {column} of sample {row} is {value}: a forest takes numbers from -{LARGEST_VALUE:e} to {LARGEST_VALUE:e}"
+        "feature {column} of sample {row} is {value}: a forest takes numbers from -{LARGEST_VALUE:e} to \
+         {LARGEST_VALUE:e}"
     )]
     Value {
         /// The sample, from 0.

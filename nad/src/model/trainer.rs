@@ -6,15 +6,14 @@
 //!
 //! What nad's takes over from the crate, beyond the papers, so that their scores are distributed alike:
 //! - Each tree is grown from a sample without replacement, down to ceil(log2(sample size)) levels.
-//! - The features of a split are drawn among all, **also those that are constant in the node**. Then everything goes left
-//!   and one level is spent, where other implementations would draw again; but the empty leaf on the right
-//!   isolates a value that the baseline never had at once, which is how a feature that never changed still counts.
+//! - The features of a split are drawn among all, **also those that are constant in the node**. Then everything
+//!   goes left and one level is spent, where other implementations would draw again; but the empty leaf on the
+//!   right isolates a value that the baseline never had at once, so a feature that never changed still counts.
 //! - Each point of a split is drawn evenly between the node's least and largest value, the largest excluded; the
 //!   coefficients are normal deviates, so that along one feature either side may be the left one.
 //! - c(2) is 0.154, not 1; see [`mean_path`](super::forest).
 
 mod crate_trainer;
-mod random;
 mod seeded;
 
 #[cfg(test)]
@@ -27,8 +26,6 @@ use super::{
     matrix::Matrix,
 };
 pub use crate_trainer::{CrateTrainer, MOST_CRATE_COLUMNS};
-#[cfg(test)]
-pub(super) use random::Random;
 pub use seeded::Seeded;
 
 /// Grows forests.
@@ -111,7 +108,7 @@ impl TrainerKind {
 /// A repeatable cloud for tests, with ties and constant features, as packets have.
 #[cfg(test)]
 pub(super) fn cloud(rows: usize, columns: usize) -> Matrix {
-    let mut random = Random::new(7, 0);
+    let mut random = super::random::Random::new(7, 0);
     let mut cloud = Matrix::new(columns);
     for _ in 0..rows {
         let value = |column: usize| match column % 4 {

@@ -1,8 +1,8 @@
 //! Which features set a sample apart.
 //!
-//! A forest isolates a sample by the splits on its way through each tree, and a split that leaves it with few others has
-//! done more than one that leaves it with most. So a split takes as credit the bits by which it narrowed the
-//! sample's company beyond a halving,
+//! A forest isolates a sample by the splits on its way through each tree, and a split that leaves it with few
+//! others has done more than one that leaves it with most. So a split takes as credit the bits by which it
+//! narrowed the sample's company beyond a halving,
 //!
 //! ```text
 //! gain = max(0, log2((parent + 1) / (child + 1)) - 1)
@@ -15,8 +15,8 @@
 //!
 //! It is the weight by a split's imbalance of Kartha, Gautrais, Vercruyssen: Why Are You Weird? Infusing
 //! Interpretability in Isolation Forest for Anomaly Detection (2021), on the logarithmic scale of path lengths.
-//! The local DIFFI of Carletti, Terzi, Susto: Interpretable Anomaly Detection with DIFFI (2023) credits every split
-//! of a short path alike instead, also those that isolated nothing.
+//! The local DIFFI of Carletti, Terzi, Susto: Interpretable Anomaly Detection with DIFFI (2023) credits every
+//! split of a short path alike instead, also those that isolated nothing.
 
 use super::{Forest, Node, Term, goes_left};
 
@@ -86,7 +86,8 @@ fn share(gain: f64, terms: &[Term], goes_left: bool, sample: &[f32], out: &mut [
 mod tests {
     use crate::model::{
         matrix::Matrix,
-        trainer::{Growth, Random, Seeded, Trainer},
+        random::Random,
+        trainer::{Growth, Seeded, Trainer},
     };
 
     /// Independent normal deviates.

@@ -1,7 +1,7 @@
 //! The seeded trainer against the crate: the same distribution of scores, the same detection.
 
-use super::{CrateTrainer, Growth, Random, Seeded, Trainer};
-use crate::model::{forest::Forest, matrix::Matrix};
+use super::{CrateTrainer, Growth, Seeded, Trainer};
+use crate::model::{forest::Forest, matrix::Matrix, random::Random};
 
 const COLUMNS: usize = 6;
 const LEVELS: [usize; 3] = [0, 1, COLUMNS - 1];
@@ -38,8 +38,9 @@ fn roc_auc(usual: &[f64], odd: &[f64]) -> f64 {
     odd.iter().map(rank).sum::<f64>() / (usual.len() * odd.len()) as f64
 }
 
-/// Training and held-out samples of one cloud. Two in three are one of a few rows over and over, as packets are, and no split
-/// parts those: there c(n) says something else than deeper trees would, so the depth shows in the scores.
+/// Training and held-out samples of one cloud. Two in three are one of a few rows over and over, as packets
+/// are, and no split parts those: there c(n) says something else than deeper trees would, so the depth shows in
+/// the scores.
 fn halves() -> (Matrix, Matrix) {
     let mut random = Random::new(31, 0);
     let kinds: Vec<[f32; COLUMNS]> =

@@ -5,10 +5,11 @@
 
 use std::{num::NonZero, thread};
 
-use super::{Growth, Trainer, random::Random};
+use super::{Growth, Trainer};
 use crate::model::{
     forest::{Forest, ForestError, Term, Tree, goes_left},
     matrix::Matrix,
+    random::Random,
 };
 
 /// Grows the same forest for the same samples and seed on every machine, on all processors.
