@@ -4,12 +4,13 @@
 //! Extreme Value Theory, KDD 2017): up to a high quantile, the location, the scores themselves say how probable
 //! a score is; what lies above, the peaks, follows about a generalized Pareto distribution, whatever the
 //! scores' own, and that goes on where the scores end. SPOT takes the most likely such distribution for the
-//! true one; this averages over all that the peaks allow, see [`excess`].
+//! true one; this averages over all that the peaks allow.
 //!
 //! **How far to trust it.** Rates down to about 1/n, with n scores, are counted. Below, they are extrapolated,
-//! and hold on average over baselines: ordinary records exceed the threshold for p at a rate whose mean is
-//! about p, or less. The price is that thresholds lie high, the higher the further out. Measured on exponential
-//! scores, as multiples of the true threshold's height above the location (medians of 41):
+//! and hold on average over baselines: the mean rate at which ordinary records exceed the threshold for p is at
+//! most 3 p, down to p = 1e-5 and from 2,000 scores on, whether their tail ends, is exponential or heavy. The
+//! price is that thresholds lie high, the higher the further out. Measured on exponential scores, as multiples
+//! of the true threshold's height above the location (medians of 41):
 //!
 //! | scores | peaks | for 1e-5 | for 1e-9 |
 //! |---|---|---|---|
