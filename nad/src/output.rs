@@ -1,6 +1,7 @@
 //! Where alerts go. Each output is a [`Sink`] in a file of its own.
 
 pub mod alerts;
+pub mod features;
 pub mod log;
 pub mod scores;
 pub mod table;
