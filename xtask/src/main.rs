@@ -1,10 +1,11 @@
-//! The project's tasks: `cargo xtask run | test | ebpf`.
+//! The project's tasks: `cargo xtask run | test | ebpf | eval`.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 mod ebpf;
+mod eval;
 mod run;
 mod shell;
 mod test;
@@ -27,6 +28,8 @@ enum Task {
     Test(test::Args),
     /// Rebuild the kernel object from its sources, and set up what that needs
     Ebpf(ebpf::Args),
+    /// Measure how well nad finds the attacks of labelled captures
+    Eval(eval::Args),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         Task::Run(args) => run::run(&args),
         Task::Test(args) => test::test(&args),
         Task::Ebpf(args) => ebpf::ebpf(&args),
+        Task::Eval(args) => eval::eval(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

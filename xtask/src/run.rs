@@ -39,7 +39,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Err(anyhow!(error).context(format!("can't start {}", nad.display())))
 }
 
-fn build() -> Result<PathBuf> {
+/// Builds nad as it is used, and tells where it is.
+pub(crate) fn build() -> Result<PathBuf> {
     let mut command = shell::cargo();
     command.args(["build", "--release", "--package=nad", "--bin=nad"]);
     shell::run(&mut command)?;

@@ -94,7 +94,7 @@ pub(crate) fn sudo(program: &Path, keep: impl Fn(&str) -> bool) -> Command {
 }
 
 /// `program` with its arguments, and the variables set for it alone.
-fn shown(command: &Command) -> String {
+pub(crate) fn shown(command: &Command) -> String {
     let variables = command.get_envs().filter_map(|(name, value)| {
         // Flags, separated by a character that no terminal shows.
         let value = value?.to_string_lossy().replace('\x1f', " ");

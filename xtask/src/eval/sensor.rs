@@ -1,0 +1,186 @@
+//! The sensor as a command: built, run with nothing but what it is told, and measured.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use serde::Serialize;
+
+use super::settings::Length;
+use crate::{run, shell};
+
+/// How often the memory of a running sensor is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Lines of what a failed sensor said that are repeated.
+const LAST_LINES: usize = 10;
+
+pub(super) struct Sensor {
+    program: PathBuf,
+    /// Where it runs, so that no `nad.toml` of someone else's is read.
+    folder: PathBuf,
+}
+
+/// What a run took.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Cost {
+    pub(super) seconds: f64,
+    /// Bytes of memory in use at once, as last looked at; what is allocated in the last moments is missed.
+    pub(super) peak_memory: u64,
+}
+
+/// What a replay scores with.
+pub(super) enum Model<'a> {
+    /// One trained on the capture's beginning.
+    Own {
+        train_for: Length,
+        without: Option<&'a str>,
+    },
+    Saved(&'a Path),
+}
+
+impl Sensor {
+    /// Takes this program, or builds the one that stands here. `folder` must be there.
+    pub(super) fn new(program: Option<&Path>, folder: &Path) -> Result<Self> {
+        let program = match program {
+            Some(program) => program.to_owned(),
+            None => run::build()?,
+        };
+        let absolute =
+            |path: &Path| path.canonicalize().with_context(|| format!("can't find {}", path.display()));
+        Ok(Self { program: absolute(&program)?, folder: absolute(folder)? })
+    }
+
+    /// What it calls itself: `nad 0.1.0`.
+    pub(super) fn version(&self) -> Result<String> {
+        Ok(shell::output(&mut self.command("--version", []))?.trim().to_owned())
+    }
+
+    /// The features of each view.
+    pub(super) fn features(&self) -> Result<BTreeMap<String, Vec<String>>> {
+        let list = shell::output(&mut self.command("features", ["--list".as_ref()]))?;
+        serde_json::from_str(&list).with_context(|| {
+            format!("nad features --list printed no JSON object of lists of names: {}", list.trim())
+        })
+    }
+
+    /// Writes the features of every packet to a file.
+    pub(super) fn export(&self, capture: &Path, out: &Path) -> Result<Cost> {
+        self.run(self.command("features", [capture, "--out".as_ref(), out]).args(["--log", "none"]))
+    }
+
+    pub(super) fn train(
+        &self,
+        capture: &Path,
+        train_for: Length,
+        seed: u64,
+        without: Option<&str>,
+        out: &Path,
+    ) -> Result<Cost> {
+        let command = &mut self.command("train", [capture, "--out".as_ref(), out]);
+        add_training(command, train_for, without);
+        self.run(command.args(["--seed", &seed.to_string(), "--log", "none"]))
+    }
+
+    pub(super) fn replay(
+        &self,
+        capture: &Path,
+        model: &Model<'_>,
+        seed: u64,
+        scores: &Path,
+        incidents: &Path,
+    ) -> Result<Cost> {
+        let command = &mut self.command("replay", [capture]);
+        match model {
+            Model::Own { train_for, without } => add_training(command, *train_for, *without),
+            Model::Saved(model) => {
+                command.arg("--model").arg(model);
+            }
+        }
+        command.args(["--seed", &seed.to_string()]).arg("--scores").arg(scores);
+        self.run(command.arg("--incidents").arg(incidents).args(["--log", "none"]))
+    }
+
+    fn command<const N: usize>(&self, name: &str, arguments: [&Path; N]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.current_dir(&self.folder).arg(name).args(arguments);
+        // Settings of whoever runs this are not what is measured.
+        for (name, _) in env::vars_os() {
+            if name.to_string_lossy().starts_with("NAD_") {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+
+    fn run(&self, command: &mut Command) -> Result<Cost> {
+        let said = self.folder.join("nad.stderr");
+        let file = File::create(&said).with_context(|| format!("can't write {}", said.display()))?;
+        let begun = Instant::now();
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn();
+        let child = child.with_context(|| format!("can't start {}", self.program.display()))?;
+        let (status, peak_memory) = watch(child)?;
+        if !status.success() {
+            let said = fs::read_to_string(said).unwrap_or_default();
+            let lines: Vec<&str> = said.lines().collect();
+            let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
+            bail!("{} failed ({status}):\n{last}", shell::shown(command));
+        }
+        Ok(Cost { seconds: begun.elapsed().as_secs_f64(), peak_memory })
+    }
+}
+
+fn add_training(command: &mut Command, train_for: Length, without: Option<&str>) {
+    command.args(["--train-for", &train_for.to_string()]);
+    if let Some(feature) = without {
+        command.args(["--without", feature]);
+    }
+}
+
+/// Waits for a process, and remembers the most memory that it said to have used.
+fn watch(mut child: Child) -> Result<(ExitStatus, u64)> {
+    let status_file = format!("/proc/{}/status", child.id());
+    let mut peak_memory = 0;
+    loop {
+        if let Some(status) = child.try_wait().context("can't wait for nad")? {
+            return Ok((status, peak_memory));
+        }
+        let kibibytes = fs::read_to_string(&status_file).ok().and_then(|text| peak_kibibytes(&text));
+        peak_memory = kibibytes.map_or(peak_memory, |kibibytes| kibibytes * 1024);
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
+fn peak_kibibytes(status: &str) -> Option<u64> {
+    let value = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    value.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_peak_of_memory_is_read_from_proc() {
+        assert_eq!(peak_kibibytes("VmPeak:\t   99 kB\nVmHWM:\t    8124 kB\n"), Some(8124));
+        assert_eq!(peak_kibibytes("Name:\tnad\nState:\tZ (zombie)\n"), None);
+    }
+
+    #[test]
+    fn a_sensor_that_fails_is_quoted_with_its_command() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = shell::workspace().join("xtask/src/eval/tests/nad.sh");
+        let sensor = Sensor::new(Some(&program), folder.path()).unwrap();
+        let train = sensor.train(Path::new("none.pcap"), Length(1.5), 7, Some("TTL"), Path::new("a.model"));
+        let error = train.unwrap_err().to_string();
+        let command =
+            "train none.pcap --out a.model --train-for 1500ms --without TTL --seed 7 --log none failed";
+        assert!(error.contains(command) && error.ends_with("none.pcap is not there"), "{error}");
+    }
+}
