@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod context;
 pub mod detector;
 pub mod doctor;
 pub mod features;

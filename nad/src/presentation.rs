@@ -64,7 +64,12 @@ pub fn protocol(record: &PacketRecord) -> String {
             ether_type => format!("0x{ether_type:04x}"),
         };
     }
-    match record.protocol {
+    protocol_name(record.protocol)
+}
+
+/// The usual name of an IP protocol, or its number.
+pub fn protocol_name(number: u8) -> String {
+    match number {
         0 => "HOPOPT".into(),
         1 => "ICMP".into(),
         2 => "IGMP".into(),
@@ -88,6 +93,12 @@ pub fn protocol(record: &PacketRecord) -> String {
     }
 }
 
+/// The IP protocol of a usual name, in whatever case, or of a number.
+pub fn protocol_number(text: &str) -> Option<u8> {
+    let is_named = |number: &u8| protocol_name(*number).eq_ignore_ascii_case(text);
+    text.parse().ok().or_else(|| (0..=u8::MAX).find(is_named))
+}
+
 /// The outer VLAN id, where there is a tag.
 pub fn vlan(record: &PacketRecord) -> Option<u16> {
     const VLAN_ID: u16 = 0x0fff;
@@ -108,6 +119,19 @@ mod tests {
     fn times_are_rfc_3339_in_utc() {
         assert_eq!(timestamp(1_795_335_254_600_000_000), "2026-11-22T08:14:14.600Z");
         assert_eq!(timestamp(u64::MAX), "2554-07-21T23:34:33.709Z");
+    }
+
+    #[test]
+    fn a_protocol_is_found_by_its_name_and_by_its_number() {
+        for number in 0..=u8::MAX {
+            assert_eq!(protocol_number(&protocol_name(number)), Some(number));
+            assert_eq!(protocol_number(&number.to_string()), Some(number));
+        }
+        assert_eq!((protocol_number("tcp"), protocol_number("icmpv6")), (Some(6), Some(58)));
+        assert_eq!(
+            (protocol_number("http"), protocol_number("256"), protocol_number("")),
+            (None, None, None)
+        );
     }
 
     #[test]

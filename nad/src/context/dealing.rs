@@ -1,0 +1,373 @@
+//! A client's dealings with one service: all its flows to one port of one server.
+//!
+//! Brute force, slow requests, uploads, tunnels and beacons show here, where neither a single flow nor the whole
+//! host stands out.
+
+use bytemuck::{Pod, Zeroable};
+use nad_common::record::{PacketRecord, flag};
+
+use super::{
+    decay::{Decay, step_mean},
+    flow::FlowStep,
+    hash::mix,
+    host_key::HostKey,
+    memory::{ServiceKey, Strangeness},
+    table::Entry,
+};
+
+const PROTOCOL_TCP: u8 = 6;
+
+/// A pause of the client this long, in seconds, ends a beat: what it sends next is another one.
+const PAUSE_S: f32 = 1.0;
+/// A beat is regular when its distance from the last one is within this part of the mean distance.
+const REGULAR: f32 = 0.4;
+/// Beats that the mean distance remembers.
+const BEAT_MEMORY: f32 = 8.0;
+
+/// What is known of a client's dealings with a service. Counts fade over the time in their names, in seconds.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub struct DealingState {
+    /// The client.
+    pub client: HostKey,
+    /// The server.
+    pub server: HostKey,
+    /// When it began and when it last was seen, in nanoseconds.
+    pub first_ns: u64,
+    /// See `first_ns`.
+    pub last_ns: u64,
+    /// Bytes both ways in the tick in which it was active last.
+    pub tick_bytes: u64,
+    /// When the client last sent payload.
+    client_spoke_ns: u64,
+    /// When its last beat began.
+    beat_ns: u64,
+    /// Flows that were opened.
+    pub opened_10: f32,
+    /// See `opened_10`.
+    pub opened_60: f32,
+    /// Flows that were refused, given up before the handshake, or not answered so far.
+    pub failed_10: f32,
+    /// Flows that are waiting for an answer.
+    waiting_10: f32,
+    /// Established TCP connections that have not ended.
+    pub open_now: f32,
+    /// Client payload that follows server payload, or begins a flow: a request.
+    pub turns_10: f32,
+    /// Packets both ways.
+    pub packets_10: f32,
+    /// Packets of the client.
+    pub sent_1: f32,
+    /// Bytes of payload from the client.
+    pub up_10: f32,
+    /// See `up_10`.
+    pub up_60: f32,
+    /// Bytes of payload from the server.
+    pub down_60: f32,
+    /// Mean seconds between beats, and mean deviation from that.
+    pub beat_mean: f32,
+    /// How many beats in a row came when they were due.
+    pub beats: f32,
+    /// Beats so far.
+    beat_count: f32,
+    /// Bytes of payload, both ways, since the last beat began, and their mean.
+    beat_bytes: f32,
+    /// See `beat_bytes`.
+    pub beat_bytes_mean: f32,
+    /// DNS queries.
+    pub queries_10: f32,
+    /// Bytes of a queried name, mean of the last ones.
+    pub name_length: f32,
+    /// Labels of a queried name, likewise.
+    pub name_labels: f32,
+    /// The part of queries for types that hosts seldom ask for, likewise.
+    pub rare_types: f32,
+    /// Queries so far.
+    query_count: f32,
+    /// The part of responses that say there is no such name, likewise.
+    pub no_such_name: f32,
+    /// ICMP payload bytes, mean of the last ones.
+    pub icmp_payload: f32,
+    /// How far out it was when it was last visited: -log10 of the probability.
+    pub standing: f32,
+    /// Packets both ways in the tick in which it was active last.
+    pub tick_packets: u32,
+    /// Tick in which it was active last.
+    pub active_tick: u32,
+    /// Port of the service.
+    pub port: u16,
+    /// IP protocol.
+    pub protocol: u8,
+    /// Bit 0: answered; bit 1: the server spoke last; bit 2: the client spoke.
+    marks: u8,
+    /// [`Strangeness`], as of its last flow.
+    strangeness: u8,
+    padding: [u8; 3],
+}
+
+const ANSWERED: u8 = 1;
+const SERVER_SPOKE_LAST: u8 = 2;
+
+impl Entry for DealingState {
+    fn last_ns(&self) -> u64 {
+        self.last_ns
+    }
+
+    fn is_real(&self) -> bool {
+        self.marks & ANSWERED != 0
+    }
+}
+
+impl DealingState {
+    /// The table's key.
+    #[inline]
+    pub fn hash(client: HostKey, service: &ServiceKey) -> u64 {
+        mix(
+            mix(client.hash(), service.server.hash()),
+            u64::from(service.port) << 8 | u64::from(service.protocol),
+        )
+    }
+
+    /// Takes one packet into account; a zeroed state is one that begins with it.
+    pub fn update(
+        &mut self,
+        record: &PacketRecord,
+        client: HostKey,
+        service: &ServiceKey,
+        step: &FlowStep,
+        now_ns: u64,
+    ) {
+        if self.last_ns == 0 {
+            *self = Self {
+                client,
+                server: service.server,
+                port: service.port,
+                protocol: service.protocol,
+                first_ns: now_ns,
+                last_ns: now_ns,
+                ..Self::zeroed()
+            };
+        }
+        self.fade(now_ns);
+        self.count_flows(step);
+        self.packets_10 += 1.0;
+        let payload = f32::from(record.payload_length);
+        if step.from_initiator {
+            self.sent_1 += 1.0;
+            self.up_10 += payload;
+            self.up_60 += payload;
+        } else {
+            self.down_60 += payload;
+        }
+        self.beat_bytes += payload;
+        if record.payload_length > 0 && !step.repeat {
+            self.speak(step, now_ns);
+        }
+        if record.has(flag::DNS) {
+            self.count_names(record);
+        }
+        if super::flow::is_icmp(record) {
+            step_mean(&mut self.icmp_payload, self.packets_10, 16.0, payload);
+        }
+    }
+
+    /// Counts a packet in a tick; whether it is the first one in it.
+    #[inline]
+    pub fn count(&mut self, tick: u32, length: u32) -> bool {
+        let is_first = self.active_tick != tick;
+        if is_first {
+            (self.active_tick, self.tick_packets, self.tick_bytes) = (tick, 0, 0);
+        }
+        self.tick_packets += 1;
+        self.tick_bytes += u64::from(length);
+        is_first
+    }
+
+    /// Lets counts fade up to a moment.
+    pub fn fade(&mut self, now_ns: u64) {
+        let Some(age) = now_ns.checked_sub(self.last_ns).filter(|age| *age > 0) else { return };
+        let decay = Decay::after(age);
+        self.sent_1 *= decay.second;
+        for count in [
+            &mut self.opened_10,
+            &mut self.failed_10,
+            &mut self.waiting_10,
+            &mut self.turns_10,
+            &mut self.packets_10,
+            &mut self.up_10,
+            &mut self.queries_10,
+        ] {
+            *count *= decay.ten;
+        }
+        for count in [&mut self.opened_60, &mut self.up_60, &mut self.down_60] {
+            *count *= decay.minute;
+        }
+        self.last_ns = now_ns;
+    }
+
+    /// Flows that failed or have had no answer so far.
+    pub fn unsuccessful_10(&self) -> f32 {
+        self.failed_10 + self.waiting_10
+    }
+
+    /// The service.
+    pub fn service(&self) -> ServiceKey {
+        ServiceKey { server: self.server, port: self.port, protocol: self.protocol }
+    }
+
+    /// Whether the server ever answered.
+    pub fn is_answered(&self) -> bool {
+        self.marks & ANSWERED != 0
+    }
+
+    /// How strange it was when its last flow began: a [`Strangeness`].
+    pub fn strangeness(&self) -> f32 {
+        self.strangeness.into()
+    }
+
+    /// Notes how strange it is.
+    pub fn set_strangeness(&mut self, strangeness: Strangeness) {
+        self.strangeness = strangeness as u8;
+    }
+
+    fn count_flows(&mut self, step: &FlowStep) {
+        if step.opened {
+            self.opened_10 += 1.0;
+            self.opened_60 += 1.0;
+            self.waiting_10 += 1.0;
+        }
+        if step.answered || step.refused {
+            self.waiting_10 = (self.waiting_10 - 1.0).max(0.0);
+        }
+        if step.refused || step.aborted {
+            self.failed_10 += 1.0;
+        }
+        if step.answered || step.established {
+            self.marks |= ANSWERED;
+        }
+        // Nothing says when a flow of another protocol ends.
+        if step.established && self.protocol == PROTOCOL_TCP {
+            self.open_now += 1.0;
+        }
+        if step.closed {
+            self.open_now = (self.open_now - 1.0).max(0.0);
+        }
+    }
+
+    fn speak(&mut self, step: &FlowStep, now_ns: u64) {
+        if !step.from_initiator {
+            self.marks |= SERVER_SPOKE_LAST;
+            return;
+        }
+        if self.marks & SERVER_SPOKE_LAST != 0 || step.opened {
+            self.turns_10 += 1.0;
+        }
+        self.marks &= !SERVER_SPOKE_LAST;
+        let pause = now_ns.saturating_sub(self.client_spoke_ns) as f32 * 1e-9;
+        if pause > PAUSE_S || self.client_spoke_ns == 0 {
+            self.beat(now_ns);
+        }
+        self.client_spoke_ns = now_ns;
+    }
+
+    fn beat(&mut self, now_ns: u64) {
+        if self.beat_count > 0.0 {
+            let distance = now_ns.saturating_sub(self.beat_ns) as f32 * 1e-9;
+            let is_regular = (distance - self.beat_mean).abs() <= REGULAR * self.beat_mean;
+            if self.beat_count > 1.0 {
+                self.beats = if is_regular { self.beats + 1.0 } else { self.beats * 0.5 };
+            }
+            step_mean(&mut self.beat_mean, self.beat_count, BEAT_MEMORY, distance);
+            step_mean(&mut self.beat_bytes_mean, self.beat_count, BEAT_MEMORY, self.beat_bytes);
+        }
+        self.beat_count += 1.0;
+        self.beat_bytes = 0.0;
+        self.beat_ns = now_ns;
+    }
+
+    fn count_names(&mut self, record: &PacketRecord) {
+        /// A, NS, CNAME, SOA, PTR, MX, AAAA, SRV, DNSKEY and DS of validators, SVCB, HTTPS.
+        const USUAL: [u16; 12] = [1, 2, 5, 6, 12, 15, 28, 33, 43, 48, 64, 65];
+        const NO_SUCH_NAME: u8 = 3;
+        const REMEMBERED: f32 = 32.0;
+        if record.has(flag::DNS_RESPONSE) {
+            let missing = f32::from(u8::from(record.message_code == NO_SUCH_NAME));
+            step_mean(&mut self.no_such_name, self.query_count, REMEMBERED, missing);
+            return;
+        }
+        self.queries_10 += 1.0;
+        self.query_count += 1.0;
+        let rare = f32::from(u8::from(!USUAL.contains(&record.dns_query_type)));
+        step_mean(&mut self.name_length, self.query_count, REMEMBERED, record.dns_name_length.into());
+        step_mean(&mut self.name_labels, self.query_count, REMEMBERED, record.dns_label_count.into());
+        step_mean(&mut self.rare_types, self.query_count, REMEMBERED, rare);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn step(from_initiator: bool, opened: bool) -> FlowStep {
+        FlowStep { from_initiator, opened, ..FlowStep::NONE }
+    }
+
+    fn send(state: &mut DealingState, payload: u16, step: &FlowStep, now_ns: u64) {
+        let service = ServiceKey { server: HostKey::v4([10, 0, 0, 2]), port: 80, protocol: 6 };
+        let record = PacketRecord { payload_length: payload, protocol: 6, ..PacketRecord::zeroed() };
+        state.update(&record, HostKey::v4([10, 0, 0, 1]), &service, step, now_ns);
+    }
+
+    #[test]
+    fn beats_that_come_when_they_are_due_add_up_and_others_do_not() {
+        let mut regular = DealingState::zeroed();
+        let mut moody = DealingState::zeroed();
+        let mut moody_at = 0;
+        for beat in 1..=20_u64 {
+            send(&mut regular, 100, &step(true, true), beat * 5 * SECOND);
+            moody_at += [3, 11, 4, 30, 7][beat as usize % 5] * SECOND;
+            send(&mut moody, 100, &step(true, true), moody_at);
+        }
+        assert_eq!(regular.beats, 18.0);
+        assert!((regular.beat_mean - 5.0).abs() < 1e-3);
+        assert!((regular.beat_bytes_mean - 100.0).abs() < 1.0);
+        assert!(moody.beats < 3.0, "{}", moody.beats);
+    }
+
+    #[test]
+    fn a_turn_is_a_request_after_an_answer_and_an_upload_has_one() {
+        let mut requests = DealingState::zeroed();
+        let mut upload = DealingState::zeroed();
+        for i in 0..50 {
+            send(&mut requests, 100, &step(true, i == 0), SECOND);
+            send(&mut requests, 1400, &step(false, false), SECOND);
+            send(&mut upload, 1400, &step(true, i == 0), SECOND);
+        }
+        assert_eq!((requests.turns_10, upload.turns_10), (50.0, 1.0));
+        assert_eq!(upload.up_10, 70_000.0);
+    }
+
+    #[test]
+    fn flows_without_answer_are_unsuccessful_until_they_have_one() {
+        let mut state = DealingState::zeroed();
+        send(&mut state, 0, &step(true, true), SECOND);
+        send(&mut state, 0, &step(true, true), SECOND);
+        assert_eq!(state.unsuccessful_10(), 2.0);
+        send(&mut state, 0, &FlowStep { answered: true, ..step(false, false) }, SECOND);
+        assert_eq!(state.unsuccessful_10(), 1.0);
+        send(&mut state, 0, &FlowStep { refused: true, ..step(false, false) }, SECOND);
+        assert_eq!(state.unsuccessful_10(), 1.0, "a refusal is an answer and a failure");
+        assert!(state.is_answered());
+    }
+
+    #[test]
+    fn counts_fade_with_time() {
+        let mut state = DealingState::zeroed();
+        send(&mut state, 0, &step(true, true), SECOND);
+        state.fade(11 * SECOND);
+        assert!((state.opened_10 - 0.3679).abs() < 1e-3);
+        assert!((state.opened_60 - 0.8465).abs() < 1e-3);
+    }
+}

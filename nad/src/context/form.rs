@@ -1,0 +1,33 @@
+//! What a packet should look like.
+
+use nad_common::record::PacketRecord;
+
+use super::host_key::HostKey;
+
+/// Whether a packet is none that an ordinary network stack sends: a defect, TCP flags that contradict each other
+/// or are all absent, or the same address and port at both ends.
+pub fn is_malformed(record: &PacketRecord) -> bool {
+    const PROTOCOL_TCP: u8 = 6;
+    const FIN: u8 = 0x01;
+    const SYN: u8 = 0x02;
+    const RST: u8 = 0x04;
+    const ACK: u8 = 0x10;
+    let has_all = |mask: u8| record.tcp_flags & mask == mask;
+    let has_header = record.protocol == PROTOCOL_TCP && record.fragment_offset == 0;
+    let contradicts = has_header
+        && (record.tcp_flags & (FIN | SYN | RST | ACK) == 0
+            || has_all(SYN | FIN)
+            || has_all(SYN | RST)
+            || record.tcp_flags & (FIN | ACK) == FIN);
+    let (source, destination) = HostKey::of(record);
+    let is_land =
+        source == destination && record.source_port == record.destination_port && record.source_port != 0;
+    record.defect().is_some() || contradicts || is_land
+}
+
+/// Group management (RFC 3376, RFC 3810) carries a router alert by rule.
+pub(super) fn is_group_report(record: &PacketRecord) -> bool {
+    const IGMP: u8 = 2;
+    const ICMPV6: u8 = 58;
+    record.protocol == IGMP || record.protocol == ICMPV6
+}

@@ -1,0 +1,375 @@
+//! One host: what it does as the one who begins, and what is done to it.
+
+use bytemuck::{Pod, Zeroable};
+use nad_common::record::{PacketRecord, flag};
+
+use super::{
+    decay::Decay,
+    distinct::Distinct,
+    flow::FlowStep,
+    form::{is_group_report, is_malformed},
+    hash::mix,
+    host_key::HostKey,
+    memory::{ServiceKey, Strangeness},
+    table::Entry,
+};
+
+/// Nanoseconds of a sketch's window: it covers one to two of them.
+const SHORT_WINDOW_NS: u64 = 5_000_000_000;
+const LONG_WINDOW_NS: u64 = 60_000_000_000;
+
+/// What is known of one host. Counts fade over the time in their names, in seconds.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub struct HostState {
+    /// The host.
+    pub key: HostKey,
+    /// Whom it mostly began flows with lately, and who mostly began flows with it.
+    pub favourite: Majority,
+    /// See `favourite`.
+    pub admirer: Majority,
+    /// The last different hosts that it began flows with, and that began flows with it.
+    recent_targets: Recent,
+    /// See `recent_targets`.
+    recent_sources: Recent,
+    /// When it was first and last seen, in nanoseconds.
+    pub first_ns: u64,
+    /// See `first_ns`.
+    pub last_ns: u64,
+    /// Services that it opened flows to and is not known to use, of the last 5 to 10 s and of the last one to two
+    /// minutes.
+    services_10: Distinct,
+    services_120: Distinct,
+    /// Hosts of such services, of the last 5 to 10 s.
+    peers_10: Distinct,
+    /// Hosts that opened flows to it, of the last 5 to 10 s.
+    clients_10: Distinct,
+    /// Flows that it opened.
+    pub opened_1: f32,
+    /// See `opened_1`.
+    pub opened_10: f32,
+    /// Its flows that were refused, given up, or reported as unreachable.
+    pub failed_10: f32,
+    /// See `failed_10`.
+    pub failed_60: f32,
+    /// Its flows that have no answer so far.
+    pub waiting_10: f32,
+    /// Flows that it opened to services that were not known.
+    pub unfamiliar_60: f32,
+    /// Packets that it sent in flows that it began and that are not established.
+    pub stray_10: f32,
+    /// ICMP packets that it sent, errors left out.
+    pub icmp_10: f32,
+    /// All packets that it sent and received.
+    pub sent_1: f32,
+    /// See `sent_1`.
+    pub sent_10: f32,
+    /// See `sent_1`.
+    pub received_10: f32,
+    /// Flows that others opened to it.
+    pub asked_1: f32,
+    /// See `asked_1`.
+    pub asked_10: f32,
+    /// TCP connections among them.
+    asked_tcp_10: f32,
+    /// Flows that others opened to it and that are not established so far.
+    pub half_open_10: f32,
+    /// Flows that it refused, or that were given up on it.
+    pub turned_away_10: f32,
+    /// Packets to it in flows that others began and that are not established, the first of each left out.
+    pub pressed_10: f32,
+    /// ICMP packets to it, errors left out.
+    pub icmp_in_10: f32,
+    /// Flows from hosts that were not known.
+    pub strangers_10: f32,
+    /// Packets that it sent which are malformed, or whose TCP flags make no sense together.
+    pub malformed_10: f32,
+    /// Fragments and packets with IP options that it sent.
+    pub unusual_form_10: f32,
+    /// How far out it was as source and as target when it was last visited: -log10 of the probability.
+    pub source_standing: f32,
+    /// See `source_standing`.
+    pub target_standing: f32,
+    /// Bit 0: it took part in an exchange both ways.
+    marks: u32,
+    /// What went on in the flows that it began, and in those that others began to it.
+    pub begun: TickCount,
+    /// See `begun`.
+    pub asked: TickCount,
+}
+
+/// Packets and bytes both ways in one tick.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+pub struct TickCount {
+    /// Bytes.
+    pub bytes: u64,
+    /// Packets.
+    pub packets: u32,
+    /// The tick.
+    pub tick: u32,
+}
+
+impl TickCount {
+    /// Counts a packet in a tick; whether it is the first one in it.
+    #[inline]
+    pub fn count(&mut self, tick: u32, length: u32) -> bool {
+        let is_first = self.tick != tick;
+        if is_first {
+            *self = Self { bytes: 0, packets: 0, tick };
+        }
+        self.packets += 1;
+        self.bytes += u64::from(length);
+        is_first
+    }
+}
+
+const REAL: u32 = 1;
+
+/// The one that had more than half of the votes lately, if any had (Boyer and Moore's vote).
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+pub struct Majority {
+    host: HostKey,
+    port: u32,
+    votes: f32,
+    total: f32,
+    padding: u32,
+}
+
+/// The last few different hosts.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+struct Recent {
+    hosts: [HostKey; 4],
+    next: u64,
+}
+
+impl Recent {
+    fn add(&mut self, host: HostKey) {
+        if !self.hosts.contains(&host) {
+            self.hosts[self.next as usize % self.hosts.len()] = host;
+            self.next += 1;
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = HostKey> {
+        self.hosts.into_iter().filter(|host| *host != HostKey::NOBODY)
+    }
+}
+
+impl Majority {
+    fn vote(&mut self, host: HostKey, port: u16) {
+        self.total += 1.0;
+        if self.host == host {
+            self.votes += 1.0;
+            self.port = port.into();
+        } else if self.votes < 1.0 {
+            *self = Self { host, port: port.into(), votes: 1.0, total: self.total, padding: 0 };
+        } else {
+            self.votes -= 1.0;
+        }
+    }
+
+    fn fade(&mut self, factor: f32) {
+        self.votes *= factor;
+        self.total *= factor;
+    }
+
+    /// Who it is, and the last port, where it leads by a third of all votes.
+    pub fn winner(&self) -> Option<(HostKey, u16)> {
+        (self.votes > 0.0 && self.votes >= self.total / 3.0).then_some((self.host, self.port as u16))
+    }
+}
+
+impl Entry for HostState {
+    fn last_ns(&self) -> u64 {
+        self.last_ns
+    }
+
+    fn is_real(&self) -> bool {
+        self.marks & REAL != 0
+    }
+}
+
+impl HostState {
+    /// Takes a packet into account that this host sent; a zeroed state is one that begins with it.
+    pub fn send(&mut self, key: HostKey, record: &PacketRecord, step: &FlowStep, is_real: bool, now_ns: u64) {
+        self.begin(key, now_ns);
+        self.fade(now_ns);
+        self.sent_1 += 1.0;
+        self.sent_10 += 1.0;
+        self.marks |= u32::from(is_real);
+        self.malformed_10 += f32::from(u8::from(is_malformed(record)));
+        self.unusual_form_10 += f32::from(u8::from(
+            record.flags & (flag::FRAGMENT | flag::IP_OPTIONS) != 0 && !is_group_report(record),
+        ));
+        if step.from_initiator {
+            self.icmp_10 += f32::from(u8::from(super::flow::is_ping(record)));
+            if !is_real {
+                self.stray_10 += 1.0;
+            }
+            if step.aborted {
+                self.failed_10 += 1.0;
+                self.failed_60 += 1.0;
+            }
+        } else if step.refused || step.established {
+            // What has no handshake is established by its answer.
+            self.half_open_10 = (self.half_open_10 - 1.0).max(0.0);
+            self.turned_away_10 += f32::from(u8::from(step.refused));
+        }
+    }
+
+    /// Takes a packet into account that this host received.
+    pub fn receive(
+        &mut self,
+        key: HostKey,
+        record: &PacketRecord,
+        step: &FlowStep,
+        is_real: bool,
+        now_ns: u64,
+    ) {
+        self.begin(key, now_ns);
+        self.fade(now_ns);
+        self.received_10 += 1.0;
+        if !step.from_initiator {
+            self.marks |= u32::from(is_real);
+            if step.answered || step.refused {
+                self.waiting_10 = (self.waiting_10 - 1.0).max(0.0);
+            }
+            if step.refused {
+                self.failed_10 += 1.0;
+                self.failed_60 += 1.0;
+            }
+            return;
+        }
+        self.icmp_in_10 += f32::from(u8::from(super::flow::is_ping(record)));
+        if !is_real && !step.opened {
+            self.pressed_10 += 1.0;
+        }
+        if step.established || step.aborted {
+            self.half_open_10 = (self.half_open_10 - 1.0).max(0.0);
+        }
+        if step.aborted {
+            self.turned_away_10 += 1.0;
+        }
+    }
+
+    /// This host opened a flow to a service.
+    pub fn open(&mut self, service: &ServiceKey, strangeness: Strangeness, now_ns: u64) {
+        self.opened_1 += 1.0;
+        self.opened_10 += 1.0;
+        self.waiting_10 += 1.0;
+        if strangeness > Strangeness::NewClient {
+            self.unfamiliar_60 += 1.0;
+        }
+        // What it always uses is no reach, also when every flow is new to a sensor that has just started.
+        if strangeness > Strangeness::Known {
+            let peer = service.server.hash();
+            let hash = mix(peer, u64::from(service.port) << 8 | u64::from(service.protocol));
+            self.services_10.add(hash, now_ns / SHORT_WINDOW_NS);
+            self.services_120.add(hash, now_ns / LONG_WINDOW_NS);
+            self.peers_10.add(peer, now_ns / SHORT_WINDOW_NS);
+        }
+        self.favourite.vote(service.server, service.port);
+        self.recent_targets.add(service.server);
+    }
+
+    /// A client opened a flow to this host.
+    pub fn be_asked(&mut self, client: HostKey, service: &ServiceKey, is_stranger: bool, now_ns: u64) {
+        const PROTOCOL_TCP: u8 = 6;
+        self.asked_1 += 1.0;
+        self.asked_10 += 1.0;
+        self.asked_tcp_10 += f32::from(u8::from(service.protocol == PROTOCOL_TCP));
+        self.half_open_10 += 1.0;
+        self.strangers_10 += f32::from(u8::from(is_stranger));
+        self.clients_10.add(client.hash(), now_ns / SHORT_WINDOW_NS);
+        self.admirer.vote(client, service.port);
+        self.recent_sources.add(client);
+    }
+
+    /// Something that this host sent could not be delivered.
+    pub fn be_unreached(&mut self) {
+        self.failed_10 += 1.0;
+        self.failed_60 += 1.0;
+        self.waiting_10 = (self.waiting_10 - 1.0).max(0.0);
+    }
+
+    /// Lets counts fade up to a moment.
+    pub fn fade(&mut self, now_ns: u64) {
+        let Some(age) = now_ns.checked_sub(self.last_ns).filter(|age| *age > 0) else { return };
+        let decay = Decay::after(age);
+        for count in [&mut self.opened_1, &mut self.sent_1, &mut self.asked_1] {
+            *count *= decay.second;
+        }
+        for count in [
+            &mut self.opened_10,
+            &mut self.failed_10,
+            &mut self.waiting_10,
+            &mut self.stray_10,
+            &mut self.icmp_10,
+            &mut self.sent_10,
+            &mut self.received_10,
+            &mut self.asked_10,
+            &mut self.asked_tcp_10,
+            &mut self.half_open_10,
+            &mut self.turned_away_10,
+            &mut self.pressed_10,
+            &mut self.icmp_in_10,
+            &mut self.strangers_10,
+            &mut self.malformed_10,
+            &mut self.unusual_form_10,
+        ] {
+            *count *= decay.ten;
+        }
+        self.failed_60 *= decay.minute;
+        self.unfamiliar_60 *= decay.minute;
+        self.favourite.fade(decay.ten);
+        self.admirer.fade(decay.ten);
+        self.last_ns = now_ns;
+    }
+
+    /// Whether the flows that others opened to it were mostly TCP connections.
+    pub fn is_mostly_tcp(&self) -> bool {
+        self.asked_tcp_10 > 0.5 * self.asked_10
+    }
+
+    /// The last few hosts that it began flows with.
+    pub fn recent_targets(&self) -> impl Iterator<Item = HostKey> {
+        self.recent_targets.iter()
+    }
+
+    /// The last few hosts that began flows with it.
+    pub fn recent_sources(&self) -> impl Iterator<Item = HostKey> {
+        self.recent_sources.iter()
+    }
+
+    /// Different services that it opened flows to in the last 5 to 10 s.
+    pub fn services_10(&self) -> f32 {
+        self.services_10.estimate(self.last_ns / SHORT_WINDOW_NS)
+    }
+
+    /// The same of the last one to two minutes.
+    pub fn services_120(&self) -> f32 {
+        self.services_120.estimate(self.last_ns / LONG_WINDOW_NS)
+    }
+
+    /// Different hosts that it opened flows to in the last 5 to 10 s.
+    pub fn peers_10(&self) -> f32 {
+        self.peers_10.estimate(self.last_ns / SHORT_WINDOW_NS)
+    }
+
+    /// Different hosts that opened flows to it in the last 5 to 10 s.
+    pub fn clients_10(&self) -> f32 {
+        self.clients_10.estimate(self.last_ns / SHORT_WINDOW_NS)
+    }
+
+    fn begin(&mut self, key: HostKey, now_ns: u64) {
+        if self.last_ns == 0 {
+            *self = Self { key, first_ns: now_ns, last_ns: now_ns, ..Self::zeroed() };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

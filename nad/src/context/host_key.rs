@@ -1,0 +1,175 @@
+//! Who a packet is from and to, as the tables know them.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use bytemuck::{Pod, Zeroable};
+use nad_common::record::{Addresses, PacketRecord};
+
+use crate::presentation;
+
+/// One address in 128 bits: IPv6 as it is, IPv4 as mapped into IPv6 (RFC 4291, 2.5.5.2), and a MAC address in
+/// the prefix 1000::/80, which RFC 4291 leaves to nobody.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Pod, Zeroable)]
+pub struct HostKey {
+    high: u64,
+    low: u64,
+}
+
+const MAPPED: u64 = 0x0000_ffff_0000_0000;
+const MAPPED_MASK: u64 = 0xffff_ffff_0000_0000;
+const LINK_HIGH: u64 = 0x1000_0000_0000_0000;
+
+impl HostKey {
+    /// The key that stands for nobody.
+    pub const NOBODY: Self = Self { high: 0, low: 0 };
+
+    /// Source and destination: IP addresses where there are any, else those of the frame.
+    pub fn of(record: &PacketRecord) -> (Self, Self) {
+        match record.addresses() {
+            Addresses::V4(source, destination) => (Self::v4(source), Self::v4(destination)),
+            Addresses::V6(source, destination) => (Self::v6(source), Self::v6(destination)),
+            Addresses::Link { source, destination, .. } => (Self::mac(source), Self::mac(destination)),
+        }
+    }
+
+    /// An IPv4 address.
+    pub fn v4(address: [u8; 4]) -> Self {
+        Self { high: 0, low: MAPPED | u64::from(u32::from_be_bytes(address)) }
+    }
+
+    /// An IPv6 address.
+    pub fn v6(address: [u8; 16]) -> Self {
+        let bits = u128::from_be_bytes(address);
+        Self { high: (bits >> 64) as u64, low: bits as u64 }
+    }
+
+    /// A MAC address.
+    pub fn mac(address: [u8; 6]) -> Self {
+        let low = address.iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte));
+        Self { high: LINK_HIGH, low }
+    }
+
+    /// An IP address.
+    pub fn ip(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::v4(address.octets()),
+            IpAddr::V6(address) => Self::v6(address.octets()),
+        }
+    }
+
+    /// The IP address, unless it is a MAC address or nobody.
+    pub fn to_ip(self) -> Option<IpAddr> {
+        if self.is_mac() || self == Self::NOBODY {
+            return None;
+        }
+        if self.high == 0 && self.low & MAPPED_MASK == MAPPED {
+            return Some(Ipv4Addr::from(self.low as u32).into());
+        }
+        Some(Ipv6Addr::from(u128::from(self.high) << 64 | u128::from(self.low)).into())
+    }
+
+    /// Whether it is a MAC address.
+    pub fn is_mac(self) -> bool {
+        self.high == LINK_HIGH && self.low >> 48 == 0
+    }
+
+    /// Whether it is a group address: multicast, or the broadcast address of all networks.
+    pub fn is_group(self) -> bool {
+        match self.to_ip() {
+            Some(IpAddr::V4(address)) => address.is_multicast() || address.is_broadcast(),
+            Some(IpAddr::V6(address)) => address.is_multicast(),
+            None => self.is_mac() && self.low >> 40 & 1 == 1,
+        }
+    }
+
+    /// Whether the address belongs to no network of one's own by its kind: neither private (RFC 1918), shared
+    /// (RFC 6598), link-local, unique local (RFC 4193), loopback, group nor unspecified.
+    pub fn is_global(self) -> bool {
+        match self.to_ip() {
+            Some(IpAddr::V4(address)) => {
+                let [first, second, ..] = address.octets();
+                let is_shared = first == 100 && second & 0xc0 == 64;
+                !(address.is_private()
+                    || address.is_loopback()
+                    || address.is_link_local()
+                    || address.is_multicast()
+                    || address.is_broadcast()
+                    || address.is_unspecified()
+                    || is_shared)
+            }
+            Some(IpAddr::V6(address)) => {
+                !(address.is_loopback()
+                    || address.is_multicast()
+                    || address.is_unspecified()
+                    || address.is_unique_local()
+                    || address.is_unicast_link_local())
+            }
+            None => false,
+        }
+    }
+
+    /// A 64-bit hash.
+    #[inline]
+    pub fn hash(self) -> u64 {
+        super::hash::mix(self.high ^ 0x9e37_79b9_7f4a_7c15, self.low ^ 0xd1b5_4a32_d192_ed03)
+    }
+}
+
+impl fmt::Display for HostKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to_ip() {
+            Some(ip) => ip.fmt(f),
+            None if self.is_mac() => {
+                let bytes = self.low.to_be_bytes();
+                f.write_str(&presentation::mac(std::array::from_fn(|i| bytes[i + 2])))
+            }
+            None => f.write_str("-"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_come_back_as_they_went_in() {
+        for text in ["10.0.0.7", "fd20:30::14", "::1", "255.255.255.255"] {
+            let ip: IpAddr = text.parse().unwrap();
+            assert_eq!(HostKey::ip(ip).to_ip(), Some(ip));
+            assert_eq!(HostKey::ip(ip).to_string(), text);
+        }
+        assert_eq!(HostKey::mac([2, 0, 0, 0, 0, 0xfe]).to_string(), "02:00:00:00:00:fe");
+        assert_eq!(HostKey::NOBODY.to_string(), "-");
+    }
+
+    #[test]
+    fn only_addresses_of_the_wide_world_are_global() {
+        let is_global = |text: &str| HostKey::ip(text.parse().unwrap()).is_global();
+        for own in [
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "100.64.0.1",
+            "169.254.1.1",
+            "fe80::1",
+            "fd00::1",
+            "224.0.0.1",
+        ] {
+            assert!(!is_global(own), "{own}");
+        }
+        assert!(is_global("198.51.100.7") && is_global("2a00::1") && is_global("100.128.0.1"));
+        assert!(!HostKey::mac([2, 0, 0, 0, 0, 1]).is_global());
+    }
+
+    #[test]
+    fn groups_are_told_by_their_addresses() {
+        assert!(HostKey::mac([0xff; 6]).is_group() && HostKey::mac([1, 0, 0x5e, 0, 0, 1]).is_group());
+        assert!(!HostKey::mac([2, 0, 0, 0, 0, 1]).is_group());
+        assert!(HostKey::ip("ff02::fb".parse().unwrap()).is_group());
+    }
+}

@@ -1,0 +1,186 @@
+//! One MAC address: what it asks and claims by ARP (RFC 826), and what else it sends without IP.
+
+use bytemuck::{Pod, Zeroable};
+use nad_common::record::PacketRecord;
+
+use super::{decay::Decay, distinct::Distinct, host::TickCount, host_key::HostKey, table::Entry};
+
+const WINDOW_NS: u64 = 5_000_000_000;
+/// Another MAC address that used an IP address within this time still has it.
+const HELD_NS: u64 = 120_000_000_000;
+
+/// What is known of one MAC address.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub struct LinkState {
+    /// The MAC address.
+    pub key: HostKey,
+    /// The IP address that it used first.
+    pub own_ip: HostKey,
+    /// The IP address that it last took from another, and whom it told so.
+    pub claimed: HostKey,
+    /// See `claimed`.
+    pub told: HostKey,
+    /// When it was last seen, in nanoseconds.
+    pub last_ns: u64,
+    /// IP addresses that it asked for, of the last 5 to 10 s.
+    asked_10: Distinct,
+    /// ARP requests.
+    pub requests_10: f32,
+    /// Replies that nobody asked for.
+    pub unasked_60: f32,
+    /// Claims of an IP address that another MAC address held.
+    pub conflicts_60: f32,
+    /// Frames without IP that are malformed.
+    pub malformed_10: f32,
+    /// How far out it was when it was last visited: -log10 of the probability.
+    pub standing: f32,
+    padding: u32,
+    /// What it sent in its last tick.
+    pub sent: TickCount,
+}
+
+/// Which MAC address holds an IP address.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub struct Binding {
+    /// The MAC address.
+    holder: HostKey,
+    /// When it last said so.
+    last_ns: u64,
+    /// When somebody last asked for the IP address.
+    asked_ns: u64,
+}
+
+impl Entry for LinkState {
+    fn last_ns(&self) -> u64 {
+        self.last_ns
+    }
+
+    fn is_real(&self) -> bool {
+        self.own_ip != HostKey::NOBODY
+    }
+}
+
+impl Entry for Binding {
+    fn last_ns(&self) -> u64 {
+        self.last_ns.max(self.asked_ns)
+    }
+
+    fn is_real(&self) -> bool {
+        self.holder != HostKey::NOBODY
+    }
+}
+
+/// What an ARP packet says of the sender's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// Another MAC address held it lately.
+    pub is_conflict: bool,
+    /// It is a reply that nobody asked for, or says what it is to itself.
+    pub is_unasked: bool,
+}
+
+impl Binding {
+    /// `mac` says that it has this IP address.
+    pub fn claim(&mut self, mac: HostKey, is_reply: bool, now_ns: u64) -> Claim {
+        const ANSWER_NS: u64 = 2_000_000_000;
+        let was_asked = self.asked_ns != 0 && now_ns.saturating_sub(self.asked_ns) < ANSWER_NS;
+        let is_conflict = self.holder != mac
+            && self.holder != HostKey::NOBODY
+            && now_ns.saturating_sub(self.last_ns) < HELD_NS;
+        // Who had it first keeps it as long as it says so; only after a silence it goes to another.
+        if !is_conflict {
+            self.holder = mac;
+            self.last_ns = now_ns;
+        }
+        Claim { is_conflict, is_unasked: is_reply && !was_asked }
+    }
+
+    /// Somebody asks for the IP address.
+    pub fn ask(&mut self, now_ns: u64) {
+        self.asked_ns = now_ns;
+    }
+
+    /// Who has it.
+    pub fn holder(&self) -> HostKey {
+        self.holder
+    }
+}
+
+impl LinkState {
+    /// Takes one frame of this MAC address without IP into account.
+    pub fn update(&mut self, key: HostKey, record: &PacketRecord, now_ns: u64) {
+        if self.last_ns == 0 {
+            *self = Self { key, last_ns: now_ns, ..Self::zeroed() };
+        }
+        self.fade(now_ns);
+        self.malformed_10 += f32::from(u8::from(record.defect().is_some()));
+    }
+
+    /// It asks who has an IP address.
+    pub fn ask(&mut self, ip: HostKey, now_ns: u64) {
+        self.requests_10 += 1.0;
+        self.asked_10.add(ip.hash(), now_ns / WINDOW_NS);
+    }
+
+    /// It says that it has an IP address.
+    pub fn claim(&mut self, ip: HostKey, told: HostKey, claim: Claim) {
+        if claim.is_conflict {
+            self.conflicts_60 += 1.0;
+            self.claimed = ip;
+            self.told = told;
+        } else if self.own_ip == HostKey::NOBODY {
+            self.own_ip = ip;
+        }
+        if claim.is_unasked {
+            self.unasked_60 += 1.0;
+        }
+    }
+
+    /// Lets counts fade up to a moment.
+    pub fn fade(&mut self, now_ns: u64) {
+        let Some(age) = now_ns.checked_sub(self.last_ns).filter(|age| *age > 0) else { return };
+        let decay = Decay::after(age);
+        self.requests_10 *= decay.ten;
+        self.malformed_10 *= decay.ten;
+        self.unasked_60 *= decay.minute;
+        self.conflicts_60 *= decay.minute;
+        self.last_ns = now_ns;
+    }
+
+    /// Different IP addresses that it asked for in the last 5 to 10 s.
+    pub fn asked_10(&self) -> f32 {
+        self.asked_10.estimate(self.last_ns / WINDOW_NS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn mac(last: u8) -> HostKey {
+        HostKey::mac([2, 0, 0, 0, 0, last])
+    }
+
+    #[test]
+    fn a_claim_of_what_another_holds_is_a_conflict_until_that_falls_silent() {
+        let mut binding = Binding::zeroed();
+        assert!(!binding.claim(mac(1), false, SECOND).is_conflict);
+        assert!(binding.claim(mac(2), true, 2 * SECOND).is_conflict);
+        assert!(!binding.claim(mac(1), false, 3 * SECOND).is_conflict);
+        assert_eq!(binding.holder(), mac(1));
+        assert!(!binding.claim(mac(2), false, 200 * SECOND).is_conflict, "a lease may go to another machine");
+    }
+
+    #[test]
+    fn a_reply_is_unasked_unless_somebody_asked_just_before() {
+        let mut binding = Binding::zeroed();
+        assert!(binding.claim(mac(1), true, SECOND).is_unasked);
+        binding.ask(2 * SECOND);
+        assert!(!binding.claim(mac(1), true, 3 * SECOND).is_unasked);
+        assert!(binding.claim(mac(1), true, 5 * SECOND).is_unasked);
+    }
+}

@@ -1,0 +1,327 @@
+//! What has been here before: hosts, services, who uses which, and which MAC address has which IP address.
+//!
+//! A thing is *known* when it was there in the baseline, or was first seen long enough ago, so that what began
+//! a minute ago is still new; it is forgotten when it has not been seen for a long time. While a baseline is being
+//! learnt, a quarter of it is long enough. Only exchanges with an answer are remembered: a scan or a
+//! forged source makes nothing known. The memory is part of the model.
+
+use std::io;
+
+use bytemuck::{Pod, Zeroable};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    hash::mix,
+    host_key::HostKey,
+    table::{Entry, Table, TableCounts},
+};
+
+/// Seconds after which something that was not seen again is new once more.
+const FORGET_AFTER_S: u32 = 14 * 86_400;
+/// The shortest and the longest epoch of a baseline, in seconds.
+const EPOCH_RANGE_S: (u32, u32) = (15, 6 * 3600);
+/// The shortest epoch after it: long enough for something that comes back every few minutes to show itself first.
+const LEAST_EPOCH_S: u32 = 3600;
+
+/// How strange a client's dealing with a service is, from known to something nobody should do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Strangeness {
+    /// This client uses this service.
+    Known = 0,
+    /// Others use the service.
+    NewClient = 1,
+    /// The server is known, at other ports.
+    NewPort = 2,
+    /// Others use this port, at other servers.
+    NewServer = 3,
+    /// Neither the server nor its port is known.
+    NewEverything = 4,
+    /// A client from outside, at a service that only one's own hosts use.
+    Exposed = 8,
+}
+
+/// The highest values that clients of a service reached in earlier epochs: what is usual for it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Usual {
+    /// Flows opened in 10 s.
+    pub opened_10: f32,
+    /// Requests in 10 s.
+    pub turns_10: f32,
+    /// Bytes uploaded in 60 s.
+    pub up_60: f32,
+}
+
+impl Usual {
+    /// What is taken for usual where nothing is known: what a browser does.
+    const ANYWHERE: Self = Self { opened_10: 6.0, turns_10: 20.0, up_60: 65_536.0 };
+    /// Where something is known, no less than this.
+    const LEAST: Self = Self { opened_10: 1.0, turns_10: 1.0, up_60: 65_536.0 };
+
+    fn peaks(self) -> Peaks {
+        [self.opened_10, self.turns_10, self.up_60]
+    }
+}
+
+/// The numbers of [`Usual`].
+type Peaks = [f32; 3];
+
+/// A service: who offers it, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServiceKey {
+    /// Who offers it.
+    pub server: HostKey,
+    /// Its port; 0 for protocols without ports.
+    pub port: u16,
+    /// IP protocol.
+    pub protocol: u8,
+}
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+struct Remembered {
+    first_s: u32,
+    last_s: u32,
+    /// Number of the epoch that `growing` belongs to.
+    epoch: u32,
+    /// Peaks of earlier epochs, older ones fading.
+    settled: Peaks,
+    /// Peaks of this epoch.
+    growing: Peaks,
+}
+
+impl Entry for Remembered {
+    fn last_ns(&self) -> u64 {
+        u64::from(self.last_s) * 1_000_000_000
+    }
+
+    fn is_real(&self) -> bool {
+        false
+    }
+}
+
+impl Remembered {
+    /// How much of a peak is left after each further epoch.
+    const FADE: f32 = 0.9;
+
+    /// The peaks of earlier epochs, as they stand in this one.
+    fn peaks(&self, epoch: u32) -> Peaks {
+        let mut turned = *self;
+        turned.turn(epoch);
+        turned.settled
+    }
+
+    fn turn(&mut self, epoch: u32) {
+        if epoch <= self.epoch {
+            return;
+        }
+        let fade = Self::FADE.powi((epoch - self.epoch).min(1000) as i32);
+        for (settled, growing) in self.settled.iter_mut().zip(&mut self.growing) {
+            // Nothing fades before its first epoch, which is 0 for what a model remembers.
+            let faded = if self.epoch == 0 { *settled } else { *settled * fade };
+            *settled = faded.max(std::mem::take(growing));
+        }
+        self.epoch = epoch;
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Memory {
+    table: Table<Remembered>,
+    epoch_s: u32,
+    /// The end of the baseline, in seconds since the Unix epoch; 0 while it is being learnt.
+    baseline_end_s: u32,
+}
+
+/// A memory as it stands in a model file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Memories {
+    epoch_s: u32,
+    baseline_end_s: u32,
+    /// Hash, first and last second, and what is usual, in ascending order of the hash.
+    entries: Vec<(u64, u32, u32, Peaks)>,
+}
+
+impl Memory {
+    /// An empty one of at least `capacity` things, for a baseline of this many seconds.
+    ///
+    /// # Errors
+    ///
+    /// When there is not enough memory.
+    pub fn new(capacity: usize, baseline_s: u64) -> io::Result<Self> {
+        let table = Table::new(capacity, u64::MAX)?;
+        let epoch_s = (baseline_s / 4).clamp(EPOCH_RANGE_S.0.into(), EPOCH_RANGE_S.1.into()) as u32;
+        Ok(Self { table, epoch_s, baseline_end_s: 0 })
+    }
+
+    /// One that continues what a model remembers.
+    ///
+    /// # Errors
+    ///
+    /// When there is not enough memory.
+    pub fn restore(capacity: usize, memories: &Memories) -> io::Result<Self> {
+        let mut table = Table::new(capacity, u64::MAX)?;
+        for (hash, first_s, last_s, settled) in &memories.entries {
+            if let Some(slot) = table.enter(*hash, u64::MAX) {
+                let entry = Remembered {
+                    first_s: *first_s,
+                    last_s: *last_s,
+                    settled: *settled,
+                    ..Remembered::zeroed()
+                };
+                *table.get_mut(slot) = entry;
+            }
+        }
+        Ok(Self { table, epoch_s: memories.epoch_s, baseline_end_s: memories.baseline_end_s })
+    }
+
+    /// The baseline is over: all that was seen in it is known, and what comes from now on must stay for longer.
+    pub fn end_baseline(&mut self, now_ns: u64) {
+        self.baseline_end_s = (now_ns / 1_000_000_000) as u32;
+        self.epoch_s = self.epoch_s.max(LEAST_EPOCH_S);
+        self.table.for_each_mut(|entry| {
+            entry.settled = std::array::from_fn(|i| entry.settled[i].max(entry.growing[i]));
+            entry.growing = Peaks::default();
+            // Whatever the new epochs' numbers: nothing of it fades at once.
+            entry.epoch = 0;
+        });
+    }
+
+    /// What goes into a model.
+    pub fn keep(&self) -> Memories {
+        let settle = |entry: &Remembered| std::array::from_fn(|i| entry.settled[i].max(entry.growing[i]));
+        let mut entries: Vec<_> = self
+            .table
+            .iter()
+            .map(|(hash, entry)| (hash, entry.first_s, entry.last_s, settle(entry)))
+            .collect();
+        entries.sort_unstable_by_key(|(hash, ..)| *hash);
+        Memories { epoch_s: self.epoch_s, baseline_end_s: self.baseline_end_s, entries }
+    }
+
+    /// How strange a client's dealing with a service is.
+    pub fn strangeness(&self, client: HostKey, service: &ServiceKey, now_ns: u64) -> Strangeness {
+        let is_outside = client.is_global();
+        if self.knows(dealing(client, service), now_ns) {
+            Strangeness::Known
+        } else if self.knows(offer_to(service, is_outside), now_ns) {
+            Strangeness::NewClient
+        } else if self.knows(offer(service), now_ns) {
+            if is_outside { Strangeness::Exposed } else { Strangeness::NewClient }
+        } else if self.knows(host(service.server), now_ns) {
+            Strangeness::NewPort
+        } else if self.knows(port(service), now_ns) {
+            Strangeness::NewServer
+        } else {
+            Strangeness::NewEverything
+        }
+    }
+
+    /// Whether a host has ever answered anyone, or been answered.
+    pub fn knows_host(&self, key: HostKey, now_ns: u64) -> bool {
+        self.knows(host(key), now_ns)
+    }
+
+    /// Remembers an exchange that both sides took part in.
+    pub fn remember(&mut self, client: HostKey, service: &ServiceKey, now_ns: u64) {
+        let now_s = (now_ns / 1_000_000_000) as u32;
+        for hash in [
+            dealing(client, service),
+            offer_to(service, client.is_global()),
+            offer(service),
+            host(service.server),
+            host(client),
+            port(service),
+        ] {
+            let Some(slot) = self.table.enter(hash, now_ns) else { continue };
+            let entry = self.table.get_mut(slot);
+            if entry.last_s == 0 || now_s.saturating_sub(entry.last_s) > FORGET_AFTER_S {
+                entry.first_s = now_s;
+            }
+            entry.last_s = now_s;
+        }
+    }
+
+    /// What is usual for clients of a service; where it is not known, what is usual at its port, or anywhere.
+    pub fn usual(&self, service: &ServiceKey, now_ns: u64) -> Usual {
+        let epoch = self.epoch(now_ns);
+        let known = [offer(service), port(service)].into_iter().find_map(|hash| {
+            let entry = self.table.get(self.table.find(hash)?);
+            let peaks = entry.peaks(epoch);
+            (peaks != Peaks::default()).then_some(peaks)
+        });
+        let Some([opened_10, turns_10, up_60]) = known else { return Usual::ANYWHERE };
+        let least = Usual::LEAST;
+        Usual {
+            opened_10: opened_10.max(least.opened_10),
+            turns_10: turns_10.max(least.turns_10),
+            up_60: up_60.max(least.up_60),
+        }
+    }
+
+    /// Learns from what an ordinary client of a service does. It counts from the next epoch on, so that what
+    /// grows over minutes is not measured by itself.
+    pub fn learn_usual(&mut self, service: &ServiceKey, reached: Usual, now_ns: u64) {
+        let epoch = self.epoch(now_ns);
+        for hash in [offer(service), port(service)] {
+            let Some(slot) = self.table.find(hash) else { continue };
+            let entry = self.table.get_mut(slot);
+            entry.turn(epoch);
+            for (growing, reached) in entry.growing.iter_mut().zip(reached.peaks()) {
+                *growing = growing.max(reached);
+            }
+        }
+    }
+
+    fn epoch(&self, now_ns: u64) -> u32 {
+        (now_ns / 1_000_000_000 / u64::from(self.epoch_s)) as u32
+    }
+
+    /// Seconds after which something that is seen is known.
+    pub fn epoch_s(&self) -> u32 {
+        self.epoch_s
+    }
+
+    /// What became of those who wanted an entry.
+    pub fn counts(&self) -> TableCounts {
+        self.table.counts()
+    }
+
+    /// Bytes of address space of the full table.
+    pub fn bytes(&self) -> usize {
+        self.table.bytes()
+    }
+
+    fn knows(&self, hash: u64, now_ns: u64) -> bool {
+        let now_s = (now_ns / 1_000_000_000) as u32;
+        self.table.find(hash).is_some_and(|slot| {
+            let entry = self.table.get(slot);
+            (now_s.saturating_sub(entry.first_s) >= self.epoch_s || entry.first_s <= self.baseline_end_s)
+                && now_s.saturating_sub(entry.last_s) <= FORGET_AFTER_S
+        })
+    }
+}
+
+fn dealing(client: HostKey, service: &ServiceKey) -> u64 {
+    mix(offer(service), client.hash())
+}
+
+fn offer(service: &ServiceKey) -> u64 {
+    mix(service.server.hash(), u64::from(service.port) << 8 | u64::from(service.protocol))
+}
+
+fn offer_to(service: &ServiceKey, is_outside: bool) -> u64 {
+    mix(offer(service), 0x7369_6465 + u64::from(is_outside))
+}
+
+fn host(key: HostKey) -> u64 {
+    mix(key.hash(), 0x686f_7374)
+}
+
+fn port(service: &ServiceKey) -> u64 {
+    mix(0x706f_7274, u64::from(service.port) << 8 | u64::from(service.protocol))
+}
+
+#[cfg(test)]
+mod tests;

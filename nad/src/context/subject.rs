@@ -1,0 +1,97 @@
+//! What the context tells of packets and subjects.
+
+use bytemuck::Zeroable;
+
+use super::{
+    dealing::DealingState,
+    flow::{FlowState, FlowStep},
+    host::HostState,
+    host_key::HostKey,
+    link::LinkState,
+    memory::Usual,
+    table::TableCounts,
+};
+
+/// What is known about one packet; what it does not have (ARP has no flow) is zeroed.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    /// Its flow.
+    pub flow: &'a FlowState,
+    /// What it did to its flow.
+    pub step: FlowStep,
+    /// Its sender.
+    pub source: &'a HostState,
+    /// Its receiver.
+    pub target: &'a HostState,
+    /// The dealing that it belongs to.
+    pub dealing: &'a DealingState,
+    /// How far out the subjects that it belongs to were at the last tick: -log10 of the probability.
+    pub standing: f32,
+}
+
+impl Subject<'_> {
+    /// Who is behind what it does, or whom it is done to.
+    pub fn principal(&self) -> HostKey {
+        match self {
+            Self::Dealing(dealing, _) => dealing.client,
+            Self::Source(host) | Self::Target(host) => host.key,
+            Self::Link(link) if link.own_ip != HostKey::NOBODY => link.own_ip,
+            Self::Link(link) => link.key,
+        }
+    }
+}
+
+/// Whom a view looks at.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    /// A client and a service, and what is usual for clients of it.
+    Dealing(&'a DealingState, Usual),
+    /// A host as the one who begins.
+    Source(&'a HostState),
+    /// A host as the one who is asked.
+    Target(&'a HostState),
+    /// A MAC address.
+    Link(&'a LinkState),
+}
+
+/// What a visit found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Verdict {
+    /// How far out the subject is: -log10 of the probability that an ordinary one is at least as far out.
+    pub standing: f32,
+    /// Whether what it does may be learnt from.
+    pub is_ordinary: bool,
+}
+
+/// How full the tables are, by name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ContextCounts {
+    /// Flows.
+    pub flows: TableCounts,
+    /// Hosts.
+    pub hosts: TableCounts,
+    /// Dealings.
+    pub dealings: TableCounts,
+    /// MAC addresses.
+    pub links: TableCounts,
+    /// The memory.
+    pub memory: TableCounts,
+    /// Subjects that were active in a tick and not visited at its end.
+    pub passed_over: u64,
+}
+
+/// The states of what is not there.
+pub(super) struct Nobody {
+    pub(super) flow: FlowState,
+    pub(super) host: HostState,
+    pub(super) dealing: DealingState,
+}
+
+pub(super) fn nobody() -> &'static Nobody {
+    static NOBODY: std::sync::OnceLock<Nobody> = std::sync::OnceLock::new();
+    NOBODY.get_or_init(|| Nobody {
+        flow: FlowState::zeroed(),
+        host: HostState::zeroed(),
+        dealing: DealingState::zeroed(),
+    })
+}

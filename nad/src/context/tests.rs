@@ -1,0 +1,167 @@
+use super::*;
+
+const SECOND: u64 = 1_000_000_000;
+const SYN: u8 = 0x02;
+const ACK: u8 = 0x10;
+
+fn context() -> Context {
+    let sizes = Sizes { flows: 4096, hosts: 4096, dealings: 4096, links: 64, memory: 4096 };
+    Context::new(&sizes, 60).unwrap()
+}
+
+fn tcp(source: ([u8; 4], u16), destination: ([u8; 4], u16), flags: u8) -> PacketRecord {
+    let mut record = PacketRecord {
+        length: 60,
+        flags: AddressKind::V4 as u32,
+        ether_type: 0x0800,
+        source_port: source.1,
+        destination_port: destination.1,
+        protocol: 6,
+        ttl: 64,
+        tcp_flags: flags,
+        ..PacketRecord::zeroed()
+    };
+    record.address_bytes[..4].copy_from_slice(&source.0);
+    record.address_bytes[4..8].copy_from_slice(&destination.0);
+    record
+}
+
+fn observe(context: &mut Context, record: &PacketRecord, now_ns: u64) -> f32 {
+    context.prepare(std::slice::from_ref(record));
+    context.observe(0, record, now_ns).dealing.strangeness()
+}
+
+/// A whole handshake of a client with a server's port 443.
+fn connect(context: &mut Context, client: [u8; 4], server: [u8; 4], port: u16, now_ns: u64) -> f32 {
+    let (client, server) = ((client, port), (server, 443));
+    observe(context, &tcp(client, server, SYN), now_ns);
+    observe(context, &tcp(server, client, SYN | ACK), now_ns);
+    observe(context, &tcp(client, server, ACK), now_ns)
+}
+
+fn ordinary(_: Subject<'_>) -> Verdict {
+    Verdict { standing: 0.0, is_ordinary: true }
+}
+
+/// Ends the tick; how many subjects of each kind were visited: dealings, sources, targets, links.
+fn visited(context: &mut Context) -> [usize; 4] {
+    let mut counts = [0; 4];
+    context.close_tick(|subject| {
+        let kind = match subject {
+            Subject::Dealing(..) => 0,
+            Subject::Source(_) => 1,
+            Subject::Target(_) => 2,
+            Subject::Link(_) => 3,
+        };
+        counts[kind] += 1;
+        ordinary(subject)
+    });
+    counts
+}
+
+#[test]
+fn each_subject_that_was_active_is_visited_once_and_no_other() {
+    let mut context = context();
+    for port in 1000..1010 {
+        connect(&mut context, [10, 0, 0, 1], [10, 0, 0, 2], port, 100 * SECOND);
+    }
+    assert_eq!(visited(&mut context), [1, 1, 1, 0]);
+    assert_eq!(visited(&mut context), [0; 4], "nothing happened since");
+    connect(&mut context, [10, 0, 0, 3], [10, 0, 0, 2], 1000, 101 * SECOND);
+    assert_eq!(visited(&mut context), [1, 1, 1, 0]);
+}
+
+#[test]
+fn a_verdict_stays_with_its_subject_until_the_next() {
+    let mut context = context();
+    connect(&mut context, [10, 0, 0, 1], [10, 0, 0, 2], 1000, 100 * SECOND);
+    context.close_tick(|subject| Verdict {
+        standing: if matches!(subject, Subject::Dealing(..)) { 5.0 } else { 0.0 },
+        is_ordinary: false,
+    });
+    let record = tcp(([10, 0, 0, 1], 1000), ([10, 0, 0, 2], 443), ACK);
+    context.prepare(&[record]);
+    assert_eq!(context.observe(0, &record, 101 * SECOND).standing, 5.0);
+    context.close_tick(ordinary);
+    context.prepare(&[record]);
+    assert_eq!(context.observe(0, &record, 102 * SECOND).standing, 0.0);
+}
+
+#[test]
+fn a_dealing_that_goes_on_becomes_known_by_the_ticks() {
+    let mut context = context();
+    let first = connect(&mut context, [10, 0, 0, 1], [10, 0, 0, 2], 1000, 100 * SECOND);
+    assert_eq!(first, f32::from(Strangeness::NewEverything as u8));
+    context.close_tick(ordinary);
+    let record = tcp(([10, 0, 0, 1], 1000), ([10, 0, 0, 2], 443), ACK);
+    observe(&mut context, &record, 150 * SECOND);
+    context.close_tick(ordinary);
+    assert_eq!(observe(&mut context, &record, 151 * SECOND), f32::from(Strangeness::Known as u8));
+}
+
+#[test]
+fn what_suspects_do_makes_nothing_known() {
+    let mut context = context();
+    let suspect = HostKey::v4([10, 0, 0, 1]);
+    context.set_suspects(HashSet::from([suspect]));
+    connect(&mut context, [10, 0, 0, 1], [10, 0, 0, 2], 1000, 100 * SECOND);
+    connect(&mut context, [10, 0, 0, 3], [10, 0, 0, 4], 1000, 100 * SECOND);
+    let knows =
+        |context: &Context, last| context.memory().knows_host(HostKey::v4([10, 0, 0, last]), 200 * SECOND);
+    assert!(!knows(&context, 1) && !knows(&context, 2));
+    assert!(knows(&context, 3) && knows(&context, 4));
+}
+
+#[test]
+fn a_group_address_is_no_host_but_one_may_deal_with_it() {
+    let mut context = context();
+    let to_group = PacketRecord { protocol: 17, ..tcp(([10, 0, 0, 1], 5353), ([224, 0, 0, 251], 5353), 0) };
+    observe(&mut context, &to_group, 100 * SECOND);
+    assert_eq!(context.counts().hosts.entered, 1);
+    assert_eq!(visited(&mut context), [1, 1, 0, 0]);
+}
+
+#[test]
+fn a_million_forged_sources_leave_those_that_were_there_in_place() {
+    const HOSTS: u8 = 200;
+    let mut context = Context::new(&Sizes::default(), 60).unwrap();
+    for host in 0..HOSTS {
+        let (client, server) = ([10, 0, 0, host], [10, 0, 1, host % 8]);
+        connect(&mut context, client, server, 1000, 100 * SECOND);
+        // A server that has said no more than SYN-ACK does not count as real yet.
+        observe(&mut context, &tcp((server, 443), (client, 1000), ACK), 100 * SECOND);
+    }
+    let before = context.counts();
+    let bytes = context.bytes();
+    let mut batch = Vec::new();
+    for forged in 0..1_000_000_u32 {
+        let [a, b, c, d] = (forged.wrapping_mul(0x9e37_79b1) | 0x4000_0000).to_be_bytes();
+        batch.push(tcp(([a, b, c, d], forged as u16), ([10, 0, 1, 0], 443), SYN));
+        if batch.len() == 4000 {
+            context.prepare(&batch);
+            for (place, record) in batch.iter().enumerate() {
+                context.observe(place, record, 101 * SECOND + u64::from(forged));
+            }
+            batch.clear();
+        }
+    }
+    for host in 0..HOSTS {
+        let record = tcp(([10, 0, 0, host], 1000), ([10, 0, 1, host % 8], 443), ACK);
+        context.prepare(&[record]);
+        let seen = context.observe(0, &record, 103 * SECOND);
+        assert!(!seen.step.opened && seen.flow.packets_total() == 5, "the flow of {host} is still there");
+        assert_eq!((seen.source.first_ns, seen.target.first_ns), (100 * SECOND, 100 * SECOND));
+        assert_eq!(seen.dealing.first_ns, 100 * SECOND);
+    }
+    let after = context.counts();
+    for (name, before, after, room) in [
+        ("flows", before.flows, after.flows, Sizes::default().flows),
+        ("hosts", before.hosts, after.hosts, Sizes::default().hosts),
+        ("dealings", before.dealings, after.dealings, Sizes::default().dealings),
+    ] {
+        assert!(after.entered - after.evicted <= room as u64, "{name} stay within their room: {after:?}");
+        assert!(after.evicted > 100_000, "{name}: {after:?}");
+        assert!(after.entered + after.refused > before.entered + 700_000, "{name}: {after:?}");
+    }
+    assert_eq!(context.bytes(), bytes);
+}
