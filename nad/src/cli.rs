@@ -8,16 +8,25 @@ use clap::{ArgMatches, parser::ValueSource};
 
 use crate::{
     command::{
-        doctor::DoctorConfig, live::LiveConfig, replay::ReplayConfig, run::RunConfig, train::TrainConfig,
+        OutputConfig,
+        doctor::DoctorConfig,
+        features::{FeaturesConfig, WriteConfig},
+        live::LiveConfig,
+        replay::ReplayConfig,
+        run::RunConfig,
+        train::TrainConfig,
     },
     config::{
         self, ConfigError, DEFAULT_CONTAMINATION, DEFAULT_CONTAMINATION_COUNT, DEFAULT_LOG,
         DEFAULT_TRAIN_FOR, File, Task, TaskChoice, TrainingChoice,
     },
-    detector::Baseline,
+    detector::BaselineLength,
     source::xdp::XdpOptions,
 };
-use args::{CliCommand, DecisionArgs, LiveArgs, ModelArgs, ReplayArgs, RunArgs, TaskArgs, TrainArgs};
+use args::{
+    CliCommand, DecisionArgs, FeaturesArgs, LiveArgs, ModelArgs, OutputArgs, ReplayArgs, RunArgs, TaskArgs,
+    TrainArgs,
+};
 
 /// What is to be done, with settings that were checked.
 #[derive(Debug)]
@@ -28,6 +37,8 @@ pub enum Command {
     Replay(ReplayConfig),
     /// `nad train`
     Train(TrainConfig),
+    /// `nad features`
+    Features(FeaturesConfig),
     /// `nad doctor`
     Doctor(DoctorConfig),
 }
@@ -64,6 +75,7 @@ where
         CliCommand::Run(args) => Command::Run(run(args, flags, &file, log)?),
         CliCommand::Replay(args) => Command::Replay(replay(args, flags, &file, log)?),
         CliCommand::Train(args) => Command::Train(train(args, flags, &file, log)?),
+        CliCommand::Features(args) => Command::Features(features(args, flags, &file, log)?),
         CliCommand::Doctor(args) => {
             let interfaces = config::interfaces(args.iface, &file.capture);
             let ring_bytes = config::ring_bytes(None, &file.capture)?;
@@ -82,11 +94,13 @@ fn run(
     let task = decide(given, flags, file.task_choice())?;
     let is_count = matches!(task, Task::Count { .. });
     let default = if is_count { DEFAULT_CONTAMINATION_COUNT } else { DEFAULT_CONTAMINATION };
-    let DecisionArgs { model, alerts, fail_on_anomaly } = args.decision;
-    let training = config::training(training_choice(&model), &file.training, default)?;
+    let DecisionArgs { model, alert_budget, outputs, fail_on_anomaly } = args.decision;
     let contamination = model.contamination.or(file.training.contamination);
+    let training = config::training(training_choice(model), &file.training, default)?;
     let live = live(args.live, file)?;
-    Ok(RunConfig { live, task, training, contamination, alerts, log, fail_on_anomaly })
+    let detection = config::detection(alert_budget, file)?;
+    let outputs = output_config(outputs);
+    Ok(RunConfig { live, task, training, contamination, detection, outputs, log, fail_on_anomaly })
 }
 
 fn replay(
@@ -97,16 +111,17 @@ fn replay(
 ) -> Result<ReplayConfig, UsageError> {
     let from_file = TaskChoice { count: None, ..file.task_choice() };
     let task = decide(task_choice(args.task), flags, from_file)?;
-    let DecisionArgs { model, alerts, fail_on_anomaly } = args.decision;
-    let training = config::training(training_choice(&model), &file.training, DEFAULT_CONTAMINATION)?;
+    let DecisionArgs { model, alert_budget, outputs, fail_on_anomaly } = args.decision;
     let contamination = model.contamination.or(file.training.contamination);
+    let training = config::training(training_choice(model), &file.training, DEFAULT_CONTAMINATION)?;
     Ok(ReplayConfig {
         file: args.file,
         task,
         training,
         contamination,
         scores: args.scores,
-        alerts,
+        detection: config::detection(alert_budget, file)?,
+        outputs: output_config(outputs),
         log,
         fail_on_anomaly,
     })
@@ -124,9 +139,46 @@ fn train(
     let Task::Learn(baseline) = decide(given, flags, from_file)? else {
         return Err(ConfigError::Value("training needs --train-for or --train-packets".into()).into());
     };
-    let training = config::training(training_choice(&args.model), &file.training, DEFAULT_CONTAMINATION)?;
+    let training = config::training(training_choice(args.model), &file.training, DEFAULT_CONTAMINATION)?;
     let live = args.file.is_none().then(|| live(args.live, file)).transpose()?;
-    Ok(TrainConfig { file: args.file, live, baseline, training, out: args.out, log })
+    let detection = config::detection(None, file)?;
+    Ok(TrainConfig { file: args.file, live, baseline, training, detection, out: args.out, log })
+}
+
+fn features(
+    args: FeaturesArgs,
+    flags: Option<&ArgMatches>,
+    file: &File,
+    log: Option<PathBuf>,
+) -> Result<FeaturesConfig, UsageError> {
+    let (Some(capture), Some(out)) = (args.file, args.out) else { return Ok(FeaturesConfig::List) };
+    let given = TaskChoice { train_for: args.train_for, ..TaskChoice::default() };
+    let from_file = TaskChoice { train_for: file.training.train_for, ..TaskChoice::default() };
+    let train_for = match decide(given, flags, from_file)? {
+        Task::Learn(BaselineLength::Time(length)) => length,
+        _ => DEFAULT_TRAIN_FOR,
+    };
+    let sizes = config::detection(None, file)?.sizes;
+    Ok(FeaturesConfig::Write(WriteConfig { file: capture, out, view: args.view, train_for, sizes, log }))
+}
+
+fn training_choice(args: ModelArgs) -> TrainingChoice {
+    TrainingChoice {
+        contamination: args.contamination,
+        extension_level: args.extension_level,
+        seed: args.seed,
+        trainer: args.trainer,
+        without: args.without,
+    }
+}
+
+fn output_config(args: OutputArgs) -> OutputConfig {
+    OutputConfig {
+        alerts: args.alerts,
+        incidents: args.incidents,
+        follow: args.follow,
+        packets: args.packets,
+    }
 }
 
 fn live(args: LiveArgs, file: &File) -> Result<LiveConfig, ConfigError> {
@@ -151,11 +203,6 @@ fn task_choice(args: TaskArgs) -> TaskChoice {
     }
 }
 
-fn training_choice(args: &ModelArgs) -> TrainingChoice {
-    let ModelArgs { contamination, extension_level, seed, trainer } = *args;
-    TrainingChoice { contamination, extension_level, seed, trainer }
-}
-
 /// The task, from flags before environment before file; clap has the first two in one.
 fn decide(given: TaskChoice, matches: Option<&ArgMatches>, file: TaskChoice) -> Result<Task, ConfigError> {
     let from = |wanted: ValueSource| {
@@ -172,7 +219,7 @@ fn decide(given: TaskChoice, matches: Option<&ArgMatches>, file: TaskChoice) -> 
         }
     };
     let places = [from(ValueSource::CommandLine), from(ValueSource::EnvVariable), file];
-    Ok(TaskChoice::decide(&places)?.unwrap_or(Task::Learn(Baseline::Time(DEFAULT_TRAIN_FOR))))
+    Ok(TaskChoice::decide(&places)?.unwrap_or(Task::Learn(BaselineLength::Time(DEFAULT_TRAIN_FOR))))
 }
 
 fn log_path(given: Option<PathBuf>, file: &File) -> Option<PathBuf> {
@@ -200,7 +247,7 @@ mod tests {
         assert_eq!(config.task, Task::Count { packets: 100, model: None });
         assert_eq!(config.training.contamination, 0.01);
         let Command::Run(config) = parse(["nad", "run"]).unwrap() else { panic!() };
-        assert_eq!(config.task, Task::Learn(Baseline::Time(DEFAULT_TRAIN_FOR)));
+        assert_eq!(config.task, Task::Learn(BaselineLength::Time(DEFAULT_TRAIN_FOR)));
         assert_eq!(config.training.contamination, 0.0001);
     }
 

@@ -22,6 +22,15 @@ impl Clock {
         Self::Monotonic { zero_ns: unix_ns.saturating_sub(monotonic_ns()) }
     }
 
+    /// The Unix time of this moment, in nanoseconds, as this clock has it: records of now have it, too. A capture's
+    /// clock has no now, and stands at 0.
+    pub fn now_ns(&self) -> u64 {
+        match self {
+            Self::Unix => 0,
+            Self::Monotonic { .. } => self.unix_ns(monotonic_ns()),
+        }
+    }
+
     /// The Unix time, in nanoseconds, of a record's time.
     pub fn unix_ns(&self, time_ns: u64) -> u64 {
         match self {

@@ -1,6 +1,7 @@
 //! What the binary does: one file a command.
 
 pub mod doctor;
+pub mod features;
 pub mod live;
 pub mod replay;
 pub mod run;
@@ -9,18 +10,59 @@ pub mod train;
 mod count;
 mod signals;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use crate::{
     cli::Command,
     config::Task,
-    detector::Start,
+    detector::{BaselineLength, Start},
+    incident::allow::{AllowRule, AllowRules},
     ledger::Ledger,
     model::{Model, Training},
-    output::table,
+    output::{
+        Outputs,
+        alerts::AlertFile,
+        incidents::IncidentFile,
+        log::AnomalyLog,
+        table::{self, IncidentLines, Table},
+    },
+    presentation,
 };
+
+/// Where what was found is told.
+#[derive(Debug, Clone, Default)]
+pub struct OutputConfig {
+    /// Packets above the threshold, as JSON lines.
+    pub alerts: Option<PathBuf>,
+    /// Incidents, as JSON lines.
+    pub incidents: Option<PathBuf>,
+    /// Whether incidents are written whenever there is something new of them, not only when they close.
+    pub follow: bool,
+    /// Whether packets above the threshold are shown and logged, too.
+    pub packets: bool,
+}
+
+impl OutputConfig {
+    /// Opens every output; where a fixed number of packets is captured, it is packets that are shown.
+    fn open(&self, is_count: bool) -> Result<Outputs> {
+        let packets = self.packets || is_count;
+        let mut outputs = Outputs::default();
+        outputs.add(IncidentLines);
+        if packets {
+            outputs.add(Table::default());
+        }
+        outputs.add(AnomalyLog { packets });
+        if let Some(path) = &self.alerts {
+            outputs.add(AlertFile::create(path)?);
+        }
+        if let Some(path) = &self.incidents {
+            outputs.add(IncidentFile::create(path, self.follow)?);
+        }
+        Ok(outputs)
+    }
+}
 
 /// How a command that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +85,17 @@ pub fn execute(command: Command) -> Result<Outcome> {
         Command::Run(config) => run::run(config),
         Command::Replay(config) => replay::replay(&config),
         Command::Train(config) => train::train(config),
+        Command::Features(config) => features::features(&config),
         Command::Doctor(config) => Ok(doctor::doctor(config)),
     }
 }
 
 fn outcome(ledger: &Ledger, fail_on_anomaly: bool) -> Outcome {
-    if fail_on_anomaly && ledger.anomalies > 0 { Outcome::AnomaliesFound } else { Outcome::Fine }
+    if fail_on_anomaly && ledger.anomalies + ledger.incidents > 0 {
+        Outcome::AnomaliesFound
+    } else {
+        Outcome::Fine
+    }
 }
 
 /// What the detector starts with; a contamination that was asked for moves a saved model's threshold.
@@ -58,10 +105,10 @@ fn start(task: &Task, training: Training, contamination: Option<f64>, source: &s
             Ok(Start::Learn { baseline: *baseline, training, source: source.to_owned() })
         }
         Task::Detect(path) | Task::Count { model: Some(path), .. } => {
-            Ok(Start::Detect(load_model(path, contamination)?))
+            Ok(Start::Detect(Box::new(load_model(path, contamination)?)))
         }
         Task::Count { packets, model: None } => Ok(Start::Learn {
-            baseline: crate::detector::Baseline::Packets(*packets),
+            baseline: BaselineLength::Packets(*packets),
             training,
             source: source.to_owned(),
         }),
@@ -74,34 +121,71 @@ fn load_model(path: &Path, contamination: Option<f64>) -> Result<Model> {
         model.set_contamination(contamination);
     }
     let window = model.window();
-    tracing::info!(
-        "model {}: trained on {} packets from {}; threshold {:.4}",
-        path.display(),
-        window.packets,
-        window.source,
-        model.threshold()
-    );
+    tracing::info!("model {}: trained on {} packets from {}", path.display(), window.packets, window.source);
     Ok(model)
 }
 
-fn report_trained(model: &Model) {
+fn report_trained(model: &Model, drift: Option<f64>) {
     let window = model.window();
+    let seconds = (window.last_ns - window.first_ns) as f64 / 1e9;
+    if let Some(drift) = drift {
+        tracing::info!(
+            "model trained anew on what was ordinary in the last {seconds:.0} s; drift {drift:.1} (1 is none: how much \
+             more often the old model's outermost percent was reached)"
+        );
+        return;
+    }
     tracing::info!(
-        "baseline learnt: {} packets in {:.1} s; threshold {:.4} (contamination {})",
+        "baseline learnt: {} packets in {seconds:.1} s, {:.1} decisions a second (contamination {})",
         window.packets,
-        (window.last_ns - window.first_ns) as f64 / 1e9,
-        model.threshold(),
+        model.decisions_per_second(),
         model.contamination()
     );
+    if model.set_aside() > 0 {
+        tracing::warn!(
+            "{} observations of the baseline look like an attack on any network and were not learnt: what they belong \
+             to will be reported; allow it in the config file where it is meant to be",
+            model.set_aside()
+        );
+    }
+    if !model.judges_subjects() {
+        tracing::warn!(
+            "a baseline of {seconds:.1} s is too short to tell what hosts usually do, so only packets are judged and \
+             there will be no incidents; learn for 10 s at least, better for an hour"
+        );
+    }
     let needed = (1.0 / model.contamination()).ceil();
     if (window.packets as f64) < needed {
         tracing::warn!(
-            "{} packets are few for contamination {}: with less than {needed} the threshold is close to the highest \
-             score learnt, and ordinary packets that are rare will be reported; learn for longer",
+            "{} packets are few for contamination {}: with less than {needed} ordinary packets that are rare will be \
+             reported; learn for longer",
             window.packets,
             model.contamination()
         );
     }
+}
+
+/// Warns of rules that are no longer in force: what they were to keep quiet will be reported.
+fn warn_of_expired(rules: &AllowRules, now_ns: u64) {
+    for rule in rules.rules().iter().filter(|rule| rule.is_expired(now_ns)) {
+        let criteria = rule.criteria();
+        let end = criteria.expires_ns.map(presentation::timestamp).unwrap_or_default();
+        tracing::warn!("the allow rule \"{}\" expired at {end}: renew it or take it out", criteria.comment);
+    }
+}
+
+/// What was allowed: a line for each rule that has suppressed anything.
+fn allowed(rules: &AllowRules) -> impl Iterator<Item = String> {
+    let line = |rule: &AllowRule| {
+        let (count, comment) = (rule.suppressed(), &rule.criteria().comment);
+        format!("allowed {count} alert{}: {comment}", if count == 1 { "" } else { "s" })
+    };
+    rules.rules().iter().filter(|rule| rule.suppressed() > 0).map(line)
+}
+
+/// Says what was allowed, after what was found.
+fn say_allowed(rules: &AllowRules) -> Result<()> {
+    allowed(rules).try_for_each(|line| say(&line))
 }
 
 /// Prints the ledger. One that does not balance is an error: nad has then lost packets without knowing where.

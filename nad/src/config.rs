@@ -1,20 +1,27 @@
 //! What a person sets: in `nad.toml`, in the environment, by flags.
 
+mod allow;
 mod file;
 
 use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
 
 use serde::Deserialize;
 
-pub use file::{CaptureSection, DEFAULT_FILE, EmailSection, File, LogSection, OneOrMany, TrainingSection};
+pub use allow::AllowSection;
+pub use file::{
+    AlertsSection, CaptureSection, ContextSection, DEFAULT_FILE, EmailSection, File, LogSection, OneOrMany,
+    Relearn, TrainingSection,
+};
 
 use crate::{
-    detector::Baseline,
-    features::FEATURE_COUNT,
+    detector::{BaselineLength, DetectorOptions},
+    features::{MOST_FEATURES, View},
+    incident::allow::AllowRules,
     model::{
         Training,
         trainer::{Growth, TrainerKind},
     },
+    policy::AlertBudget,
     source::xdp::DEFAULT_RING_BYTES,
 };
 
@@ -85,7 +92,7 @@ pub struct TaskChoice {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Task {
     /// Learn a baseline, then detect.
-    Learn(Baseline),
+    Learn(BaselineLength),
     /// Detect with a saved model.
     Detect(PathBuf),
     /// Capture this many packets; they are their own baseline unless there is a model.
@@ -118,11 +125,11 @@ impl TaskChoice {
                 }
                 Ok(Task::Count { packets, model: model.clone() })
             }
-            (None, Some(length), None, None) => Ok(Task::Learn(Baseline::Time(length.0))),
+            (None, Some(length), None, None) => Ok(Task::Learn(BaselineLength::Time(length.0))),
             (None, None, Some(packets), None) if packets < 2 => Err(ConfigError::Value(format!(
                 "train-packets {packets} is out of range: at least 2 packets are needed to learn from"
             ))),
-            (None, None, Some(packets), None) => Ok(Task::Learn(Baseline::Packets(packets))),
+            (None, None, Some(packets), None) => Ok(Task::Learn(BaselineLength::Packets(packets))),
             (None, None, None, Some(model)) => Ok(Task::Detect(model.clone())),
             (Some(_), ..) => {
                 value("count goes with a model or alone: a fixed number of packets is its own baseline")
@@ -132,24 +139,26 @@ impl TaskChoice {
     }
 }
 
-/// What flags and environment say about training.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+/// What flags and environment say of training.
+#[derive(Debug, Clone, Default)]
 pub struct TrainingChoice {
-    /// The share of the baseline above the threshold.
+    /// See [`Training::contamination`].
     pub contamination: Option<f64>,
-    /// See [`Growth::extension_level`].
+    /// Extension level of the forests, see [`Training`].
     pub extension_level: Option<usize>,
     /// See [`Growth::seed`].
     pub seed: Option<u64>,
-    /// Who grows the forest.
+    /// See [`Training::trainer`].
     pub trainer: Option<TrainerKind>,
+    /// See [`Training::without`].
+    pub without: Vec<String>,
 }
 
 /// The training settings in force: flags and environment over the file.
 ///
 /// # Errors
 ///
-/// When a number is out of range, or there is a seed for a trainer that has no use for it.
+/// When a number is out of range, a feature is not one, or there is a seed for a trainer that has no use for it.
 pub fn training(
     given: TrainingChoice,
     file: &TrainingSection,
@@ -161,11 +170,13 @@ pub fn training(
         growth: Growth {
             trees: file.trees.unwrap_or(growth.trees),
             samples_per_tree: file.samples_per_tree.unwrap_or(growth.samples_per_tree),
-            extension_level: given.extension_level.or(file.extension_level).unwrap_or(growth.extension_level),
             seed: seed.unwrap_or(growth.seed),
+            ..growth
         },
+        extension_level: given.extension_level.or(file.extension_level),
         trainer: given.trainer.or(file.trainer).unwrap_or_default(),
         contamination: given.contamination.or(file.contamination).unwrap_or(default_contamination),
+        without: left_out(&given.without)?,
     };
     if let (Some(seed), TrainerKind::Crate) = (seed, training.trainer) {
         return Err(ConfigError::Value(format!(
@@ -174,9 +185,67 @@ pub fn training(
     }
     check("trees", training.growth.trees, 1, 10_000)?;
     check("samples_per_tree", training.growth.samples_per_tree, 2, 65_536)?;
-    check("extension_level", training.growth.extension_level, 0, FEATURE_COUNT - 1)?;
+    check("extension_level", training.extension_level.unwrap_or(0), 0, MOST_FEATURES - 1)?;
     check_contamination(training.contamination)?;
     Ok(training)
+}
+
+/// The features of these names as view/feature; a name without a view is that of all views that have it.
+fn left_out(names: &[String]) -> Result<Vec<String>, ConfigError> {
+    let all = || View::ALL.into_iter().flat_map(|view| view.features().map(move |feature| (view, feature)));
+    let mut features = Vec::new();
+    for name in names {
+        let before = features.len();
+        features.extend(all().filter_map(|(view, feature)| {
+            let full = format!("{}/{}", view.name(), feature.name);
+            (full == *name || feature.name == name).then_some(full)
+        }));
+        if features.len() == before {
+            return Err(ConfigError::Value(format!(
+                "feature {name} is unknown: give one that `nad features --list` names, alone or as view/feature"
+            )));
+        }
+    }
+    features.sort_unstable();
+    features.dedup();
+    Ok(features)
+}
+
+/// The detection settings in force: flags and environment over the file.
+///
+/// # Errors
+///
+/// When a number is out of range.
+pub fn detection(budget: Option<AlertBudget>, file: &File) -> Result<DetectorOptions, ConfigError> {
+    let default = DetectorOptions::default();
+    let alerts = &file.alerts;
+    let context = &file.context;
+    let mut sizes = default.sizes;
+    for (name, chosen, size) in [
+        ("flows", context.flows, &mut sizes.flows),
+        ("hosts", context.hosts, &mut sizes.hosts),
+        ("dealings", context.dealings, &mut sizes.dealings),
+        ("links", context.links, &mut sizes.links),
+        ("memory", context.memory, &mut sizes.memory),
+    ] {
+        if let Some(chosen) = chosen {
+            check(name, chosen, 64, 1 << 26)?;
+            *size = chosen;
+        }
+    }
+    let relearn_every = match &alerts.relearn {
+        None => default.relearn_every,
+        Some(Relearn::Never) => None,
+        Some(Relearn::Every(length)) => Some(length.0),
+    };
+    Ok(DetectorOptions {
+        sizes,
+        budget: budget.or(alerts.budget).unwrap_or_default(),
+        silence: alerts.silence.map_or(default.silence, |length| length.0),
+        rules: AllowRules::new(file.allow.iter().map(|section| section.get_ref().criteria())),
+        relearn_every,
+        in_background: false,
+    })
 }
 
 /// Checks the share of a baseline that is to lie above the threshold.
@@ -272,74 +341,4 @@ impl fmt::Display for Length {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lengths_of_time_need_a_unit() {
-        let seconds = |text: &str| text.parse::<Length>().map(|length| length.0.as_secs());
-        assert_eq!((seconds("300s"), seconds("5m"), seconds("1h")), (Ok(300), Ok(300), Ok(3600)));
-        for bad in ["", "300", "s", "-3s", "0s", "3 s", "9999999999999999999s", "5w"] {
-            assert!(bad.parse::<Length>().is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn the_first_place_that_says_anything_decides() {
-        let flags = TaskChoice { model: Some("m".into()), ..TaskChoice::default() };
-        let file = TaskChoice { count: Some(100), ..TaskChoice::default() };
-        let decide = |places: &[TaskChoice]| TaskChoice::decide(places).unwrap();
-        assert_eq!(decide(&[flags.clone(), file.clone()]), Some(Task::Detect("m".into())));
-        assert_eq!(
-            decide(&[TaskChoice::default(), file.clone()]),
-            Some(Task::Count { packets: 100, model: None })
-        );
-        assert_eq!(decide(&[TaskChoice::default()]), None);
-        let both = TaskChoice { train_packets: Some(7), ..flags };
-        assert!(TaskChoice::decide(&[both, file]).is_err());
-    }
-
-    #[test]
-    fn an_interface_named_twice_is_watched_once() {
-        let names = ["b", "a", "b"].map(str::to_owned).to_vec();
-        let section =
-            CaptureSection { interface: Some(OneOrMany::Many(names.clone())), ..Default::default() };
-        assert_eq!(interfaces(Vec::new(), &section), ["b", "a"]);
-        assert_eq!(interfaces(names, &CaptureSection::default()), ["b", "a"]);
-    }
-
-    #[test]
-    fn what_is_out_of_range_is_refused_with_the_range() {
-        for contamination in [0.0, -1.0, 0.51, f64::NAN, f64::INFINITY] {
-            assert!(check_contamination(contamination).is_err(), "{contamination}");
-        }
-        let section = TrainingSection { trees: Some(0), ..TrainingSection::default() };
-        let error = training(TrainingChoice::default(), &section, 0.01).unwrap_err().to_string();
-        assert_eq!(error, "trees 0 is out of range: 1 to 10000 are possible");
-        let count = TaskChoice { count: Some(1), ..TaskChoice::default() };
-        assert!(TaskChoice::decide(&[count]).is_err());
-    }
-
-    #[test]
-    fn the_seed_and_the_trainer_of_a_flag_count_before_the_files() {
-        let section = TrainingSection {
-            seed: Some(7),
-            trainer: Some(TrainerKind::Seeded),
-            ..TrainingSection::default()
-        };
-        let settled = |given: TrainingChoice, file: &TrainingSection| {
-            training(given, file, 0.01).map(|it| (it.growth.seed, it.trainer)).map_err(|it| it.to_string())
-        };
-        let (none, nothing) = (TrainingChoice::default(), TrainingSection::default());
-        assert_eq!(settled(none, &nothing), Ok((0, TrainerKind::Seeded)));
-        assert_eq!(settled(none, &section), Ok((7, TrainerKind::Seeded)));
-        let seed = TrainingChoice { seed: Some(8), ..none };
-        assert_eq!(settled(seed, &section), Ok((8, TrainerKind::Seeded)));
-        let other = TrainingChoice { trainer: Some(TrainerKind::Crate), ..none };
-        assert_eq!(settled(other, &nothing), Ok((0, TrainerKind::Crate)));
-        assert_eq!(
-            settled(other, &section).unwrap_err(),
-            "seed 7 has no effect with the trainer \"crate\", which can't be seeded: leave one of them out"
-        );
-    }
-}
+mod tests;

@@ -1,47 +1,44 @@
 //! Learning, then detecting.
+//!
+//! Every record goes through the context, whatever the state; what differs is what becomes of the vectors. At each
+//! tick's end the subjects that were active are judged, and deviations go to the tracker. Nothing here depends on how
+//! records are cut into batches, so that live and replay agree.
+
+mod judge;
+mod learning;
+mod options;
+mod packets;
+mod relearning;
+#[cfg(test)]
+mod tests;
 
 use std::{
-    fmt,
+    io,
     sync::{Arc, atomic::Ordering::Relaxed},
     thread::JoinHandle,
     time::Duration,
 };
 
 use nad_common::record::PacketRecord;
-use rand::{Rng, SeedableRng, rngs::SmallRng};
+
+pub use learning::{BaselineLength, LEAST_BASELINE};
+pub use options::DetectorOptions;
 
 use crate::{
     alert::Alert,
     batch::RecordBatch,
     clock::Clock,
-    features::{self, FeatureVector},
+    context::{Context, ContextCounts, Verdict},
+    features::View,
+    incident::{Deviation, IncidentUpdate, SubjectState, allow::AllowRules, tracker::Tracker},
     ledger::Tally,
-    model::{Model, Training, TrainingWindow, forest::ForestError},
+    model::{Model, Training, Workspace, forest::ForestError},
+    policy::Policy,
 };
-
-/// Vectors that a baseline keeps: a uniform sample of it where it is longer (20 MiB).
-pub const BASELINE_VECTORS: usize = 1 << 18;
-
-/// A baseline measured by time goes on until it has this many packets.
-pub const LEAST_BASELINE: u64 = 256;
-
-/// How long a baseline is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Baseline {
-    /// This much time from the first packet on, by the packets' clock, and at least [`LEAST_BASELINE`] packets.
-    Time(Duration),
-    /// This many packets.
-    Packets(u64),
-}
-
-impl fmt::Display for Baseline {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Time(length) => write!(f, "{length:?}"),
-            Self::Packets(packets) => write!(f, "{packets} packets"),
-        }
-    }
-}
+use judge::Judge;
+use learning::Learning;
+use packets::PacketScorer;
+use relearning::Relearning;
 
 /// What the detector starts with.
 #[derive(Debug)]
@@ -49,14 +46,14 @@ pub enum Start {
     /// A baseline to learn; the source's name goes into the model.
     Learn {
         /// How long it is.
-        baseline: Baseline,
+        baseline: BaselineLength,
         /// How the model is trained on it.
         training: Training,
         /// The capture file or the interfaces.
         source: String,
     },
     /// A model.
-    Detect(Model),
+    Detect(Box<Model>),
 }
 
 /// What a batch gave.
@@ -66,8 +63,13 @@ pub struct Findings {
     pub scores: Vec<(u64, f64)>,
     /// The packets above the threshold.
     pub alerts: Vec<Alert>,
+    /// What became of incidents.
+    pub incidents: Vec<IncidentUpdate>,
     /// A model that was just trained and is in force from now on.
     pub trained: Option<Arc<Model>>,
+    /// How far the network has moved since the model before, where there was one: how much more often than before
+    /// the old model's outermost percent is reached.
+    pub drift: Option<f64>,
 }
 
 impl Findings {
@@ -75,66 +77,116 @@ impl Findings {
     pub fn clear(&mut self) {
         self.scores.clear();
         self.alerts.clear();
+        self.incidents.clear();
         self.trained = None;
+        self.drift = None;
     }
 }
 
 /// Turns batches of records into findings, and accounts for each record.
 pub struct Detector {
     state: State,
+    context: Context,
     clock: Clock,
     tally: Arc<Tally>,
-    /// Train while further packets come in, as a live source needs; otherwise packets wait for the model.
-    in_background: bool,
-    vectors: Vec<FeatureVector>,
-    scores: Vec<f64>,
+    options: DetectorOptions,
+    tracker: Tracker,
+    relearning: Relearning,
+    packets: PacketScorer,
+    room: Room,
 }
 
 enum State {
-    Learning(Learning),
+    Learning(Box<Learning>),
     /// Records that come in are neither part of the baseline's sample nor scored; they count as learned.
     Training(JoinHandle<Result<Model, ForestError>>),
-    Detecting(Arc<Model>),
+    Detecting(Arc<Model>, Policy),
     /// Training failed, and the failure was reported.
     Failed,
 }
 
+/// Room that judging works in.
+#[derive(Default)]
+struct Room {
+    vector: Vec<f32>,
+    workspace: Workspace,
+    deviations: Vec<Deviation>,
+}
+
 impl Detector {
     /// A detector that learns or detects from the first record on.
-    pub fn new(start: Start, clock: Clock, tally: Arc<Tally>, in_background: bool) -> Self {
-        let state = match start {
+    ///
+    /// # Errors
+    ///
+    /// When there is not enough memory for the tables.
+    pub fn new(start: Start, clock: Clock, tally: Arc<Tally>, options: DetectorOptions) -> io::Result<Self> {
+        let (state, context, seed) = match start {
             Start::Learn { baseline, training, source } => {
-                State::Learning(Learning::new(baseline, training, source))
+                let context = Context::new(&options.sizes, baseline.seconds())?;
+                let seed = training.seed();
+                (State::Learning(Box::new(Learning::new(baseline, training, source))), context, seed)
             }
-            Start::Detect(model) => State::Detecting(Arc::new(model)),
+            Start::Detect(model) => {
+                let context = Context::restore(&options.sizes, model.memories())?;
+                let policy = Policy::new(options.budget, model.decisions_per_second());
+                let seed = model.training().seed();
+                (State::Detecting(Arc::new(*model), policy), context, seed)
+            }
         };
-        Self { state, clock, tally, in_background, vectors: Vec::new(), scores: Vec::new() }
+        let silence_ns = options.silence.as_nanos() as u64;
+        Ok(Self {
+            state,
+            context,
+            clock,
+            tally,
+            tracker: Tracker::new(options.rules.clone(), silence_ns),
+            relearning: Relearning::new(options.relearn_every, options.in_background, seed),
+            packets: PacketScorer::default(),
+            room: Room::default(),
+            options,
+        })
     }
 
     /// Takes one batch and adds to `findings`.
     ///
     /// # Errors
     ///
-    /// When the baseline can't be trained on. The batch is then counted as discarded, as are later ones.
+    /// When the baseline can't be trained on. What is left of the batch then counts as discarded, as do later ones.
     pub fn process(&mut self, batch: &RecordBatch, findings: &mut Findings) -> Result<(), ForestError> {
-        let learned = self.learn(batch.records());
-        self.tally.learned.fetch_add(learned as u64, Relaxed);
-        let result = self.advance(learned < batch.len(), findings);
-        let rest = batch.len() - learned;
-        match &self.state {
-            State::Detecting(model) => {
-                let model = Arc::clone(model);
-                self.detect(&model, &batch.records()[learned..], &batch.indices()[learned..], findings);
-                self.tally.scored.fetch_add(rest as u64, Relaxed);
+        let mut result = self.take_up_model(findings);
+        self.context.prepare(batch.records());
+        for (place, record) in batch.records().iter().enumerate() {
+            let now_ns = self.clock.unix_ns(record.time_ns);
+            if self.context.is_tick_over(now_ns) {
+                self.close_tick(findings);
             }
-            State::Training(_) => {
-                self.tally.learned.fetch_add(rest as u64, Relaxed);
+            if matches!(&self.state, State::Learning(learning) if learning.is_over(now_ns)) {
+                result = result.and(self.end_learning(findings));
             }
-            State::Learning(_) | State::Failed => {
-                self.tally.discarded.fetch_add(rest as u64, Relaxed);
-            }
+            self.take(place, record, batch.indices()[place], now_ns);
         }
+        if matches!(&self.state, State::Learning(learning) if learning.is_complete()) {
+            result = result.and(self.end_learning(findings));
+        }
+        self.score_packets(findings);
+        self.tally.set_context(self.context.counts());
         result
+    }
+
+    /// Lets time pass without packets, so that what has been silent is closed.
+    pub fn idle(&mut self, findings: &mut Findings) {
+        let now_ns = self.clock.now_ns();
+        if now_ns > self.context.tick_end_ns() && self.tracker.open_count() > 0 {
+            self.close_tick(findings);
+            self.tracker.close_tick(now_ns, &mut findings.incidents);
+        }
+    }
+
+    /// Ends the last tick and closes every incident: no more records will come.
+    pub fn finish(&mut self, findings: &mut Findings) {
+        self.close_tick(findings);
+        self.tally.set_context(self.context.counts());
+        self.tracker.finish(&mut findings.incidents);
     }
 
     /// The baseline learnt so far, trained on at once: for a source that ends before its baseline does.
@@ -142,11 +194,13 @@ impl Detector {
     /// # Errors
     ///
     /// When it can't be trained on.
-    pub fn finish_learning(&mut self) -> Result<Option<Arc<Model>>, ForestError> {
-        match std::mem::replace(&mut self.state, State::Failed) {
-            State::Learning(learning) => self.state = State::Detecting(Arc::new(learning.train()?)),
-            State::Training(handle) => self.state = State::Detecting(Arc::new(join(handle)?)),
-            other => self.state = other,
+    pub fn finish_learning(&mut self, findings: &mut Findings) -> Result<Option<Arc<Model>>, ForestError> {
+        if matches!(self.state, State::Learning(_)) {
+            self.close_tick(findings);
+            self.end_learning(findings)?;
+        }
+        if let State::Training(_) = self.state {
+            self.await_model(findings)?;
         }
         Ok(self.model())
     }
@@ -154,7 +208,15 @@ impl Detector {
     /// The model in force.
     pub fn model(&self) -> Option<Arc<Model>> {
         match &self.state {
-            State::Detecting(model) => Some(Arc::clone(model)),
+            State::Detecting(model, _) => Some(Arc::clone(model)),
+            _ => None,
+        }
+    }
+
+    /// When it speaks, once it detects.
+    pub fn policy(&self) -> Option<&Policy> {
+        match &self.state {
+            State::Detecting(_, policy) => Some(policy),
             _ => None,
         }
     }
@@ -162,225 +224,153 @@ impl Detector {
     /// How many packets the baseline has, while it is being learnt, and the time it spans.
     pub fn learning(&self) -> Option<(u64, Duration)> {
         match &self.state {
-            State::Learning(learning) => Some((learning.packets, learning.span())),
+            State::Learning(learning) => Some((learning.packets(), learning.span())),
             _ => None,
         }
     }
 
-    /// Scores records without deciding the detector's state: for packets that are their own baseline.
-    pub fn detect(
-        &mut self,
-        model: &Model,
-        records: &[PacketRecord],
-        indices: &[u64],
-        findings: &mut Findings,
-    ) {
-        self.vectors.clear();
-        self.vectors.extend(records.iter().map(features::extract));
-        self.scores.clear();
-        model.score_batch(&self.vectors, &mut self.scores);
-        let mut anomalies = 0;
-        for (place, &score) in self.scores.iter().enumerate() {
-            findings.scores.push((indices[place], score));
-            if score > model.threshold() {
-                anomalies += 1;
-                findings.alerts.push(Alert {
-                    time_ns: self.clock.unix_ns(records[place].time_ns),
-                    index: indices[place],
-                    record: records[place],
-                    score,
-                    threshold: model.threshold(),
-                    reason: model.explain(&self.vectors[place]),
-                });
+    /// The allow rules, with what each has suppressed.
+    pub fn rules(&self) -> &AllowRules {
+        self.tracker.rules()
+    }
+
+    /// What became of those who wanted an entry in a table.
+    pub fn context_counts(&self) -> ContextCounts {
+        self.context.counts()
+    }
+
+    fn take(&mut self, place: usize, record: &PacketRecord, index: u64, now_ns: u64) {
+        let seen = self.context.observe(place, record, now_ns);
+        match &mut self.state {
+            State::Learning(learning) => {
+                View::read_packet(record, &seen, &mut self.room.vector);
+                learning.take(&self.room.vector, now_ns);
+                self.tally.learned.fetch_add(1, Relaxed);
+            }
+            State::Training(_) => {
+                self.tally.learned.fetch_add(1, Relaxed);
+            }
+            State::Detecting(..) => {
+                View::read_packet(record, &seen, &mut self.room.vector);
+                self.relearning.take_packet(&self.room.vector, seen.standing);
+                self.packets.add(&self.room.vector, seen.standing, index, record, now_ns);
+                self.tally.scored.fetch_add(1, Relaxed);
+            }
+            State::Failed => {
+                self.tally.discarded.fetch_add(1, Relaxed);
             }
         }
-        self.tally.anomalies.fetch_add(anomalies, Relaxed);
     }
 
-    /// Adds records to the baseline; returns how many still belonged to it.
-    fn learn(&mut self, records: &[PacketRecord]) -> usize {
-        let State::Learning(learning) = &mut self.state else { return 0 };
-        records.iter().take_while(|record| learning.take(record, &self.clock)).count()
+    fn score_packets(&mut self, findings: &mut Findings) {
+        if let State::Detecting(model, _) = &self.state {
+            score_waiting(&mut self.packets, model, &self.tally, findings);
+        }
     }
 
-    /// Moves from learning to training and on to detecting, where it is time.
-    fn advance(&mut self, baseline_is_over: bool, findings: &mut Findings) -> Result<(), ForestError> {
-        if let State::Learning(learning) = &self.state
-            && (baseline_is_over || learning.is_complete())
-        {
-            let State::Learning(learning) = std::mem::replace(&mut self.state, State::Failed) else {
-                return Ok(());
-            };
-            self.state = State::Training(std::thread::spawn(move || learning.train()));
+    fn close_tick(&mut self, findings: &mut Findings) {
+        let room = &mut self.room;
+        let end_ns = self.context.tick_end_ns();
+        match &mut self.state {
+            State::Learning(learning) => self.context.close_tick(|subject| Verdict {
+                standing: 0.0,
+                is_ordinary: learning.take_subject(&subject, &mut room.vector, end_ns),
+            }),
+            State::Detecting(model, policy) if model.judges_subjects() => {
+                let suspects = self.tracker.suspects();
+                let (model, probability) = (Arc::clone(model), policy.probability());
+                let relearning = &mut self.relearning;
+                let judge = Judge { model: &model, probability, end_ns };
+                self.context.close_tick(|subject| {
+                    let is_suspect = suspects.contains(&subject.principal());
+                    judge.judge(&subject, is_suspect, room, relearning)
+                });
+                self.report(findings, end_ns);
+                self.relearn(findings, end_ns);
+            }
+            State::Training(_) | State::Detecting(..) | State::Failed => {
+                self.context.close_tick(|_| Verdict { standing: 0.0, is_ordinary: true });
+            }
         }
-        if let State::Training(handle) = &self.state
-            && (!self.in_background || handle.is_finished())
-        {
-            let State::Training(handle) = std::mem::replace(&mut self.state, State::Failed) else {
-                return Ok(());
-            };
-            let model = Arc::new(join(handle)?);
-            findings.trained = Some(Arc::clone(&model));
-            self.state = State::Detecting(model);
+    }
+
+    /// Hands the tick's deviations to the tracker.
+    fn report(&mut self, findings: &mut Findings, end_ns: u64) {
+        let State::Detecting(_, policy) = &mut self.state else { return };
+        let before = self.tracker.opened();
+        let suppressed_before = self.tracker.rules().suppressed();
+        // Those that name who did it first, and of them the plainest: it names the incident.
+        self.room.deviations.sort_by(|a, b| {
+            let has_no_source = |deviation: &Deviation| matches!(deviation.subject, SubjectState::Target(_));
+            let by_probability = a.judgement.probability.total_cmp(&b.judgement.probability);
+            has_no_source(a).cmp(&has_no_source(b)).then(by_probability)
+        });
+        for mut deviation in self.room.deviations.drain(..) {
+            if let SubjectState::Link(link) = &mut deviation.subject
+                && let Some(ip) = self.context.ip_of_link(link.key)
+            {
+                link.own_ip = ip;
+            }
+            self.tracker.take(&deviation, &mut findings.incidents);
         }
+        self.tracker.close_tick(end_ns, &mut findings.incidents);
+        let suppressed = self.tracker.rules().suppressed() - suppressed_before;
+        self.tally.suppressed.fetch_add(suppressed, Relaxed);
+        let opened = self.tracker.opened() - before;
+        self.tally.incidents.fetch_add(opened, Relaxed);
+        policy.advance(end_ns, opened);
+        self.context.set_suspects(self.tracker.suspects());
+    }
+
+    fn end_learning(&mut self, findings: &mut Findings) -> Result<(), ForestError> {
+        let State::Learning(learning) = std::mem::replace(&mut self.state, State::Failed) else {
+            return Ok(());
+        };
+        self.context.end_baseline();
+        let memories = self.context.memory().keep();
+        let relearning = &mut self.relearning;
+        relearning.begin(learning.baseline().clone());
+        self.state = State::Training(std::thread::spawn(move || learning.train(memories)));
+        if self.options.in_background { Ok(()) } else { self.await_model(findings) }
+    }
+
+    /// Puts a model that has been trained in force, without waiting for one that has not.
+    fn take_up_model(&mut self, findings: &mut Findings) -> Result<(), ForestError> {
+        match &self.state {
+            State::Training(handle) if handle.is_finished() => self.await_model(findings),
+            _ => Ok(()),
+        }
+    }
+
+    fn await_model(&mut self, findings: &mut Findings) -> Result<(), ForestError> {
+        let State::Training(handle) = std::mem::replace(&mut self.state, State::Failed) else {
+            return Ok(());
+        };
+        let model = Arc::new(join(handle)?);
+        findings.trained = Some(Arc::clone(&model));
+        let policy = Policy::new(self.options.budget, model.decisions_per_second());
+        self.state = State::Detecting(model, policy);
         Ok(())
     }
+
+    fn relearn(&mut self, findings: &mut Findings, now_ns: u64) {
+        let State::Detecting(model, policy) = &mut self.state else { return };
+        if let Some((new, drift)) = self.relearning.advance(model, &self.context, now_ns) {
+            // What waits came before this moment, wherever its batch ends.
+            score_waiting(&mut self.packets, model, &self.tally, findings);
+            policy.set_rate(new.decisions_per_second());
+            *model = Arc::new(new);
+            findings.trained = Some(Arc::clone(model));
+            findings.drift = Some(drift);
+        }
+    }
+}
+
+fn score_waiting(packets: &mut PacketScorer, model: &Model, tally: &Tally, findings: &mut Findings) {
+    let anomalies = packets.score(model, &mut findings.scores, &mut findings.alerts);
+    tally.anomalies.fetch_add(anomalies, Relaxed);
 }
 
 fn join(handle: JoinHandle<Result<Model, ForestError>>) -> Result<Model, ForestError> {
     handle.join().unwrap_or_else(|_| Err(ForestError::Training("the training thread failed".into())))
-}
-
-/// A baseline being learnt: a uniform sample of its packets (Vitter's algorithm R).
-struct Learning {
-    baseline: Baseline,
-    training: Training,
-    source: String,
-    sample: Vec<FeatureVector>,
-    packets: u64,
-    first_ns: u64,
-    last_ns: u64,
-    random: SmallRng,
-}
-
-impl Learning {
-    fn new(baseline: Baseline, training: Training, source: String) -> Self {
-        Self {
-            baseline,
-            training,
-            source,
-            sample: Vec::new(),
-            packets: 0,
-            first_ns: 0,
-            last_ns: 0,
-            random: SmallRng::seed_from_u64(0),
-        }
-    }
-
-    /// Adds a packet, unless the baseline ended before it.
-    fn take(&mut self, record: &PacketRecord, clock: &Clock) -> bool {
-        let time_ns = clock.unix_ns(record.time_ns);
-        if self.packets == 0 {
-            (self.first_ns, self.last_ns) = (time_ns, time_ns);
-        }
-        let ended = match self.baseline {
-            Baseline::Packets(wanted) => self.packets >= wanted,
-            Baseline::Time(length) => {
-                let age = Duration::from_nanos(time_ns.saturating_sub(self.first_ns));
-                age >= length && self.packets >= LEAST_BASELINE
-            }
-        };
-        if ended {
-            return false;
-        }
-        self.last_ns = self.last_ns.max(time_ns);
-        self.packets += 1;
-        if self.sample.len() < BASELINE_VECTORS {
-            self.sample.push(features::extract(record));
-        } else {
-            let place = self.random.random_range(0..self.packets);
-            if let Some(kept) = self.sample.get_mut(place as usize) {
-                *kept = features::extract(record);
-            }
-        }
-        true
-    }
-
-    /// Whether the baseline is known to be over without another packet.
-    fn is_complete(&self) -> bool {
-        matches!(self.baseline, Baseline::Packets(wanted) if self.packets >= wanted)
-    }
-
-    fn span(&self) -> Duration {
-        Duration::from_nanos(self.last_ns - self.first_ns)
-    }
-
-    fn train(self) -> Result<Model, ForestError> {
-        let window = TrainingWindow {
-            source: self.source,
-            first_ns: self.first_ns,
-            last_ns: self.last_ns,
-            packets: self.packets,
-        };
-        Model::train(&self.sample, &self.training, window)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use bytemuck::Zeroable;
-
-    use super::*;
-    use crate::model::trainer::{Growth, TrainerKind};
-
-    const SECOND: u64 = 1_000_000_000;
-
-    fn batch(times: impl Iterator<Item = u64>) -> RecordBatch {
-        let mut batch = RecordBatch::default();
-        for (index, time_ns) in times.enumerate() {
-            let length = 60 + (index as u32 * 37) % 1400;
-            batch.push(index as u64, PacketRecord { time_ns, length, ..PacketRecord::zeroed() });
-        }
-        batch
-    }
-
-    fn detector(baseline: Baseline) -> (Detector, Arc<Tally>) {
-        let growth = Growth { trees: 20, ..Growth::default() };
-        let training = Training { growth, trainer: TrainerKind::default(), contamination: 0.01 };
-        let tally = Arc::new(Tally::default());
-        let start = Start::Learn { baseline, training, source: "test".into() };
-        (Detector::new(start, Clock::Unix, Arc::clone(&tally), false), tally)
-    }
-
-    #[test]
-    fn a_baseline_of_packets_ends_with_exactly_that_many() {
-        let (mut detector, tally) = detector(Baseline::Packets(300));
-        let mut findings = Findings::default();
-        detector.process(&batch((0..1000).map(|i| i * SECOND)), &mut findings).unwrap();
-        assert_eq!((tally.read().learned, tally.read().scored), (300, 700));
-        let indices: Vec<u64> = findings.scores.iter().map(|(index, _)| *index).collect();
-        assert_eq!(indices, (300..1000).collect::<Vec<_>>());
-        assert_eq!(findings.trained.unwrap().window().packets, 300);
-    }
-
-    #[test]
-    fn a_baseline_of_time_ends_before_the_first_packet_past_it() {
-        let (mut detector, tally) = detector(Baseline::Time(Duration::from_secs(400)));
-        let mut findings = Findings::default();
-        detector.process(&batch((0..1000).map(|i| i * SECOND)), &mut findings).unwrap();
-        assert_eq!((tally.read().learned, tally.read().scored), (400, 600));
-    }
-
-    #[test]
-    fn a_baseline_of_time_goes_on_until_it_has_enough_packets() {
-        let (mut detector, tally) = detector(Baseline::Time(Duration::from_secs(1)));
-        detector.process(&batch((0..1000).map(|i| i * SECOND)), &mut Findings::default()).unwrap();
-        assert_eq!(tally.read().learned, LEAST_BASELINE);
-    }
-
-    #[test]
-    fn a_packet_unlike_the_baseline_is_an_alert_with_its_reason() {
-        let (mut detector, tally) = detector(Baseline::Packets(1000));
-        let mut findings = Findings::default();
-        detector.process(&batch((0..1000).map(|i| i * SECOND)), &mut findings).unwrap();
-        let mut odd = RecordBatch::default();
-        let record = PacketRecord { length: 65_000, ttl: 255, tcp_flags: 0x29, ..PacketRecord::zeroed() };
-        odd.push(1000, PacketRecord { time_ns: 1001 * SECOND, ..record });
-        findings.clear();
-        detector.process(&odd, &mut findings).unwrap();
-        let alert = &findings.alerts[0];
-        assert!(alert.score > alert.threshold);
-        assert!(alert.reason.contains("TTL 255 (baseline: always 0)"), "{}", alert.reason);
-        assert_eq!(tally.read().anomalies, 1);
-    }
-
-    #[test]
-    fn one_packet_is_no_baseline_and_the_rest_is_accounted_for() {
-        let (mut detector, tally) = detector(Baseline::Packets(1));
-        let error =
-            detector.process(&batch((0..10).map(|i| i * SECOND)), &mut Findings::default()).unwrap_err();
-        assert!(matches!(error, ForestError::TooFewSamples { found: 1 }));
-        let ledger = tally.read();
-        assert_eq!((ledger.learned, ledger.scored, ledger.discarded), (1, 0, 9));
-    }
 }

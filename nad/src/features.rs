@@ -1,122 +1,311 @@
-//! From a record to the numbers that the forest sees.
+//! From states to the numbers that the forests see.
 //!
-//! One table says for each feature its name, its unit, how it is read and on which scale it is compared. What
-//! spans orders of magnitude is compared by its logarithm, so that 100 against 200 bytes differ as much as
-//! 1,000 against 2,000.
+//! There are several views, each with a forest of its own over a few features that belong together: in a forest
+//! over everything, one feature that is far out is lost among many that are not. A view looks at a packet, or once a
+//! second at what was active in that second: a client's dealing with a service, a host as source or as target, a
+//! MAC address.
 
-use nad_common::record::{AddressKind, PacketRecord, flag};
+mod dealing;
+mod host;
+mod link;
+mod packet;
 
-/// How many features a packet has.
-pub const FEATURE_COUNT: usize = FEATURES.len();
+use nad_common::record::PacketRecord;
 
-/// A packet's features in the order of [`FEATURES`], on the scale of each; not yet scaled by a baseline.
-pub type FeatureVector = [f32; FEATURE_COUNT];
+use crate::context::{Seen, Subject};
+
+/// The most features that a view has.
+pub const MOST_FEATURES: usize = 32;
+
+/// A view: what is looked at, and by which features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum View {
+    /// Every packet: its header, its flow and what its sender is about.
+    Packet,
+    /// A source's reach in seconds: scans and sweeps.
+    Reach,
+    /// A source's reach over minutes: slow scans.
+    SlowReach,
+    /// What a source sends without waiting for answers: floods.
+    Push,
+    /// Packets of a source that no ordinary stack sends.
+    Form,
+    /// What comes over a target without an exchange: floods from many sources.
+    Pressure,
+    /// How a client connects to a service: brute force, exhaustion of connections.
+    Connections,
+    /// How fast a client asks a service: enumeration.
+    Exchange,
+    /// What a client uploads.
+    Upload,
+    /// What comes back for little: amplification.
+    Answers,
+    /// How regular a client comes back: beacons.
+    Rhythm,
+    /// What names a client asks for: tunnels.
+    Names,
+    /// What a MAC address claims and asks by ARP.
+    Claims,
+}
 
 /// How values of a feature are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
     /// As they are.
     Linear,
-    /// By log2(1 + value).
+    /// By log2(1 + value): 100 against 200 differ as much as 1,000 against 2,000.
     Logarithmic,
 }
 
-/// One number about a packet.
+/// What becomes of a feature's value when nothing more happens.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Memory {
+    /// It falls to its eth part in this many seconds.
+    Fades(f32),
+    /// It stays for about this many seconds, and is gone then.
+    Holds(f32),
+    /// It stays.
+    Lasts,
+}
+
+/// One number about what a view looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct Feature {
-    /// Its name in models, files and reasons.
+    /// Its name in models, files and tables; unique in its view.
     pub name: &'static str,
-    /// The unit of its value; empty for flags and codes.
+    /// The unit of its value; empty for flags, codes and counts.
     pub unit: &'static str,
     /// How values are compared.
     pub scale: Scale,
-    read: fn(&PacketRecord) -> f32,
+    /// Up to this value it is unremarkable on any network, whatever a short baseline has seen: lower ones count as
+    /// this one. 0 where there is no such value.
+    pub ordinary: f32,
+    /// For a circumstance, which says nothing by itself: up to this value it goes with anything ordinary. 0 for other
+    /// features.
+    pub circumstance: f32,
+    /// From this value on it is hostile on any network, so that a baseline does not make it ordinary. 0 where there
+    /// is no such value.
+    pub hostile: f32,
+    /// Whether values beyond the baseline's can occur; `false` for flags and codes.
+    pub is_open: bool,
+    /// The largest value that there can be.
+    pub most: f32,
+    /// What becomes of it when nothing more happens.
+    pub memory: Memory,
+    /// What is said of it in a reason, with the value in the place of `{}`; empty where it explains nothing.
+    pub phrase: &'static str,
 }
 
-/// Every feature, in order. The list of names is the schema that a model is checked against.
-pub static FEATURES: [Feature; 20] = [
-    logarithmic("length", "bytes", |r| r.length as f32),
-    logarithmic("payload length", "bytes", |r| r.payload_length.into()),
-    linear("network protocol", network_protocol),
-    linear("IP protocol", |r| r.protocol.into()),
-    linear("TTL", |r| r.ttl.into()),
-    logarithmic("service port", "", |r| r.source_port.min(r.destination_port).into()),
-    logarithmic("client port", "", |r| r.source_port.max(r.destination_port).into()),
-    linear("TCP SYN", |r| bit(r.tcp_flags & 0x02)),
-    linear("TCP ACK", |r| bit(r.tcp_flags & 0x10)),
-    linear("TCP FIN", |r| bit(r.tcp_flags & 0x01)),
-    linear("TCP RST", |r| bit(r.tcp_flags & 0x04)),
-    linear("TCP PSH", |r| bit(r.tcp_flags & 0x08)),
-    linear("TCP URG", |r| bit(r.tcp_flags & 0x20)),
-    logarithmic("TCP window", "", |r| r.tcp_window.into()),
-    linear("message type", |r| r.message_type.into()),
-    linear("group address", group_address),
-    linear("fragment", |r| f32::from(u8::from(r.has(flag::FRAGMENT)))),
-    linear("IP options", |r| f32::from(u8::from(r.has(flag::IP_OPTIONS)))),
-    linear("defect", |r| f32::from(u8::from(r.defect().is_some()))),
-    linear("DNS name length", |r| r.dns_name_length.into()),
-];
+/// A feature and the function that reads it.
+struct Column<F> {
+    feature: Feature,
+    read: F,
+}
 
-/// Reads every feature of a record. All values are finite.
-pub fn extract(record: &PacketRecord) -> FeatureVector {
-    std::array::from_fn(|i| {
-        let feature = &FEATURES[i];
-        let value = (feature.read)(record);
-        match feature.scale {
-            Scale::Linear => value,
-            Scale::Logarithmic => value.ln_1p() * std::f32::consts::LOG2_E,
+impl View {
+    /// Every view, in the order of their numbers.
+    pub const ALL: [Self; 13] = [
+        Self::Packet,
+        Self::Reach,
+        Self::SlowReach,
+        Self::Push,
+        Self::Form,
+        Self::Pressure,
+        Self::Connections,
+        Self::Exchange,
+        Self::Upload,
+        Self::Answers,
+        Self::Rhythm,
+        Self::Names,
+        Self::Claims,
+    ];
+
+    /// Its name in models, files and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Packet => "packet",
+            Self::Reach => "reach",
+            Self::SlowReach => "slow-reach",
+            Self::Push => "push",
+            Self::Form => "form",
+            Self::Pressure => "pressure",
+            Self::Connections => "connections",
+            Self::Exchange => "exchange",
+            Self::Upload => "upload",
+            Self::Answers => "answers",
+            Self::Rhythm => "rhythm",
+            Self::Names => "names",
+            Self::Claims => "claims",
         }
-    })
-}
+    }
 
-/// The names, in order: two models with the same list see the same numbers.
-pub fn schema() -> impl Iterator<Item = &'static str> {
-    FEATURES.iter().map(|feature| feature.name)
+    /// The view of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|view| view.name() == name)
+    }
+
+    /// Its features, in order. The list of names is the schema that a model is checked against.
+    pub fn features(self) -> impl ExactSizeIterator<Item = &'static Feature> {
+        let features: Vec<&'static Feature> = match self {
+            Self::Packet => list(&packet::COLUMNS),
+            Self::Reach => list(&host::REACH),
+            Self::SlowReach => list(&host::SLOW_REACH),
+            Self::Push => list(&host::PUSH),
+            Self::Form => list(&host::FORM),
+            Self::Pressure => list(&host::PRESSURE),
+            Self::Connections => list(&dealing::CONNECTIONS),
+            Self::Exchange => list(&dealing::EXCHANGE),
+            Self::Upload => list(&dealing::UPLOAD),
+            Self::Answers => list(&dealing::ANSWERS),
+            Self::Rhythm => list(&dealing::RHYTHM),
+            Self::Names => list(&dealing::NAMES),
+            Self::Claims => list(&link::CLAIMS),
+        };
+        features.into_iter()
+    }
+
+    /// Reads the features of a subject into `vector`, on the scale of each; `false` where this view does not look
+    /// at such a subject. All values are finite.
+    pub fn read(self, subject: &Subject<'_>, vector: &mut Vec<f32>) -> bool {
+        vector.clear();
+        match (self, subject) {
+            (Self::Reach, Subject::Source(state)) => read(&host::REACH, vector, |read| read(state)),
+            (Self::SlowReach, Subject::Source(state)) => read(&host::SLOW_REACH, vector, |read| read(state)),
+            (Self::Push, Subject::Source(state)) => read(&host::PUSH, vector, |read| read(state)),
+            (Self::Form, Subject::Source(state)) => read(&host::FORM, vector, |read| read(state)),
+            (Self::Pressure, Subject::Target(state)) => read(&host::PRESSURE, vector, |read| read(state)),
+            (Self::Claims, Subject::Link(state)) => read(&link::CLAIMS, vector, |read| read(state)),
+            (_, Subject::Dealing(state, usual)) => {
+                let columns: &[Column<dealing::Read>] = match self {
+                    Self::Connections => &dealing::CONNECTIONS,
+                    Self::Exchange => &dealing::EXCHANGE,
+                    Self::Upload => &dealing::UPLOAD,
+                    Self::Answers if dealing::is_datagram(state) => &dealing::ANSWERS,
+                    Self::Rhythm => &dealing::RHYTHM,
+                    Self::Names if dealing::has_names(state) => &dealing::NAMES,
+                    _ => return false,
+                };
+                read(columns, vector, |read| read(state, usual));
+            }
+            _ => return false,
+        }
+        self.drop_circumstances(vector);
+        true
+    }
+
+    /// How strange, how brief or where to something is matters only where something is remarkable: a client's first
+    /// connection to a service is no event.
+    fn drop_circumstances(self, vector: &mut [f32]) {
+        let is_remarkable = |(feature, value): (&Feature, &f32)| {
+            feature.ordinary > 0.0 && *value > feature.scaled(feature.ordinary)
+        };
+        if self.features().zip(&*vector).any(is_remarkable) {
+            return;
+        }
+        for (feature, value) in self.features().zip(vector) {
+            if feature.circumstance > 0.0 {
+                *value = feature.scaled(0.0);
+            }
+        }
+    }
+
+    /// Whether a feature has a value that is hostile on any network.
+    pub fn is_hostile(self, vector: &[f32]) -> bool {
+        let is_hostile = |(feature, value): (&Feature, &f32)| {
+            feature.hostile > 0.0 && feature.unscaled(*value) >= feature.hostile
+        };
+        self.features().zip(vector).any(is_hostile)
+    }
+
+    /// Reads the features of a packet, as [`Self::read`] does those of other subjects.
+    pub fn read_packet(record: &PacketRecord, seen: &Seen<'_>, vector: &mut Vec<f32>) {
+        vector.clear();
+        read(&packet::COLUMNS, vector, |read| read(record, seen));
+    }
 }
 
 impl Feature {
-    /// A value of this feature's scale in words: `1448 bytes`.
-    pub fn describe(&self, value: f32) -> String {
-        let value = match self.scale {
+    const fn logarithmic(name: &'static str, unit: &'static str) -> Self {
+        Self {
+            name,
+            unit,
+            scale: Scale::Logarithmic,
+            ordinary: 0.0,
+            circumstance: 0.0,
+            hostile: 0.0,
+            is_open: true,
+            most: f32::INFINITY,
+            memory: Memory::Fades(10.0),
+            phrase: "",
+        }
+    }
+
+    const fn linear(name: &'static str) -> Self {
+        Self { scale: Scale::Linear, is_open: false, memory: Memory::Lasts, ..Self::logarithmic(name, "") }
+    }
+
+    const fn up_to(self, most: f32) -> Self {
+        Self { is_open: true, most, ..self }
+    }
+
+    const fn memory(self, memory: Memory) -> Self {
+        Self { memory, ..self }
+    }
+
+    const fn ordinary(self, ordinary: f32) -> Self {
+        Self { ordinary, ..self }
+    }
+
+    const fn circumstance(self, circumstance: f32) -> Self {
+        Self { circumstance, ..self }
+    }
+
+    const fn hostile(self, hostile: f32) -> Self {
+        Self { hostile, ..self }
+    }
+
+    const fn phrase(self, phrase: &'static str) -> Self {
+        Self { phrase, ..self }
+    }
+
+    /// A value on the scale on which it is compared.
+    pub fn scaled(&self, value: f32) -> f32 {
+        let value = if self.ordinary > 0.0 { value.max(self.ordinary) } else { value };
+        match self.scale {
+            Scale::Linear => value,
+            Scale::Logarithmic => value.max(0.0).ln_1p() * std::f32::consts::LOG2_E,
+        }
+    }
+
+    /// The value behind one of its scale.
+    pub fn unscaled(&self, value: f32) -> f32 {
+        match self.scale {
             Scale::Linear => value,
             Scale::Logarithmic => value.exp2() - 1.0,
-        };
+        }
+    }
+
+    /// A value of this feature's scale in words: `1448 bytes`.
+    pub fn describe(&self, value: f32) -> String {
+        self.describe_raw(self.unscaled(value))
+    }
+
+    /// A value in this feature's own unit in words.
+    pub fn describe_raw(&self, value: f32) -> String {
+        let value = value.abs();
         let separator = if self.unit.is_empty() { "" } else { " " };
-        format!("{:.0}{separator}{}", value.abs(), self.unit)
+        let digits = usize::from(value < 9.95 && (value - value.round()).abs() > 0.05);
+        format!("{value:.digits$}{separator}{}", self.unit)
     }
 }
 
-const fn linear(name: &'static str, read: fn(&PacketRecord) -> f32) -> Feature {
-    Feature { name, unit: "", scale: Scale::Linear, read }
+fn list<F>(columns: &'static [Column<F>]) -> Vec<&'static Feature> {
+    columns.iter().map(|column| &column.feature).collect()
 }
 
-const fn logarithmic(name: &'static str, unit: &'static str, read: fn(&PacketRecord) -> f32) -> Feature {
-    Feature { name, unit, scale: Scale::Logarithmic, read }
-}
-
-fn bit(flags: u8) -> f32 {
-    f32::from(u8::from(flags != 0))
-}
-
-/// 4 and 6 for IP, 1 for ARP, 0 for anything else.
-fn network_protocol(record: &PacketRecord) -> f32 {
-    match record.address_kind() {
-        AddressKind::V4 => 4.0,
-        AddressKind::V6 => 6.0,
-        AddressKind::Link if record.is_arp() => 1.0,
-        AddressKind::Link => 0.0,
-    }
-}
-
-/// 0 for one receiver, 1 for a multicast group, 2 for broadcast, by the destination MAC address.
-fn group_address(record: &PacketRecord) -> f32 {
-    if record.has(flag::LINK_BROADCAST) {
-        2.0
-    } else if record.has(flag::LINK_MULTICAST) {
-        1.0
-    } else {
-        0.0
-    }
+fn read<F>(columns: &[Column<F>], vector: &mut Vec<f32>, value: impl Fn(&F) -> f32) {
+    vector.extend(columns.iter().map(|column| column.feature.scaled(value(&column.read))));
 }
 
 #[cfg(test)]
@@ -124,24 +313,75 @@ mod tests {
     use bytemuck::Zeroable;
 
     use super::*;
+    use crate::context::{Context, Sizes, Verdict};
 
     #[test]
-    fn every_name_is_used_once() {
-        let names: std::collections::HashSet<_> = schema().collect();
-        assert_eq!(names.len(), FEATURE_COUNT);
+    fn every_name_is_used_once_in_its_view_and_no_view_is_too_wide() {
+        for view in View::ALL {
+            let names: std::collections::HashSet<_> = view.features().map(|feature| feature.name).collect();
+            assert_eq!(names.len(), view.features().len(), "{}", view.name());
+            assert!((2..=MOST_FEATURES).contains(&names.len()), "{}", view.name());
+            assert_eq!(View::named(view.name()), Some(view));
+            assert_eq!(View::ALL[view as usize], view);
+        }
     }
 
     #[test]
     fn a_logarithmic_value_is_described_in_its_own_unit() {
-        let record = PacketRecord { length: 1448, ..PacketRecord::zeroed() };
-        assert_eq!(FEATURES[0].describe(extract(&record)[0]), "1448 bytes");
+        let length = Feature::logarithmic("length", "bytes");
+        assert_eq!(length.describe(length.scaled(1448.0)), "1448 bytes");
+        let count = Feature::logarithmic("services", "");
+        assert_eq!(count.describe(count.scaled(6.04)), "6");
+        assert_eq!(count.describe(count.scaled(2.5)), "2.5");
     }
 
     #[test]
     fn every_bit_pattern_of_a_record_gives_finite_features() {
-        for byte in [0x00, 0x55, 0xaa, 0xff] {
+        let sizes = Sizes { flows: 64, hosts: 64, dealings: 64, links: 64, memory: 64 };
+        let mut context = Context::new(&sizes, 60).unwrap();
+        let mut vector = Vec::new();
+        let mut visited = 0;
+        for (round, byte) in [0x00, 0x55, 0xaa, 0xff, 0x45, 0x06].into_iter().enumerate() {
             let record: PacketRecord = bytemuck::pod_read_unaligned(&[byte; size_of::<PacketRecord>()]);
-            assert!(extract(&record).iter().all(|value| value.is_finite()), "{byte:#x}");
+            for flags in [record.flags & !3, record.flags & !3 | 1, record.flags & !3 | 2] {
+                let record = PacketRecord { flags, ..record };
+                context.prepare(&[record]);
+                let seen = context.observe(0, &record, round as u64 * 7_000_000_000);
+                View::read_packet(&record, &seen, &mut vector);
+                assert!(vector.iter().all(|value| value.is_finite()), "{byte:#x}: {vector:?}");
+            }
+            context.close_tick(|subject| {
+                for view in View::ALL {
+                    if view.read(&subject, &mut vector) {
+                        visited += 1;
+                        assert_eq!(vector.len(), view.features().len());
+                        assert!(vector.iter().all(|value| value.is_finite()), "{byte:#x}: {vector:?}");
+                    }
+                }
+                Verdict { standing: 0.0, is_ordinary: true }
+            });
         }
+        assert!(visited > 50, "{visited}");
+        let zeroed = PacketRecord::zeroed();
+        assert_eq!(zeroed.length, 0);
+    }
+
+    #[test]
+    fn what_is_hostile_on_any_network_is_far_above_what_is_unremarkable() {
+        let mut marked = 0;
+        for view in View::ALL {
+            for (column, feature) in view.features().enumerate().filter(|(_, feature)| feature.hostile > 0.0)
+            {
+                marked += 1;
+                let mut vector: Vec<f32> = view.features().map(|feature| feature.scaled(0.0)).collect();
+                assert!(!view.is_hostile(&vector), "{}", feature.name);
+                vector[column] = feature.scaled(feature.hostile * 0.9);
+                assert!(!view.is_hostile(&vector), "{}", feature.name);
+                vector[column] = feature.scaled(feature.hostile * 1.01);
+                assert!(view.is_hostile(&vector), "{}", feature.name);
+                assert!(feature.hostile > 5.0 * feature.ordinary, "{}", feature.name);
+            }
+        }
+        assert!(marked >= 10, "{marked}");
     }
 }

@@ -6,10 +6,15 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use nad_common::counters::{KernelCounters, Refusal};
+
+use crate::context::ContextCounts;
 
 /// The userspace half, counted where it happens and read by whoever reports.
 #[derive(Debug, Default)]
@@ -26,10 +31,16 @@ pub struct Tally {
     pub discarded: AtomicU64,
     /// Records whose score was above the threshold.
     pub anomalies: AtomicU64,
+    /// Incidents that were opened.
+    pub incidents: AtomicU64,
+    /// Deviations that an allow rule kept from being reported.
+    pub suppressed: AtomicU64,
     /// Anomalies that could not be handed to the outputs because their queue was full.
     pub alerts_dropped: AtomicU64,
     /// Times that the drain had to wait because the detector's queue was full.
     pub queue_waits: AtomicU64,
+    /// What became of those who wanted an entry in a table, as of the last batch.
+    context: Mutex<ContextCounts>,
 }
 
 /// Both halves at one moment.
@@ -49,10 +60,16 @@ pub struct Ledger {
     pub discarded: u64,
     /// See [`Tally::anomalies`].
     pub anomalies: u64,
+    /// See [`Tally::incidents`].
+    pub incidents: u64,
+    /// See [`Tally::suppressed`].
+    pub suppressed: u64,
     /// See [`Tally::alerts_dropped`].
     pub alerts_dropped: u64,
     /// See [`Tally::queue_waits`].
     pub queue_waits: u64,
+    /// What became of those who wanted an entry in a table.
+    pub context: ContextCounts,
 }
 
 impl Tally {
@@ -69,9 +86,17 @@ impl Tally {
             drained: self.drained.load(Relaxed),
             unreadable: self.unreadable.load(Relaxed),
             anomalies: self.anomalies.load(Relaxed),
+            incidents: self.incidents.load(Relaxed),
+            suppressed: self.suppressed.load(Relaxed),
             alerts_dropped: self.alerts_dropped.load(Relaxed),
             queue_waits: self.queue_waits.load(Relaxed),
+            context: *self.context.lock().unwrap_or_else(PoisonError::into_inner),
         }
+    }
+
+    /// Notes what became of those who wanted an entry in a table.
+    pub fn set_context(&self, counts: ContextCounts) {
+        *self.context.lock().unwrap_or_else(PoisonError::into_inner) = counts;
     }
 }
 
@@ -133,7 +158,18 @@ impl fmt::Display for Ledger {
             ("in_rings", self.in_rings()),
             ("in_queue", self.in_queue()),
             ("queue_waits", self.queue_waits),
+            ("suppressed", self.suppressed),
             ("alerts_dropped", self.alerts_dropped),
+            ("flows_evicted", self.context.flows.evicted),
+            ("flows_refused", self.context.flows.refused),
+            ("hosts_evicted", self.context.hosts.evicted),
+            ("hosts_refused", self.context.hosts.refused),
+            ("dealings_evicted", self.context.dealings.evicted),
+            ("dealings_refused", self.context.dealings.refused),
+            ("links_evicted", self.context.links.evicted),
+            ("links_refused", self.context.links.refused),
+            ("memories_evicted", self.context.memory.evicted),
+            ("subjects_passed_over", self.context.passed_over),
         ];
         for (name, count) in rest.into_iter().filter(|(_, count)| *count != 0) {
             write!(f, ", {name} {count}")?;
@@ -145,6 +181,7 @@ impl fmt::Display for Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context::table::TableCounts;
 
     #[test]
     fn a_packet_that_is_nowhere_unbalances_the_ledger() {
@@ -172,5 +209,20 @@ mod tests {
         ledger.scored = 3;
         assert!(!ledger.balances());
         assert_eq!(ledger.in_queue(), 1);
+    }
+
+    #[test]
+    fn what_the_tables_had_no_room_for_is_named_and_what_they_had_is_not() {
+        let tally = Tally::default();
+        assert!(!tally.read().to_string().contains("flows"));
+        tally.set_context(ContextCounts {
+            flows: TableCounts { entered: 9, evicted: 3, refused: 2 },
+            hosts: TableCounts { entered: 9, evicted: 0, refused: 1 },
+            passed_over: 4,
+            ..ContextCounts::default()
+        });
+        let text = tally.read().to_string();
+        let rest = ", flows_evicted 3, flows_refused 2, hosts_refused 1, subjects_passed_over 4";
+        assert!(text.ends_with(&format!("learned 0 + scored 0{rest}")), "{text}");
     }
 }

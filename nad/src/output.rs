@@ -1,26 +1,38 @@
-//! Where alerts go. Each output is a [`Sink`] in a file of its own.
+//! Where incidents and alerts go. Each output is a [`Sink`] in a file of its own.
 
 pub mod alerts;
 pub mod features;
+pub mod incidents;
 pub mod log;
 pub mod scores;
 pub mod table;
 
 use std::{fs, io, os::unix::fs::MetadataExt, path::Path};
 
-use crate::alert::Alert;
+use crate::{alert::Alert, incident::IncidentUpdate};
 
-/// Something that alerts are told to.
+/// Something that incidents, alerts or both are told to.
 pub trait Sink {
     /// What it is, for messages about it: `the alert file out.jsonl`.
     fn name(&self) -> String;
 
-    /// Tells one alert.
+    /// Tells one packet above the threshold.
     ///
     /// # Errors
     ///
     /// When it can't be told; the sink is then not used again.
-    fn alert(&mut self, alert: &Alert) -> io::Result<()>;
+    fn alert(&mut self, _alert: &Alert) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Tells what became of an incident.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::alert`].
+    fn incident(&mut self, _update: &IncidentUpdate) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Makes everything told so far visible to whoever reads it.
     ///
@@ -85,14 +97,21 @@ impl Outputs {
         self.sinks.push(Box::new(sink));
     }
 
-    /// Tells every output every alert.
+    /// Tells every output everything.
     ///
     /// # Errors
     ///
     /// The first output that fails.
-    pub fn alerts(&mut self, alerts: &[Alert]) -> Result<(), OutputError> {
+    pub fn tell(&mut self, alerts: &[Alert], incidents: &[IncidentUpdate]) -> Result<(), OutputError> {
+        if alerts.is_empty() && incidents.is_empty() {
+            return Ok(());
+        }
         for sink in &mut self.sinks {
-            let told = alerts.iter().try_for_each(|alert| sink.alert(alert)).and_then(|()| sink.flush());
+            let told = alerts
+                .iter()
+                .try_for_each(|alert| sink.alert(alert))
+                .and_then(|()| incidents.iter().try_for_each(|update| sink.incident(update)))
+                .and_then(|()| sink.flush());
             told.map_err(|source| OutputError::new(sink.name(), source))?;
         }
         Ok(())

@@ -13,6 +13,8 @@ mod capture;
 mod doctor;
 #[path = "cli/example.rs"]
 mod example;
+#[path = "cli/features.rs"]
+mod features;
 #[path = "cli/model.rs"]
 mod model;
 #[path = "cli/outputs.rs"]

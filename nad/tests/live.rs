@@ -12,6 +12,8 @@ mod ends;
 mod filters;
 #[path = "../../nad-common/tests/frames/mod.rs"]
 mod frames;
+#[path = "live/incidents.rs"]
+mod incidents;
 #[path = "live/lab.rs"]
 mod lab;
 #[path = "live/losses.rs"]

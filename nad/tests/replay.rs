@@ -10,8 +10,14 @@ mod sensor;
 
 #[path = "replay/alerts.rs"]
 mod alerts;
+#[path = "replay/allow.rs"]
+mod allow;
+#[path = "replay/incidents.rs"]
+mod incidents;
 #[path = "replay/models.rs"]
 mod models;
+#[path = "replay/network.rs"]
+mod network;
 #[path = "replay/odd.rs"]
 mod odd;
 #[path = "replay/scores.rs"]

@@ -82,7 +82,7 @@ pub(crate) struct Args {
     /// Don't check with those scripts
     #[arg(long, conflicts_with = "check_with")]
     no_check: bool,
-    /// Instead: what is lost without each feature, or each of these
+    /// Instead: what is lost without each feature of each view, or each of these (view/feature, or a name for all views)
     #[arg(long, value_name = "FEATURE", num_args = 0..=1, require_equals = true, default_missing_value = "", value_delimiter = ',')]
     ablate: Option<Vec<String>>,
 }

@@ -7,7 +7,9 @@ use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcom
 use super::UsageError;
 use crate::{
     config::{DEFAULT_COUNT, Length},
+    features::View,
     model::trainer::TrainerKind,
+    policy::AlertBudget,
     source::xdp::{Directions, XdpMode},
 };
 
@@ -64,6 +66,14 @@ pub(super) enum CliCommand {
     /// Learn a baseline from a capture file, or live without one, and save the model
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
     Train(TrainArgs),
+    /// Write what the forests see of a capture file as a table, or list the features of each view
+    ///
+    /// The values are those that the forests see: counts, rates and lengths on a logarithmic scale, log2(1 + value), and
+    /// what is unremarkable on any network raised to the largest such value. A row of the packet view is a packet, with
+    /// its place in the capture; a row of another view is a second of a host, of a client's dealing with a service or of
+    /// a MAC address, with the end of that second as its time.
+    #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
+    Features(FeaturesArgs),
     /// Check whether this machine can run nad, and say what to do where it can't
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
     Doctor(DoctorArgs),
@@ -115,6 +125,29 @@ pub(super) struct TrainArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct FeaturesArgs {
+    /// Capture file; - for standard input
+    #[arg(required_unless_present = "list")]
+    pub(super) file: Option<PathBuf>,
+    /// Where the table is written: CSV or Parquet, by the ending of the name
+    #[arg(long, value_name = "OUT.csv|OUT.parquet", required_unless_present = "list")]
+    pub(super) out: Option<PathBuf>,
+    /// The view whose features are written
+    #[arg(long, value_name = "VIEW", default_value = "packet", value_parser = view)]
+    pub(super) view: View,
+    /// Length of the baseline: what was seen in it is known after it [default: 60s]
+    #[arg(long, env = "NAD_TRAIN_FOR", hide_env_values = true, value_name = "TIME")]
+    pub(super) train_for: Option<Length>,
+    /// Print a JSON object with the names of each view's features instead
+    #[arg(long, conflicts_with_all = ["file", "out"])]
+    pub(super) list: bool,
+}
+
+fn view(name: &str) -> Result<View, String> {
+    View::named(name).ok_or_else(|| format!("there are {}", View::ALL.map(View::name).join(", ")))
+}
+
+#[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
     /// Interface to examine; may be given more than once [default: that of the default route]
     #[arg(long, env = "NAD_IFACE", hide_env_values = true, value_name = "IF", value_delimiter = ',')]
@@ -158,25 +191,46 @@ pub(super) struct ModelArgs {
     /// Share of the baseline above the threshold, up to 0.5 [default: 0.0001; with --count 0.01]
     #[arg(long, env = "NAD_CONTAMINATION", hide_env_values = true, value_name = "C")]
     pub(super) contamination: Option<f64>,
-    /// Extension level of the forest; 0 is the standard isolation forest [default: 0]
+    /// Extension level of the forests; 0 is the standard isolation forest [default: 0 for packets, else full]
     #[arg(long, env = "NAD_EXTENSION_LEVEL", hide_env_values = true, value_name = "N")]
     pub(super) extension_level: Option<usize>,
-    /// Seed of training: the same packets and the same seed give the same model [default: 0]
+    /// Number that everything that is drawn follows from: the same packets give the same model [default: 0]
     #[arg(long, env = "NAD_SEED", hide_env_values = true, value_name = "N")]
     pub(super) seed: Option<u64>,
-    /// Who grows the forest [default: seeded]
-    #[arg(long, env = "NAD_TRAINER", hide_env_values = true, value_name = "NAME")]
+    /// Who grows the forests; the crate's are other ones each time [default: seeded]
+    #[arg(long, env = "NAD_TRAINER", hide_env_values = true, value_name = "TRAINER")]
     pub(super) trainer: Option<TrainerKind>,
+    /// Leave a feature out, as view/feature, or in every view that has it; may be given more than once (for evaluation)
+    #[arg(long, value_name = "FEATURE", hide = true)]
+    pub(super) without: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OutputArgs {
+    /// Write one JSON object per incident, when it closes
+    #[arg(long, env = "NAD_INCIDENTS", hide_env_values = true, value_name = "OUT.jsonl")]
+    pub(super) incidents: Option<PathBuf>,
+    /// Write incidents whenever there is something new of them, not only when they close
+    #[arg(long, requires = "incidents")]
+    pub(super) follow: bool,
+    /// Show and log each anomalous packet, too
+    #[arg(long)]
+    pub(super) packets: bool,
+    /// Write one JSON object per anomalous packet
+    #[arg(long, env = "NAD_ALERTS", hide_env_values = true, value_name = "OUT.jsonl")]
+    pub(super) alerts: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct DecisionArgs {
     #[command(flatten)]
     pub(super) model: ModelArgs,
-    /// Write one JSON object per anomaly
-    #[arg(long, env = "NAD_ALERTS", hide_env_values = true, value_name = "OUT.jsonl")]
-    pub(super) alerts: Option<PathBuf>,
-    /// Exit with 3 when there was an anomaly
+    /// How many incidents that turn out to be nothing are acceptable, such as 5/day, 1/hour or 2/week [default: 5/day]
+    #[arg(long, env = "NAD_ALERT_BUDGET", hide_env_values = true, value_name = "BUDGET")]
+    pub(super) alert_budget: Option<AlertBudget>,
+    #[command(flatten)]
+    pub(super) outputs: OutputArgs,
+    /// Exit with 3 when there was an incident or an anomalous packet
     #[arg(long)]
     pub(super) fail_on_anomaly: bool,
 }

@@ -6,27 +6,33 @@ use anyhow::{Context, Result};
 
 use super::{
     live::{Drain, Live},
-    report_ledger, say,
+    report_ledger, say, say_allowed,
     signals::StopSignals,
+    warn_of_expired,
 };
 use crate::{
     batch::{BATCH_RECORDS, RecordBatch},
     clock::Clock,
-    detector::{Detector, Findings, Start},
+    detector::{Detector, DetectorOptions, Findings, Start},
     ledger::{Ledger, Tally},
+    model::Model,
     output::Outputs,
 };
+
+const NO_TABLES: &str = "the context tables could not be made";
 
 /// Captures `packets` packets, or as many as came before a signal.
 pub(super) async fn count(
     live: Live,
     packets: u64,
     start: Start,
+    options: DetectorOptions,
     mut outputs: Outputs,
     mut signals: StopSignals,
 ) -> Result<Ledger> {
     let tally = Arc::new(Tally::default());
     let clock = Clock::monotonic();
+    warn_of_expired(&options.rules, clock.now_ns());
     let start = match start {
         Start::Learn { baseline, training, .. } => {
             Start::Learn { baseline, training, source: live.interfaces.clone() }
@@ -58,10 +64,11 @@ pub(super) async fn count(
     let captured_packets: usize = captured.iter().map(RecordBatch::len).sum();
     say(&format!("Captured {captured_packets} packets."))?;
 
-    let findings = decide(&captured, start, clock, &tally)?;
-    outputs.alerts(&findings.alerts)?;
+    let findings = decide(&captured, start, clock, &options, &tally)?;
+    outputs.tell(&findings.alerts, &findings.incidents)?;
     let ledger = tally.read().with_source(counters.read()?);
     say(&format!("Detected {} anomalies.", ledger.anomalies))?;
+    say_allowed(&options.rules)?;
     report_ledger(&ledger)?;
     Ok(ledger)
 }
@@ -80,20 +87,46 @@ fn keep(captured: &mut Vec<RecordBatch>, batch: &RecordBatch, count: usize) {
 }
 
 /// With a model, scores the packets; without, learns from them first, and they count as learned.
-fn decide(captured: &[RecordBatch], start: Start, clock: Clock, tally: &Arc<Tally>) -> Result<Findings> {
+fn decide(
+    captured: &[RecordBatch],
+    start: Start,
+    clock: Clock,
+    options: &DetectorOptions,
+    tally: &Arc<Tally>,
+) -> Result<Findings> {
+    if let Start::Detect(_) = start {
+        return detect(captured, start, clock, options, tally);
+    }
     let mut findings = Findings::default();
-    let is_learning = matches!(start, Start::Learn { .. });
-    let mut detector = Detector::new(start, clock, Arc::clone(tally), false);
+    let mut learner = Detector::new(start, clock, Arc::clone(tally), options.clone()).context(NO_TABLES)?;
+    for batch in captured {
+        learner.process(batch, &mut findings)?;
+    }
+    let model =
+        learner.finish_learning(&mut findings)?.context("no packets came, so there is nothing to report")?;
+    // The ledger has these packets already, as learned.
+    let scoring = Arc::new(Tally::default());
+    let start = Start::Detect(Box::new(Model::clone(&model)));
+    let findings = detect(captured, start, clock, options, &scoring)?;
+    let scored = scoring.read();
+    tally.anomalies.fetch_add(scored.anomalies, Relaxed);
+    tally.incidents.fetch_add(scored.incidents, Relaxed);
+    tally.suppressed.fetch_add(scored.suppressed, Relaxed);
+    Ok(findings)
+}
+
+fn detect(
+    captured: &[RecordBatch],
+    start: Start,
+    clock: Clock,
+    options: &DetectorOptions,
+    tally: &Arc<Tally>,
+) -> Result<Findings> {
+    let mut findings = Findings::default();
+    let mut detector = Detector::new(start, clock, Arc::clone(tally), options.clone()).context(NO_TABLES)?;
     for batch in captured {
         detector.process(batch, &mut findings)?;
     }
-    if !is_learning {
-        return Ok(findings);
-    }
-    let model = detector.finish_learning()?.context("no packets came, so there is nothing to report")?;
-    findings.clear();
-    for batch in captured {
-        detector.detect(&model, batch.records(), batch.indices(), &mut findings);
-    }
+    detector.finish(&mut findings);
     Ok(findings)
 }

@@ -13,22 +13,18 @@ use std::{
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Outcome, outcome, report_ledger, report_trained, say, signals::StopSignals, start};
+use super::{
+    Outcome, OutputConfig, outcome, report_ledger, report_trained, say, say_allowed, signals::StopSignals,
+    start, warn_of_expired,
+};
 use crate::{
     batch::RecordBatch,
     clock::Clock,
     config::Task,
-    detector::{Detector, Findings},
+    detector::{Detector, DetectorOptions, Findings},
     ledger::{Ledger, Tally},
     model::Training,
-    output::{
-        Outputs,
-        alerts::AlertFile,
-        log::{self, AnomalyLog},
-        scores::ScoreFile,
-        spare_capture,
-        table::Table,
-    },
+    output::{Outputs, log, scores::ScoreFile, spare_capture},
     source::{
         Fill, Source,
         pcap::{CaptureError, PcapSource},
@@ -48,8 +44,10 @@ pub struct ReplayConfig {
     pub contamination: Option<f64>,
     /// Where scores are written.
     pub scores: Option<PathBuf>,
-    /// Where anomalies are written as JSON lines.
-    pub alerts: Option<PathBuf>,
+    /// How incidents are found.
+    pub detection: DetectorOptions,
+    /// Where incidents and packets are told.
+    pub outputs: OutputConfig,
     /// The log file.
     pub log: Option<PathBuf>,
     /// Whether an anomaly makes the exit code 3.
@@ -57,17 +55,25 @@ pub struct ReplayConfig {
 }
 
 pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
-    for (name, output) in
-        [("log file", &config.log), ("score file", &config.scores), ("alert file", &config.alerts)]
-    {
+    for (name, output) in [
+        ("log file", &config.log),
+        ("score file", &config.scores),
+        ("alert file", &config.outputs.alerts),
+        ("incident file", &config.outputs.incidents),
+    ] {
         output.as_ref().map_or(Ok(()), |output| spare_capture(name, output, &config.file))?;
     }
     log::start(config.log.as_deref(), false)?;
     let tally = Arc::new(Tally::default());
-    let start =
-        start(&config.task, config.training, config.contamination, &config.file.display().to_string())?;
+    let start = start(
+        &config.task,
+        config.training.clone(),
+        config.contamination,
+        &config.file.display().to_string(),
+    )?;
     let mut source = PcapSource::open(&config.file)?;
-    let mut detector = Detector::new(start, Clock::Unix, Arc::clone(&tally), false);
+    let mut detector = Detector::new(start, Clock::Unix, Arc::clone(&tally), config.detection.clone())
+        .context("the context tables could not be made")?;
     let mut sinks = Sinks::open(config)?;
     let stop = stop_at_signal()?;
     let begun = Instant::now();
@@ -82,7 +88,8 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
 
     let ledger = tally.read().with_source(source.counters()?);
     say(&format!("Captured {} packets.", ledger.captured()))?;
-    say(&format!("Detected {} anomalies.", ledger.anomalies))?;
+    say(&format!("Detected {} incidents and {} anomalous packets.", ledger.incidents, ledger.anomalies))?;
+    say_allowed(detector.rules())?;
     let seconds = begun.elapsed().as_secs_f64();
     let rate = ledger.source.seen as f64 / seconds;
     tracing::info!("replayed in {seconds:.1} s, {rate:.0} packets/s");
@@ -104,12 +111,7 @@ struct Sinks {
 
 impl Sinks {
     fn open(config: &ReplayConfig) -> Result<Self> {
-        let mut outputs = Outputs::default();
-        outputs.add(Table::default());
-        outputs.add(AnomalyLog);
-        if let Some(path) = &config.alerts {
-            outputs.add(AlertFile::create(path)?);
-        }
+        let outputs = config.outputs.open(false)?;
         let scores = config.scores.as_deref().map(ScoreFile::create).transpose()?;
         Ok(Self { outputs, scores, progress: progress_bar() })
     }
@@ -121,9 +123,9 @@ impl Sinks {
         let outputs = &mut self.outputs;
         self.progress.suspend(|| {
             if let Some(model) = &findings.trained {
-                report_trained(model);
+                report_trained(model, findings.drift);
             }
-            outputs.alerts(&findings.alerts)
+            outputs.tell(&findings.alerts, &findings.incidents)
         })?;
         Ok(())
     }
@@ -147,12 +149,21 @@ fn pump(
 ) -> Result<Ended> {
     let mut batch = RecordBatch::default();
     let mut findings = Findings::default();
+    let mut has_begun = false;
     loop {
         batch.clear();
         findings.clear();
         let filled = source.fill(&mut batch);
+        if let Some(first) = batch.records().first().filter(|_| !has_begun) {
+            has_begun = true;
+            sinks.progress.suspend(|| warn_of_expired(detector.rules(), first.time_ns));
+        }
         tally.drained.fetch_add(batch.len() as u64, Relaxed);
         let processed = detector.process(&batch, &mut findings);
+        let is_stopping = stop.load(Relaxed);
+        if matches!(filled, Ok(Fill::End) | Err(_)) || is_stopping {
+            detector.finish(&mut findings);
+        }
         sinks.take(&findings)?;
         processed?;
         let progress = source.progress();
@@ -160,7 +171,7 @@ fn pump(
         sinks.progress.set_position(progress.bytes_read);
         match filled {
             Ok(Fill::End) => return Ok(Ended::Complete),
-            Ok(_) if stop.load(Relaxed) => return Ok(Ended::Stopped),
+            Ok(_) if is_stopping => return Ok(Ended::Stopped),
             Ok(_) => {}
             Err(error) => return Ok(Ended::Damaged(error)),
         }

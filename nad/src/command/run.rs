@@ -11,26 +11,22 @@ use anyhow::{Context, Result};
 use tokio::sync::mpsc::Receiver;
 
 use super::{
-    Outcome, count,
+    Outcome, OutputConfig, allowed, count,
     live::{Drain, Live, LiveConfig},
-    outcome, report_ledger, report_trained, say,
+    outcome, report_ledger, report_trained, say, say_allowed,
     signals::StopSignals,
-    start,
+    start, warn_of_expired,
 };
 use crate::{
     alert::Alert,
     batch::RecordBatch,
     clock::Clock,
     config::Task,
-    detector::{Detector, Findings, Start},
+    detector::{Detector, DetectorOptions, Findings, Start},
+    incident::IncidentUpdate,
     ledger::{Ledger, Tally},
     model::{Model, Training, forest::ForestError},
-    output::{
-        Outputs,
-        alerts::AlertFile,
-        log::{self, AnomalyLog},
-        table::Table,
-    },
+    output::{Outputs, log},
     privileges::Keep,
     queue::{self, Sender, Sent, WhenFull},
 };
@@ -51,8 +47,10 @@ pub struct RunConfig {
     pub training: Training,
     /// The contamination that was asked for, which moves a saved model's threshold.
     pub contamination: Option<f64>,
-    /// Where anomalies are written as JSON lines.
-    pub alerts: Option<PathBuf>,
+    /// How incidents are found.
+    pub detection: DetectorOptions,
+    /// Where incidents and packets are told.
+    pub outputs: OutputConfig,
     /// The log file.
     pub log: Option<PathBuf>,
     /// Whether an anomaly makes the exit code 3.
@@ -61,18 +59,14 @@ pub struct RunConfig {
 
 /// What the detector tells the outputs.
 enum Message {
-    Alerts(Vec<Alert>),
-    Trained(Arc<Model>),
+    Found(Vec<Alert>, Vec<IncidentUpdate>),
+    Trained(Arc<Model>, Option<f64>),
 }
 
 pub(super) fn run(config: RunConfig) -> Result<Outcome> {
     log::start(config.log.as_deref(), config.live.options.kernel_log)?;
-    let mut outputs = Outputs::default();
-    outputs.add(Table::default());
-    outputs.add(AnomalyLog);
-    if let Some(path) = &config.alerts {
-        outputs.add(AlertFile::create(path)?);
-    }
+    let is_count = matches!(config.task, Task::Count { .. });
+    let outputs = config.outputs.open(is_count)?;
     // One thread: the packets have their own, and everything else is seldom.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -80,18 +74,26 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
         .context("the runtime could not be started")?;
     let ledger = runtime.block_on(async {
         let signals = StopSignals::install().context("signals can't be received")?;
-        let start = start(&config.task, config.training, config.contamination, "")?;
+        let start = start(&config.task, config.training.clone(), config.contamination, "")?;
         let live = Live::open(&config.live, Keep::Counters)?;
         say("Starting packet capture…")?;
         match config.task {
-            Task::Count { packets, .. } => count::count(live, packets, start, outputs, signals).await,
-            _ => watch(live, start, outputs, signals).await,
+            Task::Count { packets, .. } => {
+                count::count(live, packets, start, config.detection, outputs, signals).await
+            }
+            _ => watch(live, start, config.detection, outputs, signals).await,
         }
     })?;
     Ok(outcome(&ledger, config.fail_on_anomaly))
 }
 
-async fn watch(live: Live, start: Start, mut outputs: Outputs, mut signals: StopSignals) -> Result<Ledger> {
+async fn watch(
+    live: Live,
+    start: Start,
+    options: DetectorOptions,
+    mut outputs: Outputs,
+    mut signals: StopSignals,
+) -> Result<Ledger> {
     let tally = Arc::new(Tally::default());
     let start = match start {
         Start::Learn { baseline, training, .. } => {
@@ -100,7 +102,13 @@ async fn watch(live: Live, start: Start, mut outputs: Outputs, mut signals: Stop
         }
         detect => detect,
     };
-    let detector = Detector::new(start, Clock::monotonic(), Arc::clone(&tally), true);
+    let options = DetectorOptions { in_background: true, ..options };
+    let clock = Clock::monotonic();
+    // A clone shares the counts, which the detector's thread adds to.
+    let rules = options.rules.clone();
+    warn_of_expired(&rules, clock.now_ns());
+    let detector = Detector::new(start, clock, Arc::clone(&tally), options)
+        .context("the context tables could not be made")?;
     let (drain, batches, used) = Drain::start(live.source, Arc::clone(&tally))?;
     let (to_outputs, mut messages) = queue::bounded(QUEUE_MESSAGES, WhenFull::Drop);
     let detecting = spawn_detector(detector, batches, used, to_outputs, Arc::clone(&tally))?;
@@ -133,7 +141,10 @@ async fn watch(live: Live, start: Start, mut outputs: Outputs, mut signals: Stop
             _ = status.tick() => {
                 let ledger = tally.read().with_source(drain.counters.read()?);
                 if ledger != reported {
-                    tracing::info!("{} anomalies; {ledger}", ledger.anomalies);
+                    tracing::info!("{} incidents, {} anomalous packets; {ledger}", ledger.incidents, ledger.anomalies);
+                    if ledger.suppressed != reported.suppressed {
+                        allowed(&rules).for_each(|line| tracing::info!("{line}"));
+                    }
                     reported = ledger;
                 }
             }
@@ -144,7 +155,8 @@ async fn watch(live: Live, start: Start, mut outputs: Outputs, mut signals: Stop
     let ledger = tally.read().with_source(counters.read()?);
     if failure.is_none() {
         say(&format!("Captured {} packets.", ledger.captured()))?;
-        say(&format!("Detected {} anomalies.", ledger.anomalies))?;
+        say(&format!("Detected {} incidents and {} anomalous packets.", ledger.incidents, ledger.anomalies))?;
+        say_allowed(&rules)?;
     }
     if ledger.scored == 0 {
         tracing::warn!(
@@ -161,9 +173,9 @@ async fn watch(live: Live, start: Start, mut outputs: Outputs, mut signals: Stop
 
 fn tell(outputs: &mut Outputs, message: Message) -> Result<(), crate::output::OutputError> {
     match message {
-        Message::Alerts(alerts) => outputs.alerts(&alerts),
-        Message::Trained(model) => {
-            report_trained(&model);
+        Message::Found(alerts, incidents) => outputs.tell(&alerts, &incidents),
+        Message::Trained(model, drift) => {
+            report_trained(&model, drift);
             Ok(())
         }
     }
@@ -181,25 +193,37 @@ fn spawn_detector(
         while let Some(batch) = batches.blocking_recv() {
             findings.clear();
             let processed = detector.process(&batch, &mut findings);
-            if let Some(model) = findings.trained.take() {
-                // Nothing else is in the queue before the first model, so there is room.
-                let _ = outputs.send(Message::Trained(model));
+            if batch.is_empty() {
+                detector.idle(&mut findings);
             }
-            if !findings.alerts.is_empty() {
-                let count = findings.alerts.len() as u64;
-                let sent = outputs.send(Message::Alerts(std::mem::take(&mut findings.alerts)));
-                if sent != Ok(Sent::AtOnce) {
-                    tally.alerts_dropped.fetch_add(count, Relaxed);
-                }
-            }
+            send(&mut findings, &outputs, &tally);
             // Where there is no room for it, its memory is given back instead.
             let _ = used.send(batch);
             processed?;
         }
+        findings.clear();
+        detector.finish(&mut findings);
+        send(&mut findings, &outputs, &tally);
         Ok(())
     };
     thread::Builder::new()
         .name("nad-detect".into())
         .spawn(detect)
         .context("the detector thread could not be started")
+}
+
+/// Hands findings to the outputs, and counts those for which there is no room.
+fn send(findings: &mut Findings, outputs: &Sender<Message>, tally: &Tally) {
+    if let Some(model) = findings.trained.take() {
+        // Where there is no room for it, only a line is missing.
+        let _ = outputs.send(Message::Trained(model, findings.drift));
+    }
+    if !findings.alerts.is_empty() || !findings.incidents.is_empty() {
+        let count = (findings.alerts.len() + findings.incidents.len()) as u64;
+        let found =
+            Message::Found(std::mem::take(&mut findings.alerts), std::mem::take(&mut findings.incidents));
+        if outputs.send(found) != Ok(Sent::AtOnce) {
+            tally.alerts_dropped.fetch_add(count, Relaxed);
+        }
+    }
 }

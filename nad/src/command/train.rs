@@ -17,7 +17,7 @@ use super::{
 use crate::{
     batch::RecordBatch,
     clock::Clock,
-    detector::{Baseline, Detector, Findings, Start},
+    detector::{BaselineLength, Detector, DetectorOptions, Findings, Start},
     ledger::{Ledger, Tally},
     model::{Model, Training, store::StoreError},
     output::{log, spare_capture},
@@ -33,9 +33,11 @@ pub struct TrainConfig {
     /// Where packets come from without one.
     pub live: Option<LiveConfig>,
     /// How long the baseline is.
-    pub baseline: Baseline,
+    pub baseline: BaselineLength,
     /// How it is trained on.
     pub training: Training,
+    /// How large the tables are.
+    pub detection: DetectorOptions,
     /// Where the model goes.
     pub out: PathBuf,
     /// The log file.
@@ -51,13 +53,17 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
     log::start(config.log.as_deref(), kernel_log)?;
     check_writable(&config.out)?;
     let tally = Arc::new(Tally::default());
-    let start =
-        |source: String| Start::Learn { baseline: config.baseline, training: config.training, source };
+    let start = |source: String| Start::Learn {
+        baseline: config.baseline,
+        training: config.training.clone(),
+        source,
+    };
     let (model, ledger) = match (&config.file, &config.live) {
         (Some(file), _) => {
             let source = PcapSource::open(file)?;
             let start = start(file.display().to_string());
-            let detector = Detector::new(start, Clock::Unix, Arc::clone(&tally), false);
+            let detector = Detector::new(start, Clock::Unix, Arc::clone(&tally), config.detection.clone())
+                .context("the context tables could not be made")?;
             from_file(file, source, detector, &tally)?
         }
         (None, Some(live)) => {
@@ -69,13 +75,15 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
                 let signals = StopSignals::install().context("signals can't be received")?;
                 let live = Live::open(live, Keep::CountersAndFiles)?;
                 let start = start(live.interfaces.clone());
-                let detector = Detector::new(start, Clock::monotonic(), Arc::clone(&tally), false);
+                let detector =
+                    Detector::new(start, Clock::monotonic(), Arc::clone(&tally), config.detection.clone())
+                        .context("the context tables could not be made")?;
                 from_interfaces(live, detector, signals, &tally).await
             })?
         }
         (None, None) => anyhow::bail!("there is nothing to train on"),
     };
-    report_trained(&model);
+    report_trained(&model, None);
     report_ledger(&ledger)?;
     model.save(&config.out)?;
     say(&format!("Model written to {}.", config.out.display()))?;
@@ -166,6 +174,8 @@ async fn from_interfaces(
 fn finish(detector: &mut Detector, findings: Findings) -> Result<Arc<Model>> {
     match findings.trained {
         Some(model) => Ok(model),
-        None => detector.finish_learning()?.context("there were no packets to learn from"),
+        None => {
+            detector.finish_learning(&mut Findings::default())?.context("there were no packets to learn from")
+        }
     }
 }

@@ -6,10 +6,12 @@ use std::{
 };
 
 use serde::Deserialize;
+use toml::Spanned;
 
-use super::{ConfigError, Length, TaskChoice};
+use super::{AllowSection, ConfigError, Length, TaskChoice};
 use crate::{
     model::trainer::TrainerKind,
+    policy::AlertBudget,
     source::xdp::{Directions, XdpMode},
 };
 
@@ -24,6 +26,12 @@ pub struct File {
     pub capture: CaptureSection,
     /// What is learnt.
     pub training: TrainingSection,
+    /// When something is said.
+    pub alerts: AlertsSection,
+    /// What is not reported.
+    pub allow: Vec<Spanned<AllowSection>>,
+    /// How much is kept in mind.
+    pub context: ContextSection,
     /// Where is logged to.
     pub log: LogSection,
     /// Checked, but not used yet: nad sends no mail.
@@ -62,12 +70,58 @@ pub struct TrainingSection {
     pub trees: Option<usize>,
     /// Samples that each tree is grown from.
     pub samples_per_tree: Option<usize>,
-    /// See [`Growth::extension_level`](crate::model::trainer::Growth::extension_level).
+    /// Extension level of the forests; see `extension_level` of [`Training`](crate::model::Training).
     pub extension_level: Option<usize>,
-    /// What the random numbers of training follow from.
+    /// See [`Growth::seed`](crate::model::trainer::Growth::seed).
     pub seed: Option<u64>,
-    /// Who grows the forest.
+    /// Who grows the forests.
     pub trainer: Option<TrainerKind>,
+}
+
+/// `[alerts]`
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlertsSection {
+    /// How often a person wants to be told of nothing.
+    pub budget: Option<AlertBudget>,
+    /// Silence after which an incident is closed.
+    pub silence: Option<Length>,
+    /// How often the model is trained anew.
+    pub relearn: Option<Relearn>,
+}
+
+/// How often the model is trained anew: a length of time, or `"never"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Relearn {
+    /// Not at all.
+    Never,
+    /// This often.
+    Every(Length),
+}
+
+impl TryFrom<String> for Relearn {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == "never" { Ok(Self::Never) } else { text.parse().map(Self::Every) }
+    }
+}
+
+/// `[context]`: entries of each table.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ContextSection {
+    /// Flows.
+    pub flows: Option<usize>,
+    /// Hosts.
+    pub hosts: Option<usize>,
+    /// Dealings of a client with a service.
+    pub dealings: Option<usize>,
+    /// MAC addresses.
+    pub links: Option<usize>,
+    /// Things that are remembered for long.
+    pub memory: Option<usize>,
 }
 
 /// `[log]`
@@ -128,13 +182,19 @@ impl File {
         Self::parse(&text, path)
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        toml::from_str(text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
+    pub(super) fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let refused = |start: usize, reason: &str| {
             let line = text[..start.min(text.len())].matches('\n').count() + 1;
-            let reason = error.message().lines().collect::<Vec<_>>().join(" ");
+            let reason = reason.lines().collect::<Vec<_>>().join(" ");
             ConfigError::Parse { path: path.into(), line, reason }
-        })
+        };
+        let file: Self = toml::from_str(text)
+            .map_err(|error| refused(error.span().map_or(0, |span| span.start), error.message()))?;
+        for rule in &file.allow {
+            // Here, because for what is wrong with a table as a whole TOML's errors name no place.
+            rule.get_ref().check().map_err(|reason| refused(rule.span().start, reason))?;
+        }
+        Ok(file)
     }
 
     /// What the file says about the task.

@@ -37,6 +37,15 @@ impl Matrix {
         &self.values[index * self.columns..][..self.columns]
     }
 
+    /// Replaces the row at `index`.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such row, or the new one has another width.
+    pub fn set_row(&mut self, index: usize, row: &[f32]) {
+        self.values[index * self.columns..][..self.columns].copy_from_slice(row);
+    }
+
     /// The rows, first to last.
     pub fn rows(&self) -> std::slice::ChunksExact<'_, f32> {
         self.values.chunks_exact(self.columns)

@@ -11,13 +11,13 @@ const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A stream of random numbers.
 #[derive(Debug, Clone)]
-pub(super) struct Random {
+pub(crate) struct Random {
     state: [u64; 4],
 }
 
 impl Random {
     /// The stream of this number under a seed; another number gives another stream.
-    pub(super) fn new(seed: u64, stream: u64) -> Self {
+    pub(crate) fn new(seed: u64, stream: u64) -> Self {
         // Mixed before and after, so that neighbouring seeds and streams have nothing to do with each other.
         let mut at = mix(mix(seed.wrapping_add(STEP)) ^ stream);
         Self {
@@ -29,7 +29,7 @@ impl Random {
     }
 
     /// 64 random bits.
-    pub(super) fn bits(&mut self) -> u64 {
+    pub(crate) fn bits(&mut self) -> u64 {
         let [a, b, c, d] = &mut self.state;
         let result = a.wrapping_add(*d).rotate_left(23).wrapping_add(*a);
         let shifted = *b << 17;
@@ -43,7 +43,7 @@ impl Random {
     }
 
     /// 0 up to, and without, `end`, each as likely (Lemire 2019).
-    pub(super) fn below(&mut self, end: u32) -> u32 {
+    pub(crate) fn below(&mut self, end: u32) -> u32 {
         debug_assert!(end > 0, "there is no number below 0");
         loop {
             let product = u64::from((self.bits() >> 32) as u32) * u64::from(end);
@@ -55,12 +55,12 @@ impl Random {
     }
 
     /// 0 up to, and without, 1, in steps of 2^-53.
-    pub(super) fn uniform(&mut self) -> f64 {
+    pub(crate) fn uniform(&mut self) -> f64 {
         (self.bits() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
     }
 
     /// From `low` up to, and without, `high`, which must be larger.
-    pub(super) fn between(&mut self, low: f32, high: f32) -> f32 {
+    pub(crate) fn between(&mut self, low: f32, high: f32) -> f32 {
         let (from, width) = (f64::from(low), f64::from(high) - f64::from(low));
         loop {
             let value = (from + width * self.uniform()) as f32;
@@ -73,7 +73,7 @@ impl Random {
 
     /// A deviate of the standard normal distribution, exact to the step of [`Self::uniform`]: algorithm N of
     /// Karney, Sampling exactly from the normal distribution (ACM TOMS 42, 2016).
-    pub(super) fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         loop {
             let mut whole = 0_u32;
             while self.half_power() {
@@ -92,7 +92,7 @@ impl Random {
     }
 
     /// True or false, each as likely.
-    pub(super) fn coin(&mut self) -> bool {
+    pub(crate) fn coin(&mut self) -> bool {
         self.bits() >> 63 == 1
     }
 
@@ -126,7 +126,7 @@ impl Random {
 }
 
 /// SplitMix64's output function: one-to-one, and every bit of its result depends on every bit given.
-pub(super) fn mix(bits: u64) -> u64 {
+pub(crate) fn mix(bits: u64) -> u64 {
     let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ (bits >> 31)

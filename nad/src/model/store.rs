@@ -167,20 +167,37 @@ fn compare_schema(found: &[String]) -> Result<(), String> {
 mod tests {
     use super::*;
     use crate::{
-        features::FeatureVector,
+        context::{Context, Sizes},
+        features::View,
         model::{
             Training, TrainingWindow,
+            baseline::Baseline,
             trainer::{Growth, TrainerKind},
         },
     };
 
     fn model() -> Model {
-        let baseline: Vec<FeatureVector> =
-            (0..400).map(|i| std::array::from_fn(|feature| ((i * (feature + 3)) % 17) as f32)).collect();
+        let mut baseline = Baseline::new(0);
+        for view in View::ALL {
+            let columns = view.features().len();
+            for i in 0..400 {
+                let vector: Vec<f32> = (0..columns).map(|feature| ((i * (feature + 3)) % 5) as f32).collect();
+                baseline.add(view, &vector);
+            }
+        }
         let growth = Growth { trees: 5, ..Growth::default() };
-        let window = TrainingWindow { source: "lo".into(), first_ns: 1, last_ns: 9, packets: 400 };
-        let training = Training { growth, trainer: TrainerKind::default(), contamination: 0.01 };
-        Model::train(&baseline, &training, window).unwrap()
+        let window =
+            TrainingWindow { source: "lo".into(), first_ns: 1, settled_ns: 1, last_ns: 9, packets: 400 };
+        let training = Training {
+            growth,
+            extension_level: None,
+            trainer: TrainerKind::Seeded,
+            contamination: 0.01,
+            without: Vec::new(),
+        };
+        let sizes = Sizes { flows: 64, hosts: 64, dealings: 64, links: 64, memory: 64 };
+        let memories = Context::new(&sizes, 60).unwrap().memory().keep();
+        Model::train(&baseline, &training, window, memories).unwrap()
     }
 
     #[test]
@@ -214,10 +231,10 @@ mod tests {
     #[test]
     fn another_schema_is_refused_with_the_feature_that_differs() {
         let mut features = schema();
-        features[2] = "moon phase".into();
+        features[2] = "moon/phase".into();
         assert_eq!(
             compare_schema(&features).unwrap_err(),
-            "its feature 2 is \"moon phase\", and this nad's is \"network protocol\""
+            "its feature 2 is \"moon/phase\", and this nad's is \"packet/network protocol\""
         );
         assert!(compare_schema(&schema()[1..]).is_err());
         assert!(compare_schema(&schema()).is_ok());

@@ -21,6 +21,7 @@ use tracing_subscriber::{
 use super::{OutputError, Sink, table::SAID};
 use crate::{
     alert::Alert,
+    incident::{Change, IncidentUpdate},
     presentation::{self, Endpoint},
 };
 
@@ -30,16 +31,49 @@ const ANOMALY: &str = "nad::anomaly";
 /// Target of what the kernel program logs: its crate's name.
 const KERNEL_PROGRAM: &str = "nad_ebpf";
 
-/// Writes each alert as a warning.
+/// Writes incidents, and where wanted each packet above the threshold, as warnings.
 #[derive(Debug, Default)]
-pub struct AnomalyLog;
+pub struct AnomalyLog {
+    /// Whether packets are logged as well.
+    pub packets: bool,
+}
 
 impl Sink for AnomalyLog {
     fn name(&self) -> String {
         "log".into()
     }
 
+    fn incident(&mut self, update: &IncidentUpdate) -> io::Result<()> {
+        let incident = &update.incident;
+        if update.change != Change::Updated {
+            tracing::warn!(
+                target: ANOMALY,
+                id = %incident.id,
+                change = update.change.name(),
+                shape = incident.shape.name(),
+                technique = incident.shape.technique().unwrap_or("-"),
+                sources = %incident.sources,
+                targets = %incident.targets,
+                alerts = incident.alerts,
+                packets = incident.packets,
+                bytes = incident.bytes,
+                peak_score = incident.peak_score,
+                threshold = incident.threshold,
+                probability = incident.probability,
+                view = incident.view.name(),
+                start = %presentation::timestamp(incident.start_ns),
+                end = %presentation::timestamp(incident.end_ns),
+                reason = %incident.reason,
+                "incident"
+            );
+        }
+        Ok(())
+    }
+
     fn alert(&mut self, alert: &Alert) -> io::Result<()> {
+        if !self.packets {
+            return Ok(());
+        }
         let record = &alert.record;
         let (source, destination) = Endpoint::of(record);
         tracing::warn!(

@@ -1,12 +1,66 @@
-//! The terminal's table, and the lines around it, on standard output.
+//! Incidents, the table of packets and the lines around them, on standard output.
 
 use std::io::{self, Write};
 
 use super::{OutputError, Sink};
 use crate::{
     alert::Alert,
+    incident::{Change, IncidentUpdate},
     presentation::{self, Endpoint},
 };
+
+/// Prints a line for each incident that opens, changes or closes.
+#[derive(Debug, Default)]
+pub struct IncidentLines;
+
+impl Sink for IncidentLines {
+    fn name(&self) -> String {
+        STANDARD_OUTPUT.into()
+    }
+
+    fn incident(&mut self, update: &IncidentUpdate) -> io::Result<()> {
+        match line(update) {
+            Some(line) => writeln!(io::stdout().lock(), "{line}"),
+            None => Ok(()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
+    }
+}
+
+/// What is said of an update, unless it is a quiet one.
+fn line(update: &IncidentUpdate) -> Option<String> {
+    let incident = &update.incident;
+    let shape = incident.shape.name();
+    let technique = incident.shape.technique().map(|id| format!(" [{id}]")).unwrap_or_default();
+    let id = &incident.id;
+    Some(match update.change {
+        Change::Opened => {
+            let time = presentation::timestamp(incident.detected_ns);
+            format!("{time} INCIDENT {id} {shape}{technique}: {}", incident.reason)
+        }
+        Change::Changed => {
+            let time = presentation::timestamp(incident.end_ns);
+            format!("{time} changed  {id} {shape}{technique}: {}", incident.reason)
+        }
+        Change::Closed => {
+            let time = presentation::timestamp(incident.end_ns);
+            let seconds = (incident.end_ns - incident.start_ns) as f64 / 1e9;
+            let targets = if incident.targets.items.is_empty() {
+                String::new()
+            } else {
+                format!(" to {}", incident.targets)
+            };
+            format!(
+                "{time} closed   {id} {shape}{technique}: {}{targets}; {seconds:.0} s, {} packets, {} bytes, {} alerts",
+                incident.sources, incident.packets, incident.bytes, incident.alerts
+            )
+        }
+        Change::Updated => return None,
+    })
+}
 
 /// Prints a row for each alert, below a heading that comes with the first.
 #[derive(Debug)]

@@ -23,10 +23,14 @@ fn uncommented(text: &str) -> String {
 #[test]
 fn the_example_changes_nothing_as_it_is() {
     let folder = folder();
+    let replay = format!("{REPLAY} --scores s.csv --alerts a.jsonl --incidents i.jsonl");
+    let outcome = || {
+        let ran = folder.nad(&replay).exits(0);
+        (ran.stdout, ["s.csv", "a.jsonl", "i.jsonl"].map(|name| folder.read(name)))
+    };
+    let without = outcome();
     fs::copy(EXAMPLE, folder.path("nad.toml")).unwrap();
-    let with = folder.nad(REPLAY).exits(0);
-    assert!(with.stdout.ends_with("Detected 3 anomalies.\n"), "{}", with.stdout);
-    assert!(with.stderr.contains("(contamination 0.0001)"), "{}", with.stderr);
+    assert!(outcome() == without);
     assert!(folder.path("logs/anomaly_detector.log").exists());
 }
 
@@ -54,9 +58,27 @@ fn every_setting_of_the_example_can_be_put_in_force() {
             "trees"
         ]
     );
+    assert_eq!(keys("alerts"), ["budget", "relearn", "silence"]);
+    assert_eq!(keys("context"), ["dealings", "flows", "hosts", "links", "memory"]);
+    let rules = table["allow"].as_array().unwrap();
+    let criteria: Vec<_> =
+        rules.iter().map(|rule| rule.as_table().unwrap().keys().collect::<Vec<_>>()).collect();
+    assert_eq!(criteria, [["comment", "destination", "expires", "port", "protocol", "shape", "source"]]);
     assert_eq!(keys("log"), ["path"]);
     assert_eq!(keys("email"), ["enabled", "password_file", "port", "receivers", "sender", "server", "user"]);
-    assert_eq!(table.len(), 4);
+    assert_eq!(table.len(), 7);
+}
+
+#[test]
+fn the_example_names_every_shape() {
+    // As for the settings: the refusal of an unknown one lists them.
+    let folder = folder();
+    let text = fs::read_to_string(EXAMPLE).unwrap();
+    folder.write("nad.toml", "[[allow]]\nshape = \"none\"\ncomment = \"c\"\n");
+    let ran = folder.nad(REPLAY).exits(2);
+    let (_, expected) = ran.stderr.split_once("expected ").unwrap();
+    let shapes: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+    assert!(shapes.len() > 10 && shapes.iter().all(|shape| text.contains(shape)), "{shapes:?}");
 }
 
 #[test]
@@ -64,7 +86,16 @@ fn the_example_names_every_setting_that_there_is() {
     // What an unknown key may have been is the list of all.
     let folder = folder();
     let text = fs::read_to_string(EXAMPLE).unwrap();
-    for section in ["", "[capture]\n", "[training]\n", "[log]\n", "[email]\n"] {
+    for section in [
+        "",
+        "[capture]\n",
+        "[training]\n",
+        "[alerts]\n",
+        "[[allow]]\n",
+        "[context]\n",
+        "[log]\n",
+        "[email]\n",
+    ] {
         folder.write("nad.toml", format!("{section}no_such_key = 1\n"));
         let ran = folder.nad(REPLAY).exits(2);
         let (_, expected) = ran.stderr.split_once("expected ").unwrap();
@@ -86,6 +117,14 @@ fn the_defaults_that_the_example_tells_are_those_in_force() {
         "# trees = 100",
         "# seed = 0",
         "# trainer = \"seeded\"",
+        "# budget = \"5/day\"",
+        "# silence = \"60s\"",
+        "# relearn = \"6h\"",
+        "# flows = 262144",
+        "# hosts = 65536",
+        "# dealings = 131072",
+        "# links = 8192",
+        "# memory = 262144",
     ] {
         assert!(text.contains(default), "{default}");
     }

@@ -24,7 +24,7 @@ fn a_value_in_the_file_is_checked_as_a_flag_is() {
         ("[training]\ncontamination = nan\n", "contamination NaN"),
         ("[training]\ntrees = 0\n", "trees 0"),
         ("[training]\nsamples_per_tree = 1\n", "samples_per_tree 1"),
-        ("[training]\nextension_level = 20\n", "extension_level 20"),
+        ("[training]\nextension_level = 32\n", "extension_level 32"),
     ] {
         folder.write("nad.toml", text);
         folder.nad(REPLAY).exits(2).says_only(&[part, "out of range"]);
@@ -42,6 +42,20 @@ fn a_value_in_the_file_is_checked_as_a_flag_is() {
     folder.write("nad.toml", "[capture]\nring_bytes = 5000\n");
     folder.nad("run --iface nad-no0").exits(2).says_only(&["ring_bytes 5000"]);
     folder.nad("doctor --iface lo").exits(2).says_only(&["ring_bytes 5000"]);
+}
+
+#[test]
+fn an_allow_rule_that_can_not_be_used_is_refused() {
+    let folder = folder();
+    for (rule, parts) in [
+        ("source = \"10.0.0.7/24\"\ncomment = \"c\"", ["line 4: \"10.0.0.7/24\"", "10.0.0.0/24 for all"]),
+        ("shape = \"scan\"\ncomment = \"c\"", ["line 4: unknown variant `scan`", "`port-scan`"]),
+        ("port = 22", ["line 3: missing field `comment`", "nad.toml"]),
+        ("comment = \"c\"", ["line 3: an allow rule would allow everything", "give a source, destination"]),
+    ] {
+        folder.write("nad.toml", format!("[log]\npath = \"none\"\n[[allow]]\n{rule}\n"));
+        folder.nad(REPLAY).exits(2).says_only(&parts);
+    }
 }
 
 #[test]

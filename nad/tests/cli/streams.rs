@@ -27,8 +27,13 @@ fn folder_of_many_anomalies() -> Folder {
 fn whoever_reads_the_output_may_leave_early() {
     let folder = folder_of_many_anomalies();
     let mut command = folder.command();
-    let mut child =
-        command.args(REPLAY.split(' ')).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .args(REPLAY.split(' '))
+        .arg("--packets")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "Starting packet capture…\n");
@@ -40,11 +45,17 @@ fn whoever_reads_the_output_may_leave_early() {
 fn whoever_reads_the_messages_may_leave_early() {
     let folder = folder_of_many_anomalies();
     let mut command = folder.command();
-    let mut child =
-        command.args(REPLAY.split(' ')).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .args(REPLAY.split(' '))
+        .arg("--packets")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     drop(child.stderr.take());
     let ran = Ran::from(child.wait_with_output().unwrap()).exits(0);
-    assert!(ran.stdout.ends_with("Detected 5000 anomalies.\n"), "{}", ran.stdout);
+    // The last few may be what is usual by then: the point is that all of them could be told.
+    assert!(ran.detected().1 > 4900, "{}", ran.stdout);
 }
 
 #[test]
@@ -55,7 +66,7 @@ fn closed_streams_stop_nothing() {
     let program = command.get_program().to_owned();
     let status = Command::new("sh").args(["-c", &shell]).arg(program).current_dir(&folder).status().unwrap();
     assert_eq!(status.code(), Some(0));
-    assert_eq!(folder.read("a.jsonl").lines().count(), 3);
+    assert!((2..=3).contains(&folder.read("a.jsonl").lines().count()));
     command.args(["replay", "missing.pcap"]).stdout(Stdio::null()).stderr(Stdio::null());
     assert_eq!(command.status().unwrap().code(), Some(1));
 }

@@ -7,8 +7,20 @@ fn help_tells_the_exit_codes_the_defaults_and_the_environment() {
     let folder = Folder::new();
     let help = |command: &str| folder.nad(&format!("{command} --help")).exits(0).stdout;
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let expected: [(&str, &[&str]); 5] = [
-        ("", &["run", "replay", "train", "doctor", "NAD_CONFIG", "NAD_LOG", "logs/anomaly_detector.log"]),
+    let expected: [(&str, &[&str]); 6] = [
+        (
+            "",
+            &[
+                "run",
+                "replay",
+                "train",
+                "features",
+                "doctor",
+                "NAD_CONFIG",
+                "NAD_LOG",
+                "logs/anomaly_detector.log",
+            ],
+        ),
         (
             "run",
             &[
@@ -44,6 +56,7 @@ fn help_tells_the_exit_codes_the_defaults_and_the_environment() {
             "train",
             &["[FILE]", "--out", "NAD_TRAIN_FOR", "NAD_TRAIN_PACKETS", "NAD_CONTAMINATION", "[default: 60s]"],
         ),
+        ("features", &["[FILE]", "--out", "--view", "--list", "log2(1 + value)", "[default: 60s]"]),
         ("doctor", &["NAD_IFACE", "default route"]),
     ];
     for (command, parts) in expected {
@@ -116,7 +129,7 @@ fn a_value_out_of_range_is_named_with_the_range() {
     refused("replay office.pcap --train-packets -3", &["'-3'"]);
     refused("replay office.pcap --train-for 300", &["--train-for", "\"300\"", "300s, 5m, 1h"]);
     refused("replay office.pcap --train-for 0s", &["--train-for", "0s is out of range", "1ms"]);
-    refused("replay office.pcap --extension-level 20", &["extension_level 20", "0 to 19"]);
+    refused("replay office.pcap --extension-level 32", &["extension_level 32", "0 to 31"]);
     refused("replay office.pcap --seed -1", &["'-1'"]);
     refused("replay office.pcap --seed few", &["'few'", "--seed"]);
     refused("replay office.pcap --trainer best", &["'best'", "--trainer", "seeded, crate"]);

@@ -25,7 +25,7 @@ pub(crate) const SENSOR_MAC: [u8; 6] = [0x02, 0, 0, 0, 0x77, 1];
 pub(crate) const SENDER_MAC: [u8; 6] = [0x02, 0, 0, 0, 0x77, 2];
 
 /// Longer than anything takes here, also on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Lab {
     pub(crate) sensor: Namespace,
@@ -160,10 +160,15 @@ pub(crate) fn has(program: &str) -> bool {
 }
 
 /// Waits for a condition, and fails where it does not come true.
-pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, condition: impl FnMut() -> bool) {
+    until_within(PATIENCE, what, condition);
+}
+
+/// The same with another patience.
+pub(crate) fn until_within(patience: Duration, what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain: {what}");
+        assert!(start.elapsed() < patience, "waited {patience:?} in vain: {what}");
         thread::sleep(Duration::from_millis(10));
     }
 }

@@ -6,9 +6,10 @@ use std::{
     fs::File,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
-use crate::lab::{Lab, inside, until};
+use crate::lab::{Lab, PATIENCE, inside, until, until_within};
 
 pub(crate) const STARTED: &str = "Starting packet capture…";
 const BINARY: &str = env!("CARGO_BIN_EXE_nad");
@@ -98,9 +99,14 @@ impl Nad {
     }
 
     /// Waits for its end.
-    pub(crate) fn end(mut self) -> Ended {
+    pub(crate) fn end(self) -> Ended {
+        self.end_within(PATIENCE)
+    }
+
+    /// The same where it takes longer.
+    pub(crate) fn end_within(mut self, patience: Duration) -> Ended {
         let mut status = None;
-        until("nad ends", || {
+        until_within(patience, "nad ends", || {
             status = self.process.try_wait().expect("it is our own process");
             status.is_some()
         });

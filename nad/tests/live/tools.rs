@@ -15,7 +15,7 @@ use crate::{
     skip::skipped,
 };
 
-const PORT: u16 = 8080;
+pub(crate) const PORT: u16 = 8080;
 const PAGE_BYTES: usize = 200_000;
 
 #[test]
@@ -127,10 +127,10 @@ const TOOLS: [Tool; 4] = [
 ];
 
 /// A web server on the sensor's machine, ended with the test.
-struct Server(Child);
+pub(crate) struct Server(Child);
 
 impl Server {
-    fn start(lab: &Lab) -> Option<Self> {
+    pub(crate) fn start(lab: &Lab) -> Option<Self> {
         if !has("python3") {
             return None;
         }

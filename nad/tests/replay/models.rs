@@ -9,11 +9,6 @@ fn trained() -> Folder {
     folder
 }
 
-fn anomalies(stdout: &str) -> usize {
-    let count = stdout.lines().find_map(|line| line.strip_prefix("Detected ")?.strip_suffix(" anomalies."));
-    count.unwrap_or_else(|| panic!("{stdout}")).parse().unwrap()
-}
-
 #[test]
 fn a_model_gives_the_same_scores_on_every_run() {
     let folder = trained();
@@ -85,7 +80,7 @@ fn contamination_moves_the_threshold_of_a_saved_model() {
     let count = |contamination: &str| {
         let ran = folder
             .nad(&format!("replay office.pcap --model m --scores s.csv --contamination {contamination}"));
-        (anomalies(&ran.exits(0).stdout), folder.read("s.csv"))
+        (ran.exits(0).detected().1, folder.read("s.csv"))
     };
     let counts: Vec<_> = ["0.0001", "0.001", "0.01", "0.05", "0.2", "0.5"].map(count).into();
     for pair in counts.windows(2) {
@@ -95,10 +90,11 @@ fn contamination_moves_the_threshold_of_a_saved_model() {
     assert!(counts[0].0 < counts[3].0 && counts[3].0 < counts[5].0);
     // Without being asked, the threshold is that of the training.
     let ran = folder.nad("replay office.pcap --model m").exits(0);
-    assert_eq!(anomalies(&ran.stdout), counts[2].0);
+    assert_eq!(ran.detected().1, counts[2].0);
     // About that share of what the model was trained on lies above it.
     let share = counts[4].0 as f64 / scores(&folder, "s.csv").len() as f64;
-    assert!((0.1..0.3).contains(&share), "{share}");
+    // (more than that: at first the flows of a capture are new to a sensor that has just started).
+    assert!((0.1..0.4).contains(&share), "{share}");
 }
 
 #[test]
@@ -108,7 +104,7 @@ fn training_and_learning_on_the_way_find_the_same_odd_packets() {
     folder.nad("replay office.pcap --train-packets 2000 --contamination 0.01 --alerts learnt.jsonl").exits(0);
     for name in ["saved.jsonl", "learnt.jsonl"] {
         let text = folder.read(name);
-        for reason in ["TCP URG 1", "TTL 1 ", "length 60042 bytes"] {
+        for reason in ["malformed 1 ", "TTL 1 ", "length 60042 bytes"] {
             assert_eq!(text.lines().filter(|line| line.contains(reason)).count(), 2, "{reason} in {name}");
         }
     }

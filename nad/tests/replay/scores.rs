@@ -70,10 +70,13 @@ fn more_packets_than_a_batch_are_scored_as_few_are() {
     folder.nad("replay office.pcap --model m --scores all.csv").exits(0);
     let all = scores(&folder, "all.csv");
     assert_eq!(all.len(), 10_000);
-    let last = Capture { packets: capture.packets[9990..].to_vec() };
-    folder.write("last.pcap", last.pcap());
-    folder.nad("replay last.pcap --model m --scores last.csv").exits(0);
-    for ((_, score), (place, alone)) in all[9990..].iter().zip(scores(&folder, "last.csv")) {
-        assert_eq!(*score, alone, "packet {place} of the last");
+    // What a packet's score says depends on those before it, and on none after.
+    let first = Capture { packets: capture.packets[..4000].to_vec() };
+    folder.write("first.pcap", first.pcap());
+    folder.nad("replay first.pcap --model m --scores first.csv").exits(0);
+    let alone = scores(&folder, "first.csv");
+    assert_eq!(alone.len(), 4000);
+    for (one, other) in all.iter().zip(alone) {
+        assert_eq!(*one, other);
     }
 }

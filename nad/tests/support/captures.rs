@@ -8,7 +8,7 @@ pub(crate) const START_US: u64 = 1_700_000_000_000_000;
 const ACK: u8 = 0x10;
 const PSH_ACK: u8 = 0x18;
 const URG_PSH_FIN: u8 = 0x29;
-const TCP: u8 = 6;
+pub(crate) const TCP: u8 = 6;
 pub(crate) const ICMP: u8 = 1;
 pub(crate) const UDP: u8 = 17;
 
@@ -97,7 +97,7 @@ pub(crate) fn ipv4(protocol: u8, ttl: u8, source: [u8; 4], destination: [u8; 4],
     frame
 }
 
-fn tcp(source: u16, destination: u16, flags: u8, window: u16, payload: usize) -> Vec<u8> {
+pub(crate) fn tcp(source: u16, destination: u16, flags: u8, window: u16, payload: usize) -> Vec<u8> {
     let mut segment = ports(source, destination);
     segment.extend([0, 0, 0, 1, 0, 0, 0, 1, 0x50, flags]);
     segment.extend(window.to_be_bytes());
@@ -113,7 +113,7 @@ pub(crate) fn echo(length: usize) -> Vec<u8> {
     message
 }
 
-fn dns_query(port: u16, label: u8) -> Vec<u8> {
+pub(crate) fn dns_query(port: u16, label: u8) -> Vec<u8> {
     let mut message = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, label];
     message.extend(vec![b'a'; label.into()]);
     message.extend(b"\x07example\x00\x00\x01\x00\x01");

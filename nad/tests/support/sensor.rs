@@ -79,6 +79,19 @@ impl From<Output> for Ran {
     }
 }
 
+impl Ran {
+    /// Incidents and anomalous packets, as the summary at the end of standard output tells them.
+    #[track_caller]
+    pub(crate) fn detected(&self) -> (usize, usize) {
+        let summary = self.stdout.lines().next_back().unwrap_or_default();
+        let counts = summary.strip_prefix("Detected ").and_then(|rest| {
+            let (incidents, rest) = rest.split_once(" incidents and ")?;
+            Some((incidents.parse().ok()?, rest.strip_suffix(" anomalous packets.")?.parse().ok()?))
+        });
+        counts.unwrap_or_else(|| panic!("no summary: {}", self.stdout))
+    }
+}
+
 /// The last ledger of a run, which balances.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ledger {

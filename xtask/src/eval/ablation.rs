@@ -47,7 +47,7 @@ struct Without {
     change: Spreads,
 }
 
-/// Leaves out one feature after the other: those of these names, or all. The result is written after each, so that
+/// Leaves out one feature after the other: those of these names, or every view's. The result is written after each, so that
 /// it need not be waited for.
 pub(super) fn ablate(
     bench: &Bench<'_>,
@@ -56,7 +56,7 @@ pub(super) fn ablate(
     nad: String,
     out: &Path,
 ) -> Result<()> {
-    let features = chosen(bench.sensor.features()?, names)?;
+    let features = chosen(&bench.sensor.features()?, names)?;
     let begun = Instant::now();
     let mut full = Vec::new();
     for &seed in seeds {
@@ -91,23 +91,25 @@ pub(super) fn ablate(
     Ok(())
 }
 
-/// Each feature once, with the views that have it.
-fn chosen(views: BTreeMap<String, Vec<String>>, names: &[String]) -> Result<Vec<(String, Vec<String>)>> {
-    let mut features: Vec<(String, Vec<String>)> = Vec::new();
-    for (view, of_view) in views {
-        for feature in of_view {
-            match features.iter_mut().find(|(known, _)| *known == feature) {
-                Some((_, views)) => views.push(view.clone()),
-                None => features.push((feature, vec![view.clone()])),
-            }
-        }
+/// What is left out, one after the other, each as nad's `--without` takes it and with the views that have it: every
+/// feature of every view, or those of these names, as `view/feature` or alone for all views that have it at once.
+fn chosen(views: &BTreeMap<String, Vec<String>>, names: &[String]) -> Result<Vec<(String, Vec<String>)>> {
+    let each =
+        || views.iter().flat_map(|(view, features)| features.iter().map(move |feature| (view, feature)));
+    let full = |view: &String, feature: &String| format!("{view}/{feature}");
+    if names.is_empty() {
+        let all: Vec<_> = each().map(|(view, feature)| (full(view, feature), vec![view.clone()])).collect();
+        ensure!(!all.is_empty(), "nad features --list names no features");
+        return Ok(all);
     }
+    let mut features = Vec::new();
     for name in names {
-        let known = features.iter().any(|(feature, _)| feature == name);
-        ensure!(known, "there is no feature '{name}': 'nad features --list' names them");
+        let is_meant =
+            |(view, feature): &(&String, &String)| *feature == name || full(view, feature) == *name;
+        let of_views: Vec<String> = each().filter(is_meant).map(|(view, _)| view.clone()).collect();
+        ensure!(!of_views.is_empty(), "there is no feature '{name}': 'nad features --list' names them");
+        features.push((name.clone(), of_views));
     }
-    features.retain(|(feature, _)| names.is_empty() || names.contains(feature));
-    ensure!(!features.is_empty(), "nad features --list names no features");
     Ok(features)
 }
 
@@ -189,19 +191,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_feature_of_two_views_is_left_out_of_both_at_once() {
-        let views = || {
-            let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-            BTreeMap::from([
-                ("packet".into(), list(&["TTL", "length"])),
-                ("source".into(), list(&["length", "rate"])),
-            ])
+    fn a_feature_is_left_out_of_one_view_or_by_its_name_alone_of_all() {
+        let list = |names: &[&str]| -> Vec<String> { names.iter().map(|name| (*name).to_owned()).collect() };
+        let views = BTreeMap::from([
+            ("packet".into(), list(&["TTL", "length"])),
+            ("source".into(), list(&["length", "rate"])),
+        ]);
+        let shown = |names: &[&str]| -> Vec<String> {
+            let chosen = chosen(&views, &list(names)).unwrap();
+            chosen.iter().map(|(name, views)| format!("{name}: {}", views.join(" "))).collect()
         };
-        let all = chosen(views(), &[]).unwrap();
-        let shown: Vec<_> = all.iter().map(|(name, views)| format!("{name}: {}", views.join(" "))).collect();
-        assert_eq!(shown, ["TTL: packet", "length: packet source", "rate: source"]);
-        assert_eq!(chosen(views(), &["rate".into()]).unwrap().len(), 1);
-        assert!(chosen(views(), &["speed".into()]).unwrap_err().to_string().contains("'speed'"));
+        assert_eq!(
+            shown(&[]),
+            ["packet/TTL: packet", "packet/length: packet", "source/length: source", "source/rate: source"]
+        );
+        assert_eq!(shown(&["rate", "packet/length"]), ["rate: source", "packet/length: packet"]);
+        assert_eq!(shown(&["length"]), ["length: packet source"]);
+        for unknown in ["speed", "source/TTL"] {
+            let error = chosen(&views, &list(&[unknown])).unwrap_err().to_string();
+            assert!(error.contains(&format!("'{unknown}'")), "{error}");
+        }
     }
 
     #[test]

@@ -126,14 +126,14 @@ fn a_model_is_trained_once_a_seed_on_the_capture_that_it_is_of() {
 #[test]
 fn an_ablation_tells_what_is_lost_without_each_feature() {
     let (data, out) = (data(), tempfile::tempdir().unwrap());
-    let ablate = Some(vec!["TTL".to_owned(), "rate".to_owned()]);
+    let ablate = Some(vec!["packet/TTL".to_owned(), "rate".to_owned()]);
     eval(&Args { ablate, captures: vec!["lab".into()], ..args(data.path(), out.path()) }).unwrap();
 
     let ablation = json(out.path(), "ablation.json");
     assert_eq!(ablation["full"]["attacks_found"]["mean"], 1.0);
     let without = ablation["without"].as_array().unwrap();
     let names: Vec<_> = without.iter().map(|one| format!("{} {}", one["feature"], one["views"])).collect();
-    assert_eq!(names, ["\"TTL\" [\"packet\"]", "\"rate\" [\"source\"]"]);
+    assert_eq!(names, ["\"packet/TTL\" [\"packet\"]", "\"rate\" [\"source\"]"]);
     for one in without {
         let change = &one["change"];
         assert_eq!(

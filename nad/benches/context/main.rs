@@ -1,0 +1,273 @@
+//! What context, features and scores cost a record, at 1 to 1 M flows, beside a loop that only sums up lengths.
+//!
+//! `cargo bench -p nad --bench context`; no privileges are needed. Times are of one record where a throughput is
+//! given, and traffic is made outside of the time that is measured.
+
+mod traffic;
+
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use nad::{
+    batch::BATCH_RECORDS,
+    context::{
+        Context, Sizes, Verdict,
+        flow::FlowState,
+        hash::mix,
+        table::{Entry, Table},
+    },
+    features::View,
+    model::{
+        Model, Training, TrainingWindow, Workspace,
+        baseline::Baseline,
+        trainer::{Growth, TrainerKind},
+    },
+};
+use nad_common::record::PacketRecord;
+use traffic::Traffic;
+
+const FLOWS: [u32; 4] = [1, 1_000, 100_000, 1_000_000];
+const SECOND: u64 = 1_000_000_000;
+
+/// How much is done with each record.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Depth {
+    /// Its length is added to a sum.
+    Lengths,
+    /// It goes into the context.
+    Context,
+    /// Its features are read from there.
+    Features,
+    /// It is judged by a forest of 100 trees.
+    Scores,
+}
+
+impl Depth {
+    const ALL: [Self; 4] = [Self::Lengths, Self::Context, Self::Features, Self::Scores];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Lengths => "lengths",
+            Self::Context => "context",
+            Self::Features => "context and features",
+            Self::Scores => "context, features and scores",
+        }
+    }
+}
+
+fn main() {
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+        .sample_size(20)
+        .configure_from_args();
+    records(&mut criterion);
+    flood(&mut criterion);
+    tick(&mut criterion);
+    lookups(&mut criterion);
+    criterion.final_summary();
+}
+
+/// Packets of established flows.
+fn records(criterion: &mut Criterion) {
+    for flows in FLOWS {
+        let mut group = criterion.benchmark_group(format!("{flows} flows"));
+        group.throughput(Throughput::Elements(BATCH_RECORDS as u64));
+        // Made only where something of the group is run.
+        let mut bench = None;
+        for depth in Depth::ALL {
+            group.bench_function(BenchmarkId::from_parameter(depth.name()), |bencher| {
+                let bench = bench.get_or_insert_with(|| Bench::new(flows));
+                bencher.iter_custom(|batches| bench.time(batches, depth, Traffic::fill));
+            });
+        }
+    }
+}
+
+/// SYNs from forged sources, on tables of the default size, beside 1,000 established flows.
+fn flood(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("forged sources");
+    group.throughput(Throughput::Elements(BATCH_RECORDS as u64));
+    let mut bench = None;
+    for depth in Depth::ALL {
+        group.bench_function(BenchmarkId::from_parameter(depth.name()), |bencher| {
+            let bench = bench.get_or_insert_with(|| Bench::new(1_000));
+            bencher.iter_custom(|batches| bench.time(batches, depth, Traffic::forge));
+        });
+    }
+}
+
+/// The end of a second in which a batch of packets of 1,000 dealings came.
+fn tick(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("tick of 1000 dealings");
+    for judges in [false, true] {
+        let name = if judges { "features and scores" } else { "features" };
+        group.bench_function(name, |bencher| {
+            let mut bench = Bench::new(4_000);
+            bencher.iter_custom(|ticks| (0..ticks).map(|_| bench.time_tick(judges)).sum());
+        });
+    }
+}
+
+/// Values of random keys among a million, as a batch is looked up.
+fn lookups(criterion: &mut Criterion) {
+    const ENTRIES: u64 = 1_000_000;
+    let mut group = criterion.benchmark_group("lookup among a million");
+    group.throughput(Throughput::Elements(BATCH_RECORDS as u64));
+    let mut table = Table::<FlowState>::new(2 * ENTRIES as usize, u64::MAX).expect("memory is enough");
+    for ahead in [0, 4, 8, 16] {
+        let name = if ahead == 0 { "not prefetched".into() } else { format!("prefetched {ahead} ahead") };
+        let mut random = 0;
+        group.bench_function(name, |bencher| {
+            if table.counts().entered == 0 {
+                for key in 0..ENTRIES {
+                    black_box(table.enter(mix(key, 1), 1));
+                }
+            }
+            bencher.iter_custom(|batches| {
+                let mut time = Duration::ZERO;
+                for _ in 0..batches {
+                    let hashes: Vec<u64> = (0..BATCH_RECORDS as u64 + ahead)
+                        .map(|_| {
+                            random += 1;
+                            mix(mix(random, 2) % ENTRIES, 1)
+                        })
+                        .collect();
+                    let start = Instant::now();
+                    for place in 0..BATCH_RECORDS {
+                        if ahead > 0 {
+                            table.prefetch(hashes[place + ahead as usize]);
+                        }
+                        // Of a bucket with more than eight, some are not there.
+                        let slot = table.find(hashes[place]);
+                        black_box(slot.map(|slot| table.get(slot).last_ns()));
+                    }
+                    time += start.elapsed();
+                }
+                time
+            });
+        });
+    }
+}
+
+/// A context with established flows, and a model of them.
+struct Bench {
+    context: Context,
+    traffic: Traffic,
+    model: Model,
+    batch: Vec<PacketRecord>,
+    vector: Vec<f32>,
+    workspace: Workspace,
+}
+
+impl Bench {
+    /// With room for all flows, as an operator of such a network would set it.
+    fn new(flows: u32) -> Self {
+        let usual = Sizes::default();
+        let sizes = Sizes {
+            flows: usual.flows.max(2 * flows as usize),
+            hosts: usual.hosts.max(flows as usize / 8),
+            dealings: usual.dealings.max(flows as usize / 2),
+            memory: usual.memory.max(2 * flows as usize),
+            ..usual
+        };
+        let mut context = Context::new(&sizes, 60).expect("memory is enough");
+        let mut traffic = Traffic::new(flows);
+        let mut baseline = Baseline::new(0);
+        let mut vector = Vec::new();
+        let mut batch: Vec<PacketRecord> = Vec::new();
+        let mut handshakes: Vec<PacketRecord> = traffic.handshakes().collect();
+        traffic.fill(&mut batch);
+        handshakes.append(&mut batch);
+        context.prepare(&handshakes);
+        for (place, record) in handshakes.iter().enumerate() {
+            let seen = context.observe(place, record, record.time_ns);
+            View::read_packet(record, &seen, &mut vector);
+            baseline.add(View::Packet, &vector);
+        }
+        context.close_tick(|_| Verdict { standing: 0.0, is_ordinary: true });
+        let training = Training {
+            growth: Growth::default(),
+            extension_level: None,
+            trainer: TrainerKind::Seeded,
+            contamination: 0.001,
+            without: Vec::new(),
+        };
+        let window = TrainingWindow {
+            source: "bench".into(),
+            first_ns: 0,
+            settled_ns: 0,
+            last_ns: 60 * SECOND,
+            packets: handshakes.len() as u64,
+        };
+        let memories = context.memory().keep();
+        let model = Model::train(&baseline, &training, window, memories).expect("there are packets enough");
+        Self { context, traffic, model, batch, vector, workspace: Workspace::default() }
+    }
+
+    /// The time that batches take; making them and closing ticks is left out.
+    fn time(
+        &mut self,
+        batches: u64,
+        depth: Depth,
+        fill: fn(&mut Traffic, &mut Vec<PacketRecord>),
+    ) -> Duration {
+        let mut time = Duration::ZERO;
+        for _ in 0..batches {
+            fill(&mut self.traffic, &mut self.batch);
+            if self.context.is_tick_over(self.traffic.now_ns()) {
+                self.context.close_tick(|_| Verdict { standing: 0.0, is_ordinary: true });
+            }
+            let start = Instant::now();
+            self.take(depth);
+            time += start.elapsed();
+        }
+        time
+    }
+
+    fn take(&mut self, depth: Depth) {
+        if depth == Depth::Lengths {
+            black_box(self.batch.iter().map(|record| u64::from(record.length)).sum::<u64>());
+            return;
+        }
+        let view = self.model.view(View::Packet);
+        self.context.prepare(&self.batch);
+        for (place, record) in self.batch.iter().enumerate() {
+            let seen = self.context.observe(place, record, record.time_ns);
+            if depth == Depth::Context {
+                black_box(&seen);
+                continue;
+            }
+            View::read_packet(record, &seen, &mut self.vector);
+            if depth == Depth::Features {
+                black_box(&self.vector);
+                continue;
+            }
+            black_box(view.judge(&self.vector, &mut self.workspace));
+        }
+    }
+
+    /// The time that the end of one tick takes.
+    fn time_tick(&mut self, judges: bool) -> Duration {
+        self.traffic.wait(SECOND);
+        self.traffic.fill(&mut self.batch);
+        self.take(Depth::Context);
+        let start = Instant::now();
+        self.context.close_tick(|subject| {
+            for view in View::ALL {
+                if view.read(&subject, &mut self.vector) {
+                    if judges {
+                        black_box(self.model.view(view).judge(&self.vector, &mut self.workspace));
+                    } else {
+                        black_box(&self.vector);
+                    }
+                }
+            }
+            Verdict { standing: 0.0, is_ordinary: true }
+        });
+        start.elapsed()
+    }
+}

@@ -1,0 +1,205 @@
+//! `nad features`: what the forests see of a capture, as a table.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, Result};
+use nad_common::record::PacketRecord;
+
+use super::{Outcome, say};
+use crate::{
+    batch::RecordBatch,
+    context::{Context, Sizes, Verdict},
+    detector::LEAST_BASELINE,
+    features::View,
+    output::{OutputError, features::FeatureFile, log, spare_capture},
+    source::{Fill, Source, pcap::PcapSource},
+};
+
+/// Settings of `nad features`.
+#[derive(Debug)]
+pub enum FeaturesConfig {
+    /// Name the features of every view.
+    List,
+    /// Write those of one.
+    Write(WriteConfig),
+}
+
+/// What is written, and where.
+#[derive(Debug)]
+pub struct WriteConfig {
+    /// The capture; `-` for standard input.
+    pub file: PathBuf,
+    /// The table.
+    pub out: PathBuf,
+    /// The view.
+    pub view: View,
+    /// The baseline: what is seen in it is known after it.
+    pub train_for: Duration,
+    /// How large the context's tables are.
+    pub sizes: Sizes,
+    /// The log file.
+    pub log: Option<PathBuf>,
+}
+
+pub(super) fn features(config: &FeaturesConfig) -> Result<Outcome> {
+    match config {
+        FeaturesConfig::List => say(&list())?,
+        FeaturesConfig::Write(config) => write(config)?,
+    }
+    Ok(Outcome::Fine)
+}
+
+/// A JSON object with the names of each view's features, in the order of both.
+fn list() -> String {
+    let views = View::ALL.map(|view| {
+        let names: Vec<&str> = view.features().map(|feature| feature.name).collect();
+        format!("{}:{}", serde_json::json!(view.name()), serde_json::json!(names))
+    });
+    format!("{{{}}}", views.join(","))
+}
+
+fn write(config: &WriteConfig) -> Result<()> {
+    spare_capture("feature file", &config.out, &config.file)?;
+    if let Some(path) = &config.log {
+        spare_capture("log file", path, &config.file)?;
+    }
+    log::start(config.log.as_deref(), false)?;
+    let mut source = PcapSource::open(&config.file)?;
+    let mut reader = Reader::new(config)?;
+    let mut batch = RecordBatch::default();
+    let ended = loop {
+        batch.clear();
+        let filled = source.fill(&mut batch);
+        reader.take(&batch)?;
+        match filled {
+            Ok(Fill::End) => break Ok(()),
+            Ok(_) => {}
+            Err(error) => break Err(error),
+        }
+    };
+    let rows = reader.finish()?;
+    let counters = source.counters()?;
+    say(&format!("Captured {} packets.", counters.seen))?;
+    say(&format!("{rows} rows of the view {} written to {}.", config.view.name(), config.out.display()))?;
+    if counters.unparsed_total() > 0 {
+        tracing::warn!("{} packets could not be parsed and are in no row", counters.unparsed_total());
+    }
+    Ok(ended?)
+}
+
+/// Takes records into account as a detector does that is learning, and writes the rows of one view.
+struct Reader {
+    view: View,
+    context: Context,
+    baseline: BaselineClock,
+    table: FeatureFile,
+    rows: u64,
+    vector: Vec<f32>,
+}
+
+impl Reader {
+    fn new(config: &WriteConfig) -> Result<Self> {
+        let columns: Vec<&str> = config.view.features().map(|feature| feature.name).collect();
+        let context = Context::new(&config.sizes, config.train_for.as_secs());
+        Ok(Self {
+            view: config.view,
+            context: context.context("the context tables could not be made")?,
+            baseline: BaselineClock { length: config.train_for, first_ns: None, packets: 0, is_over: false },
+            table: FeatureFile::create(&config.out, &columns)?,
+            rows: 0,
+            vector: Vec::with_capacity(columns.len()),
+        })
+    }
+
+    fn take(&mut self, batch: &RecordBatch) -> Result<(), OutputError> {
+        self.context.prepare(batch.records());
+        for (place, record) in batch.records().iter().enumerate() {
+            if self.context.is_tick_over(record.time_ns) {
+                self.close_tick()?;
+            }
+            if self.baseline.ends_before(record) {
+                self.context.end_baseline();
+            }
+            let seen = self.context.observe(place, record, record.time_ns);
+            if self.view == View::Packet {
+                View::read_packet(record, &seen, &mut self.vector);
+                self.table.write(batch.indices()[place], record.time_ns, &self.vector)?;
+                self.rows += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the subjects of the second that is over.
+    fn close_tick(&mut self) -> Result<(), OutputError> {
+        let end_ns = self.context.tick_end_ns();
+        let Self { view, context, table, rows, vector, .. } = self;
+        let mut written = Ok(());
+        context.close_tick(|subject| {
+            if written.is_ok() && view.read(&subject, vector) {
+                written = table.write(*rows, end_ns, vector);
+                *rows += 1;
+            }
+            Verdict { standing: 0.0, is_ordinary: true }
+        });
+        written
+    }
+
+    /// Closes the last second and the table, and returns how many rows it has.
+    fn finish(mut self) -> Result<u64, OutputError> {
+        self.close_tick()?;
+        self.table.finish()?;
+        Ok(self.rows)
+    }
+}
+
+/// When the baseline is over, as for a detector that learns for a time.
+struct BaselineClock {
+    length: Duration,
+    first_ns: Option<u64>,
+    packets: u64,
+    is_over: bool,
+}
+
+impl BaselineClock {
+    /// Counts a packet; whether it is the first one after the baseline.
+    fn ends_before(&mut self, record: &PacketRecord) -> bool {
+        let first_ns = *self.first_ns.get_or_insert(record.time_ns);
+        let age = Duration::from_nanos(record.time_ns.saturating_sub(first_ns));
+        let ends = !self.is_over && self.packets >= LEAST_BASELINE && age >= self.length;
+        self.is_over |= ends;
+        self.packets += 1;
+        ends
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_a_json_object_with_every_view() {
+        let list: serde_json::Value = serde_json::from_str(&list()).unwrap();
+        let list = list.as_object().unwrap();
+        assert_eq!(list.len(), View::ALL.len());
+        for view in View::ALL {
+            let names: Vec<&str> = view.features().map(|feature| feature.name).collect();
+            assert_eq!(list[view.name()], serde_json::json!(names));
+        }
+    }
+
+    #[test]
+    fn a_baseline_ends_once_when_it_is_long_enough_and_has_enough_packets() {
+        let mut clock =
+            BaselineClock { length: Duration::from_secs(1), first_ns: None, packets: 0, is_over: false };
+        let at = |time_ns| PacketRecord { time_ns, ..bytemuck::Zeroable::zeroed() };
+        let start = 5_000_000_000;
+        assert!(!clock.ends_before(&at(start)));
+        for _ in 1..LEAST_BASELINE {
+            assert!(!clock.ends_before(&at(start + 2_000_000_000)), "too few packets");
+        }
+        assert!(!clock.ends_before(&at(start + 999_999_999)), "too early");
+        assert!(clock.ends_before(&at(start + 1_000_000_000)));
+        assert!(!clock.ends_before(&at(start + 3_000_000_000)), "it was over before");
+    }
+}

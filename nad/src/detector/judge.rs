@@ -1,0 +1,68 @@
+//! Judging subjects at the end of a tick.
+
+use super::{Room, relearning::Relearning};
+use crate::{
+    context::{Subject, Verdict},
+    features::View,
+    incident::{Deviation, SubjectState},
+    model::Model,
+};
+
+/// Below this probability a subject's vectors are not learnt from.
+const ORDINARY: f64 = 1e-3;
+/// What belongs to an open incident counts as an alert at a probability this many times as high.
+const HYSTERESIS: f64 = 100.0;
+
+/// What subjects are judged by in one tick.
+pub(super) struct Judge<'a> {
+    pub(super) model: &'a Model,
+    /// Below it a decision is an alert.
+    pub(super) probability: f64,
+    pub(super) end_ns: u64,
+}
+
+impl Judge<'_> {
+    pub(super) fn judge(
+        &self,
+        subject: &Subject<'_>,
+        is_suspect: bool,
+        room: &mut Room,
+        relearning: &mut Relearning,
+    ) -> Verdict {
+        let limit = if is_suspect { self.probability * HYSTERESIS } else { self.probability };
+        let mut least: f64 = 1.0;
+        let mut lately: f64 = 1.0;
+        let mut views = 0.0;
+        for view in View::ALL {
+            if !view.read(subject, &mut room.vector) {
+                continue;
+            }
+            let part = self.model.view(view);
+            let judgement = part.judge(&room.vector, &mut room.workspace);
+            least = least.min(judgement.probability);
+            if view != View::SlowReach {
+                // What a host did minutes ago says little about the packets of now.
+                views += 1.0;
+                lately = lately.min(judgement.probability);
+            }
+            if judgement.probability < limit {
+                room.deviations.push(Deviation {
+                    time_ns: self.end_ns,
+                    view,
+                    subject: SubjectState::of(subject),
+                    judgement,
+                    vector: room.vector.clone(),
+                    threshold: part.threshold(self.probability),
+                    evidence: part.explain(view, &room.vector),
+                });
+            }
+        }
+        let is_ordinary = least > ORDINARY && !is_suspect;
+        if is_ordinary {
+            relearning.take_subject(subject, &mut room.vector);
+        }
+        // What is ordinary for a host says nothing about its packets.
+        let standing = if lately * views < ORDINARY { -(lately * views).log10() as f32 } else { 0.0 };
+        Verdict { standing, is_ordinary }
+    }
+}

@@ -1,0 +1,161 @@
+//! A baseline being learnt.
+
+use std::{collections::HashMap, fmt, time::Duration};
+
+use crate::{
+    context::{Subject, host_key::HostKey, memory::Memories},
+    features::View,
+    model::{Model, Training, TrainingWindow, baseline::Baseline, forest::ForestError},
+};
+
+/// A baseline measured by time goes on until it has this many packets.
+pub const LEAST_BASELINE: u64 = 256;
+
+/// The first part of a baseline, in which everything is new: it is remembered, but no vectors of subjects are
+/// learnt from it.
+const SETTLING: f64 = 0.5;
+
+/// How long a baseline is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BaselineLength {
+    /// This much time from the first packet on, by the packets' clock, and at least [`LEAST_BASELINE`] packets.
+    Time(Duration),
+    /// This many packets.
+    Packets(u64),
+}
+
+impl BaselineLength {
+    /// How many seconds it takes, as far as that is known.
+    pub fn seconds(&self) -> u64 {
+        match self {
+            Self::Time(length) => length.as_secs(),
+            Self::Packets(_) => 0,
+        }
+    }
+}
+
+impl fmt::Display for BaselineLength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Time(length) => write!(f, "{length:?}"),
+            Self::Packets(packets) => write!(f, "{packets} packets"),
+        }
+    }
+}
+
+/// See the module.
+pub(super) struct Learning {
+    length: BaselineLength,
+    training: Training,
+    source: String,
+    baseline: Baseline,
+    packets: u64,
+    first_ns: u64,
+    last_ns: u64,
+    /// When subjects' vectors began to be learnt from.
+    settled_ns: Option<u64>,
+    /// Until when hosts that did something hostile are not learnt from: its traces take time to fade.
+    quarantine: HashMap<HostKey, u64>,
+}
+
+/// How long a host is not learnt from after something hostile.
+const QUARANTINE_NS: u64 = 120_000_000_000;
+/// Hosts that are in quarantine at most; more are learnt from once what they do is not hostile any more.
+const MOST_QUARANTINED: usize = 4_096;
+
+impl Learning {
+    pub(super) fn new(length: BaselineLength, training: Training, source: String) -> Self {
+        let baseline = Baseline::new(training.seed());
+        Self {
+            length,
+            training,
+            source,
+            baseline,
+            packets: 0,
+            first_ns: 0,
+            last_ns: 0,
+            settled_ns: None,
+            quarantine: HashMap::new(),
+        }
+    }
+
+    /// Whether a packet of this time comes after the baseline.
+    pub(super) fn is_over(&self, now_ns: u64) -> bool {
+        match self.length {
+            BaselineLength::Packets(wanted) => self.packets >= wanted,
+            BaselineLength::Time(length) => self.packets >= LEAST_BASELINE && self.age(now_ns) >= length,
+        }
+    }
+
+    /// Whether the baseline is known to be over without another packet.
+    pub(super) fn is_complete(&self) -> bool {
+        matches!(self.length, BaselineLength::Packets(wanted) if self.packets >= wanted)
+    }
+
+    /// Adds a packet.
+    pub(super) fn take(&mut self, vector: &[f32], now_ns: u64) {
+        if self.packets == 0 {
+            (self.first_ns, self.last_ns) = (now_ns, now_ns);
+        }
+        self.last_ns = self.last_ns.max(now_ns);
+        self.packets += 1;
+        self.baseline.add(View::Packet, vector);
+        if self.settled_ns.is_none() && self.has_settled(now_ns) {
+            self.settled_ns = Some(now_ns);
+        }
+    }
+
+    /// Adds what the views see of a subject at the end of a tick; whether it may be learnt from. What is hostile on any
+    /// network is not, nor what the same host does for a while after: a baseline that contains an attack must not
+    /// make that kind of attack ordinary.
+    pub(super) fn take_subject(&mut self, subject: &Subject<'_>, vector: &mut Vec<f32>, end_ns: u64) -> bool {
+        let principal = subject.principal();
+        let is_hostile =
+            View::ALL.into_iter().any(|view| view.read(subject, vector) && view.is_hostile(vector));
+        if is_hostile && self.quarantine.len() < MOST_QUARANTINED {
+            self.quarantine.insert(principal, end_ns + QUARANTINE_NS);
+        }
+        if is_hostile || self.quarantine.get(&principal).is_some_and(|until_ns| end_ns < *until_ns) {
+            self.baseline.set_aside();
+            return false;
+        }
+        if self.settled_ns.is_some() {
+            self.baseline.add_subject(subject, vector);
+        }
+        true
+    }
+
+    pub(super) fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    pub(super) fn span(&self) -> Duration {
+        Duration::from_nanos(self.last_ns - self.first_ns)
+    }
+
+    pub(super) fn baseline(&self) -> &Baseline {
+        &self.baseline
+    }
+
+    pub(super) fn train(self, memories: Memories) -> Result<Model, ForestError> {
+        let window = TrainingWindow {
+            source: self.source,
+            first_ns: self.first_ns,
+            settled_ns: self.settled_ns.unwrap_or(self.first_ns),
+            last_ns: self.last_ns,
+            packets: self.packets,
+        };
+        Model::train(&self.baseline, &self.training, window, memories)
+    }
+
+    fn age(&self, now_ns: u64) -> Duration {
+        Duration::from_nanos(now_ns.saturating_sub(self.first_ns))
+    }
+
+    fn has_settled(&self, now_ns: u64) -> bool {
+        match self.length {
+            BaselineLength::Time(length) => self.age(now_ns).as_secs_f64() >= length.as_secs_f64() * SETTLING,
+            BaselineLength::Packets(wanted) => self.packets as f64 >= wanted as f64 * SETTLING,
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Settings of detection.
+
+use std::time::Duration;
+
+use crate::{context::Sizes, incident::allow::AllowRules, policy::AlertBudget};
+
+/// How it detects.
+#[derive(Debug, Clone)]
+pub struct DetectorOptions {
+    /// How large the tables are.
+    pub sizes: Sizes,
+    /// How often a person wants to be told of nothing.
+    pub budget: AlertBudget,
+    /// Silence after which an incident is closed.
+    pub silence: Duration,
+    /// What is not reported.
+    pub rules: AllowRules,
+    /// How often the model is trained anew on what was ordinary since; never, where there is none.
+    pub relearn_every: Option<Duration>,
+    /// Train while further packets come in, as a live source needs; otherwise packets wait for the model.
+    pub in_background: bool,
+}
+
+impl Default for DetectorOptions {
+    fn default() -> Self {
+        Self {
+            sizes: Sizes::default(),
+            budget: AlertBudget::default(),
+            silence: Duration::from_secs(60),
+            rules: AllowRules::default(),
+            relearn_every: Some(Duration::from_secs(6 * 3600)),
+            in_background: false,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Learning in the wild: what is ordinary goes into the next baseline, and now and then a model is trained on it,
+//! off the packets' way, and takes the old one's place.
+
+use std::{sync::mpsc, time::Duration};
+
+use crate::{
+    context::{Context, Subject},
+    features::View,
+    model::{Model, TrainingWindow, Workspace, baseline::Baseline, forest::ForestError},
+};
+
+/// One packet in this many goes into the next baseline.
+const PACKET_STEP: u64 = 8;
+/// Packets with a standing above this are not learnt from: -log10 of a probability.
+const ORDINARY_STANDING: f32 = 3.0;
+
+/// See the module.
+pub(super) struct Relearning {
+    every_ns: Option<u64>,
+    in_background: bool,
+    baseline: Baseline,
+    since_ns: u64,
+    packets: u64,
+    training: Option<mpsc::Receiver<Result<Model, ForestError>>>,
+}
+
+impl Relearning {
+    pub(super) fn new(every: Option<Duration>, in_background: bool, seed: u64) -> Self {
+        Self {
+            every_ns: every.map(|every| every.as_nanos() as u64),
+            in_background,
+            baseline: Baseline::new(seed),
+            since_ns: 0,
+            packets: 0,
+            training: None,
+        }
+    }
+
+    /// Goes on from a baseline that was just learnt.
+    pub(super) fn begin(&mut self, baseline: Baseline) {
+        if self.every_ns.is_some() {
+            self.baseline = baseline;
+            self.baseline.halve();
+        }
+    }
+
+    pub(super) fn take_packet(&mut self, vector: &[f32], standing: f32) {
+        self.packets += 1;
+        if self.every_ns.is_some() && self.packets.is_multiple_of(PACKET_STEP) && standing < ORDINARY_STANDING
+        {
+            self.baseline.add(View::Packet, vector);
+        }
+    }
+
+    pub(super) fn take_subject(&mut self, subject: &Subject<'_>, vector: &mut Vec<f32>) {
+        if self.every_ns.is_none() {
+            return;
+        }
+        self.baseline.add_subject(subject, vector);
+    }
+
+    /// Begins to train when it is time, and returns a model once there is one, with the drift: by how much more
+    /// often than before the new baseline lies beyond what 1 % of the old one did, as a factor.
+    pub(super) fn advance(&mut self, model: &Model, context: &Context, now_ns: u64) -> Option<(Model, f64)> {
+        let every_ns = self.every_ns?;
+        if self.since_ns == 0 {
+            self.since_ns = now_ns;
+        }
+        if self.training.is_none() && now_ns.saturating_sub(self.since_ns) >= every_ns {
+            self.start(model, context, now_ns);
+        }
+        let received = match (&self.training, self.in_background) {
+            (None, _) => return None,
+            (Some(training), true) => training.try_recv().ok(),
+            (Some(training), false) => training.recv().ok(),
+        };
+        let trained = received?;
+        self.training = None;
+        match trained {
+            Ok(new) => {
+                let drift = drift(model, &self.baseline);
+                self.baseline.halve();
+                Some((new, drift))
+            }
+            Err(error) => {
+                tracing::warn!("the model could not be trained anew, so the old one stays: {error}");
+                None
+            }
+        }
+    }
+
+    fn start(&mut self, model: &Model, context: &Context, now_ns: u64) {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let (baseline, training) = (self.baseline.clone(), model.training().clone());
+        let memories = context.memory().keep();
+        let window = TrainingWindow {
+            source: model.window().source.clone(),
+            first_ns: self.since_ns,
+            settled_ns: self.since_ns,
+            last_ns: now_ns,
+            packets: self.packets,
+        };
+        let rate = model.decisions_per_second();
+        self.since_ns = now_ns;
+        self.packets = 0;
+        std::thread::spawn(move || {
+            let trained = Model::train(&baseline, &training, window, memories);
+            // Nobody waits for it any more when nad is ending.
+            let _ = sender.send(trained.map(|trained| trained.with_decisions_per_second(rate)));
+        });
+        self.training = Some(receiver);
+    }
+}
+
+fn drift(model: &Model, baseline: &Baseline) -> f64 {
+    const SHARE: f64 = 0.01;
+    let mut workspace = Workspace::default();
+    let (mut seen, mut beyond) = (0_u32, 0_u32);
+    for view in View::ALL.into_iter().filter(|view| *view != View::Packet) {
+        for vector in baseline.sample(view).vectors.rows() {
+            seen += 1;
+            beyond += u32::from(model.view(view).judge(vector, &mut workspace).probability < SHARE);
+        }
+    }
+    f64::from(beyond) / f64::from(seen.max(1)) / SHARE
+}

@@ -1,0 +1,157 @@
+//! How records are cut into batches is an accident of the source, and nothing may depend on it.
+
+use bytemuck::Zeroable;
+use nad_common::record::AddressKind;
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+
+use super::*;
+use crate::model::trainer::{Growth, TrainerKind};
+
+const MILLISECOND: u64 = 1_000_000;
+const SECOND: u64 = 1_000 * MILLISECOND;
+const START: u64 = 1_700_000_000 * SECOND;
+
+/// Seconds of the baseline, of the scan after it, and of everything; a model is trained anew in between.
+const BASELINE: u64 = 40;
+const SCAN: u64 = 50;
+const END: u64 = 80;
+const RELEARN_EVERY: u64 = 15;
+
+const SYN: u8 = 0x02;
+const RST_ACK: u8 = 0x14;
+const PSH_ACK: u8 = 0x18;
+
+/// What a run leaves behind.
+#[derive(Debug, PartialEq)]
+struct Left {
+    scores: Vec<(u64, f64)>,
+    alerts: Vec<(u64, String)>,
+    incidents: Vec<(&'static str, String)>,
+    /// The one in force at the end.
+    model: Option<Arc<Model>>,
+}
+
+#[test]
+fn batches_of_any_length_give_the_same_scores_incidents_and_models() {
+    let records = records();
+    let whole = run(&records, 4096);
+    assert!(whole.scores.len() > 1000, "{}", whole.scores.len());
+    assert!(whole.incidents.iter().any(|(_, line)| line.contains("port scan")), "{:?}", whole.incidents);
+    let window = whole.model.as_ref().unwrap().window();
+    assert!(window.first_ns >= START + BASELINE * SECOND, "it was trained anew on the way: {window:?}");
+    for length in [1, 7] {
+        let left = run(&records, length);
+        assert!(left.model == whole.model, "models in batches of {length}");
+        assert_eq!(left.incidents, whole.incidents, "incidents in batches of {length}");
+        let other = left.scores.iter().zip(&whole.scores).find(|(one, other)| one != other);
+        assert_eq!((left.scores.len(), other), (whole.scores.len(), None), "scores in batches of {length}");
+        assert_eq!(left.alerts, whole.alerts, "alerts in batches of {length}");
+    }
+}
+
+fn run(records: &[PacketRecord], length: usize) -> Left {
+    let training = Training {
+        growth: Growth { trees: 10, ..Growth::default() },
+        extension_level: None,
+        trainer: TrainerKind::Seeded,
+        contamination: 0.01,
+        without: Vec::new(),
+    };
+    let baseline = BaselineLength::Time(Duration::from_secs(BASELINE));
+    let start = Start::Learn { baseline, training, source: "records".into() };
+    let options = DetectorOptions {
+        relearn_every: Some(Duration::from_secs(RELEARN_EVERY)),
+        ..DetectorOptions::default()
+    };
+    let mut detector = Detector::new(start, Clock::Unix, Arc::default(), options).unwrap();
+    let mut left = Left { scores: Vec::new(), alerts: Vec::new(), incidents: Vec::new(), model: None };
+    let (mut batch, mut findings) = (RecordBatch::default(), Findings::default());
+    let mut index = 0;
+    for part in records.chunks(length) {
+        batch.clear();
+        for record in part {
+            batch.push(index, *record);
+            index += 1;
+        }
+        findings.clear();
+        detector.process(&batch, &mut findings).unwrap();
+        left.add(&findings);
+    }
+    findings.clear();
+    detector.finish(&mut findings);
+    left.add(&findings);
+    left.model = detector.model();
+    left
+}
+
+impl Left {
+    fn add(&mut self, findings: &Findings) {
+        self.scores.extend(&findings.scores);
+        self.alerts.extend(findings.alerts.iter().map(|alert| (alert.index, alert.reason.clone())));
+        let told = findings.incidents.iter();
+        self.incidents.extend(told.map(|update| (update.change.name(), update.incident.to_json())));
+    }
+}
+
+/// Clients of one service, and a scan of it.
+fn records() -> Vec<PacketRecord> {
+    let mut random = SmallRng::seed_from_u64(5);
+    let mut records = Vec::new();
+    for client in 20..26 {
+        let mut at = random.random_range(0..1000) * MILLISECOND;
+        while at < END * SECOND {
+            let port = random.random_range(40_000..60_000);
+            for (step, from_client, flags, payload) in
+                [(0, true, SYN, 0), (1, false, 0x12, 0), (2, true, PSH_ACK, 300), (3, false, PSH_ACK, 1448)]
+            {
+                records.push(segment(
+                    at + step * MILLISECOND,
+                    client,
+                    from_client,
+                    (port, 443),
+                    flags,
+                    payload,
+                ));
+            }
+            at += random.random_range(500..2000) * MILLISECOND;
+        }
+    }
+    for number in 0..300 {
+        let at = SCAN * SECOND + u64::from(number) * 20 * MILLISECOND;
+        records.push(segment(at, 66, true, (50_000, 1 + number), SYN, 0));
+        records.push(segment(at + MILLISECOND / 2, 66, false, (50_000, 1 + number), RST_ACK, 0));
+    }
+    records.sort_by_key(|record| record.time_ns);
+    records
+}
+
+/// A segment between a host of 10.0.0.0/24 and the server, whose port is the second.
+fn segment(
+    at: u64,
+    host: u8,
+    is_from_host: bool,
+    ports: (u16, u16),
+    flags: u8,
+    payload: u16,
+) -> PacketRecord {
+    let (own, server) = ([10, 0, 0, host], [10, 0, 0, 1]);
+    let (ends, ports) =
+        if is_from_host { ([own, server], ports) } else { ([server, own], (ports.1, ports.0)) };
+    let mut record = PacketRecord {
+        time_ns: START + at,
+        flags: AddressKind::V4 as u32,
+        ether_type: 0x0800,
+        protocol: 6,
+        ttl: 64,
+        length: 54 + u32::from(payload),
+        payload_length: payload,
+        source_port: ports.0,
+        destination_port: ports.1,
+        tcp_flags: flags,
+        tcp_sequence: at as u32,
+        tcp_window: 501,
+        ..PacketRecord::zeroed()
+    };
+    record.address_bytes[..8].copy_from_slice(&ends.concat());
+    record
+}

@@ -1,0 +1,130 @@
+//! Features of a host: as the one who begins, and as the one who is asked.
+
+use super::{Column, Feature, Memory};
+use crate::context::host::HostState;
+
+pub(super) type Read = fn(&HostState) -> f32;
+
+/// A scan of ports is services without peers, a sweep of hosts both; a busy client has few failures, a monitor that
+/// pings everyone has peers, but the same ones as ever.
+pub(super) static REACH: [Column<Read>; 3] = [
+    Column {
+        feature: Feature::logarithmic("services", "")
+            .memory(Memory::Holds(10.0))
+            .ordinary(8.0)
+            .hostile(100.0)
+            .phrase("opened flows to {} services in 10 s that it is not known to use"),
+        read: HostState::services_10,
+    },
+    Column {
+        feature: Feature::logarithmic("peers", "")
+            .memory(Memory::Holds(10.0))
+            .ordinary(6.0)
+            .hostile(100.0)
+            .phrase("opened flows to {} hosts in 10 s for what it is not known to use"),
+        read: HostState::peers_10,
+    },
+    Column {
+        feature: Feature::logarithmic("failures", "")
+            .ordinary(4.0)
+            .hostile(100.0)
+            .phrase("had {} connections refused, given up or unreachable in 10 s"),
+        read: |host| host.failed_10,
+    },
+];
+
+/// The same over minutes, for whoever takes the time.
+pub(super) static SLOW_REACH: [Column<Read>; 3] = [
+    Column {
+        feature: Feature::logarithmic("services 120 s", "")
+            .memory(Memory::Holds(120.0))
+            .ordinary(16.0)
+            .hostile(400.0)
+            .phrase("opened flows to {} services in two minutes that it is not known to use"),
+        read: HostState::services_120,
+    },
+    Column {
+        feature: Feature::logarithmic("failures 60 s", "")
+            .memory(Memory::Fades(60.0))
+            .ordinary(12.0)
+            .hostile(400.0)
+            .phrase("had {} connections refused, given up or unreachable in a minute"),
+        read: |host| host.failed_60,
+    },
+    Column {
+        feature: Feature::logarithmic("unfamiliar services", "")
+            .memory(Memory::Fades(60.0))
+            .ordinary(16.0)
+            .phrase("opened {} flows in a minute to services that nobody had used"),
+        read: |host| host.unfamiliar_60,
+    },
+];
+
+/// A flood does not wait for answers; a busy server's packets belong to established flows.
+pub(super) static PUSH: [Column<Read>; 3] = [
+    Column {
+        feature: Feature::logarithmic("flows opened", "").ordinary(16.0).phrase("opened {} flows in 10 s"),
+        read: |host| host.opened_10,
+    },
+    Column {
+        feature: Feature::logarithmic("unanswered packets", "")
+            .ordinary(16.0)
+            .phrase("sent {} packets in 10 s outside of any established flow"),
+        read: |host| host.stray_10,
+    },
+    Column {
+        feature: Feature::logarithmic("ICMP packets", "")
+            .ordinary(16.0)
+            .hostile(2_000.0)
+            .phrase("sent {} ICMP packets in 10 s"),
+        read: |host| host.icmp_10,
+    },
+];
+
+/// Evasion, fingerprinting and broken or hostile stacks.
+pub(super) static FORM: [Column<Read>; 2] = [
+    Column {
+        feature: Feature::logarithmic("malformed packets", "")
+            .ordinary(1.0)
+            .hostile(50.0)
+            .phrase("sent {} malformed packets in 10 s"),
+        read: |host| host.malformed_10,
+    },
+    Column {
+        feature: Feature::logarithmic("fragments and options", "")
+            .ordinary(4.0)
+            .phrase("sent {} fragments or packets with IP options in 10 s"),
+        read: |host| host.unusual_form_10,
+    },
+];
+
+/// A flash crowd completes its handshakes; a flood from many or forged sources does not.
+pub(super) static PRESSURE: [Column<Read>; 4] = [
+    Column {
+        feature: Feature::logarithmic("half-open flows", "")
+            .ordinary(32.0)
+            .hostile(2_000.0)
+            .phrase("was asked for {} flows in 10 s that nobody went on with"),
+        read: |host| host.half_open_10,
+    },
+    Column {
+        feature: Feature::logarithmic("flows turned away", "")
+            .ordinary(8.0)
+            .hostile(400.0)
+            .phrase("saw {} flows refused or given up in 10 s"),
+        read: |host| host.turned_away_10,
+    },
+    Column {
+        feature: Feature::logarithmic("packets without flow", "")
+            .ordinary(16.0)
+            .phrase("received {} packets in 10 s outside of any established flow"),
+        read: |host| host.pressed_10,
+    },
+    Column {
+        feature: Feature::logarithmic("ICMP received", "")
+            .ordinary(16.0)
+            .hostile(2_000.0)
+            .phrase("received {} ICMP packets in 10 s"),
+        read: |host| host.icmp_in_10,
+    },
+];

@@ -1,0 +1,40 @@
+//! Features of a MAC address.
+
+use super::{Column, Feature, Memory};
+use crate::context::link::LinkState;
+
+pub(super) type Read = fn(&LinkState) -> f32;
+
+/// A machine that got another's lease claims it once; a spoofer claims again and again what others hold.
+pub(super) static CLAIMS: [Column<Read>; 4] = [
+    Column {
+        feature: Feature::logarithmic("conflicting claims", "")
+            .memory(Memory::Fades(60.0))
+            .ordinary(3.0)
+            .hostile(20.0)
+            .phrase("claimed {} times in a minute an address that another MAC address holds"),
+        read: |link| link.conflicts_60,
+    },
+    Column {
+        feature: Feature::logarithmic("unasked replies", "")
+            .memory(Memory::Fades(60.0))
+            .ordinary(4.0)
+            .phrase("sent {} ARP replies in a minute that nobody asked for"),
+        read: |link| link.unasked_60,
+    },
+    Column {
+        feature: Feature::logarithmic("addresses asked for", "")
+            .memory(Memory::Holds(10.0))
+            .ordinary(12.0)
+            .hostile(100.0)
+            .phrase("asked by ARP for {} different addresses in 10 s"),
+        read: LinkState::asked_10,
+    },
+    Column {
+        feature: Feature::logarithmic("malformed frames", "")
+            .ordinary(1.0)
+            .hostile(50.0)
+            .phrase("sent {} malformed frames in 10 s"),
+        read: |link| link.malformed_10,
+    },
+];

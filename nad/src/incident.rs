@@ -1,0 +1,339 @@
+//! Incidents: alerts of one cause, told once.
+//!
+//! A [`Deviation`] is one view's decision on one subject in one second. The [`Tracker`](tracker::Tracker) joins
+//! those of one cause: opened with the first, updated quietly, closed after a silence.
+
+pub mod allow;
+mod echo;
+pub mod reason;
+pub mod shape;
+pub mod tracker;
+
+#[cfg(test)]
+pub(crate) mod example;
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::{
+    context::{
+        Subject, dealing::DealingState, host::HostState, host_key::HostKey, link::LinkState, memory::Usual,
+    },
+    features::View,
+    model::{Evidence, Judgement},
+    presentation,
+};
+use shape::Shape;
+
+/// Addresses and ports that an incident lists; of more it only says how many.
+pub const MOST_LISTED: usize = 16;
+
+/// One view's decision that a subject was out of the ordinary in one second.
+#[derive(Debug, Clone)]
+pub struct Deviation {
+    /// The end of the second, in nanoseconds since the Unix epoch.
+    pub time_ns: u64,
+    /// The view.
+    pub view: View,
+    /// What it looked at.
+    pub subject: SubjectState,
+    /// What the model says.
+    pub judgement: Judgement,
+    /// What it saw.
+    pub vector: Vec<f32>,
+    /// The score from which on it would be said.
+    pub threshold: f64,
+    /// What isolates it, the most important first.
+    pub evidence: Vec<Evidence>,
+}
+
+/// The state that was looked at.
+#[derive(Debug, Clone)]
+pub enum SubjectState {
+    /// A client's dealing with a service, and what is usual for the service.
+    Dealing(Box<DealingState>, Usual),
+    /// A host as source.
+    Source(Box<HostState>),
+    /// A host as target.
+    Target(Box<HostState>),
+    /// A MAC address, and the IP address that it used first.
+    Link(Box<LinkState>),
+}
+
+/// Who did what to whom, as far as a deviation tells.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Parties {
+    /// Who did it; a flood from everywhere has nobody.
+    pub source: Option<HostKey>,
+    /// Another name of the source: the MAC address of an IP address.
+    pub alias: Option<HostKey>,
+    /// To whom.
+    pub target: Option<HostKey>,
+    /// To whom else.
+    pub other_targets: Vec<HostKey>,
+    /// Port of the service, where it is one.
+    pub port: Option<u16>,
+    /// IP protocol, where it is one.
+    pub protocol: Option<u8>,
+}
+
+/// Where an incident is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Further alerts are expected.
+    Open,
+    /// Nothing more came, or nad ended.
+    Closed,
+}
+
+/// Things of which the first few are listed and all are counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed<T> {
+    /// The first ones.
+    pub items: Vec<T>,
+    /// Whether there were more.
+    pub more: bool,
+}
+
+/// Alerts of one cause.
+#[derive(Debug, Clone)]
+pub struct Incident {
+    /// Its name: unique in a run, the same whenever the same packets come.
+    pub id: String,
+    /// When it was opened, in nanoseconds since the Unix epoch, by the packets' clock as all times here.
+    pub detected_ns: u64,
+    /// The beginning of the first second with an alert.
+    pub start_ns: u64,
+    /// The end of the last one.
+    pub end_ns: u64,
+    /// Who did it.
+    pub sources: Listed<HostKey>,
+    /// To whom.
+    pub targets: Listed<HostKey>,
+    /// At which ports.
+    pub ports: Listed<u16>,
+    /// IP protocols.
+    pub protocols: Vec<u8>,
+    /// What it looks like.
+    pub shape: Shape,
+    /// Alerts so far.
+    pub alerts: u64,
+    /// Packets in the seconds with alerts.
+    pub packets: u64,
+    /// Bytes on the wire, likewise.
+    pub bytes: u64,
+    /// The highest score, and the last.
+    pub peak_score: f64,
+    /// See `peak_score`.
+    pub score: f64,
+    /// The least probability that an ordinary subject is as far out.
+    pub probability: f64,
+    /// The threshold in force at the peak.
+    pub threshold: f64,
+    /// The view that saw the peak.
+    pub view: View,
+    /// Where it is in its life.
+    pub state: State,
+    /// Why, in one sentence.
+    pub reason: String,
+}
+
+/// What became of an incident.
+#[derive(Debug, Clone)]
+pub struct IncidentUpdate {
+    /// What happened to it.
+    pub change: Change,
+    /// The incident as it is now.
+    pub incident: Incident,
+}
+
+/// What happened to an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It was opened.
+    Opened,
+    /// Its shape has changed.
+    Changed,
+    /// There were further alerts.
+    Updated,
+    /// It was closed.
+    Closed,
+}
+
+impl Change {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Changed => "changed",
+            Self::Updated => "updated",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl SubjectState {
+    /// Copies what is looked at.
+    pub fn of(subject: &Subject<'_>) -> Self {
+        match subject {
+            Subject::Dealing(state, usual) => Self::Dealing(Box::new(**state), *usual),
+            Subject::Source(state) => Self::Source(Box::new(**state)),
+            Subject::Target(state) => Self::Target(Box::new(**state)),
+            Subject::Link(state) => Self::Link(Box::new(**state)),
+        }
+    }
+
+    /// Who did what to whom.
+    pub fn parties(&self) -> Parties {
+        match self {
+            Self::Dealing(dealing, _) => Parties {
+                source: Some(dealing.client),
+                target: Some(dealing.server),
+                port: (dealing.port != 0).then_some(dealing.port),
+                protocol: Some(dealing.protocol),
+                ..Parties::default()
+            },
+            Self::Source(host) => {
+                let favourite = host.favourite.winner();
+                Parties {
+                    source: Some(host.key),
+                    target: favourite.map(|(host, _)| host),
+                    ..Parties::default()
+                }
+            }
+            Self::Target(host) => {
+                let admirer = host.admirer.winner();
+                Parties {
+                    source: admirer.map(|(host, _)| host),
+                    target: Some(host.key),
+                    ..Parties::default()
+                }
+            }
+            Self::Link(link) => {
+                let named = |key: HostKey| Some(key).filter(|key| *key != HostKey::NOBODY);
+                Parties {
+                    source: named(link.own_ip).or(Some(link.key)),
+                    alias: named(link.own_ip).map(|_| link.key),
+                    target: named(link.claimed),
+                    other_targets: named(link.told).into_iter().collect(),
+                    ..Parties::default()
+                }
+            }
+        }
+    }
+
+    /// Packets and bytes of the second that was looked at.
+    pub fn volume(&self) -> (u64, u64) {
+        match self {
+            Self::Dealing(dealing, _) => (dealing.tick_packets.into(), dealing.tick_bytes),
+            Self::Source(host) => (host.begun.packets.into(), host.begun.bytes),
+            Self::Target(host) => (host.asked.packets.into(), host.asked.bytes),
+            Self::Link(link) => (link.sent.packets.into(), link.sent.bytes),
+        }
+    }
+}
+
+impl<T: PartialEq> Listed<T> {
+    /// An empty list.
+    pub const fn new() -> Self {
+        Self { items: Vec::new(), more: false }
+    }
+
+    /// Adds what is not there yet; whether it was added.
+    pub fn add(&mut self, item: T) -> bool {
+        if self.items.contains(&item) {
+            return false;
+        }
+        if self.items.len() >= MOST_LISTED {
+            self.more = true;
+            return false;
+        }
+        self.items.push(item);
+        true
+    }
+}
+
+impl<T: PartialEq> Default for Listed<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Listed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 3;
+        for (place, item) in self.items.iter().take(SHOWN).enumerate() {
+            write!(f, "{}{item}", if place == 0 { "" } else { ", " })?;
+        }
+        match self.items.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            rest => write!(f, " and {rest}{} more", if self.more { " or" } else { "" }),
+        }
+    }
+}
+
+/// An incident as a JSON object.
+#[derive(Serialize)]
+struct Line<'a> {
+    id: &'a str,
+    state: State,
+    shape: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    technique: Option<&'static str>,
+    detected_at: f64,
+    start: f64,
+    end: f64,
+    sources: Vec<String>,
+    targets: Vec<String>,
+    more_sources: bool,
+    more_targets: bool,
+    ports: &'a [u16],
+    more_ports: bool,
+    protocols: Vec<String>,
+    alerts: u64,
+    packets: u64,
+    bytes: u64,
+    peak_score: f64,
+    score: f64,
+    probability: f64,
+    threshold: f64,
+    view: &'static str,
+    reason: &'a str,
+}
+
+impl Incident {
+    /// The incident as one line of JSON, without the line's end.
+    pub fn to_json(&self) -> String {
+        let seconds = |ns: u64| ns as f64 / 1e9;
+        let names = |hosts: &Listed<HostKey>| hosts.items.iter().map(ToString::to_string).collect();
+        let line = Line {
+            id: &self.id,
+            state: self.state,
+            shape: self.shape.name(),
+            technique: self.shape.technique(),
+            detected_at: seconds(self.detected_ns),
+            start: seconds(self.start_ns),
+            end: seconds(self.end_ns),
+            sources: names(&self.sources),
+            targets: names(&self.targets),
+            more_sources: self.sources.more,
+            more_targets: self.targets.more,
+            ports: &self.ports.items,
+            more_ports: self.ports.more,
+            protocols: self.protocols.iter().map(|number| presentation::protocol_name(*number)).collect(),
+            alerts: self.alerts,
+            packets: self.packets,
+            bytes: self.bytes,
+            peak_score: self.peak_score,
+            score: self.score,
+            probability: self.probability,
+            threshold: self.threshold,
+            view: self.view.name(),
+            reason: &self.reason,
+        };
+        // Strings, numbers that are finite, and options of them: serialising them can't fail.
+        serde_json::to_string(&line).unwrap_or_default()
+    }
+}

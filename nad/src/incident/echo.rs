@@ -1,0 +1,85 @@
+//! Telling what goes on from what fades.
+//!
+//! Counts fade over seconds to minutes, so a subject stays out of the ordinary for a while after it has stopped doing
+//! what made it so. As long as each of a view's features is about what the last alert's has faded to, and what came
+//! to it since is unremarkable, it is such an echo.
+
+use std::collections::HashMap;
+
+use super::{Deviation, Parties};
+use crate::{
+    context::host_key::HostKey,
+    features::{Feature, Memory, View},
+};
+
+/// What was seen last is kept for this long.
+const KEPT_NS: u64 = 3_600_000_000_000;
+/// Subjects that are kept; when there are more, those that fade are taken for new.
+const MOST: usize = 8_192;
+/// The part of a count, and of what is unremarkable, that does not count as growth.
+const TOLERANCE: f32 = 0.02;
+const UNREMARKABLE: f32 = 1.0;
+
+/// What views saw of subjects at their last alerts.
+#[derive(Debug, Default)]
+pub(super) struct Echoes {
+    last: HashMap<Key, (Vec<f32>, u64)>,
+}
+
+type Key = (View, Option<HostKey>, Option<HostKey>, Option<u16>);
+
+impl Echoes {
+    /// Whether a deviation is the echo of an earlier one; one that is not is remembered.
+    pub(super) fn is_echo(&mut self, deviation: &Deviation, parties: &Parties) -> bool {
+        let key = match deviation.view {
+            // A host's favourite changes; it is the host that is looked at.
+            View::Reach | View::SlowReach | View::Push | View::Form | View::Claims => {
+                (deviation.view, parties.source, None, None)
+            }
+            View::Pressure => (deviation.view, None, parties.target, None),
+            _ => (deviation.view, parties.source, parties.target, parties.port),
+        };
+        let is_full = self.last.len() >= MOST;
+        match self.last.get_mut(&key) {
+            Some((vector, time_ns)) => {
+                let elapsed_s = deviation.time_ns.saturating_sub(*time_ns) as f32 * 1e-9;
+                let mut features = deviation.view.features().zip(vector.iter().zip(&deviation.vector));
+                let grows = features.any(|(feature, (before, now))| grows(feature, *before, *now, elapsed_s));
+                if grows {
+                    vector.clone_from(&deviation.vector);
+                    *time_ns = deviation.time_ns;
+                }
+                !grows
+            }
+            None => {
+                if !is_full {
+                    self.last.insert(key, (deviation.vector.clone(), deviation.time_ns));
+                }
+                false
+            }
+        }
+    }
+
+    /// Forgets what was seen long ago.
+    pub(super) fn forget(&mut self, now_ns: u64) {
+        self.last.retain(|_, (_, time_ns)| now_ns.saturating_sub(*time_ns) < KEPT_NS);
+    }
+}
+
+/// Whether more has come to a feature than is unremarkable. What lasts tells nothing, unless it alone is what the view
+/// looks at.
+fn grows(feature: &Feature, before: f32, now: f32, elapsed_s: f32) -> bool {
+    let (before, now) = (feature.unscaled(before), feature.unscaled(now));
+    let left = match feature.memory {
+        Memory::Fades(scale_s) => before * (-elapsed_s / scale_s).exp(),
+        Memory::Holds(window_s) if elapsed_s < window_s => before,
+        Memory::Holds(_) => 0.0,
+        Memory::Lasts if feature.phrase.is_empty() => return false,
+        Memory::Lasts => 0.0,
+    };
+    let margin = (TOLERANCE * left).max(UNREMARKABLE * feature.ordinary);
+    now > left.max(feature.ordinary) + margin
+}
+
+#[cfg(test)]
+mod tests;

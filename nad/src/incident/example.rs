@@ -1,0 +1,95 @@
+//! Deviations for tests.
+
+use bytemuck::Zeroable;
+
+use super::{Deviation, SubjectState};
+use crate::{
+    context::{
+        dealing::DealingState,
+        host::HostState,
+        host_key::HostKey,
+        memory::{ServiceKey, Strangeness, Usual},
+    },
+    features::View,
+    model::{Evidence, Judgement},
+};
+
+pub(crate) const SECOND: u64 = 1_000_000_000;
+
+pub(crate) fn key(last: u8) -> HostKey {
+    HostKey::v4([10, 0, 0, last])
+}
+
+/// What is usual in tests: 6 connections, 40 requests and 100,000 bytes.
+pub(crate) const USUAL: Usual = Usual { opened_10: 6.0, turns_10: 40.0, up_60: 100_000.0 };
+
+/// A dealing of 10.0.0.1 with 10.0.0.2.
+pub(crate) fn dealing(port: u16, protocol: u8) -> DealingState {
+    between(key(1), key(2), port, protocol)
+}
+
+pub(crate) fn between(client: HostKey, server: HostKey, port: u16, protocol: u8) -> DealingState {
+    let mut dealing = DealingState::zeroed();
+    (dealing.client, dealing.server, dealing.port, dealing.protocol) = (client, server, port, protocol);
+    (dealing.tick_packets, dealing.tick_bytes) = (10, 1000);
+    dealing
+}
+
+/// A host with some numbers changed.
+pub(crate) fn with(mut host: HostState, change: impl FnOnce(&mut HostState)) -> HostState {
+    change(&mut host);
+    host
+}
+
+/// A host that opened flows to ports of the last byte's host.
+pub(crate) fn source(last: u8, target: u8) -> HostState {
+    let mut host = named(last);
+    host.open(&ServiceKey { server: key(target), port: 80, protocol: 6 }, Strangeness::Known, 0);
+    host
+}
+
+/// A host that was asked by clients of these last bytes.
+pub(crate) fn target(last: u8, clients: impl IntoIterator<Item = u8>) -> HostState {
+    let mut host = named(last);
+    let service = ServiceKey { server: key(last), port: 80, protocol: 6 };
+    for client in clients {
+        host.be_asked(key(client), &service, false, 0);
+    }
+    host
+}
+
+/// A deviation at the end of a second. Its vector grows from one to the next, so that it is no echo.
+pub(crate) fn deviation(view: View, subject: SubjectState, second: u64) -> Deviation {
+    let value = second as f32;
+    Deviation {
+        time_ns: second * SECOND,
+        view,
+        subject,
+        judgement: Judgement { score: 0.8, probability: 1e-9 },
+        vector: vec![value; view.features().len()],
+        threshold: 0.7,
+        evidence: Vec::new(),
+    }
+}
+
+pub(crate) fn of_dealing(view: View, dealing: DealingState, second: u64) -> Deviation {
+    deviation(view, SubjectState::Dealing(Box::new(dealing), USUAL), second)
+}
+
+pub(crate) fn of_source(view: View, host: HostState, second: u64) -> Deviation {
+    deviation(view, SubjectState::Source(Box::new(host)), second)
+}
+
+pub(crate) fn of_target(host: HostState, second: u64) -> Deviation {
+    deviation(View::Pressure, SubjectState::Target(Box::new(host)), second)
+}
+
+/// What a view's feature of this name says.
+pub(crate) fn evidence(view: View, name: &str, value: f32, most: f32) -> Evidence {
+    let feature = view.features().find(|feature| feature.name == name).expect("the view has the feature");
+    Evidence { feature, value, baseline: (0.0, most), weight: 0.5 }
+}
+
+fn named(last: u8) -> HostState {
+    with(HostState::zeroed(), |host| host.key = key(last))
+}

@@ -1,0 +1,104 @@
+//! Why, in one plain sentence.
+
+use super::{Deviation, SubjectState};
+use crate::{
+    context::{dealing::DealingState, host_key::HostKey, memory::Usual},
+    features::{Feature, View},
+    model::Evidence,
+    presentation,
+};
+
+/// Says why a deviation is one: who did what to whom, against what is usual.
+pub fn reason(deviation: &Deviation) -> String {
+    let said: Vec<&Evidence> =
+        deviation.evidence.iter().filter(|evidence| !evidence.feature.phrase.is_empty()).collect();
+    let beyond = |evidence: &&&Evidence| evidence.value > evidence.baseline.1;
+    let remarkable = |evidence: &&&Evidence| evidence.value > evidence.feature.ordinary * 1.001;
+    let main = said.iter().find(beyond).or(said.iter().find(remarkable)).or(said.first());
+    let Some(main) = main else { return "an unusual combination of features".into() };
+    let mut sentence = format!("{} {}", subject(deviation), phrase(main.feature, main.value));
+    sentence += &whom(deviation);
+    sentence += &against(deviation, main);
+    if let Some(second) =
+        said.iter().filter(beyond).find(|evidence| evidence.feature.name != main.feature.name)
+    {
+        sentence += &format!(", and {}{}", phrase(second.feature, second.value), against(deviation, second));
+    }
+    if let SubjectState::Dealing(dealing, _) = &deviation.subject {
+        sentence += strangeness(dealing);
+    }
+    sentence
+}
+
+fn subject(deviation: &Deviation) -> String {
+    match &deviation.subject {
+        SubjectState::Dealing(dealing, _) => dealing.client.to_string(),
+        SubjectState::Source(host) | SubjectState::Target(host) => host.key.to_string(),
+        SubjectState::Link(link) if link.own_ip == HostKey::NOBODY => link.key.to_string(),
+        SubjectState::Link(link) => format!("{} ({})", link.own_ip, link.key),
+    }
+}
+
+/// The other side, where there is one.
+fn whom(deviation: &Deviation) -> String {
+    match &deviation.subject {
+        SubjectState::Dealing(dealing, _) => format!(" at {}", service(dealing)),
+        SubjectState::Source(host) => match host.favourite.winner() {
+            Some((target, _)) => format!(", mostly at {target}"),
+            None => String::new(),
+        },
+        SubjectState::Target(host) => match host.admirer.winner() {
+            Some((source, _)) => format!(", mostly from {source}"),
+            None => ", from many sources".into(),
+        },
+        SubjectState::Link(link) if link.claimed != HostKey::NOBODY => match link.told {
+            HostKey::NOBODY => format!(", last {}", link.claimed),
+            told if told == link.claimed => format!(", last {}", link.claimed),
+            told => format!(", last {} towards {told}", link.claimed),
+        },
+        SubjectState::Link(_) => String::new(),
+    }
+}
+
+/// What is usual, for the service where that is known, else in the baseline.
+fn against(deviation: &Deviation, evidence: &Evidence) -> String {
+    let describe = |value: f32| evidence.feature.describe(evidence.feature.scaled(value));
+    if let SubjectState::Dealing(_, Usual { opened_10, turns_10, up_60 }) = deviation.subject {
+        let usual = match deviation.view {
+            View::Connections if evidence.feature.name == "connections" => Some(opened_10),
+            View::Exchange => Some(turns_10),
+            View::Upload => Some(up_60),
+            _ => None,
+        };
+        if let Some(usual) = usual {
+            return format!(" (usual there: at most {})", evidence.feature.describe_raw(usual));
+        }
+    }
+    format!(" (baseline: at most {})", describe(evidence.baseline.1))
+}
+
+fn strangeness(dealing: &DealingState) -> &'static str {
+    match dealing.strangeness() as u8 {
+        0 => "",
+        1 => "; this client had not used that service before",
+        2 => "; nobody had used that port of it before",
+        3 => "; nobody had used that server before",
+        4 => "; neither that server nor that port had been used before",
+        _ => "; no client from outside had used that service before",
+    }
+}
+
+fn service(dealing: &DealingState) -> String {
+    let protocol = presentation::protocol_name(dealing.protocol);
+    match dealing.port {
+        0 => format!("{} ({protocol})", dealing.server),
+        port => format!("{} port {port} ({protocol})", dealing.server),
+    }
+}
+
+fn phrase(feature: &Feature, value: f32) -> String {
+    feature.phrase.replace("{}", &feature.describe(feature.scaled(value)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+use super::*;
+use crate::{
+    context::{
+        dealing::DealingState,
+        host::HostState,
+        memory::{ServiceKey, Strangeness},
+    },
+    incident::example::{dealing, key, of_dealing, of_source, of_target, source, target, with},
+};
+
+#[test]
+fn what_a_client_does_at_a_service_names_the_shape() {
+    type Set = fn(&mut DealingState);
+    let cases: [(View, u16, u8, Set, Shape); 14] = [
+        (View::Names, 53, 17, |d| (d.queries_10, d.name_length) = (20.0, 80.0), Shape::DnsTunnel),
+        (View::Names, 53, 17, |d| d.rare_types = 0.9, Shape::DnsTunnel),
+        (View::Names, 53, 17, |d| (d.queries_10, d.name_length) = (20.0, 12.0), Shape::Unusual),
+        (View::Upload, 53, 17, |d| (d.queries_10, d.name_length) = (20.0, 80.0), Shape::DnsTunnel),
+        (View::Upload, 4444, 6, |d| d.up_60 = 1e7, Shape::UnusualUpload),
+        (View::Answers, 123, 17, |d| d.down_60 = 1e7, Shape::Amplification),
+        (View::Rhythm, 443, 6, |d| d.beats = 9.0, Shape::Beacon),
+        (View::Exchange, 22, 6, |d| d.turns_10 = 90.0, Shape::BruteForce),
+        (View::Exchange, 80, 6, |d| d.turns_10 = 90.0, Shape::Enumeration),
+        (View::Connections, 0, 1, |d| d.opened_10 = 90.0, Shape::Flood),
+        (View::Connections, 80, 6, |d| (d.opened_10, d.failed_10) = (90.0, 60.0), Shape::SynFlood),
+        (View::Connections, 22, 6, |d| d.opened_10 = 90.0, Shape::BruteForce),
+        (
+            View::Connections,
+            80,
+            6,
+            |d| (d.open_now, d.opened_60, d.opened_10) = (40.0, 50.0, 9.0),
+            Shape::SlowRequests,
+        ),
+        (View::Connections, 80, 6, |d| (d.opened_10, d.turns_10) = (50.0, 60.0), Shape::Enumeration),
+    ];
+    for (case, (view, port, protocol, set, shape)) in cases.into_iter().enumerate() {
+        let mut state = dealing(port, protocol);
+        set(&mut state);
+        assert_eq!(Shape::of(&of_dealing(view, state, 1)), shape, "case {case}");
+    }
+}
+
+/// A source that opened flows to ports of hosts.
+fn reach(ports: u16, hosts: u8) -> HostState {
+    let mut host = source(1, 2);
+    for target in 0..hosts {
+        for port in 1..=ports {
+            let service = ServiceKey { server: key(10 + target), port, protocol: 6 };
+            host.open(&service, Strangeness::NewEverything, 0);
+        }
+    }
+    host
+}
+
+#[test]
+fn a_sources_reach_tells_a_scan_from_a_sweep_and_a_flood() {
+    let shape = |view, host| Shape::of(&of_source(view, host, 1));
+    assert_eq!(shape(View::Reach, reach(100, 1)), Shape::PortScan);
+    assert_eq!(shape(View::SlowReach, reach(1, 100)), Shape::HostSweep);
+    assert_eq!(shape(View::Form, reach(100, 1)), Shape::MalformedPackets);
+    let again = with(reach(1, 1), |host| host.opened_10 = 1000.0);
+    assert_eq!(shape(View::Push, again), Shape::Flood);
+    assert_eq!(shape(View::Push, with(again, |host| host.failed_10 = 900.0)), Shape::SynFlood);
+    assert_eq!(shape(View::Push, with(reach(1, 1), |host| host.icmp_10 = 900.0)), Shape::Flood);
+}
+
+#[test]
+fn what_comes_over_a_target_is_a_syn_flood_where_it_asks_for_connections() {
+    let shape = |host| Shape::of(&of_target(host, 1));
+    assert_eq!(shape(target(2, 10..200)), Shape::SynFlood);
+    assert_eq!(shape(with(target(2, 10..200), |host| host.icmp_in_10 = 900.0)), Shape::Flood);
+    assert_eq!(shape(with(target(2, 10..200), |host| host.pressed_10 = 9000.0)), Shape::Flood);
+}

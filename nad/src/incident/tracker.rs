@@ -1,0 +1,312 @@
+//! Which deviations are of one cause.
+
+use std::collections::HashSet;
+
+use super::{
+    Change, Deviation, Incident, IncidentUpdate, Listed, Parties, State, allow::AllowRules, echo::Echoes,
+    reason::reason, shape::Shape,
+};
+use crate::{
+    context::{TICK_NS, host_key::HostKey},
+    features::View,
+};
+
+/// Incidents that are open at a time. When one more begins, the one that was silent for longest is closed.
+pub const MOST_OPEN: usize = 256;
+
+/// Joins deviations to incidents.
+#[derive(Debug)]
+pub struct Tracker {
+    open: Vec<Open>,
+    echoes: Echoes,
+    rules: AllowRules,
+    silence_ns: u64,
+    opened: u64,
+}
+
+/// An open incident and what it needs while it is.
+#[derive(Debug)]
+struct Open {
+    incident: Incident,
+    /// Who is behind it; where that is nobody, whom it is against.
+    principal: HostKey,
+    /// What its deviations look like.
+    votes: Vec<Vote>,
+    /// The most packets and bytes that a deviation of this tick had.
+    tick_volume: (u64, u64),
+    had_alerts: bool,
+    was_told: Option<Shape>,
+}
+
+/// How much speaks for a shape, and its best reason.
+#[derive(Debug)]
+struct Vote {
+    shape: Shape,
+    /// Sum of -log10 of the probabilities.
+    weight: f64,
+    probability: f64,
+    view: View,
+    reason: String,
+}
+
+impl Tracker {
+    /// One without incidents; an incident is closed after a silence of `silence_ns`.
+    pub fn new(rules: AllowRules, silence_ns: u64) -> Self {
+        Self { open: Vec::new(), echoes: Echoes::default(), rules, silence_ns, opened: 0 }
+    }
+
+    /// Takes one deviation into account; whether it counts (an allow rule may suppress it, and it may be the echo
+    /// of what is over).
+    pub fn take(&mut self, deviation: &Deviation, updates: &mut Vec<IncidentUpdate>) -> bool {
+        let parties = deviation.subject.parties();
+        let shape = Shape::of(deviation);
+        if self.rules.suppress(&parties, shape, deviation.time_ns) {
+            return false;
+        }
+        if self.echoes.is_echo(deviation, &parties) {
+            return false;
+        }
+        let place = self
+            .find(&parties, shape, deviation.time_ns)
+            .unwrap_or_else(|| self.begin(deviation, &parties, shape, updates));
+        self.open[place].add(deviation, &parties, shape);
+        true
+    }
+
+    /// Ends a tick: tells what was opened or has changed in it, and closes what has been silent for long.
+    pub fn close_tick(&mut self, now_ns: u64, updates: &mut Vec<IncidentUpdate>) {
+        self.echoes.forget(now_ns);
+        for open in &mut self.open {
+            open.close_tick(updates);
+        }
+        let silence_ns = self.silence_ns;
+        self.close_where(updates, |open| now_ns.saturating_sub(open.incident.end_ns) > silence_ns);
+    }
+
+    /// Closes everything.
+    pub fn finish(&mut self, updates: &mut Vec<IncidentUpdate>) {
+        for open in &mut self.open {
+            open.close_tick(updates);
+        }
+        self.close_where(updates, |_| true);
+    }
+
+    /// Puts other rules in force; incidents that they allow are closed at once.
+    pub fn set_rules(&mut self, rules: AllowRules, now_ns: u64, updates: &mut Vec<IncidentUpdate>) {
+        self.rules = rules;
+        let allowed: Vec<bool> =
+            self.open.iter().map(|open| self.rules.allow_incident(&open.incident, now_ns)).collect();
+        let mut allowed = allowed.into_iter();
+        self.close_where(updates, |_| allowed.next().unwrap_or(false));
+    }
+
+    /// The rules in force, with what each has suppressed.
+    pub fn rules(&self) -> &AllowRules {
+        &self.rules
+    }
+
+    /// Who is behind the open incidents.
+    pub fn suspects(&self) -> HashSet<HostKey> {
+        self.open.iter().map(|open| open.principal).collect()
+    }
+
+    /// Incidents that are open.
+    pub fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Incidents that were opened so far.
+    pub fn opened(&self) -> u64 {
+        self.opened
+    }
+
+    fn find(&self, parties: &Parties, shape: Shape, time_ns: u64) -> Option<usize> {
+        let by_principal = |key: Option<HostKey>| {
+            let key = key?;
+            self.open.iter().position(|open| open.principal == key)
+        };
+        by_principal(parties.source)
+            .or_else(|| by_principal(parties.alias))
+            .or_else(|| self.open.iter().position(|open| open.answers(parties)))
+            .or_else(|| self.open.iter().position(|open| open.is_joined_by(parties, shape)))
+            .or_else(|| by_principal(parties.target.filter(|_| parties.source.is_none())))
+            .or_else(|| self.open.iter().position(|open| open.explains(parties, time_ns)))
+    }
+
+    fn begin(
+        &mut self,
+        deviation: &Deviation,
+        parties: &Parties,
+        shape: Shape,
+        updates: &mut Vec<IncidentUpdate>,
+    ) -> usize {
+        if self.open.len() >= MOST_OPEN
+            && let Some(oldest) = self.open.iter().map(|open| open.incident.end_ns).min()
+        {
+            self.close_where(updates, |open| open.incident.end_ns == oldest);
+        }
+        self.opened += 1;
+        let start_ns = deviation.time_ns.saturating_sub(TICK_NS);
+        let incident = Incident {
+            id: format!("{}-{}", start_ns / 1_000_000_000, self.opened),
+            detected_ns: deviation.time_ns,
+            start_ns,
+            end_ns: deviation.time_ns,
+            sources: Listed::new(),
+            targets: Listed::new(),
+            ports: Listed::new(),
+            protocols: Vec::new(),
+            shape,
+            alerts: 0,
+            packets: 0,
+            bytes: 0,
+            peak_score: 0.0,
+            score: 0.0,
+            probability: 1.0,
+            threshold: deviation.threshold,
+            view: deviation.view,
+            state: State::Open,
+            reason: String::new(),
+        };
+        let principal = parties.source.or(parties.target).unwrap_or_default();
+        self.open.push(Open {
+            incident,
+            principal,
+            votes: Vec::new(),
+            tick_volume: (0, 0),
+            had_alerts: false,
+            was_told: None,
+        });
+        self.open.len() - 1
+    }
+
+    fn close_where(&mut self, updates: &mut Vec<IncidentUpdate>, mut is_over: impl FnMut(&Open) -> bool) {
+        let mut kept = Vec::with_capacity(self.open.len());
+        for mut open in self.open.drain(..) {
+            if is_over(&open) {
+                open.incident.state = State::Closed;
+                updates.push(IncidentUpdate { change: Change::Closed, incident: open.incident });
+            } else {
+                kept.push(open);
+            }
+        }
+        self.open = kept;
+    }
+}
+
+/// How much a view's word counts when an incident is named: who does something to many says more than what comes over
+/// one of them, or what one of many dealings looks like.
+fn weight_of(view: View) -> f64 {
+    match view {
+        View::Reach | View::Claims => 4.0,
+        View::Pressure | View::Rhythm => 0.5,
+        _ => 1.0,
+    }
+}
+
+impl Open {
+    /// Whether a deviation is what comes back from this incident's target.
+    fn answers(&self, parties: &Parties) -> bool {
+        let (Some(source), Some(target)) = (parties.source, parties.target) else { return false };
+        self.principal == target && self.incident.targets.items.contains(&source)
+    }
+
+    /// Whether what comes over a host from nobody in particular is what this incident's source does to it just now.
+    fn explains(&self, parties: &Parties, time_ns: u64) -> bool {
+        parties.source.is_none()
+            && time_ns.saturating_sub(self.incident.end_ns) <= 2 * TICK_NS
+            && parties.target.is_some_and(|target| self.incident.targets.items.contains(&target))
+    }
+
+    /// Whether another source does the same to the same target: bots of one flood.
+    fn is_joined_by(&self, parties: &Parties, shape: Shape) -> bool {
+        let is_shared = matches!(
+            shape,
+            Shape::SynFlood | Shape::Flood | Shape::Amplification | Shape::BruteForce | Shape::SlowRequests
+        );
+        is_shared
+            && self.incident.shape == shape
+            && parties.target.is_some_and(|target| self.incident.targets.items.contains(&target))
+    }
+
+    fn add(&mut self, deviation: &Deviation, parties: &Parties, shape: Shape) {
+        let incident = &mut self.incident;
+        for source in [parties.source, parties.alias].into_iter().flatten() {
+            incident.sources.add(source);
+        }
+        for target in parties.target.iter().chain(&parties.other_targets).copied() {
+            if !incident.sources.items.contains(&target) {
+                incident.targets.add(target);
+            }
+        }
+        if let Some(port) = parties.port {
+            incident.ports.add(port);
+        }
+        if let Some(protocol) = parties.protocol.filter(|protocol| !incident.protocols.contains(protocol)) {
+            incident.protocols.push(protocol);
+        }
+        incident.alerts += 1;
+        incident.end_ns = incident.end_ns.max(deviation.time_ns);
+        incident.score = deviation.judgement.score;
+        if deviation.judgement.score > incident.peak_score {
+            incident.peak_score = deviation.judgement.score;
+            incident.threshold = deviation.threshold;
+            incident.view = deviation.view;
+        }
+        incident.probability = incident.probability.min(deviation.judgement.probability);
+        let (packets, bytes) = deviation.subject.volume();
+        self.tick_volume = (self.tick_volume.0.max(packets), self.tick_volume.1.max(bytes));
+        self.had_alerts = true;
+        self.vote(deviation, shape);
+    }
+
+    fn vote(&mut self, deviation: &Deviation, shape: Shape) {
+        let probability = deviation.judgement.probability;
+        let weight = -probability.log10() * weight_of(deviation.view);
+        match self.votes.iter_mut().find(|vote| vote.shape == shape) {
+            Some(vote) => {
+                vote.weight += weight;
+                // The latest of equals says how far it has come; what happens in seconds says it best.
+                if (probability, deviation.view) <= (vote.probability, vote.view) {
+                    vote.view = deviation.view;
+                    vote.probability = probability;
+                    vote.reason = reason(deviation);
+                }
+            }
+            None => self.votes.push(Vote {
+                shape,
+                weight,
+                probability,
+                view: deviation.view,
+                reason: reason(deviation),
+            }),
+        }
+        let named = |vote: &&Vote| vote.shape != Shape::Unusual;
+        let heaviest = |a: &&Vote, b: &&Vote| a.weight.total_cmp(&b.weight);
+        let winner = self.votes.iter().filter(named).max_by(heaviest).or(self.votes.iter().max_by(heaviest));
+        if let Some(winner) = winner {
+            self.incident.shape = winner.shape;
+            self.incident.reason.clone_from(&winner.reason);
+        }
+    }
+
+    fn close_tick(&mut self, updates: &mut Vec<IncidentUpdate>) {
+        if !self.had_alerts {
+            return;
+        }
+        self.had_alerts = false;
+        let (packets, bytes) = std::mem::take(&mut self.tick_volume);
+        self.incident.packets += packets;
+        self.incident.bytes += bytes;
+        let change = match self.was_told {
+            None => Change::Opened,
+            Some(shape) if shape != self.incident.shape => Change::Changed,
+            Some(_) => Change::Updated,
+        };
+        self.was_told = Some(self.incident.shape);
+        updates.push(IncidentUpdate { change, incident: self.incident.clone() });
+    }
+}
+
+#[cfg(test)]
+mod tests;

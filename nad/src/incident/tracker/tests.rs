@@ -1,0 +1,157 @@
+use super::*;
+use crate::{
+    features::View,
+    incident::example::{
+        SECOND, between, dealing, deviation, key, of_dealing, of_source, of_target, source, target,
+    },
+};
+
+const SILENCE: u64 = 60 * SECOND;
+
+fn tracker() -> Tracker {
+    Tracker::new(AllowRules::default(), SILENCE)
+}
+
+/// Takes the deviations of one second and ends it.
+fn second(tracker: &mut Tracker, deviations: &[Deviation], at: u64) -> Vec<IncidentUpdate> {
+    let mut updates = Vec::new();
+    for deviation in deviations {
+        tracker.take(deviation, &mut updates);
+    }
+    tracker.close_tick(at * SECOND, &mut updates);
+    updates
+}
+
+fn changes(updates: &[IncidentUpdate]) -> Vec<Change> {
+    updates.iter().map(|update| update.change).collect()
+}
+
+#[test]
+fn a_scan_that_several_views_see_for_a_while_is_one_incident() {
+    let mut tracker = tracker();
+    let mut told = Vec::new();
+    for at in 100..110 {
+        let reach = of_source(View::Reach, source(1, 2), at);
+        let slow = of_source(View::SlowReach, source(1, 2), at);
+        let refused = of_dealing(View::Connections, dealing(80, 6), at);
+        told.extend(second(&mut tracker, &[reach, slow, refused], at));
+    }
+    assert_eq!(tracker.opened(), 1);
+    assert_eq!(told[0].change, Change::Opened);
+    assert!(told[1..].iter().all(|update| update.change == Change::Updated));
+    let incident = &told.last().unwrap().incident;
+    assert_eq!(incident.id, "99-1");
+    assert_eq!((incident.alerts, incident.start_ns, incident.end_ns), (30, 99 * SECOND, 109 * SECOND));
+    assert_eq!((&incident.sources.items, &incident.targets.items), (&vec![key(1)], &vec![key(2)]));
+    assert_eq!((incident.ports.items.as_slice(), incident.protocols.as_slice()), (&[80][..], &[6][..]));
+    // Of a second's deviations the largest volume counts, so that packets are not counted twice.
+    assert_eq!((incident.packets, incident.bytes), (100, 10_000));
+    assert_eq!(tracker.suspects(), HashSet::from([key(1)]));
+}
+
+#[test]
+fn a_target_of_many_sources_is_an_incident_without_a_source() {
+    let mut tracker = tracker();
+    let updates = second(&mut tracker, &[of_target(target(2, 10..200), 100)], 100);
+    assert_eq!(changes(&updates), [Change::Opened]);
+    assert!(updates[0].incident.sources.items.is_empty());
+    assert_eq!(updates[0].incident.targets.items, [key(2)]);
+    assert_eq!(tracker.suspects(), HashSet::from([key(2)]), "whom it is against stands for nobody");
+}
+
+#[test]
+fn what_comes_over_a_target_while_a_source_floods_it_belongs_to_the_source() {
+    let mut tracker = tracker();
+    second(&mut tracker, &[of_source(View::Push, source(1, 2), 100)], 100);
+    second(&mut tracker, &[of_target(target(2, 10..200), 101)], 101);
+    assert_eq!(tracker.opened(), 1);
+}
+
+#[test]
+fn what_a_target_sends_back_belongs_to_the_same_incident() {
+    let mut tracker = tracker();
+    second(&mut tracker, &[of_dealing(View::Connections, dealing(80, 6), 100)], 100);
+    second(&mut tracker, &[of_dealing(View::Upload, between(key(2), key(1), 9000, 6), 101)], 101);
+    assert_eq!(tracker.opened(), 1);
+    second(&mut tracker, &[of_dealing(View::Upload, between(key(3), key(1), 9000, 6), 102)], 102);
+    assert_eq!(tracker.opened(), 2, "a third party has nothing to do with it");
+}
+
+#[test]
+fn sources_that_guess_passwords_of_one_server_join_and_others_do_not() {
+    let mut tracker = tracker();
+    let guess = |client, server| {
+        let mut dealing = between(key(client), key(server), 22, 6);
+        dealing.opened_10 = 20.0;
+        dealing
+    };
+    for (client, server) in [(1, 9), (2, 9), (3, 9)] {
+        second(&mut tracker, &[of_dealing(View::Connections, guess(client, server), 100)], 100);
+    }
+    assert_eq!(tracker.opened(), 1);
+    second(&mut tracker, &[of_dealing(View::Connections, guess(4, 8), 100)], 100);
+    assert_eq!(tracker.opened(), 2, "another server");
+    second(&mut tracker, &[of_dealing(View::Rhythm, guess(5, 9), 100)], 100);
+    assert_eq!(tracker.opened(), 3, "another shape");
+}
+
+#[test]
+fn silence_closes_and_what_comes_after_it_is_another_incident() {
+    let mut tracker = tracker();
+    second(&mut tracker, &[of_source(View::Reach, source(1, 2), 100)], 100);
+    assert_eq!(changes(&second(&mut tracker, &[], 160)), [], "60 s are not more than 60 s");
+    let updates = second(&mut tracker, &[], 161);
+    assert_eq!(changes(&updates), [Change::Closed]);
+    assert_eq!(updates[0].incident.state, State::Closed);
+    assert_eq!(tracker.open_count(), 0);
+    let again = second(&mut tracker, &[of_source(View::Reach, source(1, 2), 500)], 500);
+    assert_eq!(changes(&again), [Change::Opened]);
+    assert_eq!(again[0].incident.id, "499-2");
+}
+
+#[test]
+fn no_more_than_a_bound_are_open_and_the_one_silent_for_longest_makes_room() {
+    let mut tracker = tracker();
+    let mut updates = Vec::new();
+    for number in 0..=MOST_OPEN as u64 {
+        let client = HostKey::v4([10, 1, (number >> 8) as u8, number as u8]);
+        let server = HostKey::v4([10, 2, (number >> 8) as u8, number as u8]);
+        let subject = between(client, server, 80, 6);
+        tracker.take(&of_dealing(View::Upload, subject, 100 + number), &mut updates);
+    }
+    assert_eq!(tracker.open_count(), MOST_OPEN);
+    assert_eq!(changes(&updates), [Change::Closed]);
+    assert_eq!(updates[0].incident.id, "99-1");
+}
+
+#[test]
+fn a_plainer_shape_changes_the_incident_and_is_told() {
+    let mut tracker = tracker();
+    second(&mut tracker, &[of_dealing(View::Rhythm, dealing(80, 6), 100)], 100);
+    let mut upload = of_dealing(View::Upload, dealing(80, 6), 101);
+    upload.judgement.probability = 1e-12;
+    let updates = second(&mut tracker, &[upload], 101);
+    assert_eq!(changes(&updates), [Change::Changed]);
+    assert_eq!(updates[0].incident.shape, Shape::UnusualUpload);
+    assert_eq!(updates[0].incident.probability, 1e-12);
+}
+
+#[test]
+fn the_end_closes_everything_and_tells_what_was_not_told() {
+    let mut tracker = tracker();
+    let mut updates = Vec::new();
+    tracker.take(&of_source(View::Reach, source(1, 2), 100), &mut updates);
+    assert!(updates.is_empty());
+    tracker.finish(&mut updates);
+    assert_eq!(changes(&updates), [Change::Opened, Change::Closed]);
+}
+
+#[test]
+fn rules_that_allow_nothing_close_nothing() {
+    let mut tracker = tracker();
+    let mut updates = Vec::new();
+    let subject = of_dealing(View::Upload, dealing(80, 6), 100).subject;
+    tracker.take(&deviation(View::Upload, subject, 100), &mut updates);
+    tracker.set_rules(AllowRules::default(), 101 * SECOND, &mut updates);
+    assert_eq!((tracker.open_count(), updates.len()), (1, 0));
+}

@@ -1,0 +1,54 @@
+//! A file with one JSON object per incident.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{OutputError, Sink};
+use crate::incident::{Change, IncidentUpdate};
+
+/// JSON lines: each incident when it closes, or, where the file is followed, whenever there is something new of
+/// it.
+#[derive(Debug)]
+pub struct IncidentFile {
+    path: PathBuf,
+    file: BufWriter<File>,
+    follows: bool,
+}
+
+impl IncidentFile {
+    /// Creates the file, or empties the one that is there.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be created.
+    pub fn create(path: &Path, follows: bool) -> Result<Self, OutputError> {
+        let error =
+            |error| OutputError::new(name(path), error).remedy("choose another place with --incidents");
+        let file = File::create(path).map_err(error)?;
+        Ok(Self { path: path.into(), file: BufWriter::new(file), follows })
+    }
+}
+
+impl Sink for IncidentFile {
+    fn name(&self) -> String {
+        name(&self.path)
+    }
+
+    fn incident(&mut self, update: &IncidentUpdate) -> io::Result<()> {
+        if self.follows || update.change == Change::Closed {
+            writeln!(self.file, "{}", update.incident.to_json())?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn name(path: &Path) -> String {
+    format!("incident file {}", path.display())
+}
