@@ -3,7 +3,7 @@
 use super::{Deviation, SubjectState};
 use crate::{
     context::{dealing::DealingState, host_key::HostKey, memory::Usual},
-    features::{Feature, View},
+    features::Feature,
     model::Evidence,
     presentation,
 };
@@ -64,10 +64,10 @@ fn whom(deviation: &Deviation) -> String {
 fn against(deviation: &Deviation, evidence: &Evidence) -> String {
     let describe = |value: f32| evidence.feature.describe(evidence.feature.scaled(value));
     if let SubjectState::Dealing(_, Usual { opened_10, turns_10, up_60 }) = deviation.subject {
-        let usual = match deviation.view {
-            View::Connections if evidence.feature.name == "connections" => Some(opened_10),
-            View::Exchange => Some(turns_10),
-            View::Upload => Some(up_60),
+        let usual = match evidence.feature.name {
+            "connections" => Some(opened_10),
+            "requests" => Some(turns_10),
+            "bytes uploaded" => Some(up_60),
             _ => None,
         };
         if let Some(usual) = usual {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::features::View;
 use crate::{
     context::memory::Strangeness,
     incident::example::{dealing, evidence, of_dealing, of_source, of_target, source, target},
