@@ -298,11 +298,6 @@ impl ViewModel {
         self.calibration.threshold(probability)
     }
 
-    /// What was usual.
-    pub fn scaler(&self) -> &Scaler {
-        &self.scaler
-    }
-
     /// Vectors of the baseline.
     pub fn learnt(&self) -> u64 {
         self.learnt

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::matrix::Matrix;
-use crate::features::Feature;
 
 /// How many values describe a feature's distribution.
 const QUANTILES: usize = 65;
@@ -65,15 +64,6 @@ impl Scaler {
         let at_most = quantiles.partition_point(|quantile| *quantile <= value);
         let below = quantiles.partition_point(|quantile| *quantile < value);
         at_most.min(QUANTILES - below) as f32 / QUANTILES as f32
-    }
-
-    /// A value and the baseline's range in words: `TTL 1 (baseline: 64 to 128)`.
-    pub fn describe(&self, feature: usize, names: &Feature, value: f32) -> String {
-        let (lowest, highest) = self.bounds(feature);
-        let value = names.describe(value);
-        let (low, high) = (names.describe(lowest), names.describe(highest));
-        let baseline = if low == high { format!("always {low}") } else { format!("{low} to {high}") };
-        format!("{} {value} (baseline: {baseline})", names.name)
     }
 
     /// Whether the scaler was learnt from so many columns.
