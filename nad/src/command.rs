@@ -188,6 +188,17 @@ fn say_allowed(rules: &AllowRules) -> Result<()> {
     allowed(rules).try_for_each(|line| say(&line))
 }
 
+/// What was found, in a line.
+fn detected(ledger: &Ledger) -> String {
+    let found = found(ledger, " and ");
+    format!("Detected {found}.")
+}
+
+fn found(ledger: &Ledger, between: &str) -> String {
+    let incidents = presentation::counted(ledger.incidents, "incident");
+    incidents + between + &presentation::counted(ledger.anomalies, "anomalous packet")
+}
+
 /// Prints the ledger. One that does not balance is an error: nad has then lost packets without knowing where.
 fn report_ledger(ledger: &Ledger) -> Result<()> {
     tracing::info!("ledger: {ledger}");

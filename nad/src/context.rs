@@ -221,12 +221,11 @@ impl Context {
         let (client_slot, server_slot) =
             if step.from_initiator { (source_slot, target_slot) } else { (target_slot, source_slot) };
         if let Some(strangeness) = strangeness {
-            let is_stranger = !self.memory.knows_host(client, now_ns);
             if let Some(slot) = client_slot {
                 self.hosts.get_mut(slot).open(&service, strangeness, now_ns);
             }
             if let Some(slot) = server_slot {
-                self.hosts.get_mut(slot).be_asked(client, &service, is_stranger, now_ns);
+                self.hosts.get_mut(slot).be_asked(client, &service);
             }
         }
         let dealing_slot = if is_error {
@@ -286,6 +285,7 @@ impl Context {
             hosts: self.hosts.counts(),
             dealings: self.dealings.counts(),
             links: self.links.counts(),
+            bindings: self.bindings.counts(),
             memory: self.memory.counts(),
             passed_over: [
                 &self.active_dealings,

@@ -168,7 +168,10 @@ impl fmt::Display for Ledger {
             ("dealings_refused", self.context.dealings.refused),
             ("links_evicted", self.context.links.evicted),
             ("links_refused", self.context.links.refused),
+            ("bindings_evicted", self.context.bindings.evicted),
+            ("bindings_refused", self.context.bindings.refused),
             ("memories_evicted", self.context.memory.evicted),
+            ("memories_refused", self.context.memory.refused),
             ("subjects_passed_over", self.context.passed_over),
         ];
         for (name, count) in rest.into_iter().filter(|(_, count)| *count != 0) {

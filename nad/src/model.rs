@@ -116,8 +116,6 @@ pub struct ViewModel {
     calibration: Calibration,
     /// Columns that are left out: they count as the baseline's median.
     blind: Vec<u16>,
-    /// Vectors of the baseline.
-    learnt: u64,
 }
 
 /// What a model says of a vector.
@@ -260,7 +258,7 @@ impl ViewModel {
         let prepared = Prepared { scaler: &scaler, blind: &blind };
         let forest = training.trainer.trainer().grow(&prepared.rows(&rows.training), &growth)?;
         let calibration = calibrate(&forest, &prepared.rows(&rows.ordinary), growth.trees)?;
-        Ok(Self { scaler, forest, calibration, blind, learnt: sample.seen })
+        Ok(Self { scaler, forest, calibration, blind })
     }
 
     /// Scores a vector of the view.
@@ -296,11 +294,6 @@ impl ViewModel {
     /// The score above which the tail probability lies below this.
     pub fn threshold(&self, probability: f64) -> f64 {
         self.calibration.threshold(probability)
-    }
-
-    /// Vectors of the baseline.
-    pub fn learnt(&self) -> u64 {
-        self.learnt
     }
 
     fn scale(&self, vector: &[f32], scaled: &mut Vec<f32>) {

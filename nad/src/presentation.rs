@@ -45,6 +45,12 @@ impl std::fmt::Display for Endpoint {
     }
 }
 
+/// `1 incident`, `2 incidents`: a number of something whose plural ends in s.
+pub fn counted(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
 /// `02:00:00:00:00:01`.
 pub fn mac(address: [u8; 6]) -> String {
     address.map(|byte| format!("{byte:02x}")).join(":")

@@ -14,8 +14,8 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
-    Outcome, OutputConfig, outcome, report_ledger, report_trained, say, say_allowed, signals::StopSignals,
-    start, warn_of_expired,
+    Outcome, OutputConfig, detected, outcome, report_ledger, report_trained, say, say_allowed,
+    signals::StopSignals, start, warn_of_expired,
 };
 use crate::{
     batch::RecordBatch,
@@ -88,7 +88,7 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
 
     let ledger = tally.read().with_source(source.counters()?);
     say(&format!("Captured {} packets.", ledger.captured()))?;
-    say(&format!("Detected {} incidents and {} anomalous packets.", ledger.incidents, ledger.anomalies))?;
+    say(&detected(&ledger))?;
     say_allowed(detector.rules())?;
     let seconds = begun.elapsed().as_secs_f64();
     let rate = ledger.source.seen as f64 / seconds;

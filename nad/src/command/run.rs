@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use tokio::sync::mpsc::Receiver;
 
 use super::{
-    Outcome, OutputConfig, allowed, count,
+    Outcome, OutputConfig, allowed, count, detected, found,
     live::{Drain, Live, LiveConfig},
     outcome, report_ledger, report_trained, say, say_allowed,
     signals::StopSignals,
@@ -141,7 +141,7 @@ async fn watch(
             _ = status.tick() => {
                 let ledger = tally.read().with_source(drain.counters.read()?);
                 if ledger != reported {
-                    tracing::info!("{} incidents, {} anomalous packets; {ledger}", ledger.incidents, ledger.anomalies);
+                    tracing::info!("{}; {ledger}", found(&ledger, ", "));
                     if ledger.suppressed != reported.suppressed {
                         allowed(&rules).for_each(|line| tracing::info!("{line}"));
                     }
@@ -155,7 +155,7 @@ async fn watch(
     let ledger = tally.read().with_source(counters.read()?);
     if failure.is_none() {
         say(&format!("Captured {} packets.", ledger.captured()))?;
-        say(&format!("Detected {} incidents and {} anomalous packets.", ledger.incidents, ledger.anomalies))?;
+        say(&detected(&ledger))?;
         say_allowed(&rules)?;
     }
     if ledger.scored == 0 {
@@ -193,7 +193,8 @@ fn spawn_detector(
         while let Some(batch) = batches.blocking_recv() {
             findings.clear();
             let processed = detector.process(&batch, &mut findings);
-            if batch.is_empty() {
+            // Where more waits in the queue, time has not passed without packets.
+            if batch.is_empty() && batches.is_empty() {
                 detector.idle(&mut findings);
             }
             send(&mut findings, &outputs, &tally);

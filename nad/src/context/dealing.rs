@@ -54,13 +54,9 @@ pub struct DealingState {
     pub open_now: f32,
     /// Client payload that follows server payload, or begins a flow: a request.
     pub turns_10: f32,
-    /// Packets both ways.
-    pub packets_10: f32,
     /// Packets of the client.
     pub sent_1: f32,
     /// Bytes of payload from the client.
-    pub up_10: f32,
-    /// See `up_10`.
     pub up_60: f32,
     /// Bytes of payload from the server.
     pub down_60: f32,
@@ -86,8 +82,6 @@ pub struct DealingState {
     query_count: f32,
     /// The part of responses that say there is no such name, likewise.
     pub no_such_name: f32,
-    /// ICMP payload bytes, mean of the last ones.
-    pub icmp_payload: f32,
     /// How far out it was when it was last visited: -log10 of the probability.
     pub standing: f32,
     /// Packets both ways in the tick in which it was active last.
@@ -102,7 +96,7 @@ pub struct DealingState {
     marks: u8,
     /// [`Strangeness`], as of its last flow.
     strangeness: u8,
-    padding: [u8; 3],
+    padding: [u8; 7],
 }
 
 const ANSWERED: u8 = 1;
@@ -150,11 +144,9 @@ impl DealingState {
         }
         self.fade(now_ns);
         self.count_flows(step);
-        self.packets_10 += 1.0;
         let payload = f32::from(record.payload_length);
         if step.from_initiator {
             self.sent_1 += 1.0;
-            self.up_10 += payload;
             self.up_60 += payload;
         } else {
             self.down_60 += payload;
@@ -165,9 +157,6 @@ impl DealingState {
         }
         if record.has(flag::DNS) {
             self.count_names(record);
-        }
-        if super::flow::is_icmp(record) {
-            step_mean(&mut self.icmp_payload, self.packets_10, 16.0, payload);
         }
     }
 
@@ -193,8 +182,6 @@ impl DealingState {
             &mut self.failed_10,
             &mut self.waiting_10,
             &mut self.turns_10,
-            &mut self.packets_10,
-            &mut self.up_10,
             &mut self.queries_10,
         ] {
             *count *= decay.ten;
@@ -346,7 +333,7 @@ mod tests {
             send(&mut upload, 1400, &step(true, i == 0), SECOND);
         }
         assert_eq!((requests.turns_10, upload.turns_10), (50.0, 1.0));
-        assert_eq!(upload.up_10, 70_000.0);
+        assert_eq!(upload.up_60, 70_000.0);
     }
 
     #[test]

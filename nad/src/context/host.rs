@@ -42,11 +42,7 @@ pub struct HostState {
     services_120: Distinct,
     /// Hosts of such services, of the last 5 to 10 s.
     peers_10: Distinct,
-    /// Hosts that opened flows to it, of the last 5 to 10 s.
-    clients_10: Distinct,
     /// Flows that it opened.
-    pub opened_1: f32,
-    /// See `opened_1`.
     pub opened_10: f32,
     /// Its flows that were refused, given up, or reported as unreachable.
     pub failed_10: f32,
@@ -67,8 +63,6 @@ pub struct HostState {
     /// See `sent_1`.
     pub received_10: f32,
     /// Flows that others opened to it.
-    pub asked_1: f32,
-    /// See `asked_1`.
     pub asked_10: f32,
     /// TCP connections among them.
     asked_tcp_10: f32,
@@ -80,8 +74,6 @@ pub struct HostState {
     pub pressed_10: f32,
     /// ICMP packets to it, errors left out.
     pub icmp_in_10: f32,
-    /// Flows from hosts that were not known.
-    pub strangers_10: f32,
     /// Packets that it sent which are malformed, or whose TCP flags make no sense together.
     pub malformed_10: f32,
     /// Fragments and packets with IP options that it sent.
@@ -92,6 +84,7 @@ pub struct HostState {
     pub target_standing: f32,
     /// Bit 0: it took part in an exchange both ways.
     marks: u32,
+    padding: u32,
     /// What went on in the flows that it began, and in those that others began to it.
     pub begun: TickCount,
     /// See `begun`.
@@ -257,7 +250,6 @@ impl HostState {
 
     /// This host opened a flow to a service.
     pub fn open(&mut self, service: &ServiceKey, strangeness: Strangeness, now_ns: u64) {
-        self.opened_1 += 1.0;
         self.opened_10 += 1.0;
         self.waiting_10 += 1.0;
         if strangeness > Strangeness::NewClient {
@@ -276,14 +268,11 @@ impl HostState {
     }
 
     /// A client opened a flow to this host.
-    pub fn be_asked(&mut self, client: HostKey, service: &ServiceKey, is_stranger: bool, now_ns: u64) {
+    pub fn be_asked(&mut self, client: HostKey, service: &ServiceKey) {
         const PROTOCOL_TCP: u8 = 6;
-        self.asked_1 += 1.0;
         self.asked_10 += 1.0;
         self.asked_tcp_10 += f32::from(u8::from(service.protocol == PROTOCOL_TCP));
         self.half_open_10 += 1.0;
-        self.strangers_10 += f32::from(u8::from(is_stranger));
-        self.clients_10.add(client.hash(), now_ns / SHORT_WINDOW_NS);
         self.admirer.vote(client, service.port);
         self.recent_sources.add(client);
     }
@@ -299,9 +288,7 @@ impl HostState {
     pub fn fade(&mut self, now_ns: u64) {
         let Some(age) = now_ns.checked_sub(self.last_ns).filter(|age| *age > 0) else { return };
         let decay = Decay::after(age);
-        for count in [&mut self.opened_1, &mut self.sent_1, &mut self.asked_1] {
-            *count *= decay.second;
-        }
+        self.sent_1 *= decay.second;
         for count in [
             &mut self.opened_10,
             &mut self.failed_10,
@@ -316,7 +303,6 @@ impl HostState {
             &mut self.turned_away_10,
             &mut self.pressed_10,
             &mut self.icmp_in_10,
-            &mut self.strangers_10,
             &mut self.malformed_10,
             &mut self.unusual_form_10,
         ] {
@@ -357,11 +343,6 @@ impl HostState {
     /// Different hosts that it opened flows to in the last 5 to 10 s.
     pub fn peers_10(&self) -> f32 {
         self.peers_10.estimate(self.last_ns / SHORT_WINDOW_NS)
-    }
-
-    /// Different hosts that opened flows to it in the last 5 to 10 s.
-    pub fn clients_10(&self) -> f32 {
-        self.clients_10.estimate(self.last_ns / SHORT_WINDOW_NS)
     }
 
     fn begin(&mut self, key: HostKey, now_ns: u64) {

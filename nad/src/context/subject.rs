@@ -74,6 +74,8 @@ pub struct ContextCounts {
     pub dealings: TableCounts,
     /// MAC addresses.
     pub links: TableCounts,
+    /// Which MAC address holds an IP address.
+    pub bindings: TableCounts,
     /// The memory.
     pub memory: TableCounts,
     /// Subjects that were active in a tick and not visited at its end.

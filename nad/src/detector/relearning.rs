@@ -1,7 +1,10 @@
 //! Learning in the wild: what is ordinary goes into the next baseline, and now and then a model is trained on it,
 //! off the packets' way, and takes the old one's place.
 
-use std::{sync::mpsc, time::Duration};
+use std::{
+    sync::mpsc::{self, TryRecvError},
+    time::Duration,
+};
 
 use crate::{
     context::{Context, Subject},
@@ -69,12 +72,7 @@ impl Relearning {
         if self.training.is_none() && now_ns.saturating_sub(self.since_ns) >= every_ns {
             self.start(model, context, now_ns);
         }
-        let received = match (&self.training, self.in_background) {
-            (None, _) => return None,
-            (Some(training), true) => training.try_recv().ok(),
-            (Some(training), false) => training.recv().ok(),
-        };
-        let trained = received?;
+        let trained = answer(self.training.as_ref()?, !self.in_background)?;
         self.training = None;
         match trained {
             Ok(new) => {
@@ -112,6 +110,25 @@ impl Relearning {
     }
 }
 
+/// What the training thread answered, if it has; one that ends without an answer has panicked.
+fn answer<T>(
+    training: &mpsc::Receiver<Result<T, ForestError>>,
+    is_awaited: bool,
+) -> Option<Result<T, ForestError>> {
+    let received = if is_awaited {
+        training.recv().map_err(|_| TryRecvError::Disconnected)
+    } else {
+        training.try_recv()
+    };
+    match received {
+        Ok(answer) => Some(answer),
+        Err(TryRecvError::Empty) => None,
+        Err(TryRecvError::Disconnected) => {
+            Some(Err(ForestError::Training("the training thread failed".into())))
+        }
+    }
+}
+
 fn drift(model: &Model, baseline: &Baseline) -> f64 {
     const SHARE: f64 = 0.01;
     let mut workspace = Workspace::default();
@@ -123,4 +140,21 @@ fn drift(model: &Model, baseline: &Baseline) -> f64 {
         }
     }
     f64::from(beyond) / f64::from(seen.max(1)) / SHARE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_training_thread_that_ends_without_an_answer_is_a_failure_and_not_waited_for() {
+        for is_awaited in [false, true] {
+            let (sender, training) = mpsc::sync_channel::<Result<u8, ForestError>>(1);
+            sender.send(Ok(7)).unwrap();
+            assert!(matches!(answer(&training, is_awaited), Some(Ok(7))));
+            assert!(is_awaited || answer(&training, is_awaited).is_none(), "it is still at work");
+            drop(sender);
+            assert!(matches!(answer(&training, is_awaited), Some(Err(ForestError::Training(_)))));
+        }
+    }
 }

@@ -85,9 +85,6 @@ impl Tracker {
 
     /// Closes everything.
     pub fn finish(&mut self, updates: &mut Vec<IncidentUpdate>) {
-        for open in &mut self.open {
-            open.close_tick(updates);
-        }
         self.close_where(updates, |_| true);
     }
 
@@ -184,6 +181,8 @@ impl Tracker {
         let mut kept = Vec::with_capacity(self.open.len());
         for mut open in self.open.drain(..) {
             if is_over(&open) {
+                // What began in this very tick is told as opened before it is told as closed.
+                open.close_tick(updates);
                 open.incident.state = State::Closed;
                 updates.push(IncidentUpdate { change: Change::Closed, incident: open.incident });
             } else {

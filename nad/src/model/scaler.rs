@@ -58,14 +58,6 @@ impl Scaler {
         (quantiles[0], quantiles[QUANTILES - 1])
     }
 
-    /// The part of the baseline, 0 to 1, that is at least as far out as a value on the value's side.
-    pub fn share_beyond(&self, feature: usize, value: f32) -> f32 {
-        let quantiles = &self.ranges[feature].quantiles;
-        let at_most = quantiles.partition_point(|quantile| *quantile <= value);
-        let below = quantiles.partition_point(|quantile| *quantile < value);
-        at_most.min(QUANTILES - below) as f32 / QUANTILES as f32
-    }
-
     /// Whether the scaler was learnt from so many columns.
     pub(super) fn is_sound(&self, columns: usize) -> bool {
         self.ranges.len() == columns && self.ranges.iter().all(Range::is_sound)
@@ -123,13 +115,5 @@ mod tests {
             let scaled = scaled(&scaler, &[bad; 2]);
             assert!(scaled.iter().all(|value| value.is_finite()), "{bad}: {scaled:?}");
         }
-    }
-
-    #[test]
-    fn a_value_beyond_everything_has_no_share_and_the_median_about_half() {
-        let scaler = Scaler::learn(&baseline());
-        assert_eq!(scaler.share_beyond(0, 1000.0), 0.0);
-        assert!((scaler.share_beyond(0, 50.0) - 0.5).abs() < 0.02);
-        assert!(scaler.share_beyond(0, 99.0) < 0.05);
     }
 }

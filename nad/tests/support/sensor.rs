@@ -85,8 +85,15 @@ impl Ran {
     pub(crate) fn detected(&self) -> (usize, usize) {
         let summary = self.stdout.lines().next_back().unwrap_or_default();
         let counts = summary.strip_prefix("Detected ").and_then(|rest| {
-            let (incidents, rest) = rest.split_once(" incidents and ")?;
-            Some((incidents.parse().ok()?, rest.strip_suffix(" anomalous packets.")?.parse().ok()?))
+            let (incidents, packets) = rest.split_once(" and ")?;
+            let number = |text: &str, one: &str, many: &str| {
+                let number = text.strip_suffix(one).or_else(|| text.strip_suffix(many))?.parse().ok()?;
+                (text.ends_with(one) == (number == 1)).then_some(number)
+            };
+            Some((
+                number(incidents, " incident", " incidents")?,
+                number(packets, " anomalous packet.", " anomalous packets.")?,
+            ))
         });
         counts.unwrap_or_else(|| panic!("no summary: {}", self.stdout))
     }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     features::View,
+    incident::allow::Criteria,
     incident::example::{
         SECOND, between, dealing, deviation, key, of_dealing, of_source, of_target, source, target,
     },
@@ -120,8 +121,9 @@ fn no_more_than_a_bound_are_open_and_the_one_silent_for_longest_makes_room() {
         tracker.take(&of_dealing(View::Upload, subject, 100 + number), &mut updates);
     }
     assert_eq!(tracker.open_count(), MOST_OPEN);
-    assert_eq!(changes(&updates), [Change::Closed]);
-    assert_eq!(updates[0].incident.id, "99-1");
+    // It is told as opened, too: nothing was told before the end of its second.
+    assert_eq!(changes(&updates), [Change::Opened, Change::Closed]);
+    assert_eq!((updates[0].incident.id.as_str(), updates[1].incident.id.as_str()), ("99-1", "99-1"));
 }
 
 #[test]
@@ -154,4 +156,18 @@ fn rules_that_allow_nothing_close_nothing() {
     tracker.take(&deviation(View::Upload, subject, 100), &mut updates);
     tracker.set_rules(AllowRules::default(), 101 * SECOND, &mut updates);
     assert_eq!((tracker.open_count(), updates.len()), (1, 0));
+}
+
+#[test]
+fn what_is_closed_in_the_second_in_which_it_began_is_told_as_opened_first() {
+    let mut tracker = tracker();
+    let mut updates = Vec::new();
+    tracker.take(&of_source(View::Reach, source(1, 2), 100), &mut updates);
+    tracker.set_rules(
+        AllowRules::new([Criteria { source: "10.0.0.1".parse().ok(), ..Criteria::default() }]),
+        100 * SECOND,
+        &mut updates,
+    );
+    assert_eq!(changes(&updates), [Change::Opened, Change::Closed]);
+    assert_eq!(updates[1].incident.id, updates[0].incident.id);
 }
