@@ -45,6 +45,11 @@ pub struct OutputConfig {
 }
 
 impl OutputConfig {
+    /// Whether single packets above the threshold are told to anyone.
+    fn wants_packets(&self) -> bool {
+        self.packets || self.alerts.is_some()
+    }
+
     /// Opens every output; where a fixed number of packets is captured, it is packets that are shown.
     fn open(&self, is_count: bool) -> Result<Outputs> {
         let packets = self.packets || is_count;

@@ -245,6 +245,7 @@ pub fn detection(budget: Option<AlertBudget>, file: &File) -> Result<DetectorOpt
         rules: AllowRules::new(file.allow.iter().map(|section| section.get_ref().criteria())),
         relearn_every,
         in_background: false,
+        wanted: default.wanted,
     })
 }
 

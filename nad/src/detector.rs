@@ -22,7 +22,7 @@ use std::{
 use nad_common::record::PacketRecord;
 
 pub use learning::{BaselineLength, LEAST_BASELINE};
-pub use options::DetectorOptions;
+pub use options::{DetectorOptions, Wanted};
 
 use crate::{
     alert::Alert,
@@ -94,6 +94,7 @@ pub struct Detector {
     relearning: Relearning,
     packets: PacketScorer,
     room: Room,
+    taken: Taken,
 }
 
 enum State {
@@ -103,6 +104,24 @@ enum State {
     Detecting(Arc<Model>, Policy),
     /// Training failed, and the failure was reported.
     Failed,
+}
+
+/// What became of a batch's records.
+#[derive(Default)]
+struct Taken {
+    learned: u64,
+    scored: u64,
+    discarded: u64,
+}
+
+impl Taken {
+    /// Counts them, once a batch.
+    fn report(&mut self, tally: &Tally) {
+        let taken = std::mem::take(self);
+        tally.learned.fetch_add(taken.learned, Relaxed);
+        tally.scored.fetch_add(taken.scored, Relaxed);
+        tally.discarded.fetch_add(taken.discarded, Relaxed);
+    }
 }
 
 /// Room that judging works in.
@@ -134,6 +153,10 @@ impl Detector {
             }
         };
         let silence_ns = options.silence.as_nanos() as u64;
+        let mut packets = PacketScorer::new(options.wanted);
+        if let State::Detecting(model, _) = &state {
+            packets.set_model(Arc::clone(model));
+        }
         Ok(Self {
             state,
             context,
@@ -141,8 +164,9 @@ impl Detector {
             tally,
             tracker: Tracker::new(options.rules.clone(), silence_ns),
             relearning: Relearning::new(options.relearn_every, options.in_background, seed),
-            packets: PacketScorer::default(),
+            packets,
             room: Room::default(),
+            taken: Taken::default(),
             options,
         })
     }
@@ -163,12 +187,16 @@ impl Detector {
             if matches!(&self.state, State::Learning(learning) if learning.is_over(now_ns)) {
                 result = result.and(self.end_learning(findings));
             }
+            if self.packets.is_full() {
+                self.score_packets(findings);
+            }
             self.take(place, record, batch.indices()[place], now_ns);
         }
         if matches!(&self.state, State::Learning(learning) if learning.is_complete()) {
             result = result.and(self.end_learning(findings));
         }
         self.score_packets(findings);
+        self.taken.report(&self.tally);
         self.tally.set_context(self.context.counts());
         result
     }
@@ -243,29 +271,24 @@ impl Detector {
         let seen = self.context.observe(place, record, now_ns);
         match &mut self.state {
             State::Learning(learning) => {
-                View::read_packet(record, &seen, &mut self.room.vector);
-                learning.take(&self.room.vector, now_ns);
-                self.tally.learned.fetch_add(1, Relaxed);
+                learning.take(&View::read_packet(record, &seen), now_ns);
+                self.taken.learned += 1;
             }
-            State::Training(_) => {
-                self.tally.learned.fetch_add(1, Relaxed);
-            }
+            State::Training(_) => self.taken.learned += 1,
             State::Detecting(..) => {
-                View::read_packet(record, &seen, &mut self.room.vector);
-                self.relearning.take_packet(&self.room.vector, seen.standing);
-                self.packets.add(&self.room.vector, seen.standing, index, record, now_ns);
-                self.tally.scored.fetch_add(1, Relaxed);
+                let values = View::read_packet(record, &seen);
+                self.relearning.take_packet(&values, seen.standing);
+                self.packets.add(&values, seen.standing, index, record, now_ns);
+                self.taken.scored += 1;
             }
-            State::Failed => {
-                self.tally.discarded.fetch_add(1, Relaxed);
-            }
+            State::Failed => self.taken.discarded += 1,
         }
     }
 
     fn score_packets(&mut self, findings: &mut Findings) {
-        if let State::Detecting(model, _) = &self.state {
-            score_waiting(&mut self.packets, model, &self.tally, findings);
-        }
+        let scored = self.packets.score(&mut findings.scores, &mut findings.alerts);
+        self.tally.anomalies.fetch_add(scored.anomalies, Relaxed);
+        self.tally.alerts_dropped.fetch_add(scored.untold, Relaxed);
     }
 
     fn close_tick(&mut self, findings: &mut Findings) {
@@ -348,27 +371,24 @@ impl Detector {
         };
         let model = Arc::new(join(handle)?);
         findings.trained = Some(Arc::clone(&model));
+        self.packets.set_model(Arc::clone(&model));
         let policy = Policy::new(self.options.budget, model.decisions_per_second());
         self.state = State::Detecting(model, policy);
         Ok(())
     }
 
     fn relearn(&mut self, findings: &mut Findings, now_ns: u64) {
+        let State::Detecting(model, _) = &self.state else { return };
+        let Some((new, drift)) = self.relearning.advance(model, &self.context, now_ns) else { return };
+        // What waits came before this moment, wherever its batch ends.
+        self.score_packets(findings);
         let State::Detecting(model, policy) = &mut self.state else { return };
-        if let Some((new, drift)) = self.relearning.advance(model, &self.context, now_ns) {
-            // What waits came before this moment, wherever its batch ends.
-            score_waiting(&mut self.packets, model, &self.tally, findings);
-            policy.set_rate(new.decisions_per_second());
-            *model = Arc::new(new);
-            findings.trained = Some(Arc::clone(model));
-            findings.drift = Some(drift);
-        }
+        policy.set_rate(new.decisions_per_second());
+        *model = Arc::new(new);
+        self.packets.set_model(Arc::clone(model));
+        findings.trained = Some(Arc::clone(model));
+        findings.drift = Some(drift);
     }
-}
-
-fn score_waiting(packets: &mut PacketScorer, model: &Model, tally: &Tally, findings: &mut Findings) {
-    let anomalies = packets.score(model, &mut findings.scores, &mut findings.alerts);
-    tally.anomalies.fetch_add(anomalies, Relaxed);
 }
 
 fn join(handle: JoinHandle<Result<Model, ForestError>>) -> Result<Model, ForestError> {

@@ -9,10 +9,12 @@ mod dealing;
 mod host;
 mod link;
 mod packet;
+pub mod scale;
 
 use nad_common::record::PacketRecord;
 
 use crate::context::{Seen, Subject};
+pub use packet::{WIDTH as PACKET_FEATURES, codes as packet_codes};
 
 /// The most features that a view has.
 pub const MOST_FEATURES: usize = 32;
@@ -54,7 +56,7 @@ pub enum View {
 pub enum Scale {
     /// As they are.
     Linear,
-    /// By log2(1 + value): 100 against 200 differ as much as 1,000 against 2,000.
+    /// By [`scale::doublings`]: 100 against 200 differ as much as 1,000 against 2,000.
     Logarithmic,
 }
 
@@ -148,7 +150,7 @@ impl View {
     /// Its features, in order. The list of names is the schema that a model is checked against.
     pub fn features(self) -> impl ExactSizeIterator<Item = &'static Feature> {
         let features: Vec<&'static Feature> = match self {
-            Self::Packet => list(&packet::COLUMNS),
+            Self::Packet => packet::FEATURES.iter().collect(),
             Self::Reach => list(&host::REACH),
             Self::SlowReach => list(&host::SLOW_REACH),
             Self::Push => list(&host::PUSH),
@@ -219,9 +221,9 @@ impl View {
     }
 
     /// Reads the features of a packet, as [`Self::read`] does those of other subjects.
-    pub fn read_packet(record: &PacketRecord, seen: &Seen<'_>, vector: &mut Vec<f32>) {
-        vector.clear();
-        read(&packet::COLUMNS, vector, |read| read(record, seen));
+    #[inline]
+    pub fn read_packet(record: &PacketRecord, seen: &Seen<'_>) -> [f32; PACKET_FEATURES] {
+        packet::read(record, seen)
     }
 }
 
@@ -274,7 +276,7 @@ impl Feature {
         let value = if self.ordinary > 0.0 { value.max(self.ordinary) } else { value };
         match self.scale {
             Scale::Linear => value,
-            Scale::Logarithmic => value.max(0.0).ln_1p() * std::f32::consts::LOG2_E,
+            Scale::Logarithmic => scale::doublings(value.max(0.0)),
         }
     }
 
@@ -282,13 +284,21 @@ impl Feature {
     pub fn unscaled(&self, value: f32) -> f32 {
         match self.scale {
             Scale::Linear => value,
-            Scale::Logarithmic => value.exp2() - 1.0,
+            Scale::Logarithmic => scale::undoubled(value),
         }
     }
 
     /// A value of this feature's scale in words: `1448 bytes`.
     pub fn describe(&self, value: f32) -> String {
         self.describe_raw(self.unscaled(value))
+    }
+
+    /// Codes of a unit of its scale, in a forest over codes: every flag, code and byte has its own.
+    pub const fn codes_per_unit(&self) -> f32 {
+        match self.scale {
+            Scale::Linear => 1.0,
+            Scale::Logarithmic => scale::CODES_PER_DOUBLING,
+        }
     }
 
     /// A value in this feature's own unit in words.
@@ -347,7 +357,7 @@ mod tests {
                 let record = PacketRecord { flags, ..record };
                 context.prepare(&[record]);
                 let seen = context.observe(0, &record, round as u64 * 7_000_000_000);
-                View::read_packet(&record, &seen, &mut vector);
+                let vector = View::read_packet(&record, &seen);
                 assert!(vector.iter().all(|value| value.is_finite()), "{byte:#x}: {vector:?}");
             }
             context.close_tick(|subject| {

@@ -22,7 +22,7 @@ use crate::{
 use augment::augment;
 use baseline::Baseline;
 use calibration::Calibration;
-use forest::{Forest, ForestError};
+use forest::{Forest, ForestError, coded::CodedForest};
 use matrix::Matrix;
 use random::Random;
 use scaler::Scaler;
@@ -116,10 +116,12 @@ pub struct ViewModel {
     calibration: Calibration,
     /// Columns that are left out: they count as the baseline's median.
     blind: Vec<u16>,
+    /// A vector in which nothing is remarkable, and what it is judged: most are it.
+    unremarkable: (Vec<f32>, Judgement),
 }
 
 /// What a model says of a vector.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
     /// 0 to 1, higher is more anomalous.
     pub score: f64,
@@ -247,7 +249,10 @@ impl ViewModel {
         let sample = baseline.sample(view);
         let mut random = Random::new(training.seed(), view as u64);
         let rows = augment(&sample.vectors, &features, &mut random);
-        let scaler = Scaler::learn(if sample.vectors.is_empty() { &rows.ordinary } else { &sample.vectors });
+        let codes: Vec<f32> = features.iter().map(|feature| feature.codes_per_unit()).collect();
+        let codes = (view == View::Packet).then_some(&codes[..]);
+        let observed = if sample.vectors.is_empty() { &rows.ordinary } else { &sample.vectors };
+        let scaler = Scaler::learn(observed, codes);
 
         let growth = Growth {
             trees: training.growth.trees * if view == View::Packet { 1 } else { SUBJECT_TREES },
@@ -258,14 +263,30 @@ impl ViewModel {
         let prepared = Prepared { scaler: &scaler, blind: &blind };
         let forest = training.trainer.trainer().grow(&prepared.rows(&rows.training), &growth)?;
         let calibration = calibrate(&forest, &prepared.rows(&rows.ordinary), growth.trees)?;
-        Ok(Self { scaler, forest, calibration, blind })
+        let unremarkable: Vec<f32> = features.iter().map(|feature| feature.scaled(0.0)).collect();
+        let mut scaled = Vec::new();
+        prepared.row(&unremarkable, &mut scaled);
+        let judgement = judge(&forest, &calibration, &scaled);
+        Ok(Self { scaler, forest, calibration, blind, unremarkable: (unremarkable, judgement) })
+    }
+
+    /// The forest, compiled for vectors of codes; `None` where it is not one.
+    pub fn compile(&self) -> Option<CodedForest> {
+        CodedForest::compile(&self.forest, &self.scaler, &self.blind)
+    }
+
+    /// The probability that an ordinary vector scores as high or higher: 1e-12 to 1.
+    pub fn probability(&self, score: f64) -> f64 {
+        self.calibration.probability(score)
     }
 
     /// Scores a vector of the view.
     pub fn judge(&self, vector: &[f32], workspace: &mut Workspace) -> Judgement {
+        if *vector == self.unremarkable.0 {
+            return self.unremarkable.1;
+        }
         self.scale(vector, &mut workspace.scaled);
-        let score = self.forest.score(&workspace.scaled);
-        Judgement { score, probability: self.calibration.probability(score) }
+        judge(&self.forest, &self.calibration, &workspace.scaled)
     }
 
     /// The features that isolate a vector of `view` most, the most important first.
@@ -331,6 +352,11 @@ impl Prepared<'_> {
         }
         rows
     }
+}
+
+fn judge(forest: &Forest, calibration: &Calibration, scaled: &[f32]) -> Judgement {
+    let score = forest.score(scaled);
+    Judgement { score, probability: calibration.probability(score) }
 }
 
 fn calibrate(forest: &Forest, rows: &Matrix, trees: usize) -> Result<Calibration, ForestError> {

@@ -19,10 +19,11 @@ use nad::{
         hash::mix,
         table::{Entry, Table},
     },
-    features::View,
+    features::{View, packet_codes},
     model::{
         Model, Training, TrainingWindow, Workspace,
         baseline::Baseline,
+        forest::coded::{BLOCK, Block, CodedForest},
         trainer::{Growth, TrainerKind},
     },
 };
@@ -41,7 +42,7 @@ enum Depth {
     Context,
     /// Its features are read from there.
     Features,
-    /// It is judged by a forest of 100 trees.
+    /// Its paths through a forest of 100 trees are summed up.
     Scores,
 }
 
@@ -158,6 +159,8 @@ struct Bench {
     context: Context,
     traffic: Traffic,
     model: Model,
+    forest: CodedForest,
+    block: Block,
     batch: Vec<PacketRecord>,
     vector: Vec<f32>,
     workspace: Workspace,
@@ -177,7 +180,6 @@ impl Bench {
         let mut context = Context::new(&sizes, 60).expect("memory is enough");
         let mut traffic = Traffic::new(flows);
         let mut baseline = Baseline::new(0);
-        let mut vector = Vec::new();
         let mut batch: Vec<PacketRecord> = Vec::new();
         let mut handshakes: Vec<PacketRecord> = traffic.handshakes().collect();
         traffic.fill(&mut batch);
@@ -185,8 +187,7 @@ impl Bench {
         context.prepare(&handshakes);
         for (place, record) in handshakes.iter().enumerate() {
             let seen = context.observe(place, record, record.time_ns);
-            View::read_packet(record, &seen, &mut vector);
-            baseline.add(View::Packet, &vector);
+            baseline.add(View::Packet, &View::read_packet(record, &seen));
         }
         context.close_tick(|_| Verdict { standing: 0.0, is_ordinary: true });
         let training = Training {
@@ -205,7 +206,17 @@ impl Bench {
         };
         let memories = context.memory().keep();
         let model = Model::train(&baseline, &training, window, memories).expect("there are packets enough");
-        Self { context, traffic, model, batch, vector, workspace: Workspace::default() }
+        let forest = model.view(View::Packet).compile().expect("it is a standard forest over codes");
+        Self {
+            context,
+            traffic,
+            model,
+            forest,
+            block: Block::default(),
+            batch,
+            vector: Vec::new(),
+            workspace: Workspace::default(),
+        }
     }
 
     /// The time that batches take; making them and closing ticks is left out.
@@ -233,7 +244,6 @@ impl Bench {
             black_box(self.batch.iter().map(|record| u64::from(record.length)).sum::<u64>());
             return;
         }
-        let view = self.model.view(View::Packet);
         self.context.prepare(&self.batch);
         for (place, record) in self.batch.iter().enumerate() {
             let seen = self.context.observe(place, record, record.time_ns);
@@ -241,12 +251,17 @@ impl Bench {
                 black_box(&seen);
                 continue;
             }
-            View::read_packet(record, &seen, &mut self.vector);
+            let codes = packet_codes(&View::read_packet(record, &seen));
             if depth == Depth::Features {
-                black_box(&self.vector);
+                black_box(&codes);
                 continue;
             }
-            black_box(view.judge(&self.vector, &mut self.workspace));
+            self.block.set(place % BLOCK, &codes);
+            if place % BLOCK == BLOCK - 1 {
+                let mut paths = [0; BLOCK];
+                self.forest.paths(&self.block, &mut paths);
+                black_box(&paths);
+            }
         }
     }
 

@@ -122,8 +122,8 @@ impl Reader {
             }
             let seen = self.context.observe(place, record, record.time_ns);
             if self.view == View::Packet {
-                View::read_packet(record, &seen, &mut self.vector);
-                self.table.write(batch.indices()[place], record.time_ns, &self.vector)?;
+                let vector = View::read_packet(record, &seen);
+                self.table.write(batch.indices()[place], record.time_ns, &vector)?;
                 self.rows += 1;
             }
         }

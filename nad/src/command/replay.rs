@@ -21,7 +21,7 @@ use crate::{
     batch::RecordBatch,
     clock::Clock,
     config::Task,
-    detector::{Detector, DetectorOptions, Findings},
+    detector::{Detector, DetectorOptions, Findings, Wanted},
     ledger::{Ledger, Tally},
     model::Training,
     output::{Outputs, log, scores::ScoreFile, spare_capture},
@@ -72,7 +72,12 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
         &config.file.display().to_string(),
     )?;
     let mut source = PcapSource::open(&config.file)?;
-    let mut detector = Detector::new(start, Clock::Unix, Arc::clone(&tally), config.detection.clone())
+    let wanted = Wanted {
+        scores: config.scores.is_some(),
+        alerts: if config.outputs.wants_packets() { usize::MAX } else { 0 },
+    };
+    let options = DetectorOptions { wanted, ..config.detection.clone() };
+    let mut detector = Detector::new(start, Clock::Unix, Arc::clone(&tally), options)
         .context("the context tables could not be made")?;
     let mut sinks = Sinks::open(config)?;
     let stop = stop_at_signal()?;

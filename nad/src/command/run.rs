@@ -22,7 +22,7 @@ use crate::{
     batch::RecordBatch,
     clock::Clock,
     config::Task,
-    detector::{Detector, DetectorOptions, Findings, Start},
+    detector::{Detector, DetectorOptions, Findings, Start, Wanted},
     incident::IncidentUpdate,
     ledger::{Ledger, Tally},
     model::{Model, Training, forest::ForestError},
@@ -33,6 +33,8 @@ use crate::{
 
 /// Messages between detector and outputs, each with at most a batch's alerts.
 const QUEUE_MESSAGES: usize = 256;
+/// Packets told with their reasons, of every 512.
+const MOST_ALERTS: usize = 64;
 /// How often the ledger is printed, where it has changed.
 const STATUS_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -81,7 +83,12 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
             Task::Count { packets, .. } => {
                 count::count(live, packets, start, config.detection, outputs, signals).await
             }
-            _ => watch(live, start, config.detection, outputs, signals).await,
+            _ => {
+                let alerts = if config.outputs.wants_packets() { MOST_ALERTS } else { 0 };
+                let wanted = Wanted { scores: false, alerts };
+                let options = DetectorOptions { in_background: true, wanted, ..config.detection };
+                watch(live, start, options, outputs, signals).await
+            }
         }
     })?;
     Ok(outcome(&ledger, config.fail_on_anomaly))
@@ -102,7 +109,6 @@ async fn watch(
         }
         detect => detect,
     };
-    let options = DetectorOptions { in_background: true, ..options };
     let clock = Clock::monotonic();
     // A clone shares the counts, which the detector's thread adds to.
     let rules = options.rules.clone();

@@ -20,7 +20,8 @@ impl Decay {
     pub fn after(nanoseconds: u64) -> Self {
         let minutes = nanoseconds as f32 * (1.0 / 60e9);
         // Most packets follow the last one closely, where the series' first terms are exact to single precision.
-        let minute = if minutes < 1e-3 { 1.0 - minutes + 0.5 * minutes * minutes } else { (-minutes).exp() };
+        let minute =
+            if minutes < 1e-3 { 1.0 - minutes + 0.5 * minutes * minutes } else { libm::expf(-minutes) };
         let three = minute * minute * minute;
         let ten = three * three;
         let twenty = ten * ten;

@@ -39,7 +39,7 @@ impl Distinct {
         seen.turn(window);
         let set: u32 = seen.current.iter().zip(seen.previous).map(|(a, b)| (a | b).count_ones()).sum();
         let free = (BITS as u32 - set).max(1);
-        BITS as f32 * (BITS as f32 / free as f32).ln()
+        BITS as f32 * libm::logf(BITS as f32 / free as f32)
     }
 
     #[inline]

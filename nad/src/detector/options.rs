@@ -19,6 +19,25 @@ pub struct DetectorOptions {
     pub relearn_every: Option<Duration>,
     /// Train while further packets come in, as a live source needs; otherwise packets wait for the model.
     pub in_background: bool,
+    /// What of packets is told.
+    pub wanted: Wanted,
+}
+
+/// What of single packets is told; how many are above the threshold is always counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// Whether the score of each is.
+    pub scores: bool,
+    /// The most above the threshold that are told with their reasons, of every 512 packets; further ones are only
+    /// counted. A reason costs as much as some hundred scores, and in a flood every packet has one.
+    pub alerts: usize,
+}
+
+impl Wanted {
+    /// Everything.
+    pub const ALL: Self = Self { scores: true, alerts: usize::MAX };
+    /// Counts only.
+    pub const NOTHING: Self = Self { scores: false, alerts: 0 };
 }
 
 impl Default for DetectorOptions {
@@ -30,6 +49,7 @@ impl Default for DetectorOptions {
             rules: AllowRules::default(),
             relearn_every: Some(Duration::from_secs(6 * 3600)),
             in_background: false,
+            wanted: Wanted::ALL,
         }
     }
 }

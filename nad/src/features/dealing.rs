@@ -1,6 +1,6 @@
 //! Features of a client's dealing with a service.
 
-use super::{Column, Feature, Memory};
+use super::{Column, Feature, Memory, scale::doublings};
 use crate::context::{
     dealing::DealingState,
     memory::{Strangeness, Usual},
@@ -154,7 +154,7 @@ pub(super) static RHYTHM: [Column<Read>; 3] = [
 
 /// How much less than 64 KiB is said, in halvings.
 fn brevity(bytes: f32) -> f32 {
-    (65_536.0 / bytes.max(1.0)).log2().max(0.0)
+    (16.0 - doublings(bytes)).max(0.0)
 }
 
 /// A tunnel asks for long names without end, and for types that carry much.

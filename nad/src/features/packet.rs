@@ -2,80 +2,95 @@
 
 use nad_common::record::{AddressKind, PacketRecord, flag};
 
-use super::{Column, Feature};
+use super::{
+    Feature,
+    scale::{code, doublings},
+};
 use crate::context::{Seen, form::is_malformed};
 
-/// Reads a feature from a record and what is known about it.
-pub(super) type Read = for<'a> fn(&'a PacketRecord, &'a Seen<'a>) -> f32;
+/// Features of a packet.
+pub const WIDTH: usize = 23;
 
-pub(super) static COLUMNS: [Column<Read>; 23] = [
-    Column { feature: Feature::logarithmic("length", "bytes"), read: |r, _| r.length as f32 },
-    Column { feature: Feature::logarithmic("payload length", "bytes"), read: |r, _| r.payload_length.into() },
-    Column { feature: Feature::linear("network protocol"), read: |r, _| network_protocol(r) },
-    Column { feature: Feature::linear("IP protocol"), read: |r, _| r.protocol.into() },
-    Column { feature: Feature::linear("TTL"), read: |r, _| r.ttl.into() },
-    Column {
-        feature: Feature::logarithmic("service port", ""),
-        read: |r, _| r.source_port.min(r.destination_port).into(),
-    },
-    Column { feature: Feature::linear("TCP SYN"), read: |r, _| bit(r.tcp_flags & 0x02 != 0) },
-    Column { feature: Feature::linear("TCP FIN"), read: |r, _| bit(r.tcp_flags & 0x01 != 0) },
-    Column { feature: Feature::linear("TCP RST"), read: |r, _| bit(r.tcp_flags & 0x04 != 0) },
-    Column { feature: Feature::linear("malformed"), read: |r, _| bit(is_malformed(r)) },
-    Column {
-        feature: Feature::linear("fragment or options"),
-        read: |r, _| bit(r.flags & (flag::FRAGMENT | flag::IP_OPTIONS) != 0),
-    },
-    Column { feature: Feature::linear("message type"), read: |r, _| r.message_type.into() },
-    Column { feature: Feature::linear("group address"), read: |r, _| group_address(r) },
-    Column {
-        feature: Feature::logarithmic("DNS name length", "bytes"),
-        read: |r, _| r.dns_name_length.into(),
-    },
-    Column {
-        feature: Feature::logarithmic("packets of the flow", ""),
-        read: |_, s| s.flow.packets_total() as f32,
-    },
-    Column { feature: Feature::logarithmic("pause of the flow", "ms"), read: |_, s| s.step.gap * 1e3 },
-    Column { feature: Feature::logarithmic("flows opened by source", ""), read: |_, s| s.source.opened_10 },
-    Column { feature: Feature::logarithmic("failures of source", ""), read: |_, s| s.source.failed_10 },
-    Column {
-        feature: Feature::logarithmic("unanswered packets of source", ""),
-        read: |_, s| s.source.stray_10,
-    },
-    Column { feature: Feature::logarithmic("failures of target", ""), read: |_, s| s.target.failed_10 },
-    Column {
-        feature: Feature::logarithmic("connections of the dealing", ""),
-        read: |_, s| s.dealing.opened_10,
-    },
-    Column { feature: Feature::logarithmic("requests of the dealing", ""), read: |_, s| s.dealing.turns_10 },
-    Column {
-        feature: Feature::logarithmic("packets of the dealing's client", ""),
-        read: |_, s| s.dealing.sent_1,
-    },
-];
+/// Makes the table of features and one function that reads them all, so that nothing is called once for each feature
+/// of each packet.
+macro_rules! columns {
+    (|$record:ident, $seen:ident| $($scale:ident $arguments:tt => $value:expr,)+) => {
+        pub(super) static FEATURES: [Feature; WIDTH] = [$(Feature::$scale $arguments),+];
 
-fn bit(is_set: bool) -> f32 {
-    f32::from(u8::from(is_set))
+        /// Codes of each feature's unit.
+        const CODES: [f32; WIDTH] = [$(Feature::$scale $arguments.codes_per_unit()),+];
+
+        /// Reads every feature of a packet, on its scale. All values are finite and from 0 on.
+        #[inline]
+        pub(super) fn read($record: &PacketRecord, $seen: &Seen<'_>) -> [f32; WIDTH] {
+            [$($scale(f32::from($value))),+]
+        }
+    };
+}
+
+columns! { |r, s|
+    logarithmic("length", "bytes") => r.length as f32,
+    logarithmic("payload length", "bytes") => r.payload_length,
+    linear("network protocol") => network_protocol(r),
+    linear("IP protocol") => r.protocol,
+    linear("TTL") => r.ttl,
+    logarithmic("service port", "") => r.source_port.min(r.destination_port),
+    linear("TCP SYN") => bit(r.tcp_flags & 0x02 != 0),
+    linear("TCP FIN") => bit(r.tcp_flags & 0x01 != 0),
+    linear("TCP RST") => bit(r.tcp_flags & 0x04 != 0),
+    linear("malformed") => bit(is_malformed(r)),
+    linear("fragment or options") => bit(r.flags & (flag::FRAGMENT | flag::IP_OPTIONS) != 0),
+    linear("message type") => r.message_type,
+    linear("group address") => group_address(r),
+    logarithmic("DNS name length", "bytes") => r.dns_name_length,
+    logarithmic("packets of the flow", "") => s.flow.packets_total() as f32,
+    logarithmic("pause of the flow", "ms") => s.step.gap * 1e3,
+    logarithmic("flows opened by source", "") => s.source.opened_10,
+    logarithmic("failures of source", "") => s.source.failed_10,
+    logarithmic("unanswered packets of source", "") => s.source.stray_10,
+    logarithmic("failures of target", "") => s.target.failed_10,
+    logarithmic("connections of the dealing", "") => s.dealing.opened_10,
+    logarithmic("requests of the dealing", "") => s.dealing.turns_10,
+    logarithmic("packets of the dealing's client", "") => s.dealing.sent_1,
+}
+
+/// The codes of values on their features' scales: what the packet view's forest is grown from and scores.
+#[inline]
+pub fn codes(values: &[f32; WIDTH]) -> [u8; WIDTH] {
+    std::array::from_fn(|i| code(values[i], CODES[i]))
+}
+
+#[inline]
+fn logarithmic(value: f32) -> f32 {
+    doublings(value)
+}
+
+#[inline]
+fn linear(value: f32) -> f32 {
+    value
+}
+
+fn bit(is_set: bool) -> u8 {
+    u8::from(is_set)
 }
 
 /// 4 and 6 for IP, 1 for ARP, 0 for anything else.
-fn network_protocol(record: &PacketRecord) -> f32 {
+fn network_protocol(record: &PacketRecord) -> u8 {
     match record.address_kind() {
-        AddressKind::V4 => 4.0,
-        AddressKind::V6 => 6.0,
-        AddressKind::Link if record.is_arp() => 1.0,
-        AddressKind::Link => 0.0,
+        AddressKind::V4 => 4,
+        AddressKind::V6 => 6,
+        AddressKind::Link if record.is_arp() => 1,
+        AddressKind::Link => 0,
     }
 }
 
 /// 0 for one receiver, 1 for a multicast group, 2 for broadcast, by the destination MAC address.
-fn group_address(record: &PacketRecord) -> f32 {
+fn group_address(record: &PacketRecord) -> u8 {
     if record.has(flag::LINK_BROADCAST) {
-        2.0
+        2
     } else if record.has(flag::LINK_MULTICAST) {
-        1.0
+        1
     } else {
-        0.0
+        0
     }
 }

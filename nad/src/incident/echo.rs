@@ -71,7 +71,7 @@ impl Echoes {
 fn grows(feature: &Feature, before: f32, now: f32, elapsed_s: f32) -> bool {
     let (before, now) = (feature.unscaled(before), feature.unscaled(now));
     let left = match feature.memory {
-        Memory::Fades(scale_s) => before * (-elapsed_s / scale_s).exp(),
+        Memory::Fades(scale_s) => before * libm::expf(-elapsed_s / scale_s),
         Memory::Holds(window_s) if elapsed_s < window_s => before,
         Memory::Holds(_) => 0.0,
         Memory::Lasts if feature.phrase.is_empty() => return false,

@@ -8,6 +8,7 @@
 //! exact in whatever order, and the one transcendental function is `libm`'s, which is the same code everywhere.
 
 mod attribution;
+pub mod coded;
 mod tree;
 
 use serde::{Deserialize, Serialize};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::matrix::Matrix;
+use crate::features::scale::{code, value_of};
 
 /// How many values describe a feature's distribution.
 const QUANTILES: usize = 65;
@@ -22,13 +23,16 @@ pub struct Scaler {
 struct Range {
     median: f32,
     spread: f32,
+    /// Codes of a unit, where values count by their code; 0 where they count as they are.
+    codes_per_unit: f32,
     /// Ascending; the first and the last are the lowest and highest value there was.
     quantiles: Vec<f32>,
 }
 
 impl Scaler {
-    /// Learns from the rows of a baseline.
-    pub fn learn(baseline: &Matrix) -> Self {
+    /// Learns from the rows of a baseline. Where it is told how many codes a unit of each feature has, values from
+    /// then on count by their code: all that share one as the smallest of them.
+    pub fn learn(baseline: &Matrix, codes_per_unit: Option<&[f32]>) -> Self {
         let ranges = (0..baseline.columns())
             .map(|column| {
                 let mut values: Vec<f32> = (0..baseline.len())
@@ -36,7 +40,7 @@ impl Scaler {
                     .filter(|value| value.is_finite())
                     .collect();
                 values.sort_unstable_by(f32::total_cmp);
-                Range::of_sorted(&values)
+                Range::of_sorted(&values, codes_per_unit.map_or(0.0, |codes| codes[column]))
             })
             .collect();
         Self { ranges }
@@ -46,10 +50,14 @@ impl Scaler {
     /// finite value.
     pub fn scale(&self, vector: &[f32], scaled: &mut Vec<f32>) {
         scaled.clear();
-        scaled.extend(self.ranges.iter().zip(vector).map(|(range, value)| {
-            let value = (value - range.median) / range.spread;
-            if value.is_nan() { 0.0 } else { value.clamp(-LIMIT, LIMIT) }
-        }));
+        scaled.extend(self.ranges.iter().zip(vector).map(|(range, value)| range.scale(*value)));
+    }
+
+    /// What each code of a feature is scaled to, where it counts by code.
+    pub(super) fn scaled_codes(&self, feature: usize) -> Option<[f32; 256]> {
+        let range = &self.ranges[feature];
+        let value = |code: usize| value_of(code as u8, range.codes_per_unit);
+        (range.codes_per_unit > 0.0).then(|| std::array::from_fn(|code| range.scale(value(code))))
     }
 
     /// The lowest and the highest value of a feature in the baseline, on its scale.
@@ -65,19 +73,33 @@ impl Scaler {
 }
 
 impl Range {
-    fn of_sorted(values: &[f32]) -> Self {
+    fn of_sorted(values: &[f32], codes_per_unit: f32) -> Self {
         if values.is_empty() {
-            return Self { median: 0.0, spread: 1.0, quantiles: vec![0.0; QUANTILES] };
+            return Self { median: 0.0, spread: 1.0, codes_per_unit, quantiles: vec![0.0; QUANTILES] };
         }
         let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
         let spread = [at(0.75) - at(0.25), (at(1.0) - at(0.0)) / 4.0, LEAST_SPREAD];
         let quantiles = (0..QUANTILES).map(|step| at(step as f64 / (QUANTILES - 1) as f64)).collect();
         let spread = spread.into_iter().find(|spread| *spread >= LEAST_SPREAD).unwrap_or(LEAST_SPREAD);
-        Self { median: at(0.5), spread, quantiles }
+        Self { median: at(0.5), spread, codes_per_unit, quantiles }
+    }
+
+    fn scale(&self, value: f32) -> f32 {
+        let value = if self.codes_per_unit > 0.0 {
+            value_of(code(value, self.codes_per_unit), self.codes_per_unit)
+        } else {
+            value
+        };
+        let value = (value - self.median) / self.spread;
+        if value.is_nan() { 0.0 } else { value.clamp(-LIMIT, LIMIT) }
     }
 
     fn is_sound(&self) -> bool {
-        self.median.is_finite() && self.spread > 0.0 && self.quantiles.len() == QUANTILES
+        self.median.is_finite()
+            && self.spread > 0.0
+            && self.codes_per_unit.is_finite()
+            && self.codes_per_unit >= 0.0
+            && self.quantiles.len() == QUANTILES
     }
 }
 
@@ -99,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_median_is_zero_and_a_quartile_range_is_one() {
-        let scaler = Scaler::learn(&baseline());
+        let scaler = Scaler::learn(&baseline(), None);
         assert_eq!(scaled(&scaler, &[50.0, 3.0]), [0.0, 0.0]);
         assert_eq!(scaled(&scaler, &[100.0, 4.0]), [1.0, 2.0]);
         assert_eq!(scaler.bounds(0), (0.0, 100.0));
@@ -110,10 +132,22 @@ mod tests {
         let mut poisoned = baseline();
         poisoned.push(&[f32::NAN; 2]);
         poisoned.push(&[f32::INFINITY; 2]);
-        let scaler = Scaler::learn(&poisoned);
+        let scaler = Scaler::learn(&poisoned, None);
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN] {
             let scaled = scaled(&scaler, &[bad; 2]);
             assert!(scaled.iter().all(|value| value.is_finite()), "{bad}: {scaled:?}");
         }
+    }
+
+    #[test]
+    fn values_that_share_a_code_count_alike() {
+        let scaler = Scaler::learn(&baseline(), Some(&[8.0, 1.0]));
+        let codes = scaler.scaled_codes(0).unwrap();
+        assert!(codes.is_sorted());
+        assert_eq!(scaled(&scaler, &[2.0, 3.0])[0], codes[16]);
+        assert_eq!(scaled(&scaler, &[2.12, 3.9]), scaled(&scaler, &[2.0, 3.0]));
+        assert_ne!(scaled(&scaler, &[2.125, 3.0]), scaled(&scaler, &[2.0, 3.0]));
+        assert_eq!(scaled(&scaler, &[1e9, f32::NAN])[0], codes[255]);
+        assert!(Scaler::learn(&baseline(), None).scaled_codes(0).is_none());
     }
 }

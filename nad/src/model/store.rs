@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use super::{Model, schema};
 
 const MAGIC: &[u8; 8] = b"NADMODEL";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const PREAMBLE: usize = MAGIC.len() + 4 + 4 + 8;
 const CHECKSUM: usize = 32;
 /// No model of this version comes near; what is larger is not read into memory.

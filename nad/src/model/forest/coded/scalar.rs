@@ -1,0 +1,27 @@
+//! One sample after the other, several at a time so that the machine has something to do while it waits for a node.
+
+use super::{BLOCK, Block, CodedTree, LEAVES, LEVELS};
+
+const TOGETHER: usize = 16;
+
+pub(super) fn paths(trees: &[CodedTree], block: &Block, sums: &mut [u32; BLOCK]) {
+    sums.fill(0);
+    let codes: &[u8] = block.columns.as_flattened();
+    for tree in trees {
+        for (first, sums) in (0..BLOCK).step_by(TOGETHER).zip(sums.chunks_exact_mut(TOGETHER)) {
+            let mut nodes = [1_usize; TOGETHER];
+            for _ in 0..LEVELS {
+                for (lane, node) in nodes.iter_mut().enumerate() {
+                    let feature = usize::from(tree.features[*node % LEAVES]);
+                    let code = codes[(feature * BLOCK + first + lane).min(codes.len() - 1)];
+                    let is_right = code.cast_signed() > tree.limits[*node % LEAVES].cast_signed();
+                    *node = 2 * *node + usize::from(is_right);
+                }
+            }
+            for (sum, node) in sums.iter_mut().zip(nodes) {
+                let [low, middle, high] = tree.paths.each_ref().map(|plane| u32::from(plane[node % LEAVES]));
+                *sum += low + (middle << 8) + (high << 16);
+            }
+        }
+    }
+}
