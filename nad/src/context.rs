@@ -19,6 +19,7 @@ pub mod link;
 pub mod memory;
 pub mod table;
 
+mod ahead;
 mod subject;
 mod tick;
 
@@ -27,6 +28,7 @@ use std::{collections::HashSet, io};
 use bytemuck::Zeroable;
 use nad_common::record::{AddressKind, Addresses, PacketRecord};
 
+use ahead::Keys;
 use dealing::DealingState;
 use flow::{FlowKey, FlowState, FlowStep};
 use host::HostState;
@@ -89,14 +91,6 @@ pub struct Context {
     keys: Vec<Keys>,
 }
 
-/// Where a record's states are.
-#[derive(Debug, Clone, Copy)]
-struct Keys {
-    source: HostKey,
-    destination: HostKey,
-    flow: FlowKey,
-}
-
 impl Context {
     /// An empty one, for a baseline of this many seconds.
     ///
@@ -138,11 +132,7 @@ impl Context {
     /// Computes where a batch's states are and asks the memory for them; [`Self::observe`] of the same records,
     /// by their place in the batch, follows.
     pub fn prepare(&mut self, records: &[PacketRecord]) {
-        self.keys.clear();
-        self.keys.extend(records.iter().map(|record| {
-            let (source, destination) = HostKey::of(record);
-            Keys { source, destination, flow: FlowKey::of(record, source, destination) }
-        }));
+        self.look_ahead(records);
     }
 
     /// Whether a moment lies past the end of the tick, so that [`Self::close_tick`] is due. Before the first record
@@ -153,13 +143,7 @@ impl Context {
 
     /// Takes the record at a place of the prepared batch into account.
     pub fn observe(&mut self, place: usize, record: &PacketRecord, now_ns: u64) -> Seen<'_> {
-        /// Records that the memory is asked for ahead of their turn.
-        const AHEAD: usize = 6;
-        if let Some(keys) = self.keys.get(place + AHEAD) {
-            self.flows.prefetch(keys.flow.hash);
-            self.hosts.prefetch(keys.source.hash());
-            self.hosts.prefetch(keys.destination.hash());
-        }
+        self.look_further(place);
         // Time does not run backwards for the states, even where a capture's does.
         let now_ns = now_ns.max(self.now_ns);
         self.now_ns = now_ns;
@@ -206,11 +190,14 @@ impl Context {
             self.memory.remember(client, &service, now_ns);
         }
 
-        let source_slot = self.enter_host(keys.source, now_ns);
+        let source_slot = self.enter_host(keys.source, keys.source_hash, now_ns);
         if let Some(slot) = source_slot {
             self.hosts.get_mut(slot).send(keys.source, record, &step, is_real, now_ns);
         }
-        let target_slot = self.enter_host(keys.destination, now_ns);
+        let target_slot = self.enter_host(keys.destination, keys.destination_hash, now_ns);
+        // Its place may have been the only one that was left for the target.
+        let source_slot =
+            source_slot.filter(|_| source_slot != target_slot || keys.source == keys.destination);
         if let Some(slot) = target_slot {
             let target = self.hosts.get_mut(slot);
             target.receive(keys.destination, record, &step, is_real, now_ns);
@@ -225,7 +212,7 @@ impl Context {
                 self.hosts.get_mut(slot).open(&service, strangeness, now_ns);
             }
             if let Some(slot) = server_slot {
-                self.hosts.get_mut(slot).be_asked(client, &service);
+                self.hosts.get_mut(slot).be_asked(client, &service, now_ns);
             }
         }
         let dealing_slot = if is_error {
@@ -234,6 +221,13 @@ impl Context {
             self.update_dealing(record, client, &service, &step, strangeness, now_ns)
         };
         self.count_hosts([(client, client_slot), (server, server_slot)], record.length);
+
+        if let Some(slot) = flow_slot {
+            self.flows.confirm(slot);
+        }
+        for slot in [source_slot, target_slot].into_iter().flatten() {
+            self.hosts.confirm(slot);
+        }
 
         let nobody = nobody();
         let host = |slot: Option<Slot>| slot.map_or(&nobody.host, |slot| self.hosts.get(slot));
@@ -313,8 +307,8 @@ impl Context {
         !self.suspects.is_empty() && (self.suspects.contains(&client) || self.suspects.contains(&server))
     }
 
-    fn enter_host(&mut self, key: HostKey, now_ns: u64) -> Option<Slot> {
-        if key.is_group() { None } else { self.hosts.enter(key.hash(), now_ns) }
+    fn enter_host(&mut self, key: HostKey, hash: u64, now_ns: u64) -> Option<Slot> {
+        if key.is_group() { None } else { self.hosts.enter(hash, now_ns) }
     }
 
     fn update_dealing(
@@ -326,7 +320,7 @@ impl Context {
         strangeness: Option<Strangeness>,
         now_ns: u64,
     ) -> Option<Slot> {
-        let hash = DealingState::hash(client, service);
+        let hash = service.dealing_hash(client);
         let slot = self.dealings.enter(hash, now_ns)?;
         let state = self.dealings.get_mut(slot);
         state.update(record, client, service, step, now_ns);
@@ -336,6 +330,7 @@ impl Context {
         if state.count(self.tick as u32, record.length) {
             self.active_dealings.add(slot, hash);
         }
+        self.dealings.confirm(slot);
         Some(slot)
     }
 

@@ -13,12 +13,7 @@ use std::{
 use criterion::{BenchmarkId, Criterion, Throughput};
 use nad::{
     batch::BATCH_RECORDS,
-    context::{
-        Context, Sizes, Verdict,
-        flow::FlowState,
-        hash::mix,
-        table::{Entry, Table},
-    },
+    context::{Context, Sizes, Verdict, flow::FlowState, hash::mix, table::Table},
     features::{View, packet_codes},
     model::{
         Model, Training, TrainingWindow, Workspace,
@@ -141,10 +136,11 @@ fn lookups(criterion: &mut Criterion) {
                     for place in 0..BATCH_RECORDS {
                         if ahead > 0 {
                             table.prefetch(hashes[place + ahead as usize]);
+                            table.prefetch_value(hashes[place + ahead as usize / 2], size_of::<FlowState>());
                         }
                         // Of a bucket with more than eight, some are not there.
                         let slot = table.find(hashes[place]);
-                        black_box(slot.map(|slot| table.get(slot).last_ns()));
+                        black_box(slot.map(|slot| table.get(slot).last_ns));
                     }
                     time += start.elapsed();
                 }

@@ -7,9 +7,8 @@ use bytemuck::{Pod, Zeroable};
 use nad_common::record::{PacketRecord, flag};
 
 use super::{
-    decay::{Decay, step_mean},
+    decay::{Decay, FADE_STEP_NS, step_mean},
     flow::FlowStep,
-    hash::mix,
     host_key::HostKey,
     memory::{ServiceKey, Strangeness},
     table::Entry,
@@ -25,14 +24,14 @@ const REGULAR: f32 = 0.4;
 const BEAT_MEMORY: f32 = 8.0;
 
 /// What is known of a client's dealings with a service. Counts fade over the time in their names, in seconds.
-#[repr(C)]
+#[repr(C, align(64))]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub struct DealingState {
     /// The client.
     pub client: HostKey,
     /// The server.
     pub server: HostKey,
-    /// When it began and when it last was seen, in nanoseconds.
+    /// When it began, and up to when its counts have faded, in nanoseconds.
     pub first_ns: u64,
     /// See `first_ns`.
     pub last_ns: u64,
@@ -74,8 +73,6 @@ pub struct DealingState {
     pub queries_10: f32,
     /// Bytes of a queried name, mean of the last ones.
     pub name_length: f32,
-    /// Labels of a queried name, likewise.
-    pub name_labels: f32,
     /// The part of queries for types that hosts seldom ask for, likewise.
     pub rare_types: f32,
     /// Queries so far.
@@ -96,32 +93,19 @@ pub struct DealingState {
     marks: u8,
     /// [`Strangeness`], as of its last flow.
     strangeness: u8,
-    padding: [u8; 7],
+    padding: [u8; 27],
 }
 
 const ANSWERED: u8 = 1;
 const SERVER_SPOKE_LAST: u8 = 2;
 
 impl Entry for DealingState {
-    fn last_ns(&self) -> u64 {
-        self.last_ns
-    }
-
     fn is_real(&self) -> bool {
         self.marks & ANSWERED != 0
     }
 }
 
 impl DealingState {
-    /// The table's key.
-    #[inline]
-    pub fn hash(client: HostKey, service: &ServiceKey) -> u64 {
-        mix(
-            mix(client.hash(), service.server.hash()),
-            u64::from(service.port) << 8 | u64::from(service.protocol),
-        )
-    }
-
     /// Takes one packet into account; a zeroed state is one that begins with it.
     pub fn update(
         &mut self,
@@ -174,7 +158,7 @@ impl DealingState {
 
     /// Lets counts fade up to a moment.
     pub fn fade(&mut self, now_ns: u64) {
-        let Some(age) = now_ns.checked_sub(self.last_ns).filter(|age| *age > 0) else { return };
+        let Some(age) = now_ns.checked_sub(self.last_ns).filter(|age| *age >= FADE_STEP_NS) else { return };
         let decay = Decay::after(age);
         self.sent_1 *= decay.second;
         for count in [
@@ -286,7 +270,6 @@ impl DealingState {
         self.query_count += 1.0;
         let rare = f32::from(u8::from(!USUAL.contains(&record.dns_query_type)));
         step_mean(&mut self.name_length, self.query_count, REMEMBERED, record.dns_name_length.into());
-        step_mean(&mut self.name_labels, self.query_count, REMEMBERED, record.dns_label_count.into());
         step_mean(&mut self.rare_types, self.query_count, REMEMBERED, rare);
     }
 }
@@ -352,9 +335,9 @@ mod tests {
     #[test]
     fn counts_fade_with_time() {
         let mut state = DealingState::zeroed();
-        send(&mut state, 0, &step(true, true), SECOND);
+        send(&mut state, 100, &step(true, true), SECOND);
         state.fade(11 * SECOND);
         assert!((state.opened_10 - 0.3679).abs() < 1e-3);
-        assert!((state.opened_60 - 0.8465).abs() < 1e-3);
+        assert!((state.up_60 - 84.65).abs() < 0.1);
     }
 }

@@ -3,6 +3,10 @@
 //! A count over about `scale` seconds in one number, without keeping events (Kitsune, NDSS 2018, calls the same
 //! damped incremental statistics).
 
+/// Counts fade in steps of at least this many nanoseconds, 8 ms: what comes closer weighs as much, which is a hundredth
+/// more on the shortest scale, and a busy host's counts need not all be changed with every packet.
+pub const FADE_STEP_NS: u64 = 1 << 23;
+
 /// What counts of each scale are multiplied with after some time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Decay {

@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 use nad_common::record::{PacketRecord, flag};
 
-use super::{decay::step_mean, host_key::HostKey, table::Entry};
+use super::{host_key::HostKey, table::Entry};
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
@@ -14,8 +14,6 @@ const PROTOCOL_TCP: u8 = 6;
 const PROTOCOL_ICMP: u8 = 1;
 const PROTOCOL_ICMPV6: u8 = 58;
 
-/// Packets that gap and length statistics remember.
-const MEMORY: f32 = 32.0;
 /// A flow without TCP's marks begins anew after this silence.
 const SILENCE_NS: u64 = 60_000_000_000;
 
@@ -33,7 +31,7 @@ mod mark {
     pub(super) const INITIATOR_HIGH: u8 = 16;
 }
 
-/// What is known of one flow.
+/// What is known of one flow: one cache line.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub struct FlowState {
@@ -47,25 +45,15 @@ pub struct FlowState {
     pub packets: [u32; 2],
     /// The TCP sequence number that comes next from each side, where there is one.
     next_sequence: [u32; 2],
-    /// Seconds between packets: damped mean and mean deviation.
-    pub gap_mean: f32,
-    /// See `gap_mean`.
-    pub gap_deviation: f32,
-    /// Bytes of a packet: damped mean and mean deviation.
-    pub length_mean: f32,
-    /// See `length_mean`.
-    pub length_deviation: f32,
     /// Packets that said again what was said.
     pub repeats: u32,
     marks: u8,
-    padding: [u8; 3],
+    padding: [u8; 11],
 }
 
-impl Entry for FlowState {
-    fn last_ns(&self) -> u64 {
-        self.last_ns
-    }
+const _: () = assert!(size_of::<FlowState>() == 64);
 
+impl Entry for FlowState {
     fn is_real(&self) -> bool {
         self.marks & mark::ESTABLISHED != 0
     }
@@ -155,7 +143,6 @@ impl FlowState {
         self.repeats += u32::from(step.repeat);
         self.packets[side] = self.packets[side].saturating_add(1);
         self.bytes[side] += u64::from(record.length);
-        self.measure(record.length as f32, gap);
         self.last_ns = self.last_ns.max(now_ns);
         step
     }
@@ -247,20 +234,6 @@ impl FlowState {
             self.next_sequence[side] = next;
         }
         !is_first && carried > 0 && ahead <= 0
-    }
-
-    fn measure(&mut self, length: f32, gap: f32) {
-        let count = self.packets_total() as f32;
-        let length_off = (length - self.length_mean).abs();
-        step_mean(&mut self.length_mean, count, MEMORY, length);
-        if count > 1.0 {
-            step_mean(&mut self.length_deviation, count - 1.0, MEMORY, length_off);
-            let gap_off = (gap - self.gap_mean).abs();
-            step_mean(&mut self.gap_mean, count - 1.0, MEMORY, gap);
-            if count > 2.0 {
-                step_mean(&mut self.gap_deviation, count - 2.0, MEMORY, gap_off);
-            }
-        }
     }
 }
 

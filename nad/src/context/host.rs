@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 use nad_common::record::{PacketRecord, flag};
 
 use super::{
-    decay::Decay,
+    decay::{Decay, FADE_STEP_NS},
     distinct::Distinct,
     flow::FlowStep,
     form::{is_group_report, is_malformed},
@@ -19,29 +19,17 @@ const SHORT_WINDOW_NS: u64 = 5_000_000_000;
 const LONG_WINDOW_NS: u64 = 60_000_000_000;
 
 /// What is known of one host. Counts fade over the time in their names, in seconds.
-#[repr(C)]
+///
+/// What every packet changes comes first, on [`HostState::HOT_BYTES`].
+#[repr(C, align(64))]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub struct HostState {
     /// The host.
     pub key: HostKey,
-    /// Whom it mostly began flows with lately, and who mostly began flows with it.
-    pub favourite: Majority,
-    /// See `favourite`.
-    pub admirer: Majority,
-    /// The last different hosts that it began flows with, and that began flows with it.
-    recent_targets: Recent,
-    /// See `recent_targets`.
-    recent_sources: Recent,
-    /// When it was first and last seen, in nanoseconds.
+    /// When it was first seen, in nanoseconds.
     pub first_ns: u64,
-    /// See `first_ns`.
+    /// Up to when its counts have faded: less than [`FADE_STEP_NS`] before it was last seen.
     pub last_ns: u64,
-    /// Services that it opened flows to and is not known to use, of the last 5 to 10 s and of the last one to two
-    /// minutes.
-    services_10: Distinct,
-    services_120: Distinct,
-    /// Hosts of such services, of the last 5 to 10 s.
-    peers_10: Distinct,
     /// Flows that it opened.
     pub opened_10: f32,
     /// Its flows that were refused, given up, or reported as unreachable.
@@ -89,6 +77,21 @@ pub struct HostState {
     pub begun: TickCount,
     /// See `begun`.
     pub asked: TickCount,
+    /// Whom it mostly began flows with lately, and who mostly began flows with it.
+    pub favourite: Majority,
+    /// See `favourite`.
+    pub admirer: Majority,
+    /// The last different hosts that it began flows with, and that began flows with it.
+    recent_targets: Recent,
+    /// See `recent_targets`.
+    recent_sources: Recent,
+    /// Services that it opened flows to and is not known to use, of the last 5 to 10 s and of the last one to two
+    /// minutes.
+    services_10: Distinct,
+    services_120: Distinct,
+    /// Hosts of such services, of the last 5 to 10 s.
+    peers_10: Distinct,
+    rest: [u64; 6],
 }
 
 /// Packets and bytes both ways in one tick.
@@ -124,6 +127,8 @@ const REAL: u32 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 pub struct Majority {
     host: HostKey,
+    /// Up to when votes have faded.
+    last_ns: u64,
     port: u32,
     votes: f32,
     total: f32,
@@ -152,21 +157,20 @@ impl Recent {
 }
 
 impl Majority {
-    fn vote(&mut self, host: HostKey, port: u16) {
+    fn vote(&mut self, host: HostKey, port: u16, now_ns: u64) {
+        let factor = Decay::after(now_ns.saturating_sub(self.last_ns)).ten;
+        self.votes *= factor;
+        self.total *= factor;
+        self.last_ns = now_ns;
         self.total += 1.0;
         if self.host == host {
             self.votes += 1.0;
             self.port = port.into();
         } else if self.votes < 1.0 {
-            *self = Self { host, port: port.into(), votes: 1.0, total: self.total, padding: 0 };
+            *self = Self { host, port: port.into(), votes: 1.0, ..*self };
         } else {
             self.votes -= 1.0;
         }
-    }
-
-    fn fade(&mut self, factor: f32) {
-        self.votes *= factor;
-        self.total *= factor;
     }
 
     /// Who it is, and the last port, where it leads by a third of all votes.
@@ -176,16 +180,15 @@ impl Majority {
 }
 
 impl Entry for HostState {
-    fn last_ns(&self) -> u64 {
-        self.last_ns
-    }
-
     fn is_real(&self) -> bool {
         self.marks & REAL != 0
     }
 }
 
 impl HostState {
+    /// Bytes from the beginning on that every packet needs.
+    pub const HOT_BYTES: usize = std::mem::offset_of!(Self, favourite);
+
     /// Takes a packet into account that this host sent; a zeroed state is one that begins with it.
     pub fn send(&mut self, key: HostKey, record: &PacketRecord, step: &FlowStep, is_real: bool, now_ns: u64) {
         self.begin(key, now_ns);
@@ -263,17 +266,17 @@ impl HostState {
             self.services_120.add(hash, now_ns / LONG_WINDOW_NS);
             self.peers_10.add(peer, now_ns / SHORT_WINDOW_NS);
         }
-        self.favourite.vote(service.server, service.port);
+        self.favourite.vote(service.server, service.port, now_ns);
         self.recent_targets.add(service.server);
     }
 
     /// A client opened a flow to this host.
-    pub fn be_asked(&mut self, client: HostKey, service: &ServiceKey) {
+    pub fn be_asked(&mut self, client: HostKey, service: &ServiceKey, now_ns: u64) {
         const PROTOCOL_TCP: u8 = 6;
         self.asked_10 += 1.0;
         self.asked_tcp_10 += f32::from(u8::from(service.protocol == PROTOCOL_TCP));
         self.half_open_10 += 1.0;
-        self.admirer.vote(client, service.port);
+        self.admirer.vote(client, service.port, now_ns);
         self.recent_sources.add(client);
     }
 
@@ -286,7 +289,7 @@ impl HostState {
 
     /// Lets counts fade up to a moment.
     pub fn fade(&mut self, now_ns: u64) {
-        let Some(age) = now_ns.checked_sub(self.last_ns).filter(|age| *age > 0) else { return };
+        let Some(age) = now_ns.checked_sub(self.last_ns).filter(|age| *age >= FADE_STEP_NS) else { return };
         let decay = Decay::after(age);
         self.sent_1 *= decay.second;
         for count in [
@@ -310,8 +313,6 @@ impl HostState {
         }
         self.failed_60 *= decay.minute;
         self.unfamiliar_60 *= decay.minute;
-        self.favourite.fade(decay.ten);
-        self.admirer.fade(decay.ten);
         self.last_ns = now_ns;
     }
 

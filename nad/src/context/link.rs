@@ -53,20 +53,12 @@ pub struct Binding {
 }
 
 impl Entry for LinkState {
-    fn last_ns(&self) -> u64 {
-        self.last_ns
-    }
-
     fn is_real(&self) -> bool {
         self.own_ip != HostKey::NOBODY
     }
 }
 
 impl Entry for Binding {
-    fn last_ns(&self) -> u64 {
-        self.last_ns.max(self.asked_ns)
-    }
-
     fn is_real(&self) -> bool {
         self.holder != HostKey::NOBODY
     }

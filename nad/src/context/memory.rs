@@ -77,6 +77,14 @@ pub struct ServiceKey {
     pub protocol: u8,
 }
 
+impl ServiceKey {
+    /// The hash of a client's dealing with it, in the memory and in the table of dealings.
+    #[inline]
+    pub fn dealing_hash(&self, client: HostKey) -> u64 {
+        mix(offer(self), client.hash())
+    }
+}
+
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 struct Remembered {
@@ -91,10 +99,6 @@ struct Remembered {
 }
 
 impl Entry for Remembered {
-    fn last_ns(&self) -> u64 {
-        u64::from(self.last_s) * 1_000_000_000
-    }
-
     fn is_real(&self) -> bool {
         false
     }
@@ -163,7 +167,7 @@ impl Memory {
     pub fn restore(capacity: usize, memories: &Memories) -> io::Result<Self> {
         let mut table = Table::new(capacity, u64::MAX)?;
         for (hash, first_s, last_s, settled) in &memories.entries {
-            if let Some(slot) = table.enter(*hash, u64::MAX) {
+            if let Some(slot) = table.enter(*hash, u64::from(*last_s) * 1_000_000_000) {
                 let entry = Remembered {
                     first_s: *first_s,
                     last_s: *last_s,
@@ -203,7 +207,7 @@ impl Memory {
     /// How strange a client's dealing with a service is.
     pub fn strangeness(&self, client: HostKey, service: &ServiceKey, now_ns: u64) -> Strangeness {
         let is_outside = client.is_global();
-        if self.knows(dealing(client, service), now_ns) {
+        if self.knows(service.dealing_hash(client), now_ns) {
             Strangeness::Known
         } else if self.knows(offer_to(service, is_outside), now_ns) {
             Strangeness::NewClient
@@ -223,11 +227,17 @@ impl Memory {
         self.knows(host(key), now_ns)
     }
 
+    /// Asks the hardware's memory for what is remembered of a dealing, by its hash.
+    #[inline]
+    pub fn prefetch(&self, dealing: u64) {
+        self.table.prefetch(dealing);
+    }
+
     /// Remembers an exchange that both sides took part in.
     pub fn remember(&mut self, client: HostKey, service: &ServiceKey, now_ns: u64) {
         let now_s = (now_ns / 1_000_000_000) as u32;
         for hash in [
-            dealing(client, service),
+            service.dealing_hash(client),
             offer_to(service, client.is_global()),
             offer(service),
             host(service.server),
@@ -301,10 +311,6 @@ impl Memory {
                 && now_s.saturating_sub(entry.last_s) <= FORGET_AFTER_S
         })
     }
-}
-
-fn dealing(client: HostKey, service: &ServiceKey) -> u64 {
-    mix(offer(service), client.hash())
 }
 
 fn offer(service: &ServiceKey) -> u64 {

@@ -1,34 +1,45 @@
 //! A bounded table: buckets of eight, and an admission that a flood of newcomers can't overrun.
 //!
-//! A bucket's eight hashes fill one cache line; its values lie apart from them, in huge pages where the kernel
-//! gives them. An entry is identified by its 64-bit hash alone: among a million entries the odds of two that
-//! share one are one in 37 million.
+//! A bucket's eight hashes fill one cache line, and when each was last asked for stands on the next; the values lie
+//! apart from them, in huge pages where the kernel gives them. An entry is identified by its 64-bit hash alone: among a
+//! million entries the odds of two that share one are one in 37 million.
 //!
 //! **When a bucket is full**, a newcomer takes the place of the entry that has been idle longest among those not
 //! known to be real, or of one idle past the table's limit. Where all eight are real and busy it is refused, and
-//! whoever asked goes on without a state. So forged sources, which never become real, displace only each other.
+//! whoever asked goes on without a state. So forged sources, which never become real, displace only each other. To
+//! choose, no value is looked at: a flood costs a bucket's two lines a newcomer.
 
-use bytemuck::Pod;
+use bytemuck::{Pod, Zeroable};
 use memmap2::{Advice, MmapMut};
 
 /// What a table holds.
 pub trait Entry: Pod {
-    /// When it was last touched, in nanoseconds.
-    fn last_ns(&self) -> u64;
-
     /// Whether both sides were heard, so that it can't be a forgery.
     fn is_real(&self) -> bool;
 }
 
 const BUCKET: usize = 8;
+/// Stamps count 2^24 ns, 17 ms, and go round once in a year and two months.
+const STAMP_SHIFT: u32 = 24;
+const STAMP_MASK: u32 = u32::MAX >> 1;
+
+/// Eight entries' hashes, 0 where there is none, and stamps: when each was last asked for, and in the lowest bit
+/// whether it was known to be real then.
+#[repr(C, align(128))]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+struct Bucket {
+    hashes: [u64; BUCKET],
+    stamps: [u32; BUCKET],
+    padding: [u64; 4],
+}
 
 /// See the module.
 #[derive(Debug)]
 pub struct Table<V> {
-    hashes: MmapMut,
+    buckets: MmapMut,
     values: MmapMut,
     mask: usize,
-    idle_ns: u64,
+    idle_stamps: u32,
     counts: TableCounts,
     kind: std::marker::PhantomData<V>,
 }
@@ -49,7 +60,7 @@ pub struct TableCounts {
 pub struct Slot(usize);
 
 impl<V: Entry> Table<V> {
-    /// A table of at least `capacity` entries; one that was not touched for `idle_ns` may go at any time.
+    /// A table of at least `capacity` entries; one that was not asked for in `idle_ns` may go at any time.
     ///
     /// # Errors
     ///
@@ -63,10 +74,10 @@ impl<V: Entry> Table<V> {
             Ok::<_, std::io::Error>(map)
         };
         Ok(Self {
-            hashes: map(buckets * BUCKET * size_of::<u64>())?,
+            buckets: map(buckets * size_of::<Bucket>())?,
             values: map(buckets * BUCKET * size_of::<V>())?,
             mask: buckets - 1,
-            idle_ns,
+            idle_stamps: (idle_ns >> STAMP_SHIFT).min(u64::from(STAMP_MASK)) as u32,
             counts: TableCounts::default(),
             kind: std::marker::PhantomData,
         })
@@ -75,31 +86,48 @@ impl<V: Entry> Table<V> {
     /// Asks the memory for the bucket of a hash that is looked up soon.
     #[inline]
     pub fn prefetch(&self, hash: u64) {
-        let bucket = self.bucket(hash);
-        prefetch(&self.hashes()[bucket]);
-        prefetch(&self.values()[bucket]);
+        let bucket = &self.buckets()[self.bucket(hash)];
+        prefetch(&bucket.hashes);
+        prefetch(&bucket.stamps);
+    }
+
+    /// Asks the memory for the first `bytes` of the value of a hash, whose bucket should be there by now. Whether it
+    /// has one.
+    #[inline]
+    pub fn prefetch_value(&self, hash: u64, bytes: usize) -> bool {
+        const LINE: usize = 64;
+        let Some(slot) = self.find(hash) else { return false };
+        let value = bytemuck::bytes_of(self.get(slot));
+        value[..bytes.min(value.len())].iter().step_by(LINE).for_each(prefetch);
+        true
     }
 
     /// The place of a hash, where it has one.
     #[inline]
     pub fn find(&self, hash: u64) -> Option<Slot> {
         let bucket = self.bucket(hash);
-        let hashes = &self.hashes()[bucket..bucket + BUCKET];
-        hashes.iter().position(|found| *found == hash).map(|place| Slot(bucket + place))
+        place_of(hash, &self.buckets()[bucket].hashes).map(|place| Slot(bucket * BUCKET + place))
     }
 
     /// The place of a hash, a new and zeroed one where it has none yet; `None` where it is refused one.
     #[inline]
     pub fn enter(&mut self, hash: u64, now_ns: u64) -> Option<Slot> {
-        match self.find(hash) {
-            Some(slot) => Some(slot),
-            None => self.make_room(hash, now_ns),
-        }
+        let Some(slot) = self.find(hash) else { return self.make_room(hash, now_ns) };
+        let is_real = self.get(slot).is_real();
+        self.buckets_mut()[slot.0 / BUCKET].stamps[slot.0 % BUCKET] = stamp(now_ns) | u32::from(is_real);
+        Some(slot)
+    }
+
+    /// Notes that an entry is known to be real by now, where it is; otherwise that is noted when it is next asked for.
+    #[inline]
+    pub fn confirm(&mut self, slot: Slot) {
+        let is_real = self.get(slot).is_real();
+        self.buckets_mut()[slot.0 / BUCKET].stamps[slot.0 % BUCKET] |= u32::from(is_real);
     }
 
     /// Whether a place still belongs to a hash.
     pub fn holds(&self, slot: Slot, hash: u64) -> bool {
-        self.hashes()[slot.0] == hash
+        self.buckets()[slot.0 / BUCKET].hashes[slot.0 % BUCKET] == hash
     }
 
     /// The value at a place.
@@ -116,14 +144,16 @@ impl<V: Entry> Table<V> {
 
     /// Every entry with its hash.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &V)> {
-        self.hashes().iter().copied().zip(self.values()).filter(|(hash, _)| *hash != 0)
+        let hashes = self.buckets().iter().flat_map(|bucket| bucket.hashes);
+        hashes.zip(self.values()).filter(|(hash, _)| *hash != 0)
     }
 
     /// Changes every entry.
     pub fn for_each_mut(&mut self, mut change: impl FnMut(&mut V)) {
-        let hashes: &[u64] = bytemuck::cast_slice(&self.hashes);
+        let buckets: &[Bucket] = bytemuck::cast_slice(&self.buckets);
         let values = bytemuck::cast_slice_mut::<u8, V>(&mut self.values);
-        hashes.iter().zip(values).filter(|(hash, _)| **hash != 0).for_each(|(_, value)| change(value));
+        let hashes = buckets.iter().flat_map(|bucket| bucket.hashes);
+        hashes.zip(values).filter(|(hash, _)| *hash != 0).for_each(|(_, value)| change(value));
     }
 
     /// What became of those who wanted an entry.
@@ -138,55 +168,77 @@ impl<V: Entry> Table<V> {
 
     /// Bytes of address space that it takes when it is full.
     pub fn bytes(&self) -> usize {
-        self.hashes.len() + self.values.len()
+        self.buckets.len() + self.values.len()
     }
 
-    #[cold]
     fn make_room(&mut self, hash: u64, now_ns: u64) -> Option<Slot> {
-        let bucket = self.bucket(hash);
-        let mut victim = None;
-        let mut oldest = u64::MAX;
-        for place in bucket..bucket + BUCKET {
-            if self.hashes()[place] == 0 {
-                return Some(self.occupy(place, hash));
-            }
-            let entry = &self.values()[place];
-            let is_idle = now_ns.saturating_sub(entry.last_ns()) > self.idle_ns;
-            if (is_idle || !entry.is_real()) && entry.last_ns() < oldest {
-                oldest = entry.last_ns();
-                victim = Some((place, is_idle));
-            }
+        let index = self.bucket(hash);
+        let bucket = &self.buckets()[index];
+        if let Some(place) = place_of(0, &bucket.hashes) {
+            return Some(self.occupy(index, place, hash, now_ns));
         }
-        let Some((place, is_idle)) = victim else {
+        let now = stamp(now_ns);
+        // A step backwards is no age; what is close to a whole round old is one.
+        let age = |stamp: u32| {
+            let age = (now.wrapping_sub(stamp) >> 1) & STAMP_MASK;
+            if age > STAMP_MASK / 2 { 0 } else { age }
+        };
+        let may_go = |stamp: u32| stamp & 1 == 0 || age(stamp) > self.idle_stamps;
+        let candidates = bucket.stamps.iter().enumerate().filter(|(_, stamp)| may_go(**stamp));
+        // Of equals the first.
+        let oldest = candidates.rev().max_by_key(|(_, stamp)| age(**stamp));
+        let Some((place, stamp)) = oldest else {
             self.counts.refused += 1;
             return None;
         };
-        self.counts.evicted += u64::from(!is_idle);
-        Some(self.occupy(place, hash))
+        self.counts.evicted += u64::from(age(*stamp) <= self.idle_stamps);
+        Some(self.occupy(index, place, hash, now_ns))
     }
 
-    fn occupy(&mut self, place: usize, hash: u64) -> Slot {
+    fn occupy(&mut self, bucket: usize, place: usize, hash: u64, now_ns: u64) -> Slot {
         self.counts.entered += 1;
-        bytemuck::cast_slice_mut::<u8, u64>(&mut self.hashes)[place] = hash;
-        *self.get_mut(Slot(place)) = V::zeroed();
-        Slot(place)
+        let slot = Slot(bucket * BUCKET + place);
+        let bucket = &mut self.buckets_mut()[bucket];
+        (bucket.hashes[place], bucket.stamps[place]) = (hash, stamp(now_ns));
+        *self.get_mut(slot) = V::zeroed();
+        slot
     }
 
     #[inline]
     fn bucket(&self, hash: u64) -> usize {
         // The low bits choose bits in sketches; the high ones a bucket.
-        ((hash >> 32) as usize & self.mask) * BUCKET
+        (hash >> 32) as usize & self.mask
     }
 
     #[inline]
-    fn hashes(&self) -> &[u64] {
-        bytemuck::cast_slice(&self.hashes)
+    fn buckets(&self) -> &[Bucket] {
+        bytemuck::cast_slice(&self.buckets)
+    }
+
+    #[inline]
+    fn buckets_mut(&mut self) -> &mut [Bucket] {
+        bytemuck::cast_slice_mut(&mut self.buckets)
     }
 
     #[inline]
     fn values(&self) -> &[V] {
         bytemuck::cast_slice(&self.values)
     }
+}
+
+/// The first place of a hash, found without branching: which one it is can't be foretold.
+#[inline]
+fn place_of(hash: u64, hashes: &[u64; BUCKET]) -> Option<usize> {
+    let mut found = 0_u32;
+    for (place, other) in hashes.iter().enumerate() {
+        found |= u32::from(*other == hash) << place;
+    }
+    (found != 0).then(|| found.trailing_zeros() as usize)
+}
+
+#[inline]
+fn stamp(now_ns: u64) -> u32 {
+    ((now_ns >> STAMP_SHIFT) as u32) << 1
 }
 
 #[inline]
@@ -216,19 +268,19 @@ mod tests {
     }
 
     impl Entry for Host {
-        fn last_ns(&self) -> u64 {
-            self.last_ns
-        }
-
         fn is_real(&self) -> bool {
             self.is_real == 1
         }
     }
 
+    /// Nanoseconds of a stamp's step.
+    const STEP: u64 = 1 << STAMP_SHIFT;
+
     fn touch(table: &mut Table<Host>, hash: u64, now: u64, is_real: u64) -> bool {
         let slot = table.enter(hash, now);
         if let Some(slot) = slot {
             *table.get_mut(slot) = Host { last_ns: now, is_real };
+            table.confirm(slot);
         }
         slot.is_some()
     }
@@ -263,14 +315,29 @@ mod tests {
     }
 
     #[test]
-    fn a_real_entry_that_was_idle_for_long_makes_room() {
-        let mut table = Table::new(8, 100).unwrap();
+    fn a_real_entry_that_was_idle_for_long_makes_room_and_the_one_idle_for_longest_first() {
+        let mut table = Table::new(8, 100 * STEP).unwrap();
         for i in 0..8 {
-            touch(&mut table, i + 1, i, 1);
+            touch(&mut table, i + 1, i * STEP, 1);
         }
-        assert!(!touch(&mut table, 100, 50, 0), "all are real and busy");
-        assert!(touch(&mut table, 100, 101, 0), "the first has been idle for 101");
-        assert_eq!(table.find(1), None);
+        assert!(!touch(&mut table, 100, 50 * STEP, 0), "all are real and busy");
+        assert!(
+            touch(&mut table, 100, 103 * STEP, 0),
+            "the first three have been idle for more than 100 steps"
+        );
+        assert_eq!((table.find(1), table.find(2).is_some()), (None, true));
         assert_eq!(table.counts(), TableCounts { entered: 9, evicted: 0, refused: 1 });
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_or_round_makes_nobody_old() {
+        let round = u64::from(STAMP_MASK) + 1;
+        for (then, now) in [(1_000, 900), (round - 50, round + 40)] {
+            let mut table = Table::new(8, 100 * STEP).unwrap();
+            for i in 0..8 {
+                touch(&mut table, i + 1, then * STEP, 1);
+            }
+            assert!(!touch(&mut table, 100, now * STEP, 0), "nobody has been idle for 100 steps");
+        }
     }
 }

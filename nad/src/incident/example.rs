@@ -53,7 +53,7 @@ pub(crate) fn target(last: u8, clients: impl IntoIterator<Item = u8>) -> HostSta
     let mut host = named(last);
     let service = ServiceKey { server: key(last), port: 80, protocol: 6 };
     for client in clients {
-        host.be_asked(key(client), &service);
+        host.be_asked(key(client), &service, 0);
     }
     host
 }

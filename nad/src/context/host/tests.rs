@@ -31,11 +31,11 @@ fn who_is_asked_by_one_client_most_of_the_time_has_an_admirer() {
     for asked in 0..100 {
         host.fade((asked as u64 + 1) * 1_000_000);
         let client = if asked % 5 < 2 { key(100 + asked) } else { key(7) };
-        host.be_asked(client, &service);
+        host.be_asked(client, &service, SECOND);
     }
     assert_eq!(host.admirer.winner().map(|(host, _)| host), None, "a lead below a third is no majority");
     for _ in 0..100 {
-        host.be_asked(key(7), &service);
+        host.be_asked(key(7), &service, SECOND);
     }
     assert_eq!(host.admirer.winner(), Some((key(7), 443)));
 }

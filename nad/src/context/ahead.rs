@@ -1,0 +1,88 @@
+//! Asking the memory for states before their records' turn.
+//!
+//! A state that is not in a cache takes longer to come than everything that is then done with it. So a record's buckets
+//! are asked for some records ahead, and the states themselves once the buckets are there.
+
+use nad_common::record::PacketRecord;
+
+use super::{
+    Context, FlowKey, HostKey, dealing::DealingState, flow::FlowState, host::HostState, memory::ServiceKey,
+};
+
+/// Records ahead of whose turn the memory is asked for the buckets of their states, and for the states.
+const BUCKETS_AHEAD: usize = 12;
+const VALUES_AHEAD: usize = 5;
+
+/// Where a record's states are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Keys {
+    pub(super) source: HostKey,
+    pub(super) destination: HostKey,
+    pub(super) source_hash: u64,
+    pub(super) destination_hash: u64,
+    pub(super) flow: FlowKey,
+    /// The dealing, as the ports let guess it.
+    dealing: u64,
+}
+
+impl Keys {
+    fn of(record: &PacketRecord) -> Self {
+        let (source, destination) = HostKey::of(record);
+        let (client, server, port) = if record.source_port >= record.destination_port {
+            (source, destination, record.destination_port)
+        } else {
+            (destination, source, record.source_port)
+        };
+        let service = ServiceKey { server, port, protocol: record.protocol };
+        Self {
+            source,
+            destination,
+            source_hash: source.hash(),
+            destination_hash: destination.hash(),
+            flow: FlowKey::of(record, source, destination),
+            dealing: service.dealing_hash(client),
+        }
+    }
+}
+
+impl Context {
+    /// Computes where a batch's states are, and asks for those of the first records.
+    pub(super) fn look_ahead(&mut self, records: &[PacketRecord]) {
+        self.keys.clear();
+        self.keys.extend(records.iter().map(Keys::of));
+        for place in 0..BUCKETS_AHEAD.min(self.keys.len()) {
+            self.prefetch_buckets(place);
+        }
+        for place in 0..VALUES_AHEAD.min(self.keys.len()) {
+            self.prefetch_values(place);
+        }
+    }
+
+    /// Asks for states of records after the one whose turn it is.
+    #[inline]
+    pub(super) fn look_further(&self, place: usize) {
+        self.prefetch_buckets(place + BUCKETS_AHEAD);
+        self.prefetch_values(place + VALUES_AHEAD);
+    }
+
+    #[inline]
+    fn prefetch_buckets(&self, place: usize) {
+        let Some(keys) = self.keys.get(place) else { return };
+        self.flows.prefetch(keys.flow.hash);
+        self.hosts.prefetch(keys.source_hash);
+        self.hosts.prefetch(keys.destination_hash);
+        self.dealings.prefetch(keys.dealing);
+    }
+
+    #[inline]
+    fn prefetch_values(&self, place: usize) {
+        let Some(keys) = self.keys.get(place) else { return };
+        if !self.flows.prefetch_value(keys.flow.hash, size_of::<FlowState>()) {
+            // It begins, so it will be asked how strange it is.
+            self.memory.prefetch(keys.dealing);
+        }
+        self.hosts.prefetch_value(keys.source_hash, HostState::HOT_BYTES);
+        self.hosts.prefetch_value(keys.destination_hash, HostState::HOT_BYTES);
+        self.dealings.prefetch_value(keys.dealing, size_of::<DealingState>());
+    }
+}
