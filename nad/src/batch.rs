@@ -20,6 +20,11 @@ impl Default for RecordBatch {
 }
 
 impl RecordBatch {
+    /// One without room for any.
+    pub const fn none() -> Self {
+        Self { records: Vec::new(), indices: Vec::new() }
+    }
+
     /// Adds a record; a batch that [is full](Self::is_full) is handed on before the next.
     pub fn push(&mut self, index: u64, record: PacketRecord) {
         self.records.push(record);

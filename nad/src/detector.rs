@@ -182,20 +182,20 @@ impl Detector {
         for (place, record) in batch.records().iter().enumerate() {
             let now_ns = self.clock.unix_ns(record.time_ns);
             if self.context.is_tick_over(now_ns) {
-                self.close_tick(findings);
+                self.close_tick(batch, findings);
             }
             if matches!(&self.state, State::Learning(learning) if learning.is_over(now_ns)) {
                 result = result.and(self.end_learning(findings));
             }
             if self.packets.is_full() {
-                self.score_packets(findings);
+                self.score_packets(batch, findings);
             }
-            self.take(place, record, batch.indices()[place], now_ns);
+            self.take(place, record, now_ns);
         }
         if matches!(&self.state, State::Learning(learning) if learning.is_complete()) {
             result = result.and(self.end_learning(findings));
         }
-        self.score_packets(findings);
+        self.score_packets(batch, findings);
         self.taken.report(&self.tally);
         self.tally.set_context(self.context.counts());
         result
@@ -205,14 +205,14 @@ impl Detector {
     pub fn idle(&mut self, findings: &mut Findings) {
         let now_ns = self.clock.now_ns();
         if now_ns > self.context.tick_end_ns() && self.tracker.open_count() > 0 {
-            self.close_tick(findings);
+            self.close_tick(&RecordBatch::none(), findings);
             self.tracker.close_tick(now_ns, &mut findings.incidents);
         }
     }
 
     /// Ends the last tick and closes every incident: no more records will come.
     pub fn finish(&mut self, findings: &mut Findings) {
-        self.close_tick(findings);
+        self.close_tick(&RecordBatch::none(), findings);
         self.tally.set_context(self.context.counts());
         self.tracker.finish(&mut findings.incidents);
     }
@@ -224,7 +224,7 @@ impl Detector {
     /// When it can't be trained on.
     pub fn finish_learning(&mut self, findings: &mut Findings) -> Result<Option<Arc<Model>>, ForestError> {
         if matches!(self.state, State::Learning(_)) {
-            self.close_tick(findings);
+            self.close_tick(&RecordBatch::none(), findings);
             self.end_learning(findings)?;
         }
         if let State::Training(_) = self.state {
@@ -267,7 +267,7 @@ impl Detector {
         self.context.counts()
     }
 
-    fn take(&mut self, place: usize, record: &PacketRecord, index: u64, now_ns: u64) {
+    fn take(&mut self, place: usize, record: &PacketRecord, now_ns: u64) {
         let seen = self.context.observe(place, record, now_ns);
         match &mut self.state {
             State::Learning(learning) => {
@@ -278,20 +278,21 @@ impl Detector {
             State::Detecting(..) => {
                 let values = View::read_packet(record, &seen);
                 self.relearning.take_packet(&values, seen.standing);
-                self.packets.add(&values, seen.standing, index, record, now_ns);
+                self.packets.add(&values, seen.standing, place, now_ns);
                 self.taken.scored += 1;
             }
             State::Failed => self.taken.discarded += 1,
         }
     }
 
-    fn score_packets(&mut self, findings: &mut Findings) {
-        let scored = self.packets.score(&mut findings.scores, &mut findings.alerts);
+    fn score_packets(&mut self, batch: &RecordBatch, findings: &mut Findings) {
+        let scored = self.packets.score(batch, &mut findings.scores, &mut findings.alerts);
         self.tally.anomalies.fetch_add(scored.anomalies, Relaxed);
         self.tally.alerts_dropped.fetch_add(scored.untold, Relaxed);
     }
 
-    fn close_tick(&mut self, findings: &mut Findings) {
+    /// Ends a tick within a batch.
+    fn close_tick(&mut self, batch: &RecordBatch, findings: &mut Findings) {
         let room = &mut self.room;
         let end_ns = self.context.tick_end_ns();
         match &mut self.state {
@@ -309,7 +310,7 @@ impl Detector {
                     judge.judge(&subject, is_suspect, room, relearning)
                 });
                 self.report(findings, end_ns);
-                self.relearn(findings, end_ns);
+                self.relearn(batch, findings, end_ns);
             }
             State::Training(_) | State::Detecting(..) | State::Failed => {
                 self.context.close_tick(|_| Verdict { standing: 0.0, is_ordinary: true });
@@ -377,11 +378,11 @@ impl Detector {
         Ok(())
     }
 
-    fn relearn(&mut self, findings: &mut Findings, now_ns: u64) {
+    fn relearn(&mut self, batch: &RecordBatch, findings: &mut Findings, now_ns: u64) {
         let State::Detecting(model, _) = &self.state else { return };
         let Some((new, drift)) = self.relearning.advance(model, &self.context, now_ns) else { return };
         // What waits came before this moment, wherever its batch ends.
-        self.score_packets(findings);
+        self.score_packets(batch, findings);
         let State::Detecting(model, policy) = &mut self.state else { return };
         policy.set_rate(new.decisions_per_second());
         *model = Arc::new(new);

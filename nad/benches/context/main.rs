@@ -255,7 +255,7 @@ impl Bench {
             self.block.set(place % BLOCK, &codes);
             if place % BLOCK == BLOCK - 1 {
                 let mut paths = [0; BLOCK];
-                self.forest.paths(&self.block, &mut paths);
+                self.forest.paths(&self.block, u32::MAX, &mut paths);
                 black_box(&paths);
             }
         }

@@ -23,14 +23,38 @@ const BUCKET: usize = 8;
 const STAMP_SHIFT: u32 = 24;
 const STAMP_MASK: u32 = u32::MAX >> 1;
 
-/// Eight entries' hashes, 0 where there is none, and stamps: when each was last asked for, and in the lowest bit
-/// whether it was known to be real then.
+/// Eight entries' hashes in halves, both 0 where there is none, and stamps: when each was last asked for, and in the
+/// lowest bit whether it was known to be real then.
 #[repr(C, align(128))]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 struct Bucket {
-    hashes: [u64; BUCKET],
+    low: [u32; BUCKET],
+    high: [u32; BUCKET],
     stamps: [u32; BUCKET],
     padding: [u64; 4],
+}
+
+impl Bucket {
+    /// The first place of a hash, found without branching: which one it is can't be foretold.
+    #[inline]
+    fn place_of(&self, hash: u64) -> Option<usize> {
+        const BITS: [u32; BUCKET] = [1, 2, 4, 8, 16, 32, 64, 128];
+        let (low, high) = (hash as u32, (hash >> 32) as u32);
+        let mut found = 0;
+        for (place, bit) in BITS.into_iter().enumerate() {
+            let differs = (self.low[place] ^ low) | (self.high[place] ^ high);
+            found |= if differs == 0 { bit } else { 0 };
+        }
+        (found != 0).then(|| found.trailing_zeros() as usize)
+    }
+
+    fn hashes(self) -> impl Iterator<Item = u64> {
+        (0..BUCKET).map(move |place| self.hash(place))
+    }
+
+    fn hash(&self, place: usize) -> u64 {
+        u64::from(self.high[place]) << 32 | u64::from(self.low[place])
+    }
 }
 
 /// See the module.
@@ -87,7 +111,7 @@ impl<V: Entry> Table<V> {
     #[inline]
     pub fn prefetch(&self, hash: u64) {
         let bucket = &self.buckets()[self.bucket(hash)];
-        prefetch(&bucket.hashes);
+        prefetch(&bucket.low);
         prefetch(&bucket.stamps);
     }
 
@@ -106,7 +130,7 @@ impl<V: Entry> Table<V> {
     #[inline]
     pub fn find(&self, hash: u64) -> Option<Slot> {
         let bucket = self.bucket(hash);
-        place_of(hash, &self.buckets()[bucket].hashes).map(|place| Slot(bucket * BUCKET + place))
+        self.buckets()[bucket].place_of(hash).map(|place| Slot(bucket * BUCKET + place))
     }
 
     /// The place of a hash, a new and zeroed one where it has none yet; `None` where it is refused one.
@@ -127,7 +151,7 @@ impl<V: Entry> Table<V> {
 
     /// Whether a place still belongs to a hash.
     pub fn holds(&self, slot: Slot, hash: u64) -> bool {
-        self.buckets()[slot.0 / BUCKET].hashes[slot.0 % BUCKET] == hash
+        self.buckets()[slot.0 / BUCKET].hash(slot.0 % BUCKET) == hash
     }
 
     /// The value at a place.
@@ -144,7 +168,7 @@ impl<V: Entry> Table<V> {
 
     /// Every entry with its hash.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &V)> {
-        let hashes = self.buckets().iter().flat_map(|bucket| bucket.hashes);
+        let hashes = self.buckets().iter().flat_map(|bucket| bucket.hashes());
         hashes.zip(self.values()).filter(|(hash, _)| *hash != 0)
     }
 
@@ -152,7 +176,7 @@ impl<V: Entry> Table<V> {
     pub fn for_each_mut(&mut self, mut change: impl FnMut(&mut V)) {
         let buckets: &[Bucket] = bytemuck::cast_slice(&self.buckets);
         let values = bytemuck::cast_slice_mut::<u8, V>(&mut self.values);
-        let hashes = buckets.iter().flat_map(|bucket| bucket.hashes);
+        let hashes = buckets.iter().flat_map(|bucket| bucket.hashes());
         hashes.zip(values).filter(|(hash, _)| *hash != 0).for_each(|(_, value)| change(value));
     }
 
@@ -174,7 +198,7 @@ impl<V: Entry> Table<V> {
     fn make_room(&mut self, hash: u64, now_ns: u64) -> Option<Slot> {
         let index = self.bucket(hash);
         let bucket = &self.buckets()[index];
-        if let Some(place) = place_of(0, &bucket.hashes) {
+        if let Some(place) = bucket.place_of(0) {
             return Some(self.occupy(index, place, hash, now_ns));
         }
         let now = stamp(now_ns);
@@ -199,7 +223,8 @@ impl<V: Entry> Table<V> {
         self.counts.entered += 1;
         let slot = Slot(bucket * BUCKET + place);
         let bucket = &mut self.buckets_mut()[bucket];
-        (bucket.hashes[place], bucket.stamps[place]) = (hash, stamp(now_ns));
+        (bucket.low[place], bucket.high[place]) = (hash as u32, (hash >> 32) as u32);
+        bucket.stamps[place] = stamp(now_ns);
         *self.get_mut(slot) = V::zeroed();
         slot
     }
@@ -224,16 +249,6 @@ impl<V: Entry> Table<V> {
     fn values(&self) -> &[V] {
         bytemuck::cast_slice(&self.values)
     }
-}
-
-/// The first place of a hash, found without branching: which one it is can't be foretold.
-#[inline]
-fn place_of(hash: u64, hashes: &[u64; BUCKET]) -> Option<usize> {
-    let mut found = 0_u32;
-    for (place, other) in hashes.iter().enumerate() {
-        found |= u32::from(*other == hash) << place;
-    }
-    (found != 0).then(|| found.trailing_zeros() as usize)
 }
 
 #[inline]

@@ -5,11 +5,10 @@
 
 use std::sync::Arc;
 
-use nad_common::record::PacketRecord;
-
 use super::options::Wanted;
 use crate::{
     alert::Alert,
+    batch::RecordBatch,
     features::{PACKET_FEATURES, View, packet_codes},
     model::{
         Model, Workspace,
@@ -28,17 +27,19 @@ const MOST_WAITING: usize = 8 * coded::BLOCK;
 /// Packets that wait for their scores.
 pub(super) struct PacketScorer {
     waiting: Vec<Waiting>,
+    /// Their values, where somebody may ask for more than the decision.
+    values: Vec<[f32; PACKET_FEATURES]>,
     blocks: [Block; MOST_WAITING / coded::BLOCK],
     workspace: Workspace,
     wanted: Wanted,
+    keeps_values: bool,
     rule: Option<Rule>,
 }
 
 struct Waiting {
-    index: u64,
     time_ns: u64,
-    record: PacketRecord,
-    values: [f32; PACKET_FEATURES],
+    /// In its batch.
+    place: u32,
     standing: f32,
 }
 
@@ -63,9 +64,11 @@ impl PacketScorer {
     pub(super) fn new(wanted: Wanted) -> Self {
         Self {
             waiting: Vec::with_capacity(MOST_WAITING),
+            values: Vec::with_capacity(MOST_WAITING),
             blocks: std::array::from_fn(|_| Block::default()),
             workspace: Workspace::default(),
             wanted,
+            keeps_values: true,
             rule: None,
         }
     }
@@ -78,6 +81,7 @@ impl PacketScorer {
         let forest = view.compile();
         let near_score = view.threshold(libm::exp10(-near * FARTHEST));
         let longest_path = forest.as_ref().map_or(u32::MAX, |forest| forest.longest_path(near_score));
+        self.keeps_values = forest.is_none() || self.wanted.alerts > 0;
         self.rule = Some(Rule { forest, threshold: combine(limit, 0.0), near, longest_path, model });
     }
 
@@ -86,59 +90,67 @@ impl PacketScorer {
         self.waiting.len() == MOST_WAITING
     }
 
-    /// Adds a packet by its values on their scales and the standing of what it belongs to.
+    /// Adds a packet by its values on their scales, the standing of what it belongs to, and its place in its batch.
     #[inline]
-    pub(super) fn add(
-        &mut self,
-        values: &[f32; PACKET_FEATURES],
-        standing: f32,
-        index: u64,
-        record: &PacketRecord,
-        time_ns: u64,
-    ) {
-        let place = self.waiting.len();
-        self.blocks[place / coded::BLOCK].set(place % coded::BLOCK, &packet_codes(values));
-        self.waiting.push(Waiting { index, time_ns, record: *record, values: *values, standing });
+    pub(super) fn add(&mut self, values: &[f32; PACKET_FEATURES], standing: f32, place: usize, time_ns: u64) {
+        let number = self.waiting.len();
+        self.blocks[number / coded::BLOCK].set(number % coded::BLOCK, &packet_codes(values));
+        self.waiting.push(Waiting { time_ns, place: place as u32, standing });
+        if self.keeps_values {
+            self.values.push(*values);
+        }
     }
 
-    /// Scores every packet that waits.
-    pub(super) fn score(&mut self, scores: &mut Vec<(u64, f64)>, alerts: &mut Vec<Alert>) -> Scored {
+    /// Scores every packet that waits; all are of this batch.
+    pub(super) fn score(
+        &mut self,
+        batch: &RecordBatch,
+        scores: &mut Vec<(u64, f64)>,
+        alerts: &mut Vec<Alert>,
+    ) -> Scored {
         let mut scored = Scored::default();
         let Some(rule) = &self.rule else { return scored };
         let view = rule.model.view(View::Packet);
         let alerts_before = alerts.len();
         let mut paths = [0; coded::BLOCK];
-        for (block, packets) in self.blocks.iter().zip(self.waiting.chunks(coded::BLOCK)) {
-            if let Some(forest) = &rule.forest {
-                forest.paths(block, &mut paths);
+        for (number, packet) in self.waiting.iter().enumerate() {
+            let (block, lane) = (number / coded::BLOCK, number % coded::BLOCK);
+            if lane == 0
+                && let Some(forest) = &rule.forest
+            {
+                // Where its own score is asked for only if it is high, a low one need not be known exactly.
+                let of_block = &self.waiting[number..self.waiting.len().min(number + coded::BLOCK)];
+                let is_asked = self.wanted.scores || of_block.iter().any(|it| it.inherited() >= rule.near);
+                let limit = if is_asked { u32::MAX } else { rule.longest_path };
+                forest.paths(&self.blocks[block], limit, &mut paths);
             }
-            for (packet, paths) in packets.iter().zip(paths) {
-                let inherited = (f64::from(packet.standing) / FARTHEST).min(1.0);
-                let is_quiet = paths > rule.longest_path && inherited < rule.near;
-                if is_quiet && !self.wanted.scores {
-                    continue;
-                }
-                let probability = match &rule.forest {
-                    Some(forest) => view.probability(forest.score(paths)),
-                    None => view.judge(&packet.values, &mut self.workspace).probability,
-                };
-                let own = score_of(probability);
-                let score = combine(own, inherited);
-                if self.wanted.scores {
-                    scores.push((packet.index, score));
-                }
-                if score <= rule.threshold {
-                    continue;
-                }
-                scored.anomalies += 1;
-                if alerts.len() - alerts_before < self.wanted.alerts {
-                    alerts.push(packet.alert(rule, score, inherited > own));
-                } else if self.wanted.alerts > 0 {
-                    scored.untold += 1;
-                }
+            let paths = paths[lane];
+            let inherited = packet.inherited();
+            let is_quiet = paths > rule.longest_path && inherited < rule.near;
+            if is_quiet && !self.wanted.scores {
+                continue;
+            }
+            let probability = match &rule.forest {
+                Some(forest) => view.probability(forest.score(paths)),
+                None => view.judge(&self.values[number], &mut self.workspace).probability,
+            };
+            let own = score_of(probability);
+            let score = combine(own, inherited);
+            if self.wanted.scores {
+                scores.push((batch.indices()[packet.place as usize], score));
+            }
+            if score <= rule.threshold {
+                continue;
+            }
+            scored.anomalies += 1;
+            if alerts.len() - alerts_before < self.wanted.alerts {
+                alerts.push(packet.alert(batch, &self.values[number], rule, score, inherited > own));
+            } else if self.wanted.alerts > 0 {
+                scored.untold += 1;
             }
         }
         self.waiting.clear();
+        self.values.clear();
         scored
     }
 }
@@ -153,15 +165,28 @@ pub(super) struct Scored {
 }
 
 impl Waiting {
-    fn alert(&self, rule: &Rule, score: f64, is_inherited: bool) -> Alert {
-        let mut reason = explain(&rule.model, &self.values);
+    /// The score of the standing of what it belongs to.
+    fn inherited(&self) -> f64 {
+        (f64::from(self.standing) / FARTHEST).min(1.0)
+    }
+
+    fn alert(
+        &self,
+        batch: &RecordBatch,
+        values: &[f32; PACKET_FEATURES],
+        rule: &Rule,
+        score: f64,
+        is_inherited: bool,
+    ) -> Alert {
+        let place = self.place as usize;
+        let mut reason = explain(&rule.model, values);
         if is_inherited {
             reason += INHERITED;
         }
         Alert {
             time_ns: self.time_ns,
-            index: self.index,
-            record: self.record,
+            index: batch.indices()[place],
+            record: batch.records()[place],
             score,
             threshold: rule.threshold,
             reason,

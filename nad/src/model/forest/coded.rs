@@ -124,14 +124,15 @@ impl CodedForest {
         Self { kernel, ..self }
     }
 
-    /// The sum of each sample's path lengths over all trees, in units of 2^-19 levels.
+    /// The sum of each sample's path lengths over all trees, in units of 2^-19 levels. Of a sum above the limit it is
+    /// only said that it is above: where all are, the rest of the trees is spared.
     #[inline]
-    pub fn paths(&self, block: &Block, sums: &mut [u32; BLOCK]) {
+    pub fn paths(&self, block: &Block, limit: u32, sums: &mut [u32; BLOCK]) {
         match self.kernel {
-            Kernel::Scalar => scalar::paths(&self.trees, block, sums),
+            Kernel::Scalar => scalar::paths(&self.trees, block, limit, sums),
             // SAFETY: there is such a kernel only where the machine was found to have AVX2.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 => unsafe { avx2::paths(&self.trees, block, sums) },
+            Kernel::Avx2 => unsafe { avx2::paths(&self.trees, block, limit, sums) },
         }
     }
 

@@ -2,9 +2,9 @@
 
 use std::arch::x86_64::{
     __m128i, __m256i, _mm_load_si128, _mm256_add_epi8, _mm256_add_epi16, _mm256_and_si256,
-    _mm256_blendv_epi8, _mm256_broadcastsi128_si256, _mm256_cmpgt_epi8, _mm256_load_si256, _mm256_set1_epi8,
-    _mm256_set1_epi16, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16,
-    _mm256_storeu_si256, _mm256_sub_epi8,
+    _mm256_blendv_epi8, _mm256_broadcastsi128_si256, _mm256_cmpgt_epi8, _mm256_load_si256, _mm256_or_si256,
+    _mm256_set1_epi8, _mm256_set1_epi16, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_slli_epi16,
+    _mm256_srli_epi16, _mm256_storeu_si256, _mm256_sub_epi8, _mm256_subs_epu16, _mm256_testz_si256,
 };
 
 use super::{
@@ -18,9 +18,9 @@ use super::{
 ///
 /// The machine must have AVX2.
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn paths(trees: &[CodedTree], block: &Block, sums: &mut [u32; BLOCK]) {
+pub(super) unsafe fn paths(trees: &[CodedTree], block: &Block, limit: u32, sums: &mut [u32; BLOCK]) {
     // SAFETY: the caller's promise; blocks and trees are aligned to 64 bytes.
-    unsafe { lanes::paths::<Avx2>(trees, block, sums) };
+    unsafe { lanes::paths::<Avx2>(trees, block, limit, sums) };
 }
 
 struct Avx2;
@@ -91,7 +91,23 @@ impl Lanes for Avx2 {
         // SAFETY: see above. Of an index the instruction takes the low four bits, and 0 where the top one is set.
         unsafe {
             let table = _mm256_broadcastsi128_si256(_mm_load_si128(table.cast::<__m128i>()));
-            _mm256_shuffle_epi8(table, _mm256_and_si256(index, _mm256_set1_epi8(0x0f)))
+            _mm256_shuffle_epi8(table, index)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn low_bits(bytes: __m256i) -> __m256i {
+        // SAFETY: see above.
+        unsafe { _mm256_and_si256(bytes, _mm256_set1_epi8(0x0f)) }
+    }
+
+    #[inline(always)]
+    unsafe fn are_above([even, odd]: &[__m256i; 2], limit: u16) -> bool {
+        // SAFETY: see above. What a saturating subtraction leaves of the limit is what a sum lacks.
+        unsafe {
+            let limit = _mm256_set1_epi16(limit.saturating_add(1).cast_signed());
+            let lacking = _mm256_or_si256(_mm256_subs_epu16(limit, *even), _mm256_subs_epu16(limit, *odd));
+            _mm256_testz_si256(lacking, lacking) != 0
         }
     }
 

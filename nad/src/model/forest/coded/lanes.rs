@@ -29,28 +29,47 @@ pub(super) trait Lanes {
     unsafe fn bit<const BIT: i32>(bytes: Self::Bytes) -> Self::Mask;
     /// Twice the number, and one more where the mask says so.
     unsafe fn push(number: Self::Bytes, mask: Self::Mask) -> Self::Bytes;
-    /// The bytes of a table of 16, by the low four bits of each index.
+    /// The low four bits of each byte.
+    unsafe fn low_bits(bytes: Self::Bytes) -> Self::Bytes;
+    /// The bytes of a table of 16, by the low four bits of each index, whose top bit is not set.
     unsafe fn lookup(table: *const u8, index: Self::Bytes) -> Self::Bytes;
     unsafe fn no_sums() -> Self::Sums;
     unsafe fn add(sums: Self::Sums, bytes: Self::Bytes) -> Self::Sums;
+    /// Whether every sum is above a limit.
+    unsafe fn are_above(sums: &Self::Sums, limit: u16) -> bool;
     /// The sum of a sample.
     unsafe fn sum(sums: &Self::Sums, lane: usize) -> u32;
 }
 
-/// Sums the paths of all samples of a block.
+/// Trees after which it is looked whether the rest can be spared.
+pub(super) const BETWEEN_LOOKS: usize = 8;
+
+/// Sums the paths of all samples of a block; sums that are all above the limit may be those of fewer trees.
 ///
 /// # Safety
 ///
 /// See [`Lanes`].
 #[inline(always)]
-pub(super) unsafe fn paths<L: Lanes>(trees: &[CodedTree], block: &Block, sums: &mut [u32; BLOCK]) {
+pub(super) unsafe fn paths<L: Lanes>(
+    trees: &[CodedTree],
+    block: &Block,
+    limit: u32,
+    sums: &mut [u32; BLOCK],
+) {
+    // The high bytes alone are a lower bound.
+    let high_limit = u16::try_from(limit >> 16).unwrap_or(u16::MAX);
     for first in (0..BLOCK).step_by(L::LANES) {
         // SAFETY: the caller's promise; `first` and the lanes from it on lie in every column.
         unsafe {
             let columns = block.columns.as_ptr().cast::<u8>().add(first);
             let mut planes = [L::no_sums(); 3];
-            for tree in trees {
-                go_down::<L>(tree, columns, &mut planes);
+            for trees in trees.chunks(BETWEEN_LOOKS) {
+                for tree in trees {
+                    go_down::<L>(tree, columns, &mut planes);
+                }
+                if L::are_above(&planes[2], high_limit) {
+                    break;
+                }
             }
             for (lane, sum) in sums[first..first + L::LANES].iter_mut().enumerate() {
                 let [low, middle, high] = planes.each_ref().map(|plane| L::sum(plane, lane));
@@ -96,7 +115,7 @@ unsafe fn go_down<L: Lanes>(tree: &CodedTree, columns: *const u8, planes: &mut [
             lookup_128::<L>(features.add(128), index, [m0, m1, m2]),
             lookup_128::<L>(limits.add(128), index, [m0, m1, m2]),
         );
-        index = L::push(index, m7);
+        index = L::low_bits(L::push(index, m7));
         for (sums, plane) in planes.iter_mut().zip(&tree.paths) {
             let table = plane.as_ptr();
             let path = L::select(

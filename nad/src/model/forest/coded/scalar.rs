@@ -1,13 +1,16 @@
 //! One sample after the other, several at a time so that the machine has something to do while it waits for a node.
 
-use super::{BLOCK, Block, CodedTree, LEAVES, LEVELS};
+use super::{BLOCK, Block, CodedTree, LEAVES, LEVELS, lanes::BETWEEN_LOOKS};
 
 const TOGETHER: usize = 16;
 
-pub(super) fn paths(trees: &[CodedTree], block: &Block, sums: &mut [u32; BLOCK]) {
+pub(super) fn paths(trees: &[CodedTree], block: &Block, limit: u32, sums: &mut [u32; BLOCK]) {
     sums.fill(0);
     let codes: &[u8] = block.columns.as_flattened();
-    for tree in trees {
+    for (number, tree) in trees.iter().enumerate() {
+        if number % BETWEEN_LOOKS == 0 && sums.iter().all(|sum| *sum > limit) {
+            return;
+        }
         for (first, sums) in (0..BLOCK).step_by(TOGETHER).zip(sums.chunks_exact_mut(TOGETHER)) {
             let mut nodes = [1_usize; TOGETHER];
             for _ in 0..LEVELS {

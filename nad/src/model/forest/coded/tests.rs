@@ -70,7 +70,7 @@ fn sums(forest: &CodedForest, questions: &[Codes]) -> Vec<u32> {
         let mut block = Block::default();
         let mut sums = [u32::MAX; BLOCK];
         part.iter().enumerate().for_each(|(place, codes)| block.set(place, codes));
-        forest.paths(&block, &mut sums);
+        forest.paths(&block, u32::MAX, &mut sums);
         all.extend(&sums[..part.len()]);
     }
     all
@@ -158,4 +158,30 @@ fn above_the_longest_path_of_a_score_every_score_is_below_it() {
         assert!(coded.score(longest.saturating_sub(3)) >= score, "and it is the longest but for rounding");
     }
     assert_eq!(coded.longest_path(0.0), u32::MAX);
+}
+
+#[test]
+fn sums_up_to_a_limit_are_whole_and_those_above_it_are_above_it() {
+    let mut random = Random::new(8, 0);
+    let rows: Vec<Codes> = (0..640).map(|_| codes(&mut random)).collect();
+    let (scaler, forest) = grown(TrainerKind::Seeded, &rows, &Growth::default());
+    let mut coded = CodedForest::compile(&forest, &scaler, &[]).unwrap();
+    let whole = sums(&coded, &rows);
+    let mut spared = 0;
+    for kernel in kernels() {
+        coded = coded.with_kernel(kernel);
+        for limit in [0, 1 << 24, *whole.iter().min().unwrap(), *whole.iter().max().unwrap(), u32::MAX] {
+            for (part, whole) in rows.chunks(BLOCK).zip(whole.chunks(BLOCK)) {
+                let mut block = Block::default();
+                part.iter().enumerate().for_each(|(place, codes)| block.set(place, codes));
+                let mut sums = [0; BLOCK];
+                coded.paths(&block, limit, &mut sums);
+                for (sum, whole) in sums.iter().zip(whole) {
+                    assert!(sum == whole || *sum > limit && whole > sum, "{}: {sum}, {whole}", kernel.name());
+                    spared += u32::from(sum != whole);
+                }
+            }
+        }
+    }
+    assert!(spared > 1000, "{spared}");
 }
