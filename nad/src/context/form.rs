@@ -19,10 +19,12 @@ pub fn is_malformed(record: &PacketRecord) -> bool {
             || has_all(SYN | FIN)
             || has_all(SYN | RST)
             || record.tcp_flags & (FIN | ACK) == FIN);
-    let (source, destination) = HostKey::of(record);
-    let is_land =
-        source == destination && record.source_port == record.destination_port && record.source_port != 0;
-    record.defect().is_some() || contradicts || is_land
+    let is_land = || {
+        let (source, destination) = HostKey::of(record);
+        source == destination
+    };
+    let has_same_ports = record.source_port == record.destination_port && record.source_port != 0;
+    record.defect().is_some() || contradicts || has_same_ports && is_land()
 }
 
 /// Group management (RFC 3376, RFC 3810) carries a router alert by rule.

@@ -38,14 +38,36 @@ impl Bucket {
     /// The first place of a hash, found without branching: which one it is can't be foretold.
     #[inline]
     fn place_of(&self, hash: u64) -> Option<usize> {
-        const BITS: [u32; BUCKET] = [1, 2, 4, 8, 16, 32, 64, 128];
-        let (low, high) = (hash as u32, (hash >> 32) as u32);
-        let mut found = 0;
-        for (place, bit) in BITS.into_iter().enumerate() {
-            let differs = (self.low[place] ^ low) | (self.high[place] ^ high);
-            found |= if differs == 0 { bit } else { 0 };
-        }
+        let found = self.matches(hash as u32, (hash >> 32) as u32);
         (found != 0).then(|| found.trailing_zeros() as usize)
+    }
+
+    /// A bit for each place that has both halves.
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    fn matches(&self, low: u32, high: u32) -> u32 {
+        use std::arch::x86_64::{
+            __m128i, _mm_and_si128, _mm_cmpeq_epi32, _mm_load_si128, _mm_movemask_epi8, _mm_packs_epi16,
+            _mm_packs_epi32, _mm_set1_epi32, _mm_setzero_si128,
+        };
+        // SAFETY: every x86-64 has SSE2, and the arrays lie at multiples of 16 bytes.
+        unsafe {
+            let both = |first: usize| {
+                let half = |words: &[u32; BUCKET], word: u32| {
+                    let words = _mm_load_si128(words[first..].as_ptr().cast::<__m128i>());
+                    _mm_cmpeq_epi32(words, _mm_set1_epi32(word.cast_signed()))
+                };
+                _mm_and_si128(half(&self.low, low), half(&self.high, high))
+            };
+            let words = _mm_packs_epi32(both(0), both(4));
+            _mm_movemask_epi8(_mm_packs_epi16(words, _mm_setzero_si128())).cast_unsigned()
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    #[inline]
+    fn matches(&self, low: u32, high: u32) -> u32 {
+        (0..BUCKET).map(|place| u32::from(self.low[place] == low && self.high[place] == high) << place).sum()
     }
 
     fn hashes(self) -> impl Iterator<Item = u64> {
