@@ -12,7 +12,7 @@ mod signals;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{
     cli::Command,
@@ -29,6 +29,7 @@ use crate::{
         table::{self, IncidentLines, Table},
     },
     presentation,
+    source::pcap::{PcapSource, ReadAhead},
 };
 
 /// Where what was found is told.
@@ -118,6 +119,12 @@ fn start(task: &Task, training: Training, contamination: Option<f64>, source: &s
             source: source.to_owned(),
         }),
     }
+}
+
+/// Opens a capture and begins to read it.
+fn read_ahead(file: &Path) -> Result<ReadAhead> {
+    ReadAhead::start(PcapSource::open(file)?)
+        .context("the thread that reads the capture could not be started")
 }
 
 fn load_model(path: &Path, contamination: Option<f64>) -> Result<Model> {

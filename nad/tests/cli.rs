@@ -28,11 +28,10 @@ mod streams;
 #[path = "cli/usage.rs"]
 mod usage;
 
-use captures::Capture;
+use captures::{Capture, PCAP_HEADER};
 use sensor::Folder;
 
-/// Bytes of a pcap file's header, and of the header before each packet in it.
-const PCAP_HEADER: usize = 24;
+/// Bytes of the header before each packet in a pcap file.
 const PCAP_PACKET_HEADER: usize = 16;
 
 /// Packets of [`folder`]'s capture.

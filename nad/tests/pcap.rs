@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy.toml doesn't count among the tests")]
 
+#[path = "pcap/ahead.rs"]
+mod ahead;
 #[path = "pcap/build.rs"]
 mod build;
 #[path = "pcap/containers.rs"]
@@ -20,7 +22,7 @@ use nad::{
     batch::RecordBatch,
     source::{
         Fill, Source,
-        pcap::{CaptureError, Damage, PcapSource},
+        pcap::{CaptureError, Damage, PcapSource, Progress, ReadAhead},
     },
 };
 use nad_common::{
@@ -159,27 +161,55 @@ fn read(name: &str, bytes: &[u8]) -> Read {
     read
 }
 
+/// Reads a capture in one thread and in two, which give the same batch by batch.
 fn read_path(path: &Path) -> Read {
-    let mut read = Read::default();
-    let mut source = match PcapSource::open(path) {
+    let source = match PcapSource::open(path) {
         Ok(source) => source,
-        Err(error) => return Read { error: Some(error), ..read },
+        Err(error) => return Read { error: Some(error), ..Read::default() },
     };
+    let ahead = ReadAhead::start(PcapSource::open(path).unwrap()).unwrap();
+    let mut steps = Vec::new();
+    let read = drain(source, PcapSource::progress, |step| steps.push(step));
+    let mut place = 0;
+    let mut same = |step: Step| {
+        assert!(steps.get(place) == Some(&step), "batch {place} of {}: {step:?}", steps.len());
+        place += 1;
+    };
+    let read_ahead = drain(ahead, ReadAhead::progress, &mut same);
+    assert_eq!(place, steps.len());
+    assert_eq!(read_ahead.counters, read.counters);
+    assert_eq!(
+        read_ahead.error.map(|error| error.to_string()),
+        read.error.as_ref().map(CaptureError::to_string)
+    );
+    read
+}
+
+/// What is to be seen of a source after one batch.
+type Step = (Vec<PacketRecord>, Vec<u64>, Option<Fill>, KernelCounters, Progress);
+
+fn drain<S: Source<Error = CaptureError>>(
+    mut source: S,
+    progress: impl Fn(&S) -> Progress,
+    mut take: impl FnMut(Step),
+) -> Read {
+    let mut read = Read::default();
     let mut batch = RecordBatch::default();
     loop {
         batch.clear();
         let fill = source.fill(&mut batch);
         read.records.extend(batch.records());
         read.indices.extend(batch.indices());
+        read.counters = source.counters().unwrap();
+        let (records, indices) = (batch.records().to_vec(), batch.indices().to_vec());
+        take((records, indices, fill.as_ref().ok().copied(), read.counters, progress(&source)));
         match fill {
-            Ok(Fill::End) => break,
+            Ok(Fill::End) => return read,
             Ok(_) => {}
             Err(error) => {
                 read.error = Some(error);
-                break;
+                return read;
             }
         }
     }
-    read.counters = source.counters().unwrap();
-    read
 }

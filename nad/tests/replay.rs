@@ -14,6 +14,8 @@ mod alerts;
 mod allow;
 #[path = "replay/incidents.rs"]
 mod incidents;
+#[path = "replay/memory.rs"]
+mod memory;
 #[path = "replay/models.rs"]
 mod models;
 #[path = "replay/network.rs"]

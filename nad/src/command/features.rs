@@ -5,14 +5,14 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::{Context as _, Result};
 use nad_common::record::PacketRecord;
 
-use super::{Outcome, say};
+use super::{Outcome, read_ahead, say};
 use crate::{
     batch::RecordBatch,
     context::{Context, Sizes, Verdict},
     detector::LEAST_BASELINE,
     features::View,
     output::{OutputError, features::FeatureFile, log, spare_capture},
-    source::{Fill, Source, pcap::PcapSource},
+    source::{Fill, Source},
 };
 
 /// Settings of `nad features`.
@@ -64,11 +64,10 @@ fn write(config: &WriteConfig) -> Result<()> {
         spare_capture("log file", path, &config.file)?;
     }
     log::start(config.log.as_deref(), false)?;
-    let mut source = PcapSource::open(&config.file)?;
+    let mut source = read_ahead(&config.file)?;
     let mut reader = Reader::new(config)?;
     let mut batch = RecordBatch::default();
     let ended = loop {
-        batch.clear();
         let filled = source.fill(&mut batch);
         reader.take(&batch)?;
         match filled {

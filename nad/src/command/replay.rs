@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
-    Outcome, OutputConfig, detected, outcome, report_ledger, report_trained, say, say_allowed,
+    Outcome, OutputConfig, detected, outcome, read_ahead, report_ledger, report_trained, say, say_allowed,
     signals::StopSignals, start, warn_of_expired,
 };
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
     output::{Outputs, log, scores::ScoreFile, spare_capture},
     source::{
         Fill, Source,
-        pcap::{CaptureError, PcapSource},
+        pcap::{CaptureError, ReadAhead},
     },
 };
 
@@ -71,7 +71,7 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
         config.contamination,
         &config.file.display().to_string(),
     )?;
-    let mut source = PcapSource::open(&config.file)?;
+    let mut source = read_ahead(&config.file)?;
     let wanted = Wanted {
         scores: config.scores.is_some(),
         alerts: if config.outputs.wants_packets() { usize::MAX } else { 0 },
@@ -146,7 +146,7 @@ enum Ended {
 
 /// Moves everything from the source through the detector.
 fn pump(
-    source: &mut PcapSource,
+    source: &mut ReadAhead,
     detector: &mut Detector,
     sinks: &mut Sinks,
     tally: &Tally,
@@ -156,7 +156,6 @@ fn pump(
     let mut findings = Findings::default();
     let mut has_begun = false;
     loop {
-        batch.clear();
         findings.clear();
         let filled = source.fill(&mut batch);
         if let Some(first) = batch.records().first().filter(|_| !has_begun) {

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use super::{
     Outcome,
     live::{Drain, Live, LiveConfig},
-    report_ledger, report_trained, say,
+    read_ahead, report_ledger, report_trained, say,
     signals::StopSignals,
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     model::{Model, Training, store::StoreError},
     output::{log, spare_capture},
     privileges::Keep,
-    source::{Fill, Source, pcap::PcapSource},
+    source::{Fill, Source, pcap::ReadAhead},
 };
 
 /// Settings of `nad train`.
@@ -60,7 +60,7 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
     };
     let (model, ledger) = match (&config.file, &config.live) {
         (Some(file), _) => {
-            let source = PcapSource::open(file)?;
+            let source = read_ahead(file)?;
             let start = start(file.display().to_string());
             let detector = Detector::new(start, Clock::Unix, Arc::clone(&tally), config.detection.clone())
                 .context("the context tables could not be made")?;
@@ -105,14 +105,13 @@ fn check_writable(model: &Path) -> Result<(), StoreError> {
 
 fn from_file(
     file: &Path,
-    mut source: PcapSource,
+    mut source: ReadAhead,
     mut detector: Detector,
     tally: &Tally,
 ) -> Result<(Arc<Model>, Ledger)> {
     let mut batch = RecordBatch::default();
     let mut findings = Findings::default();
     while findings.trained.is_none() {
-        batch.clear();
         let filled = source.fill(&mut batch);
         tally.drained.fetch_add(batch.len() as u64, Relaxed);
         findings.clear();

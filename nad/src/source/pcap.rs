@@ -1,5 +1,6 @@
 //! Packets from a capture file: pcap or pcapng, plain or compressed with gzip or zstd.
 
+mod ahead;
 mod classic;
 mod damage;
 mod error;
@@ -22,6 +23,7 @@ use nad_common::{
     record::PacketRecord,
 };
 
+pub use ahead::ReadAhead;
 pub use damage::Damage;
 pub use error::{CaptureError, Compression, Offset};
 

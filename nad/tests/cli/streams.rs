@@ -134,3 +134,24 @@ fn a_signal_ends_a_replay_with_the_summary_of_what_was_read() {
         assert!(ran.ledger().seen > 0);
     }
 }
+
+#[test]
+fn a_signal_ends_a_replay_whose_pipe_is_silent() {
+    let folder = folder();
+    let mut command = folder.command();
+    command.args(["replay", "-", "--train-packets", "300"]).stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(&fs::read(folder.path("office.pcap")).unwrap()).unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut said = String::new();
+    out.read_line(&mut said).unwrap();
+    let kill = Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    // The pipe stays open, and nothing more is written to it.
+    out.read_to_string(&mut said).unwrap();
+    let ran = Ran::from(child.wait_with_output().unwrap()).exits(0);
+    drop(input);
+    assert!(ran.stderr.ends_with("warning: stopped before the end of the capture\n"), "{}", ran.stderr);
+    assert!(said.contains("\nCaptured "), "{said}");
+}

@@ -5,6 +5,9 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 /// Time of a capture's first packet, in microseconds since the Unix epoch.
 pub(crate) const START_US: u64 = 1_700_000_000_000_000;
 
+/// Bytes of a pcap file's header.
+pub(crate) const PCAP_HEADER: usize = 24;
+
 const ACK: u8 = 0x10;
 const PSH_ACK: u8 = 0x18;
 const URG_PSH_FIN: u8 = 0x29;
