@@ -5,6 +5,7 @@
 //! gives the same record in both.
 #![no_std]
 
+pub mod clock;
 pub mod counters;
 pub mod frame;
 pub mod parse;

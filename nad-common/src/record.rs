@@ -15,7 +15,10 @@ pub const LONG_RECORD: usize = size_of::<PacketRecord>();
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 pub struct PacketRecord {
-    /// Nanoseconds: `CLOCK_MONOTONIC` in the kernel, the capture's Unix time in replay.
+    /// Nanoseconds: `CLOCK_MONOTONIC` in the kernel, the capture's Unix time in replay. In the kernel it is exact where
+    /// a CPU sees less than 8,000 packets a second (32 a tick of 4 ms); where it sees more, up to 16 packets share
+    /// the time of the first, which lies less than a tick before the true one. A CPU's times never run backwards. See
+    /// [`ClockState`](crate::clock::ClockState).
     pub time_ns: u64,
     /// Bytes on the wire, link header included, also where a capture holds fewer. Of a packet that the kernel has
     /// merged from several, or has yet to cut into several, those of the whole.

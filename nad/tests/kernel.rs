@@ -7,6 +7,8 @@
 mod bench;
 #[path = "kernel/captures.rs"]
 mod captures;
+#[path = "kernel/clock.rs"]
+mod clock;
 #[path = "kernel/differential.rs"]
 mod differential;
 #[path = "../../nad-common/tests/frames/mod.rs"]
