@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::record::PacketRecord;
+use crate::{record::PacketRecord, thinning::Whole};
 
 /// Why a frame gave no record: nothing in it tells who sent it to whom.
 ///
@@ -54,7 +54,7 @@ impl Refusal {
 }
 
 /// The outcomes of one CPU since the program was loaded, in packets; every frame adds to `seen` and to
-/// exactly one other counter, so `seen = recorded + ring_full + sum(unparsed)`.
+/// exactly one other counter, so `seen = recorded + thinned + ring_full + sum(unparsed)`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct KernelCounters {
@@ -64,13 +64,15 @@ pub struct KernelCounters {
     pub egress: u64,
     /// Records written into the ring.
     pub recorded: u64,
+    /// Packets that were left out on purpose (see [`thinning`](crate::thinning)).
+    pub thinned: u64,
     /// Records lost because the ring was full (or, before the loader put one there, missing).
     pub ring_full: u64,
     /// Frames without a record, by [`Refusal`].
     pub unparsed: [u64; Refusal::ALL.len()],
 }
 
-const _: () = assert!(size_of::<KernelCounters>() == 88 && align_of::<KernelCounters>() == 8);
+const _: () = assert!(size_of::<KernelCounters>() == 96 && align_of::<KernelCounters>() == 8);
 
 impl KernelCounters {
     /// Counts one frame without a record.
@@ -91,6 +93,7 @@ impl KernelCounters {
         self.seen += other.seen;
         self.egress += other.egress;
         self.recorded += other.recorded;
+        self.thinned += other.thinned;
         self.ring_full += other.ring_full;
         for (sum, count) in self.unparsed.iter_mut().zip(other.unparsed) {
             *sum += count;
@@ -109,8 +112,10 @@ pub struct CpuState {
     pub record: PacketRecord,
     /// See [`Frame::meet`](crate::frame::Frame::meet).
     pub meeting_point: u64,
+    /// See [`thinning`](crate::thinning).
+    pub whole: Whole,
     /// Room for a header that can't be read where it is.
     pub copy: [u64; 8],
 }
 
-const _: () = assert!(size_of::<CpuState>() == 248);
+const _: () = assert!(size_of::<CpuState>() == 296);

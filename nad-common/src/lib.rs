@@ -11,3 +11,4 @@ pub mod frame;
 pub mod parse;
 pub mod record;
 pub mod settings;
+pub mod thinning;

@@ -1,17 +1,26 @@
 //! The wire struct: the raw header facts of one packet.
 
+mod wire;
+
+use core::mem::offset_of;
+
 use bytemuck::{Pod, Zeroable};
 
 /// Bytes of a record whose addresses are IPv4: one cache line.
 pub const SHORT_RECORD: usize = 64;
 /// Bytes of every other record (IPv6, ARP and what has no IP).
-pub const LONG_RECORD: usize = size_of::<PacketRecord>();
+pub const LONG_RECORD: usize = 88;
+/// Bytes that either has more where packets that were not recorded travel with it.
+pub const THINNED_BYTES: usize = 8;
+/// Where those are in the struct.
+pub const THINNED_OFFSET: usize = offset_of!(PacketRecord, thinned_packets);
 
 /// One packet as the parser saw it. All numbers are in the machine's byte order; a field that the packet does
 /// not have is 0.
 ///
 /// In the ring a record takes [`SHORT_RECORD`] bytes where its addresses are IPv4 and [`LONG_RECORD`] bytes
-/// otherwise: the same struct, cut after the fourth byte of each address.
+/// otherwise: the same struct, cut after the fourth byte of each address. Where [`Self::thinned_packets`] is not 0, it and
+/// [`Self::thinned_bytes`] follow, [`THINNED_BYTES`] more; otherwise they are cut off as well.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 pub struct PacketRecord {
@@ -70,12 +79,18 @@ pub struct PacketRecord {
     pub dns_label_count: u8,
     /// Source and destination, laid out by the [`AddressKind`]; see [`PacketRecord::addresses`].
     pub address_bytes: [u8; 32],
+    /// Packets that were not recorded and travel with this one, see [`PacketRecord::thinned`]; live only.
+    pub thinned_packets: u32,
+    /// Their bytes on the wire.
+    pub thinned_bytes: u32,
 }
 
-const _: () = assert!(LONG_RECORD == 88 && align_of::<PacketRecord>() == 8);
-const _: () = assert!(core::mem::offset_of!(PacketRecord, address_bytes) + 8 == SHORT_RECORD);
+const _: () = assert!(size_of::<PacketRecord>() == LONG_RECORD + THINNED_BYTES);
+const _: () = assert!(THINNED_OFFSET == LONG_RECORD && align_of::<PacketRecord>() == 8);
+const _: () = assert!(offset_of!(PacketRecord, address_bytes) + 8 == SHORT_RECORD);
 
-/// Bits of [`PacketRecord::flags`].
+/// Bits of [`PacketRecord::flags`]. Its lowest two are the [`AddressKind`], bits 17 and 18 the level of thinning, 20 to 23
+/// the [`Tunnel`], 24 to 28 the [`Defect`], and 29 to 31 whose packets travel with the record.
 pub mod flag {
     /// A fragment: more follow, or the offset is not 0.
     pub const FRAGMENT: u32 = 1 << 2;
@@ -110,10 +125,14 @@ pub mod flag {
 }
 
 const ADDRESS_KIND_MASK: u32 = 0b11;
+const LEVEL_SHIFT: u32 = 17;
+const LEVEL_MASK: u32 = 0b11 << LEVEL_SHIFT;
 const TUNNEL_SHIFT: u32 = 20;
 const TUNNEL_MASK: u32 = 0b1111 << TUNNEL_SHIFT;
 const DEFECT_SHIFT: u32 = 24;
 const DEFECT_MASK: u32 = 0b1_1111 << DEFECT_SHIFT;
+const SCOPE_SHIFT: u32 = 29;
+const SCOPE_MASK: u32 = 0b111 << SCOPE_SHIFT;
 
 /// How [`PacketRecord::address_bytes`] is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -314,26 +333,10 @@ impl PacketRecord {
         Defect::ALL.into_iter().find(|defect| *defect as u32 == code)
     }
 
-    /// Bytes that the record takes in a ring: [`SHORT_RECORD`] or [`LONG_RECORD`].
+    /// Whether there is a [`Defect`].
     #[inline(always)]
-    pub const fn wire_length(&self) -> usize {
-        match self.address_kind() {
-            AddressKind::V4 => SHORT_RECORD,
-            _ => LONG_RECORD,
-        }
-    }
-
-    /// The record as it stands in a ring.
-    pub fn wire_bytes(&self) -> &[u8] {
-        &bytemuck::bytes_of(self)[..self.wire_length()]
-    }
-
-    /// Reads a record from a ring; `None` where the length is neither of the two, or not the one that the
-    /// record's own address kind says.
-    pub fn from_wire(bytes: &[u8]) -> Option<Self> {
-        let mut record = Self::zeroed();
-        bytemuck::bytes_of_mut(&mut record).get_mut(..bytes.len())?.copy_from_slice(bytes);
-        (bytes.len() >= SHORT_RECORD && record.wire_length() == bytes.len()).then_some(record)
+    pub const fn is_defective(&self) -> bool {
+        self.flags & DEFECT_MASK != 0
     }
 
     #[inline(always)]

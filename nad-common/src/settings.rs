@@ -12,6 +12,10 @@ pub const COUNTERS_MAP: &str = "COUNTERS";
 /// Name of the set (a hash map of `u32` to `u8`) of the indices of the interfaces whose received packets are watched:
 /// what came in through one of them was counted there, and is not counted again where it goes out.
 pub const RECEIVERS_MAP: &str = "RECEIVERS";
+/// Name of the one-element array that holds the [`Thinning`](crate::thinning::Thinning) in force.
+pub const THINNING_MAP: &str = "THINNING";
+/// Name of the per-CPU array with the table of thinning, [`PLACES_AN_ELEMENT`] places in each of its elements.
+pub const PLACES_MAP: &str = "PLACES";
 /// Name of the one-element array that holds the test clock, in nanoseconds.
 pub const TEST_CLOCK_MAP: &str = "TEST_CLOCK";
 /// Name of the load-time constant (`u8`): 0 stamps records with `CLOCK_MONOTONIC`, 1 with the value in
@@ -22,3 +26,5 @@ pub const USE_TEST_CLOCK: &str = "USE_TEST_CLOCK";
 pub const MAX_INTERFACES: usize = 1024;
 /// CPUs that the array of rings has room for; the loader shrinks it to the machine's own number.
 pub const MAX_CPUS: usize = 1024;
+/// Places in one element of [`PLACES_MAP`], of which the kernel takes 32 KiB at most.
+pub const PLACES_AN_ELEMENT: usize = 512;

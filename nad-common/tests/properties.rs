@@ -230,7 +230,7 @@ fn is_sound(bytes: &[u8], length: u32, outcome: Result<PacketRecord, Refusal>) -
         prop_assert_eq!((record.protocol, record.ttl, record.source_port), (0, 0, 0));
         prop_assert!(record.tunnel().is_none() || record.address_bytes[..12] != [0; 12]);
     }
-    prop_assert_eq!(PacketRecord::from_wire(record.wire_bytes()), Some(record));
+    prop_assert_eq!(PacketRecord::from_wire(&record.wire_bytes()), Some(record));
     Ok(())
 }
 

@@ -50,12 +50,18 @@ impl Frame for LinearFrame {
     /// what it holds of that memory, the record included, in registers.
     #[inline(always)]
     fn meet(&self, offset: usize) -> usize {
-        // SAFETY: the pointer is to this CPU's own element of a map; the instruction moves a register to itself.
-        unsafe {
-            self.meeting_point.write_volatile(offset as u64);
-            asm!("{0} = {0}", inout(reg) offset => _, options(nostack, preserves_flags));
-            self.meeting_point.read_volatile() as usize
-        }
+        meet(self.meeting_point, offset as u64) as usize
+    }
+}
+
+/// The same value, by way of a word of this CPU's element of a map.
+#[inline(always)]
+pub(crate) fn meet(meeting_point: *mut u64, value: u64) -> u64 {
+    // SAFETY: the pointer is to a word that only this run uses; the instruction moves a register to itself.
+    unsafe {
+        meeting_point.write_volatile(value);
+        asm!("{0} = {0}", inout(reg) value => _, options(nostack, preserves_flags));
+        meeting_point.read_volatile()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The kernel part of nad: parse, stamp, write one record, count the outcome, pass the packet on.
+//! The kernel part of nad: parse, stamp, write one record (or leave it out), count the outcome, pass the packet on.
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
@@ -8,6 +8,7 @@ mod cpu;
 mod frame;
 mod output;
 mod receivers;
+mod thinning;
 
 use aya_ebpf::{
     EbpfContext,
@@ -17,10 +18,10 @@ use aya_ebpf::{
 };
 use aya_log_ebpf::debug;
 use nad_common::{
-    counters::Refusal,
+    counters::{CpuState, Refusal},
     frame::Frame,
     parse::{self, LinkType, Stamp},
-    record::{Direction, PacketRecord},
+    record::Direction,
 };
 
 use crate::{
@@ -30,6 +31,7 @@ use crate::{
 
 /// Sees every frame that the interface receives; whatever becomes of the record, the packet passes.
 #[xdp]
+#[inline(always)]
 pub(crate) fn nad_xdp(ctx: XdpContext) -> u32 {
     if let Some(cpu) = cpu::this(Direction::Ingress) {
         let frame = LinearFrame::new(ctx.data(), ctx.data_end(), &raw mut cpu.meeting_point);
@@ -40,7 +42,7 @@ pub(crate) fn nad_xdp(ctx: XdpContext) -> u32 {
             direction: Direction::Ingress,
             tag_beside: None,
         };
-        let outcome = observe(&ctx, &frame, stamp, &mut cpu.record);
+        let outcome = observe(&ctx, &frame, stamp, cpu);
         cpu::count(cpu, Direction::Ingress, outcome);
     }
     xdp_action::XDP_PASS
@@ -63,16 +65,23 @@ pub(crate) fn nad_egress(ctx: TcContext) -> i32 {
             direction: Direction::Egress,
             tag_beside: (skb.vlan_present != 0).then_some(skb.vlan_tci as u16),
         };
-        let outcome = observe(&ctx, &frame, stamp, &mut cpu.record);
+        let outcome = observe(&ctx, &frame, stamp, cpu);
         cpu::count(cpu, Direction::Egress, outcome);
     }
     TC_ACT_UNSPEC
 }
 
 #[inline(always)]
-fn observe(ctx: &impl EbpfContext, frame: &impl Frame, stamp: Stamp, record: &mut PacketRecord) -> Outcome {
-    match parse::parse(frame, LinkType::Ethernet, stamp, record) {
-        Ok(()) => output::write(record),
+fn observe(ctx: &impl EbpfContext, frame: &impl Frame, stamp: Stamp, cpu: &mut CpuState) -> Outcome {
+    match parse::parse(frame, LinkType::Ethernet, stamp, &mut cpu.record) {
+        Ok(()) if !thinning::admits(stamp.direction, cpu) => Outcome::Thinned,
+        Ok(()) => {
+            let outcome = output::write(&cpu.record);
+            if matches!(outcome, Outcome::RingFull) && cpu.record.thinned_packets != 0 {
+                cpu.whole.take_back(&cpu.record);
+            }
+            outcome
+        }
         Err(refusal) => {
             log_refusal(ctx, refusal, stamp.length);
             Outcome::Unparsed(refusal)

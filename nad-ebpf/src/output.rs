@@ -8,7 +8,7 @@ use aya_ebpf::{
 };
 use nad_common::{
     counters::Refusal,
-    record::{LONG_RECORD, PacketRecord, SHORT_RECORD},
+    record::{LONG_RECORD, PacketRecord, SHORT_RECORD, THINNED_BYTES, THINNED_OFFSET},
     settings::MAX_CPUS,
 };
 
@@ -17,6 +17,8 @@ use nad_common::{
 pub(crate) enum Outcome {
     /// Its record is in the ring.
     Recorded,
+    /// It was left out on purpose.
+    Thinned,
     /// There was no room for its record.
     RingFull,
     /// It could not be attributed to anyone.
@@ -34,11 +36,14 @@ pub(crate) fn write(record: &PacketRecord) -> Outcome {
     // SAFETY: a helper without arguments.
     let cpu = unsafe { bpf_get_smp_processor_id() };
     let Some(ring) = RINGS.get(cpu) else { return Outcome::RingFull };
-    // A reservation's size must be known to the verifier, hence one call for each of the two.
-    if record.wire_length() == SHORT_RECORD {
-        write_bytes::<SHORT_RECORD>(ring, record)
-    } else {
-        write_bytes::<LONG_RECORD>(ring, record)
+    // A reservation's size must be known to the verifier, hence one call for each of the four.
+    const SHORT_THINNED: usize = SHORT_RECORD + THINNED_BYTES;
+    const LONG_THINNED: usize = LONG_RECORD + THINNED_BYTES;
+    match record.wire_length() {
+        SHORT_RECORD => write_bytes::<SHORT_RECORD>(ring, record),
+        SHORT_THINNED => write_bytes::<SHORT_THINNED>(ring, record),
+        LONG_RECORD => write_bytes::<LONG_RECORD>(ring, record),
+        _ => write_bytes::<LONG_THINNED>(ring, record),
     }
 }
 
@@ -49,8 +54,16 @@ fn write_bytes<const N: usize>(ring: &RingBuf<PacketRecord, 4096>, record: &Pack
     struct Slot<const N: usize>([u8; N]);
 
     let Some(mut slot) = ring.reserve_untyped::<Slot<N>>(0) else { return Outcome::RingFull };
-    // SAFETY: N is at most the size of the record, and both are aligned to 8 bytes.
-    slot.write(unsafe { core::ptr::from_ref(record).cast::<Slot<N>>().read() });
+    let bytes = core::ptr::from_ref(record).cast::<u8>();
+    // SAFETY: N is at most the size of the record, and both are aligned to 8 bytes; so is what travels with it, which
+    // is at the end of either.
+    unsafe {
+        slot.write(bytes.cast::<Slot<N>>().read());
+        if N == SHORT_RECORD + THINNED_BYTES {
+            let thinned = bytes.add(THINNED_OFFSET).cast::<u64>().read();
+            slot.as_mut_ptr().cast::<u8>().add(SHORT_RECORD).cast::<u64>().write(thinned);
+        }
+    }
     slot.submit(u64::from(BPF_RB_NO_WAKEUP));
     Outcome::Recorded
 }

@@ -191,6 +191,7 @@ fn live(args: LiveArgs, file: &File) -> Result<LiveConfig, ConfigError> {
             kernel_log: args.kernel_log,
             ..XdpOptions::default()
         },
+        thin: args.thin.or(file.capture.thin).unwrap_or_default(),
     })
 }
 
@@ -232,7 +233,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
-    use crate::source::xdp::Directions;
+    use crate::{command::relief::Thin, source::xdp::Directions};
 
     #[test]
     fn the_definition_is_consistent() {
@@ -262,6 +263,17 @@ mod tests {
         assert_eq!(directions(&[]), Directions::Both);
         assert_eq!(directions(&["--direction", "egress"]), Directions::Egress);
         assert_eq!(directions(&["--direction", "ingress"]), Directions::Ingress);
+    }
+
+    #[test]
+    fn packets_are_left_out_under_load_unless_that_is_forbidden() {
+        let thin = |arguments: &[&str]| {
+            let Command::Run(config) = parse(["nad", "run"].iter().chain(arguments)).unwrap() else {
+                panic!()
+            };
+            config.live.thin
+        };
+        assert_eq!((thin(&[]), thin(&["--thin", "off"])), (Thin::Auto, Thin::Off));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod doctor;
 pub mod features;
 pub mod live;
+pub mod relief;
 pub mod replay;
 pub mod run;
 pub mod train;
@@ -218,6 +219,14 @@ fn report_ledger(ledger: &Ledger) -> Result<()> {
         tracing::warn!(
             "{} packets were lost because a ring was full; a larger --ring-bytes holds longer bursts",
             ledger.source.ring_full
+        );
+    }
+    if ledger.source.thinned > 0 {
+        tracing::warn!(
+            "{} packets were left out because there were too many; {} of them are counted with the flow, service or \
+             host that they belong to, or with others",
+            ledger.source.thinned,
+            ledger.told
         );
     }
     if ledger.alerts_dropped > 0 {

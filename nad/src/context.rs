@@ -18,6 +18,7 @@ pub mod host_key;
 pub mod link;
 pub mod memory;
 pub mod table;
+pub mod weight;
 
 mod ahead;
 mod subject;
@@ -39,6 +40,7 @@ use subject::nobody;
 pub use subject::{ContextCounts, Seen, Subject, Verdict};
 use table::{Entry, Slot, Table};
 use tick::Active;
+use weight::Weight;
 
 /// Nanoseconds of a tick: subjects that were active in it are visited at its end.
 pub const TICK_NS: u64 = 1_000_000_000;
@@ -208,11 +210,12 @@ impl Context {
         let (client_slot, server_slot) =
             if step.from_initiator { (source_slot, target_slot) } else { (target_slot, source_slot) };
         if let Some(strangeness) = strangeness {
+            let (of_source, of_target) = Weight::of(record).more_flows();
             if let Some(slot) = client_slot {
-                self.hosts.get_mut(slot).open(&service, strangeness, now_ns);
+                self.hosts.get_mut(slot).open(&service, strangeness, of_source, now_ns);
             }
             if let Some(slot) = server_slot {
-                self.hosts.get_mut(slot).be_asked(client, &service, now_ns);
+                self.hosts.get_mut(slot).be_asked(client, &service, of_target, now_ns);
             }
         }
         let dealing_slot = if is_error {
@@ -220,7 +223,7 @@ impl Context {
         } else {
             self.update_dealing(record, client, &service, &step, strangeness, now_ns)
         };
-        self.count_hosts([(client, client_slot), (server, server_slot)], record.length);
+        self.count_hosts([(client, client_slot), (server, server_slot)], record, step.from_initiator);
 
         if let Some(slot) = flow_slot {
             self.flows.confirm(slot);
@@ -327,7 +330,7 @@ impl Context {
         if let Some(strangeness) = strangeness {
             state.set_strangeness(strangeness);
         }
-        if state.count(self.tick as u32, record.length) {
+        if state.count(self.tick as u32, record) {
             self.active_dealings.add(slot, hash);
         }
         self.dealings.confirm(slot);
@@ -338,16 +341,18 @@ impl Context {
     fn count_hosts(
         &mut self,
         [(client, client_slot), (server, server_slot)]: [(HostKey, Option<Slot>); 2],
-        length: u32,
+        record: &PacketRecord,
+        from_client: bool,
     ) {
-        let tick = self.tick as u32;
+        let (tick, length) = (self.tick as u32, record.length);
+        let (of_client, of_server) = Weight::of(record).of_ends(from_client);
         if let Some(slot) = client_slot
-            && self.hosts.get_mut(slot).begun.count(tick, length)
+            && self.hosts.get_mut(slot).begun.count(tick, length, of_client)
         {
             self.active_sources.add(slot, client.hash());
         }
         if let Some(slot) = server_slot
-            && self.hosts.get_mut(slot).asked.count(tick, length)
+            && self.hosts.get_mut(slot).asked.count(tick, length, of_server)
         {
             self.active_targets.add(slot, server.hash());
         }
@@ -363,9 +368,10 @@ impl Context {
         let key = HostKey::mac(if record.is_arp() { sender_mac } else { source });
         let Some(slot) = self.links.enter(key.hash(), now_ns) else { return 0.0 };
         self.links.get_mut(slot).update(key, record, now_ns);
+        let more = Weight::of(record).source();
         if record.is_arp() && record.message_type == REQUEST && sender_ip != target_ip {
             let asked = HostKey::v4(target_ip);
-            self.links.get_mut(slot).ask(asked, now_ns);
+            self.links.get_mut(slot).ask(asked, more.packets, now_ns);
             if let Some(binding) = self.bindings.enter(asked.hash(), now_ns) {
                 self.bindings.get_mut(binding).ask(now_ns);
             }
@@ -378,7 +384,7 @@ impl Context {
                 self.links.get_mut(slot).claim(ip, HostKey::v4(target_ip), claim);
             }
         }
-        if self.links.get_mut(slot).sent.count(self.tick as u32, record.length) {
+        if self.links.get_mut(slot).sent.count(self.tick as u32, record.length, more) {
             self.active_links.add(slot, key.hash());
         }
         self.links.get(slot).standing

@@ -277,6 +277,7 @@ impl Detector {
             State::Training(_) => self.taken.learned += 1,
             State::Detecting(..) => {
                 let values = View::read_packet(record, &seen);
+                self.tracker.count(record);
                 self.relearning.take_packet(&values, seen.standing);
                 self.packets.add(&values, seen.standing, place, now_ns);
                 self.taken.scored += 1;

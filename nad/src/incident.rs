@@ -4,6 +4,7 @@
 //! those of one cause: opened with the first, updated quietly, closed after a silence.
 
 pub mod allow;
+pub mod coverage;
 mod echo;
 pub mod reason;
 pub mod shape;
@@ -24,6 +25,7 @@ use crate::{
     model::{Evidence, Judgement},
     presentation,
 };
+use coverage::Coverage;
 use shape::Shape;
 
 /// Addresses and ports that an incident lists; of more it only says how many.
@@ -134,6 +136,8 @@ pub struct Incident {
     pub threshold: f64,
     /// The view that saw the peak.
     pub view: View,
+    /// How much of what came meanwhile, by whomever, was looked at.
+    pub coverage: Coverage,
     /// Where it is in its life.
     pub state: State,
     /// Why, in one sentence.
@@ -295,6 +299,7 @@ struct Line<'a> {
     alerts: u64,
     packets: u64,
     bytes: u64,
+    coverage: f64,
     peak_score: f64,
     score: f64,
     probability: f64,
@@ -326,6 +331,7 @@ impl Incident {
             alerts: self.alerts,
             packets: self.packets,
             bytes: self.bytes,
+            coverage: self.coverage.percent(),
             peak_score: self.peak_score,
             score: self.score,
             probability: self.probability,

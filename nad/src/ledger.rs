@@ -1,6 +1,6 @@
 //! The ledger: what became of every packet, in the kernel and after it.
 //!
-//! `seen = recorded + ring_full + unparsed` and `recorded = drained + unreadable`,
+//! `seen = recorded + thinned + ring_full + unparsed` and `recorded = drained + unreadable`,
 //! `drained = learned + scored + discarded`. While packets are on their way, the differences are what is still in
 //! the rings and in the queue; at the end there are none.
 
@@ -23,6 +23,8 @@ pub struct Tally {
     pub drained: AtomicU64,
     /// Records in a ring that could not be read.
     pub unreadable: AtomicU64,
+    /// Packets that were not recorded and that a drained record told of.
+    pub told: AtomicU64,
     /// Records that went into the baseline.
     pub learned: AtomicU64,
     /// Records that were scored.
@@ -52,6 +54,8 @@ pub struct Ledger {
     pub drained: u64,
     /// See [`Tally::unreadable`].
     pub unreadable: u64,
+    /// See [`Tally::told`].
+    pub told: u64,
     /// See [`Tally::learned`].
     pub learned: u64,
     /// See [`Tally::scored`].
@@ -85,6 +89,7 @@ impl Tally {
             discarded,
             drained: self.drained.load(Relaxed),
             unreadable: self.unreadable.load(Relaxed),
+            told: self.told.load(Relaxed),
             anomalies: self.anomalies.load(Relaxed),
             incidents: self.incidents.load(Relaxed),
             suppressed: self.suppressed.load(Relaxed),
@@ -108,9 +113,22 @@ impl Ledger {
         self
     }
 
-    /// Packets that nad got hold of: all but those for which a ring had no room.
+    /// Packets that nad got hold of: all but those that were left out and those for which a ring had no room.
     pub fn captured(&self) -> u64 {
-        self.source.seen - self.source.ring_full
+        self.source.seen - self.source.thinned - self.source.ring_full
+    }
+
+    /// The part of the packets since an earlier ledger that was recorded; `None` where none came.
+    pub fn coverage_since(&self, earlier: &Self) -> Option<f64> {
+        let recorded = self.source.recorded.saturating_sub(earlier.source.recorded);
+        let missed = |ledger: &Self| ledger.source.thinned + ledger.source.ring_full;
+        let packets = recorded + missed(self).saturating_sub(missed(earlier));
+        (packets > 0).then(|| recorded as f64 / packets as f64)
+    }
+
+    /// Packets that were left out and that no record has told of: what nobody has counted with a flow or a host.
+    pub fn untold(&self) -> u64 {
+        self.source.thinned.saturating_sub(self.told)
     }
 
     /// Records that are still in the rings.
@@ -126,7 +144,8 @@ impl Ledger {
     /// Whether every packet is accounted for and none is on its way: what must hold at the end.
     pub fn balances(&self) -> bool {
         let source = &self.source;
-        source.seen == source.recorded + source.ring_full + source.unparsed_total()
+        source.seen == source.recorded + source.thinned + source.ring_full + source.unparsed_total()
+            && self.told <= source.thinned
             && source.recorded == self.drained + self.unreadable
             && self.drained == self.learned + self.scored + self.discarded
     }
@@ -139,7 +158,14 @@ impl fmt::Display for Ledger {
         if source.egress != 0 {
             write!(f, " (egress {})", source.egress)?;
         }
-        write!(f, " = recorded {} + ring_full {}", source.recorded, source.ring_full)?;
+        write!(f, " = recorded {}", source.recorded)?;
+        if source.thinned != 0 {
+            write!(f, " + thinned {}", source.thinned)?;
+            if self.untold() != 0 {
+                write!(f, " (untold {})", self.untold())?;
+            }
+        }
+        write!(f, " + ring_full {}", source.ring_full)?;
         write!(f, " + unparsed {}", source.unparsed_total())?;
         let mut separator = " (";
         for (refusal, count) in Refusal::ALL.into_iter().zip(source.unparsed) {
@@ -193,6 +219,7 @@ mod tests {
                 seen: 10,
                 egress: 0,
                 recorded: 7,
+                thinned: 0,
                 ring_full: 1,
                 unparsed: [2, 0, 0, 0, 0, 0, 0],
             },
@@ -212,6 +239,31 @@ mod tests {
         ledger.scored = 3;
         assert!(!ledger.balances());
         assert_eq!(ledger.in_queue(), 1);
+    }
+
+    #[test]
+    fn what_was_left_out_is_in_the_ledger_and_in_the_coverage() {
+        let before = Ledger::default();
+        let counters = KernelCounters {
+            seen: 100,
+            recorded: 20,
+            thinned: 70,
+            ring_full: 10,
+            ..KernelCounters::default()
+        };
+        let mut ledger =
+            Ledger { drained: 20, scored: 20, told: 68, ..Ledger::default() }.with_source(counters);
+        assert!(ledger.balances());
+        assert!(
+            ledger
+                .to_string()
+                .starts_with("seen 100 = recorded 20 + thinned 70 (untold 2) + ring_full 10 + "),
+            "{ledger}"
+        );
+        assert_eq!((ledger.captured(), ledger.coverage_since(&before)), (20, Some(0.2)));
+        assert_eq!(ledger.coverage_since(&ledger), None, "nothing came");
+        ledger.told = 71;
+        assert!(!ledger.balances(), "no record tells of what was not left out");
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod model;
 pub mod output;
 pub mod policy;
 pub mod presentation;
+pub mod pressure;
 pub mod privileges;
 pub mod queue;
 pub mod source;

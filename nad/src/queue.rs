@@ -41,6 +41,26 @@ pub fn bounded<T>(capacity: usize, when_full: WhenFull) -> (Sender<T>, Receiver<
 pub struct Closed;
 
 impl<T> Sender<T> {
+    /// Adds an item, from a thread that may wait, and has something to do meanwhile, again and again.
+    ///
+    /// # Errors
+    ///
+    /// When nobody receives any more.
+    pub fn send_meanwhile(&self, item: T, mut meanwhile: impl FnMut()) -> Result<Sent, Closed> {
+        let mut item = item;
+        let mut sent = Sent::AtOnce;
+        loop {
+            match self.channel.try_send(item) {
+                Ok(()) => return Ok(sent),
+                Err(TrySendError::Closed(_)) => return Err(Closed),
+                Err(TrySendError::Full(_)) if self.when_full == WhenFull::Drop => return Ok(Sent::Dropped),
+                Err(TrySendError::Full(back)) => item = back,
+            }
+            sent = Sent::AfterWaiting;
+            meanwhile();
+        }
+    }
+
     /// Adds an item, from a thread that may wait.
     ///
     /// # Errors
@@ -80,6 +100,20 @@ mod tests {
         assert!(!thread.is_finished());
         assert_eq!((receiver.blocking_recv(), receiver.blocking_recv()), (Some(1), Some(2)));
         assert_eq!(thread.join().unwrap(), Ok(Sent::AfterWaiting));
+    }
+
+    #[test]
+    fn while_the_queue_is_full_something_else_is_done() {
+        let (sender, mut receiver) = bounded(1, WhenFull::Wait);
+        assert_eq!(sender.send_meanwhile(1, || panic!("there is room")), Ok(Sent::AtOnce));
+        let mut done = 0;
+        let sent = sender.send_meanwhile(2, || {
+            done += 1;
+            if done == 3 {
+                assert_eq!(receiver.blocking_recv(), Some(1));
+            }
+        });
+        assert_eq!((sent, done), (Ok(Sent::AfterWaiting), 3));
     }
 
     #[test]

@@ -23,6 +23,8 @@ mod ring;
 mod skip;
 #[path = "kernel/table.rs"]
 mod table;
+#[path = "kernel/thinning.rs"]
+mod thinning;
 #[path = "support/userspace.rs"]
 mod userspace;
 #[path = "kernel/verifier.rs"]

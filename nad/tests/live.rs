@@ -12,6 +12,8 @@ mod ends;
 mod filters;
 #[path = "../../nad-common/tests/frames/mod.rs"]
 mod frames;
+#[path = "live/generator.rs"]
+mod generator;
 #[path = "live/incidents.rs"]
 mod incidents;
 #[path = "live/lab.rs"]
@@ -24,6 +26,8 @@ mod nad_process;
 mod netns;
 #[path = "live/other.rs"]
 mod other;
+#[path = "live/overload.rs"]
+mod overload;
 #[path = "live/paged.rs"]
 mod paged;
 #[path = "live/privileges.rs"]

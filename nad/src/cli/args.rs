@@ -6,6 +6,7 @@ use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcom
 
 use super::UsageError;
 use crate::{
+    command::relief::Thin,
     config::{DEFAULT_COUNT, Length},
     features::View,
     model::trainer::TrainerKind,
@@ -168,6 +169,9 @@ pub(super) struct LiveArgs {
     /// Bytes of each CPU's ring, a power of two [default: 8388608]
     #[arg(long, env = "NAD_RING_BYTES", hide_env_values = true, value_name = "BYTES")]
     pub(super) ring_bytes: Option<u32>,
+    /// Whether packets are left out, by design and counted, where there are more than can be judged [default: auto]
+    #[arg(long, env = "NAD_THIN", hide_env_values = true, value_name = "WHEN")]
+    pub(super) thin: Option<Thin>,
     /// Log what the kernel program finds odd
     #[arg(long)]
     pub(super) kernel_log: bool,

@@ -39,7 +39,9 @@ pub(super) async fn count(
         }
         detect => detect,
     };
-    let (drain, mut batches, used) = Drain::start(live.source, Arc::clone(&tally))?;
+    // The packets wait until all of them are there: nobody falls behind.
+    let live = live.whole();
+    let (drain, mut batches, used) = Drain::start(live, Arc::clone(&tally))?;
     let mut captured: Vec<RecordBatch> = Vec::new();
     let mut wanted = packets as usize;
     loop {

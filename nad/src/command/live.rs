@@ -12,6 +12,7 @@ use std::{
 use anyhow::{Context, Result};
 use tokio::sync::mpsc::Receiver;
 
+use super::relief::{Relief, Thin};
 use crate::{
     batch::RecordBatch,
     interface,
@@ -45,12 +46,15 @@ pub struct LiveConfig {
     pub mode: XdpMode,
     /// How the kernel programs are loaded.
     pub options: XdpOptions,
+    /// Whether packets may be left out where there are too many.
+    pub thin: Thin,
 }
 
 /// An attached source and the names of its interfaces.
 pub(super) struct Live {
     pub(super) source: XdpSource,
     pub(super) interfaces: String,
+    thin: Thin,
 }
 
 impl Live {
@@ -71,7 +75,12 @@ impl Live {
         }
         privileges::give_up(keeps, source.detaches_by_netlink())
             .context("privileges could not be given up")?;
-        Ok(Self { source, interfaces: interfaces.join(", ") })
+        Ok(Self { source, interfaces: interfaces.join(", "), thin: config.thin })
+    }
+
+    /// The same without leaving packets out.
+    pub(super) fn whole(self) -> Self {
+        Self { thin: Thin::Off, ..self }
     }
 }
 
@@ -86,18 +95,20 @@ pub(super) struct Drain {
 impl Drain {
     /// Starts the thread; batches come out of the receiver, and go back through the sender for further use.
     pub(super) fn start(
-        source: XdpSource,
+        live: Live,
         tally: Arc<Tally>,
     ) -> Result<(Self, Receiver<RecordBatch>, Sender<RecordBatch>)> {
         let (full, batches) = queue::bounded(QUEUE_BATCHES, WhenFull::Wait);
         let (used, empties) = queue::bounded(QUEUE_BATCHES, WhenFull::Drop);
         let stop = Arc::new(AtomicBool::new(false));
+        let Live { source, thin, .. } = live;
         let counters = source.counter_reader();
+        let relief = Relief::new(thin, &source);
         let thread = {
             let stop = Arc::clone(&stop);
             thread::Builder::new()
                 .name("nad-drain".into())
-                .spawn(move || drain(source, &stop, &tally, &full, empties))
+                .spawn(move || drain(source, relief, &stop, &tally, &full, empties))
                 .context("the drain thread could not be started")?
         };
         Ok((Self { thread, stop, counters }, batches, used))
@@ -117,6 +128,7 @@ impl Drain {
 
 fn drain(
     mut source: XdpSource,
+    mut relief: Option<Relief>,
     stop: &AtomicBool,
     tally: &Tally,
     full: &Sender<RecordBatch>,
@@ -136,11 +148,19 @@ fn drain(
         let fill = source.fill(&mut batch)?;
         tally.drained.fetch_add(batch.len() as u64, Relaxed);
         tally.unreadable.store(source.unreadable(), Relaxed);
+        tally.told.store(source.told(), Relaxed);
+        look(&mut relief, &mut source, tally)?;
         let is_empty = batch.is_empty();
         if !is_empty || last_sent.elapsed() > HEARTBEAT {
             last_sent = Instant::now();
             let discarded = batch.len() as u64;
-            match full.send(batch) {
+            let mut looked = Ok(());
+            let sent = full.send_meanwhile(batch, || {
+                looked = look(&mut relief, &mut source, tally);
+                thread::sleep(SHORTEST_NAP);
+            });
+            looked?;
+            match sent {
                 Ok(Sent::AtOnce | Sent::Dropped) => {}
                 Ok(Sent::AfterWaiting) => {
                     tally.queue_waits.fetch_add(1, Relaxed);
@@ -160,6 +180,10 @@ fn drain(
         nap = if is_empty { (nap * 2).min(LONGEST_NAP) } else { SHORTEST_NAP };
         thread::sleep(nap);
     }
+}
+
+fn look(relief: &mut Option<Relief>, source: &mut XdpSource, tally: &Tally) -> Result<(), XdpError> {
+    relief.as_mut().map_or(Ok(()), |relief| relief.look(source, tally))
 }
 
 /// Lets the kernel program's diagnostics come out in the log, a few times a second.

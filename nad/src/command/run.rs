@@ -115,7 +115,7 @@ async fn watch(
     warn_of_expired(&rules, clock.now_ns());
     let detector = Detector::new(start, clock, Arc::clone(&tally), options)
         .context("the context tables could not be made")?;
-    let (drain, batches, used) = Drain::start(live.source, Arc::clone(&tally))?;
+    let (drain, batches, used) = Drain::start(live, Arc::clone(&tally))?;
     let (to_outputs, mut messages) = queue::bounded(QUEUE_MESSAGES, WhenFull::Drop);
     let detecting = spawn_detector(detector, batches, used, to_outputs, Arc::clone(&tally))?;
 
@@ -147,7 +147,8 @@ async fn watch(
             _ = status.tick() => {
                 let ledger = tally.read().with_source(drain.counters.read()?);
                 if ledger != reported {
-                    tracing::info!("{}; {ledger}", found(&ledger, ", "));
+                    let coverage = coverage(&ledger, &reported);
+                    tracing::info!("{}; {coverage}{ledger}", found(&ledger, ", "));
                     if ledger.suppressed != reported.suppressed {
                         allowed(&rules).for_each(|line| tracing::info!("{line}"));
                     }
@@ -175,6 +176,14 @@ async fn watch(
     trained?;
     balanced?;
     failure.map_or(Ok(ledger), |error| Err(error.into()))
+}
+
+/// How much of what came since an earlier ledger was recorded; nothing where it was all.
+fn coverage(ledger: &Ledger, earlier: &Ledger) -> String {
+    match ledger.coverage_since(earlier) {
+        Some(part) if part < 1.0 => format!("coverage {:.1} %; ", (part * 1000.0).floor() / 10.0),
+        _ => String::new(),
+    }
 }
 
 fn tell(outputs: &mut Outputs, message: Message) -> Result<(), crate::output::OutputError> {

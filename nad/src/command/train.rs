@@ -142,7 +142,7 @@ async fn from_interfaces(
     tally: &Arc<Tally>,
 ) -> Result<(Arc<Model>, Ledger)> {
     say("Starting packet capture…")?;
-    let (drain, mut batches, used) = Drain::start(live.source, Arc::clone(tally))?;
+    let (drain, mut batches, used) = Drain::start(live, Arc::clone(tally))?;
     let mut findings = Findings::default();
     loop {
         tokio::select! {

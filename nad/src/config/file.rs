@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use super::{AllowSection, ConfigError, Length, TaskChoice};
 use crate::{
+    command::relief::Thin,
     model::trainer::TrainerKind,
     policy::AlertBudget,
     source::xdp::{Directions, XdpMode},
@@ -52,6 +53,8 @@ pub struct CaptureSection {
     pub xdp_mode: Option<XdpMode>,
     /// Bytes of each CPU's ring.
     pub ring_bytes: Option<u32>,
+    /// Whether packets may be left out where there are too many.
+    pub thin: Option<Thin>,
 }
 
 /// `[training]`

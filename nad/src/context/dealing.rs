@@ -12,6 +12,7 @@ use super::{
     host_key::HostKey,
     memory::{ServiceKey, Strangeness},
     table::Entry,
+    weight::Weight,
 };
 
 const PROTOCOL_TCP: u8 = 6;
@@ -128,9 +129,10 @@ impl DealingState {
         }
         self.fade(now_ns);
         self.count_flows(step);
-        let payload = f32::from(record.payload_length);
+        let more = Weight::of(record).flow();
+        let payload = f32::from(record.payload_length) + more.payload(record);
         if step.from_initiator {
-            self.sent_1 += 1.0;
+            self.sent_1 += 1.0 + more.packets as f32;
             self.up_60 += payload;
         } else {
             self.down_60 += payload;
@@ -146,13 +148,14 @@ impl DealingState {
 
     /// Counts a packet in a tick; whether it is the first one in it.
     #[inline]
-    pub fn count(&mut self, tick: u32, length: u32) -> bool {
+    pub fn count(&mut self, tick: u32, record: &PacketRecord) -> bool {
         let is_first = self.active_tick != tick;
         if is_first {
             (self.active_tick, self.tick_packets, self.tick_bytes) = (tick, 0, 0);
         }
-        self.tick_packets += 1;
-        self.tick_bytes += u64::from(length);
+        let more = Weight::of(record).flow();
+        self.tick_packets = self.tick_packets.saturating_add(1).saturating_add(more.packets);
+        self.tick_bytes += u64::from(record.length) + u64::from(more.bytes);
         is_first
     }
 

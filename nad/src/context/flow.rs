@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 use nad_common::record::{PacketRecord, flag};
 
-use super::{host_key::HostKey, table::Entry};
+use super::{host_key::HostKey, table::Entry, weight::Weight};
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
@@ -105,7 +105,7 @@ pub struct FlowStep {
     pub closed: bool,
     /// The packet says again what was said (TCP sequence numbers).
     pub repeat: bool,
-    /// Seconds since the flow's last packet; 0 for its first.
+    /// Seconds since the flow's last packet, on average where packets were left out; 0 for its first.
     pub gap: f32,
 }
 
@@ -135,14 +135,16 @@ impl FlowState {
         }
         let from_initiator = key.sender_is_high == (self.marks & mark::INITIATOR_HIGH != 0);
         let side = usize::from(!from_initiator);
-        let gap = if opened { 0.0 } else { now_ns.saturating_sub(self.last_ns) as f32 * 1e-9 };
+        let more = Weight::of(record).flow();
+        let silence = now_ns.saturating_sub(self.last_ns) as f32 * 1e-9;
+        let gap = if opened { 0.0 } else { silence / (1.0 + more.packets as f32) };
         let mut step = self.advance(is_tcp, flags, from_initiator);
         step.opened = opened;
         step.gap = gap;
         step.repeat = is_tcp && self.follow_sequence(record, flags, side, opened);
         self.repeats += u32::from(step.repeat);
-        self.packets[side] = self.packets[side].saturating_add(1);
-        self.bytes[side] += u64::from(record.length);
+        self.packets[side] = self.packets[side].saturating_add(1).saturating_add(more.packets);
+        self.bytes[side] += u64::from(record.length) + u64::from(more.bytes);
         self.last_ns = self.last_ns.max(now_ns);
         step
     }

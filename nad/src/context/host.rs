@@ -12,6 +12,7 @@ use super::{
     host_key::HostKey,
     memory::{ServiceKey, Strangeness},
     table::Entry,
+    weight::{Volume, Weight},
 };
 
 /// Nanoseconds of a sketch's window: it covers one to two of them.
@@ -107,20 +108,22 @@ pub struct TickCount {
 }
 
 impl TickCount {
-    /// Counts a packet in a tick; whether it is the first one in it.
+    /// Counts a packet, and more like it, in a tick; whether it is the first one in it.
     #[inline]
-    pub fn count(&mut self, tick: u32, length: u32) -> bool {
+    pub fn count(&mut self, tick: u32, length: u32, more: Volume) -> bool {
         let is_first = self.tick != tick;
         if is_first {
             *self = Self { bytes: 0, packets: 0, tick };
         }
-        self.packets += 1;
-        self.bytes += u64::from(length);
+        self.packets = self.packets.saturating_add(1).saturating_add(more.packets);
+        self.bytes += u64::from(length) + u64::from(more.bytes);
         is_first
     }
 }
 
 const REAL: u32 = 1;
+
+const PROTOCOL_TCP: u8 = 6;
 
 /// The one that had more than half of the votes lately, if any had (Boyer and Moore's vote).
 #[repr(C)]
@@ -193,26 +196,27 @@ impl HostState {
     pub fn send(&mut self, key: HostKey, record: &PacketRecord, step: &FlowStep, is_real: bool, now_ns: u64) {
         self.begin(key, now_ns);
         self.fade(now_ns);
-        self.sent_1 += 1.0;
-        self.sent_10 += 1.0;
+        let weight = Weight::of(record);
+        let (packets, flows) = (weight.sent(), weight.source_flows());
+        self.sent_1 += packets;
+        self.sent_10 += packets;
         self.marks |= u32::from(is_real);
-        self.malformed_10 += f32::from(u8::from(is_malformed(record)));
-        self.unusual_form_10 += f32::from(u8::from(
-            record.flags & (flag::FRAGMENT | flag::IP_OPTIONS) != 0 && !is_group_report(record),
-        ));
+        self.malformed_10 += if is_malformed(record) { flows } else { 0.0 };
+        let is_unusual = record.flags & (flag::FRAGMENT | flag::IP_OPTIONS) != 0 && !is_group_report(record);
+        self.unusual_form_10 += if is_unusual { flows } else { 0.0 };
         if step.from_initiator {
-            self.icmp_10 += f32::from(u8::from(super::flow::is_ping(record)));
+            self.icmp_10 += if super::flow::is_ping(record) { packets } else { 0.0 };
             if !is_real {
-                self.stray_10 += 1.0;
+                self.stray_10 += packets;
             }
             if step.aborted {
-                self.failed_10 += 1.0;
-                self.failed_60 += 1.0;
+                self.failed_10 += flows;
+                self.failed_60 += flows;
             }
         } else if step.refused || step.established {
             // What has no handshake is established by its answer.
-            self.half_open_10 = (self.half_open_10 - 1.0).max(0.0);
-            self.turned_away_10 += f32::from(u8::from(step.refused));
+            self.half_open_10 = (self.half_open_10 - flows).max(0.0);
+            self.turned_away_10 += if step.refused { flows } else { 0.0 };
         }
     }
 
@@ -227,36 +231,39 @@ impl HostState {
     ) {
         self.begin(key, now_ns);
         self.fade(now_ns);
-        self.received_10 += 1.0;
+        let weight = Weight::of(record);
+        let (packets, flows) = (weight.received(), weight.target_flows());
+        self.received_10 += packets;
         if !step.from_initiator {
             self.marks |= u32::from(is_real);
             if step.answered || step.refused {
-                self.waiting_10 = (self.waiting_10 - 1.0).max(0.0);
+                self.waiting_10 = (self.waiting_10 - flows).max(0.0);
             }
             if step.refused {
-                self.failed_10 += 1.0;
-                self.failed_60 += 1.0;
+                self.failed_10 += flows;
+                self.failed_60 += flows;
             }
             return;
         }
-        self.icmp_in_10 += f32::from(u8::from(super::flow::is_ping(record)));
+        self.icmp_in_10 += if super::flow::is_ping(record) { packets } else { 0.0 };
         if !is_real && !step.opened {
-            self.pressed_10 += 1.0;
+            self.pressed_10 += packets;
         }
         if step.established || step.aborted {
-            self.half_open_10 = (self.half_open_10 - 1.0).max(0.0);
+            self.half_open_10 = (self.half_open_10 - flows).max(0.0);
         }
         if step.aborted {
-            self.turned_away_10 += 1.0;
+            self.turned_away_10 += flows;
         }
     }
 
-    /// This host opened a flow to a service.
-    pub fn open(&mut self, service: &ServiceKey, strangeness: Strangeness, now_ns: u64) {
-        self.opened_10 += 1.0;
-        self.waiting_10 += 1.0;
+    /// This host opened a flow to a service, and `more` like it to whomever.
+    pub fn open(&mut self, service: &ServiceKey, strangeness: Strangeness, more: u32, now_ns: u64) {
+        let flows = 1.0 + more as f32;
+        self.opened_10 += flows;
+        self.waiting_10 += flows;
         if strangeness > Strangeness::NewClient {
-            self.unfamiliar_60 += 1.0;
+            self.unfamiliar_60 += flows;
         }
         // What it always uses is no reach, also when every flow is new to a sensor that has just started.
         if strangeness > Strangeness::Known {
@@ -270,13 +277,15 @@ impl HostState {
         self.recent_targets.add(service.server);
     }
 
-    /// A client opened a flow to this host.
-    pub fn be_asked(&mut self, client: HostKey, service: &ServiceKey, now_ns: u64) {
-        const PROTOCOL_TCP: u8 = 6;
-        self.asked_10 += 1.0;
-        self.asked_tcp_10 += f32::from(u8::from(service.protocol == PROTOCOL_TCP));
-        self.half_open_10 += 1.0;
+    /// A client opened a flow to this host, and whoever else `more` like it.
+    pub fn be_asked(&mut self, client: HostKey, service: &ServiceKey, more: u32, now_ns: u64) {
+        let flows = 1.0 + more as f32;
+        self.asked_10 += flows;
+        self.asked_tcp_10 += if service.protocol == PROTOCOL_TCP { flows } else { 0.0 };
+        self.half_open_10 += flows;
         self.admirer.vote(client, service.port, now_ns);
+        // Nobody knows who they were, so nobody may seem to have been most of them.
+        self.admirer.total += more as f32;
         self.recent_sources.add(client);
     }
 

@@ -110,9 +110,9 @@ impl LinkState {
         self.malformed_10 += f32::from(u8::from(record.defect().is_some()));
     }
 
-    /// It asks who has an IP address.
-    pub fn ask(&mut self, ip: HostKey, now_ns: u64) {
-        self.requests_10 += 1.0;
+    /// It asks who has an IP address, and asked `more` besides.
+    pub fn ask(&mut self, ip: HostKey, more: u32, now_ns: u64) {
+        self.requests_10 += 1.0 + more as f32;
         self.asked_10.add(ip.hash(), now_ns / WINDOW_NS);
     }
 

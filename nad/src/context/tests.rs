@@ -165,3 +165,31 @@ fn a_million_forged_sources_leave_those_that_were_there_in_place() {
     }
     assert_eq!(context.bytes(), bytes);
 }
+
+#[test]
+fn a_flood_of_which_most_was_left_out_counts_with_its_target_in_its_true_size() {
+    const EVERY: u32 = 100;
+    let (mut whole, mut thinned) = (context(), context());
+    for number in 0..2000_u32 {
+        let [.., high, low] = number.to_be_bytes();
+        let mut record = tcp(([203, 0, high, low], 1024), ([10, 0, 0, 1], 80), SYN);
+        observe(&mut whole, &record, 100 * SECOND);
+        if number % EVERY == EVERY - 1 {
+            // To the same service.
+            record.flags |= 1 << 29;
+            (record.thinned_packets, record.thinned_bytes) = (EVERY - 1, (EVERY - 1) * record.length);
+            observe(&mut thinned, &record, 100 * SECOND);
+        }
+    }
+    let target = |context: &mut Context| {
+        let mut found = None;
+        context.close_tick(|subject| {
+            if let Subject::Target(host) = subject {
+                found = Some((host.asked_10, host.half_open_10, host.received_10, host.asked));
+            }
+            ordinary(subject)
+        });
+        found.unwrap()
+    };
+    assert_eq!(target(&mut whole), target(&mut thinned));
+}

@@ -44,7 +44,7 @@ pub(crate) fn with(mut host: HostState, change: impl FnOnce(&mut HostState)) -> 
 /// A host that opened flows to ports of the last byte's host.
 pub(crate) fn source(last: u8, target: u8) -> HostState {
     let mut host = named(last);
-    host.open(&ServiceKey { server: key(target), port: 80, protocol: 6 }, Strangeness::Known, 0);
+    host.open(&ServiceKey { server: key(target), port: 80, protocol: 6 }, Strangeness::Known, 0, 0);
     host
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn target(last: u8, clients: impl IntoIterator<Item = u8>) -> HostSta
     let mut host = named(last);
     let service = ServiceKey { server: key(last), port: 80, protocol: 6 };
     for client in clients {
-        host.be_asked(key(client), &service, 0);
+        host.be_asked(key(client), &service, 0, 0);
     }
     host
 }

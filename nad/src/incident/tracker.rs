@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
+use nad_common::record::PacketRecord;
+
 use super::{
-    Change, Deviation, Incident, IncidentUpdate, Listed, Parties, State, allow::AllowRules, echo::Echoes,
-    reason::reason, shape::Shape,
+    Change, Deviation, Incident, IncidentUpdate, Listed, Parties, State, allow::AllowRules,
+    coverage::Coverage, echo::Echoes, reason::reason, shape::Shape,
 };
 use crate::{
     context::{TICK_NS, host_key::HostKey},
@@ -22,6 +24,8 @@ pub struct Tracker {
     rules: AllowRules,
     silence_ns: u64,
     opened: u64,
+    /// Of this tick so far.
+    coverage: Coverage,
 }
 
 /// An open incident and what it needs while it is.
@@ -35,6 +39,8 @@ struct Open {
     /// The most packets and bytes that a deviation of this tick had.
     tick_volume: (u64, u64),
     had_alerts: bool,
+    /// Since the last tick with alerts, that one left out.
+    silent_coverage: Coverage,
     was_told: Option<Shape>,
 }
 
@@ -52,7 +58,19 @@ struct Vote {
 impl Tracker {
     /// One without incidents; an incident is closed after a silence of `silence_ns`.
     pub fn new(rules: AllowRules, silence_ns: u64) -> Self {
-        Self { open: Vec::new(), echoes: Echoes::default(), rules, silence_ns, opened: 0 }
+        Self {
+            open: Vec::new(),
+            echoes: Echoes::default(),
+            rules,
+            silence_ns,
+            opened: 0,
+            coverage: Coverage::default(),
+        }
+    }
+
+    /// Counts a record of this tick, and what travels with it.
+    pub fn count(&mut self, record: &PacketRecord) {
+        self.coverage.count(record);
     }
 
     /// Takes one deviation into account; whether it counts (an allow rule may suppress it, and it may be the echo
@@ -76,6 +94,7 @@ impl Tracker {
     /// Ends a tick: tells what was opened or has changed in it, and closes what has been silent for long.
     pub fn close_tick(&mut self, now_ns: u64, updates: &mut Vec<IncidentUpdate>) {
         self.echoes.forget(now_ns);
+        self.cover();
         for open in &mut self.open {
             open.close_tick(updates);
         }
@@ -85,6 +104,7 @@ impl Tracker {
 
     /// Closes everything.
     pub fn finish(&mut self, updates: &mut Vec<IncidentUpdate>) {
+        self.cover();
         self.close_where(updates, |_| true);
     }
 
@@ -115,6 +135,12 @@ impl Tracker {
     /// Incidents that were opened so far.
     pub fn opened(&self) -> u64 {
         self.opened
+    }
+
+    /// What was counted in this tick counts with every incident that is open.
+    fn cover(&mut self) {
+        let coverage = std::mem::take(&mut self.coverage);
+        self.open.iter_mut().for_each(|open| open.silent_coverage.add(coverage));
     }
 
     fn find(&self, parties: &Parties, shape: Shape, time_ns: u64) -> Option<usize> {
@@ -162,6 +188,7 @@ impl Tracker {
             probability: 1.0,
             threshold: deviation.threshold,
             view: deviation.view,
+            coverage: Coverage::default(),
             state: State::Open,
             reason: String::new(),
         };
@@ -171,6 +198,7 @@ impl Tracker {
             principal,
             votes: Vec::new(),
             tick_volume: (0, 0),
+            silent_coverage: Coverage::default(),
             had_alerts: false,
             was_told: None,
         });
@@ -297,6 +325,7 @@ impl Open {
         let (packets, bytes) = std::mem::take(&mut self.tick_volume);
         self.incident.packets += packets;
         self.incident.bytes += bytes;
+        self.incident.coverage.add(std::mem::take(&mut self.silent_coverage));
         let change = match self.was_told {
             None => Change::Opened,
             Some(shape) if shape != self.incident.shape => Change::Changed,

@@ -57,6 +57,7 @@ impl Sink for AnomalyLog {
                 alerts = incident.alerts,
                 packets = incident.packets,
                 bytes = incident.bytes,
+                coverage = incident.coverage.percent(),
                 peak_score = incident.peak_score,
                 threshold = incident.threshold,
                 probability = incident.probability,

@@ -36,14 +36,15 @@ fn line(update: &IncidentUpdate) -> Option<String> {
     let shape = incident.shape.name();
     let technique = incident.shape.technique().map(|id| format!(" [{id}]")).unwrap_or_default();
     let id = &incident.id;
+    let covered = incident.coverage.remark();
     Some(match update.change {
         Change::Opened => {
             let time = presentation::timestamp(incident.detected_ns);
-            format!("{time} INCIDENT {id} {shape}{technique}: {}", incident.reason)
+            format!("{time} INCIDENT {id} {shape}{technique}: {}{covered}", incident.reason)
         }
         Change::Changed => {
             let time = presentation::timestamp(incident.end_ns);
-            format!("{time} changed  {id} {shape}{technique}: {}", incident.reason)
+            format!("{time} changed  {id} {shape}{technique}: {}{covered}", incident.reason)
         }
         Change::Closed => {
             let time = presentation::timestamp(incident.end_ns);
@@ -54,8 +55,8 @@ fn line(update: &IncidentUpdate) -> Option<String> {
                 format!(" to {}", incident.targets)
             };
             format!(
-                "{time} closed   {id} {shape}{technique}: {}{targets}; {seconds:.0} s, {} packets, {} bytes, {} alerts",
-                incident.sources, incident.packets, incident.bytes, incident.alerts
+                "{time} closed   {id} {shape}{technique}: {}{targets}; {seconds:.0} s, {} packets, {} bytes, {} alerts{}",
+                incident.sources, incident.packets, incident.bytes, incident.alerts, covered
             )
         }
         Change::Updated => return None,

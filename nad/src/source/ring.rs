@@ -81,6 +81,12 @@ impl Ring {
         drained
     }
 
+    /// How much of it is taken, from 0 to 1.
+    pub(super) fn fullness(&self) -> f32 {
+        let end = self.producer_position().load(Ordering::Acquire);
+        end.wrapping_sub(self.position) as f32 / (self.mask + 1) as f32
+    }
+
     fn consumer_position(&self) -> &AtomicUsize {
         // SAFETY: the first word of a mapped, page-aligned page that lives as long as `self`.
         unsafe { &*self.consumer.as_ptr().cast::<AtomicUsize>() }

@@ -16,8 +16,10 @@ use nad_common::{
     counters::{CpuState, KernelCounters},
     record::Direction,
     settings::{
-        COUNTERS_MAP, EGRESS_PROGRAM, RECEIVERS_MAP, RINGS_MAP, TEST_CLOCK_MAP, USE_TEST_CLOCK, XDP_PROGRAM,
+        COUNTERS_MAP, EGRESS_PROGRAM, RECEIVERS_MAP, RINGS_MAP, TEST_CLOCK_MAP, THINNING_MAP, USE_TEST_CLOCK,
+        XDP_PROGRAM,
     },
+    thinning::Thinning,
 };
 
 pub use attach::{AttachError, Attachment, IngressHook, XdpMode};
@@ -98,6 +100,7 @@ pub struct XdpSource {
     ebpf: Ebpf,
     clsact: bool,
     counters: CounterReader,
+    thinning: Array<MapData, Shared<Thinning>>,
     rings: Vec<Ring>,
     /// The rings' maps stay open as long as they are mapped.
     _maps: Vec<RingBuf<MapData>>,
@@ -108,6 +111,7 @@ pub struct XdpSource {
     next_ring: usize,
     records: u64,
     unreadable: u64,
+    told: u64,
 }
 
 /// Reads the kernel programs' counters, from any thread, also when the source is gone.
@@ -171,10 +175,12 @@ impl XdpSource {
             .collect::<io::Result<_>>()
             .map_err(|error| explain("map a ring", &error))?;
         let counters = CounterReader(Arc::new(take(&mut ebpf, COUNTERS_MAP)?));
+        let thinning = take(&mut ebpf, THINNING_MAP)?;
         Ok(Self {
             ebpf,
             clsact: options.clsact,
             counters,
+            thinning,
             rings,
             _maps: maps,
             links: Vec::new(),
@@ -182,6 +188,7 @@ impl XdpSource {
             next_ring: 0,
             records: 0,
             unreadable: 0,
+            told: 0,
         })
     }
 
@@ -231,6 +238,25 @@ impl XdpSource {
         self.egress_links.iter().any(|link| link.hook == EgressHook::Clsact)
     }
 
+    /// Sets how much is recorded from now on; at first, that is every packet.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub fn set_thinning(&mut self, thinning: Thinning) -> Result<(), XdpError> {
+        self.thinning.set(0, Shared(thinning), 0).map_err(|error| explain("leave packets out", &error))
+    }
+
+    /// CPUs that have a ring.
+    pub fn cpus(&self) -> usize {
+        self.rings.len()
+    }
+
+    /// How full the fullest ring is, from 0 to 1.
+    pub fn fullest_ring(&self) -> f32 {
+        self.rings.iter().map(Ring::fullness).fold(0.0, f32::max)
+    }
+
     /// A reader of the counters for another thread.
     pub fn counter_reader(&self) -> CounterReader {
         self.counters.clone()
@@ -239,6 +265,11 @@ impl XdpSource {
     /// Records whose shape was not known, which no kernel program of this version writes.
     pub fn unreadable(&self) -> u64 {
         self.unreadable
+    }
+
+    /// Packets without a record that travelled with the records so far.
+    pub fn told(&self) -> u64 {
+        self.told
     }
 
     /// The program for received packets.
@@ -289,8 +320,9 @@ impl Source for XdpSource {
         let mut idle = 0;
         while !batch.is_full() && idle < self.rings.len() {
             let budget = RING_BUDGET.min(crate::batch::BATCH_RECORDS - batch.len());
-            let records = &mut self.records;
+            let (records, told) = (&mut self.records, &mut self.told);
             let drained = self.rings[self.next_ring].drain(budget, |record| {
+                *told += u64::from(record.thinned_packets);
                 batch.push(*records, record);
                 *records += 1;
             });

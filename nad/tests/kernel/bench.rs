@@ -144,6 +144,7 @@ impl Bench {
             seen: now.seen - before.seen,
             egress: now.egress - before.egress,
             recorded: now.recorded - before.recorded,
+            thinned: now.thinned - before.thinned,
             ring_full: now.ring_full - before.ring_full,
             unparsed: std::array::from_fn(|reason| now.unparsed[reason] - before.unparsed[reason]),
         }

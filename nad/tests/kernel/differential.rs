@@ -133,7 +133,7 @@ impl Both {
             let kernel = self.kernel.run(frame);
             let userspace = userspace::parse(frame, direction, TIME_NS, LOOPBACK);
             let same = match (&kernel, &userspace) {
-                (Ok(kernel), Ok(userspace)) => kernel.wire_bytes() == userspace.wire_bytes(),
+                (Ok(kernel), Ok(userspace)) => *kernel.wire_bytes() == *userspace.wire_bytes(),
                 (kernel, userspace) => kernel == userspace,
             };
             assert!(

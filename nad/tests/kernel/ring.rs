@@ -42,7 +42,10 @@ fn what_a_full_ring_has_no_room_for_is_counted() {
             bench.repeat(frame, 100, &[]);
             let counted = bench.counted();
             assert_eq!((counted.seen, counted.recorded), (100, room(length)));
-            assert_eq!(counted.seen, counted.recorded + counted.ring_full + counted.unparsed_total());
+            assert_eq!(
+                counted.seen,
+                counted.recorded + counted.thinned + counted.ring_full + counted.unparsed_total()
+            );
             let records = bench.drain();
             let expected = userspace::parse(frame, Direction::Ingress, 0, LOOPBACK).unwrap();
             assert_eq!(records, vec![expected; room(length) as usize]);

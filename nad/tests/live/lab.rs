@@ -109,6 +109,12 @@ impl Lab {
         !link(&self.sensor, interface)["xdp"].is_null()
     }
 
+    /// The XDP program's id at an interface of the sensor's.
+    pub(crate) fn program(&self, interface: &str) -> u32 {
+        let id = link(&self.sensor, interface)["xdp"]["prog"]["id"].as_u64().expect("a program is attached");
+        u32::try_from(id).expect("ids are small")
+    }
+
     /// Programs attached by TCX to what an interface of the sensor's sends.
     pub(crate) fn egress_programs(&self, interface: &str) -> usize {
         let query = || SchedClassifier::query_tcx(interface, TcAttachType::Egress);

@@ -20,7 +20,8 @@ fn a_ring_that_is_too_small_loses_packets_and_says_so() {
     let lab = Lab::new("losses");
     let sender = RawSender::open(&lab.sender, SENDER);
     for mode in ["native", "generic"] {
-        let arguments = ["run", "--iface", SENSOR, "--xdp-mode", mode, "--ring-bytes", "4096"];
+        let arguments =
+            ["run", "--iface", SENSOR, "--xdp-mode", mode, "--ring-bytes", "4096", "--thin", "off"];
         let nad = Nad::capturing(&lab, &arguments);
         // Stopped, it drains nothing, so that what is lost does not depend on who is faster.
         nad.signal(libc::SIGSTOP);

@@ -105,7 +105,7 @@ fn live_and_replay_agree(lab: &Lab, mode: XdpMode, directions: Directions, send:
             let live = PacketRecord { time_ns: 0, interface: 0, flags, ..*live };
             let replayed = PacketRecord { time_ns: 0, ..*replayed };
             assert_eq!(live, replayed, "record {number}");
-            assert_eq!(live.wire_bytes(), replayed.wire_bytes(), "record {number}");
+            assert_eq!(*live.wire_bytes(), *replayed.wire_bytes(), "record {number}");
             if let Some(expected) = expected.get(number) {
                 assert_eq!(live, *expected, "record {number}");
             }

@@ -45,6 +45,17 @@ pub(crate) fn unusual() -> Vec<u8> {
     ipv4(STRANGER, [10, 77, 0, 1], 3, 6, &tcp(4, STRANGE_PORT, 0x29, 3, &[0x58; 700]))
 }
 
+/// A TCP segment with so many bytes of data.
+pub(crate) fn segment(
+    source: [u8; 4],
+    destination: [u8; 4],
+    (source_port, destination_port): (u16, u16),
+    flags: u8,
+    data: usize,
+) -> Vec<u8> {
+    ipv4(source, destination, 64, 6, &tcp(source_port, destination_port, flags, 501, &vec![0x5a; data]))
+}
+
 fn ipv4(source: [u8; 4], destination: [u8; 4], ttl: u8, protocol: u8, payload: &[u8]) -> Vec<u8> {
     let total = (20 + payload.len() as u16).to_be_bytes();
     let mut header = [0x45, 0, total[0], total[1], 0, 1, 0x40, 0, ttl, protocol, 0, 0].to_vec();

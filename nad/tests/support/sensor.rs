@@ -126,7 +126,12 @@ impl Ran {
             scored: count("scored"),
         };
         assert!(lines[0].starts_with("seen ") && lines[0].contains("; drained "), "{}", lines[0]);
-        assert_eq!(ledger.seen, recorded + count("ring_full") + ledger.unparsed, "{}", lines[0]);
+        assert_eq!(
+            ledger.seen,
+            recorded + count("thinned") + count("ring_full") + ledger.unparsed,
+            "{}",
+            lines[0]
+        );
         assert_eq!(recorded, drained + count("unreadable"), "{}", lines[0]);
         assert_eq!(drained, ledger.learned + ledger.scored + count("discarded"), "{}", lines[0]);
         ledger

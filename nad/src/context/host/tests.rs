@@ -14,7 +14,7 @@ fn a_sweep_shows_as_services_peers_and_failures() {
         let opened = FlowStep { opened: true, ..FlowStep::NONE };
         host.send(key(1), &record, &opened, false, SECOND);
         let service = ServiceKey { server: key(2 + (port % 4) as u8), port, protocol: 6 };
-        host.open(&service, Strangeness::NewEverything, SECOND);
+        host.open(&service, Strangeness::NewEverything, 0, SECOND);
         let refused = FlowStep { from_initiator: false, refused: true, ..FlowStep::NONE };
         host.receive(key(1), &record, &refused, false, SECOND);
     }
@@ -31,11 +31,11 @@ fn who_is_asked_by_one_client_most_of_the_time_has_an_admirer() {
     for asked in 0..100 {
         host.fade((asked as u64 + 1) * 1_000_000);
         let client = if asked % 5 < 2 { key(100 + asked) } else { key(7) };
-        host.be_asked(client, &service, SECOND);
+        host.be_asked(client, &service, 0, SECOND);
     }
     assert_eq!(host.admirer.winner().map(|(host, _)| host), None, "a lead below a third is no majority");
     for _ in 0..100 {
-        host.be_asked(key(7), &service, SECOND);
+        host.be_asked(key(7), &service, 0, SECOND);
     }
     assert_eq!(host.admirer.winner(), Some((key(7), 443)));
 }

@@ -1,5 +1,8 @@
 use super::*;
-use crate::{features::View, incident::State};
+use crate::{
+    features::View,
+    incident::{State, coverage::Coverage},
+};
 
 const TCP: u8 = 6;
 const UDP: u8 = 17;
@@ -145,6 +148,7 @@ fn incident() -> Incident {
         score: 1.0,
         probability: 1e-9,
         threshold: 0.5,
+        coverage: Coverage::default(),
         view: View::Connections,
         state: State::Open,
         reason: String::new(),

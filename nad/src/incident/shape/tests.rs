@@ -46,7 +46,7 @@ fn reach(ports: u16, hosts: u8) -> HostState {
     for target in 0..hosts {
         for port in 1..=ports {
             let service = ServiceKey { server: key(10 + target), port, protocol: 6 };
-            host.open(&service, Strangeness::NewEverything, 0);
+            host.open(&service, Strangeness::NewEverything, 0, 0);
         }
     }
     host

@@ -1,3 +1,6 @@
+use bytemuck::Zeroable;
+use nad_common::record::PacketRecord;
+
 use super::*;
 use crate::{
     features::View,
@@ -48,6 +51,31 @@ fn a_scan_that_several_views_see_for_a_while_is_one_incident() {
     // Of a second's deviations the largest volume counts, so that packets are not counted twice.
     assert_eq!((incident.packets, incident.bytes), (100, 10_000));
     assert_eq!(tracker.suspects(), HashSet::from([key(1)]));
+}
+
+#[test]
+fn an_incident_says_how_much_was_looked_at_from_its_first_alert_to_its_last() {
+    let mut tracker = tracker();
+    let count = |tracker: &mut Tracker, thinned| {
+        let record = PacketRecord { thinned_packets: thinned, ..PacketRecord::zeroed() };
+        tracker.count(&record);
+    };
+    let alert = |at| [of_source(View::Reach, source(1, 2), at)];
+    count(&mut tracker, 1000);
+    second(&mut tracker, &[], 99);
+    count(&mut tracker, 9);
+    let told = second(&mut tracker, &alert(100), 100);
+    assert_eq!(told[0].incident.coverage.percent(), 10.0, "what came before it is no part of it");
+    count(&mut tracker, 29);
+    second(&mut tracker, &[], 101);
+    count(&mut tracker, 9);
+    let told = second(&mut tracker, &alert(102), 102);
+    assert_eq!(told[0].incident.coverage, Coverage { records: 3, packets: 50 });
+    count(&mut tracker, 1000);
+    let mut told = Vec::new();
+    tracker.close_tick(103 * SECOND, &mut told);
+    tracker.finish(&mut told);
+    assert_eq!(told[0].incident.coverage.percent(), 6.0, "nor what came after it");
 }
 
 #[test]

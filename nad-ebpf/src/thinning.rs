@@ -1,0 +1,61 @@
+//! The table by which packets are left out, and how much is.
+
+use aya_ebpf::{
+    btf_maps::{Array, PerCpuArray},
+    macros::btf_map,
+};
+use nad_common::{
+    counters::CpuState,
+    record::Direction,
+    settings::PLACES_AN_ELEMENT,
+    thinning::{self, Place, Table, Thinning, first_place},
+};
+
+use crate::frame::meet;
+
+const ELEMENTS: usize = thinning::PLACES as usize * Direction::ALL.len() / PLACES_AN_ELEMENT;
+
+#[btf_map]
+static THINNING: Array<Thinning, 1> = Array::new();
+
+/// Few elements with many places each, so that finding an element stays in the cache.
+#[btf_map]
+static PLACES: PerCpuArray<[Place; PLACES_AN_ELEMENT], ELEMENTS> = PerCpuArray::new();
+
+/// Whether the packet whose record this CPU has just made is recorded; always at level 0.
+#[inline(always)]
+pub(crate) fn admits(direction: Direction, cpu: &mut CpuState) -> bool {
+    match THINNING.get(0) {
+        Some(settings) if settings.level != 0 => chooses(settings, direction, cpu),
+        _ => true,
+    }
+}
+
+/// A function of its own, so that the verifier has little to keep in mind while it follows the parser.
+#[inline(never)]
+fn chooses(settings: &Thinning, direction: Direction, cpu: &mut CpuState) -> bool {
+    let mut places = Places { direction, meeting_point: &raw mut cpu.meeting_point };
+    thinning::admit(settings, &mut places, &mut cpu.whole, &mut cpu.record)
+}
+
+/// The part of this CPU's table that a direction has, and a word by which ways meet.
+struct Places {
+    direction: Direction,
+    meeting_point: *mut u64,
+}
+
+impl Table for Places {
+    #[inline(always)]
+    fn place(&mut self, index: u32) -> Option<&mut Place> {
+        let index = first_place(self.direction) + index;
+        let element = PLACES.get_ptr_mut(index / PLACES_AN_ELEMENT as u32)?;
+        // SAFETY: the element belongs to this CPU and the place to this direction, as in `cpu::this`; a place is
+        // borrowed from the table, so that there is one reference at a time.
+        let places = unsafe { &mut *element };
+        places.get_mut(index as usize % PLACES_AN_ELEMENT)
+    }
+    #[inline(always)]
+    fn meet(&mut self, value: u64) -> u64 {
+        meet(self.meeting_point, value)
+    }
+}

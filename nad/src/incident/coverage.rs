@@ -1,0 +1,63 @@
+//! How much of what came was looked at.
+
+use nad_common::record::PacketRecord;
+
+/// Records, and the packets that they stand for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Packets that were recorded.
+    pub records: u64,
+    /// Those, and the ones that were left out under load.
+    pub packets: u64,
+}
+
+impl Coverage {
+    /// Counts a record and what travels with it.
+    pub fn count(&mut self, record: &PacketRecord) {
+        self.records += 1;
+        self.packets += 1 + u64::from(record.thinned_packets);
+    }
+
+    /// Adds another one.
+    pub fn add(&mut self, other: Self) {
+        self.records += other.records;
+        self.packets += other.packets;
+    }
+
+    /// Records per hundred packets, with one decimal; 100 only where nothing was left out.
+    pub fn percent(&self) -> f64 {
+        if self.records == self.packets {
+            return 100.0;
+        }
+        (self.records as f64 * 1000.0 / self.packets as f64).floor() / 10.0
+    }
+
+    /// For the end of a line: `, 12.5 % of all packets looked at`; empty where it was all of them.
+    pub fn remark(&self) -> String {
+        if self.records == self.packets {
+            return String::new();
+        }
+        format!(", {:.1} % of all packets looked at", self.percent())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytemuck::Zeroable;
+
+    use super::*;
+
+    #[test]
+    fn it_is_complete_only_where_nothing_was_left_out() {
+        let mut coverage = Coverage::default();
+        assert_eq!(coverage.percent(), 100.0, "nothing came");
+        for _ in 0..9999 {
+            coverage.count(&PacketRecord::zeroed());
+        }
+        assert_eq!((coverage.percent(), coverage.remark().as_str()), (100.0, ""));
+        coverage.count(&PacketRecord { thinned_packets: 1, ..PacketRecord::zeroed() });
+        assert_eq!(coverage.percent(), 99.9);
+        coverage.count(&PacketRecord { thinned_packets: 90_000, ..PacketRecord::zeroed() });
+        assert_eq!(coverage.remark(), ", 10.0 % of all packets looked at");
+    }
+}

@@ -1,0 +1,236 @@
+//! How much is recorded, by how far the sensor is behind.
+//!
+//! The [`Ladder`] is a pure state machine: it is told how full the rings are and how far the detector is behind, and says
+//! which level of [`thinning`](nad_common::thinning) is due. It goes up within milliseconds. It goes down a level at a
+//! time, once the sensor has caught up and either the packets have become few enough for all of them to be judged, or,
+//! seldomer and seldomer, to try whether the level below is enough by now.
+
+use std::time::Duration;
+
+use nad_common::thinning::{LEVELS, Thinning};
+
+/// Records that the detector may be behind: at this many its pressure is 1.
+pub const FARTHEST_BEHIND: u64 = 1 << 18;
+
+/// From this pressure on there is too much.
+const HIGH: f32 = 0.25;
+/// At this pressure it is about to be lost.
+const HIGHEST: f32 = 0.75;
+/// A pressure that has risen by this much since it was lowest is rising.
+const RISE: f32 = 0.02;
+/// Below this pressure the sensor has caught up.
+const LOW: f32 = 0.05;
+/// What a step up does shows after this time.
+const SETTLE: Duration = Duration::from_millis(5);
+/// Rates are measured over this time at least.
+const SAMPLE: Duration = Duration::from_millis(20);
+/// Records that the detector is behind when it works as fast as it can.
+const BUSY: u64 = 4096;
+/// Packets may be this part of what can be judged when all of them are recorded again.
+const LIGHT: f64 = 0.8;
+/// Where there are more packets than can be judged, recording all of them is tried after so many times the patience: what
+/// it costs goes on for longer than the trial.
+const HEAVY: u32 = 8;
+/// A level goes down after as much time in which all was well.
+const CALM: Duration = Duration::from_millis(200);
+/// After as much time the level below is tried under load, the first time and at most.
+const SHORTEST_PATIENCE: Duration = Duration::from_secs(1);
+const LONGEST_PATIENCE: Duration = Duration::from_secs(32);
+/// A step down was wrong when a step up follows within this time.
+const REGRET: Duration = Duration::from_secs(1);
+/// After as much time without thinning, what was learnt by trying is forgotten.
+const FORGET: Duration = Duration::from_secs(10);
+
+/// What the sensor looks like at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reading {
+    /// How full the fullest ring is, from 0 to 1.
+    pub ring: f32,
+    /// Records drained and not yet judged.
+    pub behind: u64,
+    /// Records judged so far.
+    pub judged: u64,
+    /// Packets seen so far.
+    pub seen: u64,
+}
+
+impl Reading {
+    /// From 0 to 1 and beyond.
+    pub fn pressure(&self) -> f32 {
+        self.ring.max(self.behind as f32 / FARTHEST_BEHIND as f32)
+    }
+}
+
+/// The level in force, and what it takes to change it. All times are since the same moment.
+#[derive(Debug)]
+pub struct Ladder {
+    level: u8,
+    changed: Duration,
+    went_down: Option<Duration>,
+    /// The lowest pressure since the last change.
+    lowest: f32,
+    /// Since when the pressure is low, and since when the packets are few.
+    low_since: Option<Duration>,
+    light_since: Option<Duration>,
+    patience: Duration,
+    sample: Option<(Duration, Reading)>,
+    /// Records that can be judged a second: as many as were while there were more, or at least as many as were once.
+    capacity: f64,
+    /// Packets a second.
+    rate: f64,
+}
+
+impl Default for Ladder {
+    fn default() -> Self {
+        Self {
+            level: 0,
+            changed: Duration::ZERO,
+            went_down: None,
+            lowest: 0.0,
+            low_since: None,
+            light_since: None,
+            patience: SHORTEST_PATIENCE,
+            sample: None,
+            capacity: 0.0,
+            rate: 0.0,
+        }
+    }
+}
+
+impl Ladder {
+    /// The level in force: 0 for every packet.
+    pub fn level(&self) -> u8 {
+        self.level
+    }
+
+    /// Whether a new rate is due, so that [`Reading::seen`] must be of now; otherwise it is not looked at.
+    pub fn is_sample_due(&self, now: Duration) -> bool {
+        self.sample.is_none_or(|(then, _)| now.saturating_sub(then) >= SAMPLE)
+    }
+
+    /// Takes a reading; the new level where it changes.
+    pub fn advance(&mut self, now: Duration, reading: &Reading) -> Option<u8> {
+        self.measure(now, reading);
+        let pressure = reading.pressure();
+        self.lowest = self.lowest.min(pressure);
+        self.low_since = if pressure < LOW { self.low_since.or(Some(now)) } else { None };
+        if self.is_too_much(now, pressure) {
+            if self.went_down.is_some_and(|then| now.saturating_sub(then) < REGRET) {
+                self.patience = (self.patience * 2).min(LONGEST_PATIENCE);
+            }
+            self.set(self.level + 1, now, pressure);
+            return Some(self.level);
+        }
+        if self.level > 0 && self.is_time_to_go_down(now) {
+            self.set(self.level - 1, now, pressure);
+            self.went_down = Some(now);
+            return Some(self.level);
+        }
+        if self.level == 0 && now.saturating_sub(self.changed) > FORGET {
+            self.patience = SHORTEST_PATIENCE;
+        }
+        None
+    }
+
+    fn is_too_much(&self, now: Duration, pressure: f32) -> bool {
+        let is_settled = self.level == 0 || now.saturating_sub(self.changed) >= SETTLE;
+        let is_rising = self.level == 0 || pressure >= self.lowest + RISE || pressure >= HIGHEST;
+        u32::from(self.level) + 1 < LEVELS && pressure >= HIGH && is_settled && is_rising
+    }
+
+    fn is_time_to_go_down(&self, now: Duration) -> bool {
+        let lasted = |since: Option<Duration>, length: Duration| {
+            since.is_some_and(|since| now.saturating_sub(since.max(self.changed)) >= length)
+        };
+        let is_light = lasted(self.light_since, CALM);
+        let is_heavy = self.level == 1 && self.rate > self.capacity;
+        let patience = if is_heavy { self.patience * HEAVY } else { self.patience };
+        let is_worth_trying = lasted(self.low_since, patience);
+        lasted(self.low_since, CALM) && (is_light || is_worth_trying)
+    }
+
+    fn set(&mut self, level: u8, now: Duration, pressure: f32) {
+        self.level = level;
+        self.changed = now;
+        self.lowest = pressure;
+    }
+
+    fn measure(&mut self, now: Duration, reading: &Reading) {
+        if !self.is_sample_due(now) {
+            return;
+        }
+        if let Some((then, before)) = self.sample {
+            let seconds = now.saturating_sub(then).as_secs_f64();
+            let judged = reading.judged.saturating_sub(before.judged) as f64 / seconds;
+            self.rate = reading.seen.saturating_sub(before.seen) as f64 / seconds;
+            self.capacity = if before.behind.min(reading.behind) >= BUSY && self.capacity > 0.0 {
+                // Over a second, which has one of everything that it takes.
+                self.capacity + (judged - self.capacity) * seconds.min(1.0)
+            } else {
+                self.capacity.max(judged)
+            };
+            let is_light = self.rate <= LIGHT * self.capacity;
+            self.light_since = if is_light { self.light_since.or(Some(then)) } else { None };
+        }
+        self.sample = Some((now, *reading));
+    }
+}
+
+/// What a level means, on a machine with as many CPUs.
+pub fn thinning(level: u8, seed: u64, cpus: usize) -> Thinning {
+    // What all CPUs together record in a window is bounded as well.
+    let share = |total: usize, most: usize| (total / cpus.max(1)).clamp(64, most) as u32;
+    let rung = Thinning { seed, level: level.into(), ..Thinning::default() };
+    match level {
+        0 => rung,
+        1 => Thinning {
+            first: 16,
+            every: 16,
+            flow: 64,
+            service: 256,
+            host: 1024,
+            sender: 64,
+            flows: share(1 << 16, 8192),
+            beginnings: share(1 << 16, 8192),
+            senders: share(1 << 13, 1024),
+            ..rung
+        },
+        2 => Thinning {
+            first: 4,
+            every: u32::MAX,
+            flow: 1,
+            service: 64,
+            host: 256,
+            sender: 16,
+            flows: share(1 << 14, 2048),
+            beginnings: share(1 << 14, 2048),
+            senders: share(1 << 12, 512),
+            ..rung
+        },
+        _ => Thinning {
+            first: 2,
+            every: u32::MAX,
+            flow: 1,
+            service: 32,
+            host: 128,
+            sender: 16,
+            flows: share(1 << 12, 512),
+            beginnings: share(1 << 12, 512),
+            senders: share(1 << 10, 128),
+            ..rung
+        },
+    }
+}
+
+/// A level in words.
+pub const fn meaning(level: u8) -> &'static str {
+    match level {
+        0 => "every packet is recorded",
+        1 => "of each flow the first 16 packets and then one of 16, at most 64 in 134 ms",
+        2 => "of each flow the first 4 packets and then one in 134 ms",
+        _ => "of each flow the first 2 packets and then one in 134 ms, within the smallest budgets",
+    }
+}
+
+#[cfg(test)]
+mod tests;

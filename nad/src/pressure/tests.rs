@@ -1,0 +1,172 @@
+use super::*;
+
+const STEP: Duration = Duration::from_micros(500);
+/// Records that the simulated detector judges in a second, and that its ring has room for.
+const CAPACITY: f64 = 200_000.0;
+const ROOM: f64 = 116_000.0;
+
+/// A sensor under a load: packets come, are thinned by the level's factor, wait, and are judged.
+struct Sensor {
+    ladder: Ladder,
+    now: Duration,
+    waiting: f64,
+    judged: f64,
+    seen: f64,
+    lost: f64,
+    changes: Vec<(Duration, u8)>,
+}
+
+impl Sensor {
+    fn new() -> Self {
+        Self {
+            ladder: Ladder::default(),
+            now: Duration::ZERO,
+            waiting: 0.0,
+            judged: 0.0,
+            seen: 0.0,
+            lost: 0.0,
+            changes: Vec::new(),
+        }
+    }
+
+    /// Packets a second, for a time; of them each level lets a part through.
+    fn run(&mut self, rate: f64, seconds: f64, parts: [f64; 4]) -> &mut Self {
+        let end = self.now + Duration::from_secs_f64(seconds);
+        while self.now < end {
+            self.now += STEP;
+            let packets = rate * STEP.as_secs_f64();
+            self.seen += packets;
+            self.waiting += packets * parts[usize::from(self.ladder.level())];
+            let judged = self.waiting.min(CAPACITY * STEP.as_secs_f64());
+            self.waiting -= judged;
+            self.judged += judged;
+            let most = FARTHEST_BEHIND as f64 + ROOM;
+            self.lost += (self.waiting - most).max(0.0);
+            self.waiting = self.waiting.min(most);
+            let behind = self.waiting.min(FARTHEST_BEHIND as f64);
+            let reading = Reading {
+                ring: ((self.waiting - behind) / ROOM) as f32,
+                behind: behind as u64,
+                judged: self.judged as u64,
+                seen: self.seen as u64,
+            };
+            if let Some(level) = self.ladder.advance(self.now, &reading) {
+                self.changes.push((self.now, level));
+            }
+        }
+        self
+    }
+
+    /// Changes since a moment.
+    fn changes_since(&self, then: Duration) -> usize {
+        self.changes.iter().filter(|(when, _)| *when > then).count()
+    }
+}
+
+const FLOOD: [f64; 4] = [1.0, 0.05, 0.01, 0.002];
+/// Many small flows, of which little can be left out.
+const SMALL_FLOWS: [f64; 4] = [1.0, 0.6, 0.3, 0.02];
+
+#[test]
+fn a_load_that_can_be_judged_is_recorded_whole() {
+    let mut sensor = Sensor::new();
+    sensor.run(0.9 * CAPACITY, 20.0, FLOOD);
+    assert_eq!(sensor.changes, []);
+}
+
+#[test]
+fn a_burst_that_fits_into_a_quarter_of_the_room_changes_nothing() {
+    let mut sensor = Sensor::new();
+    sensor.run(1e5, 1.0, FLOOD).run(1.5e6, 0.03, FLOOD).run(1e5, 2.0, FLOOD);
+    assert_eq!(sensor.changes, []);
+}
+
+#[test]
+fn ten_times_too_much_is_met_within_milliseconds_and_loses_nothing() {
+    let mut sensor = Sensor::new();
+    sensor.run(1e5, 1.0, FLOOD);
+    let begun = sensor.now;
+    sensor.run(10.0 * CAPACITY, 5.0, FLOOD);
+    let (when, level) = sensor.changes[0];
+    assert_eq!(level, 1);
+    assert!(when - begun < Duration::from_millis(50), "{:?}", when - begun);
+    assert_eq!(sensor.lost, 0.0);
+}
+
+#[test]
+fn full_coverage_is_back_within_two_seconds_of_the_loads_end() {
+    for parts in [FLOOD, SMALL_FLOWS] {
+        for seconds in [0.2, 5.0, 60.0] {
+            let mut sensor = Sensor::new();
+            sensor.run(1e5, 1.0, parts).run(10.0 * CAPACITY, seconds, parts);
+            let ended = sensor.now;
+            sensor.run(1e5, 4.0, parts);
+            let (when, level) = *sensor.changes.last().unwrap();
+            assert_eq!(level, 0);
+            assert!(when - ended < Duration::from_secs(2), "{:?} after {seconds} s", when - ended);
+        }
+    }
+}
+
+#[test]
+fn what_one_level_can_not_relieve_the_next_one_does() {
+    let mut sensor = Sensor::new();
+    sensor.run(10.0 * CAPACITY, 2.0, SMALL_FLOWS);
+    let levels: Vec<_> = sensor.changes.iter().map(|(_, level)| *level).take(3).collect();
+    assert_eq!(levels, [1, 2, 3]);
+    assert_eq!(sensor.lost, 0.0);
+}
+
+#[test]
+fn a_level_too_high_is_left_when_the_load_changes_its_kind() {
+    let mut sensor = Sensor::new();
+    sensor.run(10.0 * CAPACITY, 2.0, SMALL_FLOWS).run(10.0 * CAPACITY, 10.0, FLOOD);
+    assert_eq!(sensor.ladder.level(), 1, "that is enough for the flood: {:?}", sensor.changes);
+}
+
+#[test]
+fn a_steady_overload_does_not_make_the_level_flap() {
+    for parts in [FLOOD, SMALL_FLOWS] {
+        let mut sensor = Sensor::new();
+        sensor.run(10.0 * CAPACITY, 10.0, parts);
+        let settled = sensor.now;
+        sensor.run(10.0 * CAPACITY, 120.0, parts);
+        let changes = sensor.changes_since(settled);
+        assert!(changes <= 16, "{changes} changes in two minutes: {:?}", sensor.changes);
+        assert_eq!(sensor.lost, 0.0);
+    }
+}
+
+#[test]
+fn a_load_around_what_can_be_judged_changes_the_level_seldom() {
+    let mut sensor = Sensor::new();
+    for _ in 0..60 {
+        sensor.run(1.3 * CAPACITY, 1.0, FLOOD).run(0.9 * CAPACITY, 1.0, FLOOD);
+    }
+    assert!(sensor.changes.len() <= 60, "{} changes in two minutes", sensor.changes.len());
+    assert_eq!(sensor.lost, 0.0);
+}
+
+#[test]
+fn a_ring_that_fills_while_the_detector_has_caught_up_counts_as_well() {
+    let mut ladder = Ladder::default();
+    let reading = Reading { ring: 0.3, behind: 0, judged: 0, seen: 0 };
+    assert_eq!(ladder.advance(Duration::from_secs(1), &reading), Some(1));
+    let calm = Reading { ring: 0.0, ..reading };
+    let down = (0..2000).find(|step| ladder.advance(Duration::from_secs(1) + STEP * *step, &calm).is_some());
+    assert!(down.is_some_and(|step| STEP * step < Duration::from_secs(1)), "nothing comes: {down:?}");
+}
+
+#[test]
+fn every_level_records_less_than_the_one_below() {
+    for cpus in [1, 2, 64, 1024] {
+        for level in 2..LEVELS as u8 {
+            let (above, below) = (thinning(level, 0, cpus), thinning(level - 1, 0, cpus));
+            let sizes = |rung: &Thinning| [rung.first, rung.flow, rung.service, rung.host];
+            assert!(sizes(&above).iter().zip(sizes(&below)).all(|(above, below)| *above <= below));
+            assert!(above.flows <= below.flows && above.beginnings <= below.beginnings);
+            assert!(above.senders <= below.senders && above.beginnings > 0 && above.senders > 0);
+        }
+    }
+    assert_eq!(thinning(0, 3, 2).level, 0);
+}

@@ -1,0 +1,189 @@
+//! Far more packets than can be judged: what is left out is counted, nothing else is lost, and a quiet scan beside the
+//! flood is found.
+
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use aya::{
+    maps::{Array, MapData, MapInfo},
+    programs::loaded_programs,
+};
+use serde_json::Value;
+
+use crate::{
+    generator::{Generator, Vary},
+    lab::{Lab, SENDER, SENSOR, until},
+    nad_process::Nad,
+    raw::RawSender,
+    traffic::{commonplace, segment, usual},
+};
+
+const SYN: u8 = 2;
+const ACK: u8 = 16;
+const VICTIM: [u8; 4] = [10, 77, 0, 1];
+/// The forged sources, of which the last 14 bits are drawn.
+const FORGED: [u8; 4] = [198, 18, 0, 0];
+const ELEPHANT: [u8; 4] = [10, 77, 0, 3];
+const SCANNERS: [[u8; 4]; 2] = [[10, 77, 0, 65], [10, 77, 0, 66]];
+const SCAN_PAUSE: Duration = Duration::from_millis(25);
+const FLOOD: Duration = Duration::from_secs(5);
+/// Full coverage is to be back after the flood within this time.
+const RECOVERY: Duration = Duration::from_secs(2);
+
+#[test]
+#[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
+fn a_flood_far_beyond_what_can_be_judged_hides_no_scan_and_loses_nothing() {
+    let lab = Lab::without_addresses("overload");
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let (lab, is_over) = (&lab, &is_over);
+        let _end = End(is_over);
+        scope.spawn(move || everyday(lab, is_over));
+        let train = ["train", "--iface", SENSOR, "--xdp-mode", "native", "--train-for", "14s", "--out", "m"];
+        let trained = Nad::capturing(lab, &train).end();
+        assert_eq!(trained.code, Some(0), "{trained:?}");
+        let run =
+            ["run", "--iface", SENSOR, "--xdp-mode", "native", "--model", "m", "--incidents", "i.jsonl"];
+        let before = lab.received(SENSOR);
+        let nad = Nad::capturing(lab, &run);
+        thread::sleep(Duration::from_secs(1));
+        let floods = [
+            (Vary::Nothing, segment(ELEPHANT, [10, 77, 0, 5], (40_000, 443), ACK, 400), SCANNERS[0]),
+            (Vary::Source, segment(FORGED, VICTIM, (1024, 80), SYN, 0), SCANNERS[1]),
+        ];
+        floods.iter().for_each(|(vary, frame, scanner)| flood(lab, *vary, frame, *scanner));
+        is_over.store(true, Relaxed);
+        let ended = nad.interrupt();
+        println!("{}\n{}", ended.stdout, ended.stderr);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+
+        let ledger = ended.ledger();
+        let (arrived, seen) = (lab.received(SENSOR) - before, ledger.get("seen"));
+        // A few came while nad was starting and ending.
+        assert!(seen <= arrived && arrived - seen < 1000, "{arrived} packets came: {ledger:?}");
+        assert!(ledger.get("thinned") > arrived / 4, "{arrived} packets came: {ledger:?}");
+        assert!(ledger.get("ring_full") <= arrived / 100, "only in the first milliseconds: {ledger:?}");
+        assert!(ledger.get("untold") <= ledger.get("thinned") / 10, "{ledger:?}");
+
+        let incidents: Vec<Value> = lab
+            .read("i.jsonl")
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("an incident is JSON"))
+            .collect();
+        for scanner in SCANNERS {
+            let source = scanner.map(|byte| byte.to_string()).join(".");
+            let scan = incidents.iter().find(|incident| incident["sources"] == serde_json::json!([source]));
+            let scan = scan.unwrap_or_else(|| panic!("no scan by {source}: {incidents:#?}"));
+            assert_eq!(scan["shape"], "port scan", "{scan:#}");
+            assert!(scan["coverage"].as_f64().is_some_and(|percent| percent < 100.0), "{scan:#}");
+        }
+        let flood = incidents.iter().find(|incident| incident["shape"] == "SYN flood");
+        let flood = flood.unwrap_or_else(|| panic!("no SYN flood: {incidents:#?}"));
+        let packets = flood["packets"].as_u64().expect("a number");
+        assert!(packets > arrived / 4, "in its true size, {arrived} packets came: {flood:#}");
+        assert!(ended.stdout.contains(" % of all packets looked at"), "{}", ended.stdout);
+    });
+}
+
+/// Ends what goes on in the background, also where a test fails.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// A flood with a scan beside it, and full coverage after it.
+fn flood(lab: &Lab, vary: Vary, frame: &[u8], scanner: [u8; 4]) {
+    let level = Level::of(lab);
+    assert_eq!(level.now(), 0, "before the flood");
+    let (ends, highest) = (AtomicBool::new(false), Mutex::new(0));
+    let before = (lab.received(SENSOR), Instant::now());
+    thread::scope(|scope| {
+        let _end = End(&ends);
+        scope.spawn(|| scan(lab, scanner, &ends));
+        scope.spawn(|| {
+            while !ends.load(Relaxed) {
+                let mut highest = highest.lock().expect("nobody fails with it");
+                *highest = level.now().max(*highest);
+                drop(highest);
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        Generator::load(vary).send(&lab.sender, frame, FLOOD);
+    });
+    let ended = Instant::now();
+    let rate = (lab.received(SENSOR) - before.0) as f64 / (ended - before.1).as_secs_f64();
+    while level.now() > 0 {
+        assert!(ended.elapsed() < RECOVERY, "still at level {}:\n{}", level.now(), lab.read("nad.err"));
+        thread::sleep(Duration::from_millis(5));
+    }
+    let highest = highest.into_inner().expect("nobody fails with it");
+    println!("{rate:.0} packets/s, up to level {highest}, whole again after {:?}", ended.elapsed());
+    assert!(highest > 0, "there were not too many");
+    thread::sleep(Duration::from_secs(2));
+    assert_eq!(level.now(), 0, "and so it stays");
+}
+
+/// A port after the other, from one address, some tens a second.
+fn scan(lab: &Lab, scanner: [u8; 4], ends: &AtomicBool) {
+    let sender = RawSender::open(&lab.sender, SENDER);
+    for port in 1..u16::MAX {
+        if ends.load(Relaxed) {
+            return;
+        }
+        squeeze_in(&sender, &segment(scanner, VICTIM, (50_000, port), SYN, 0));
+        thread::sleep(SCAN_PAUSE);
+    }
+}
+
+/// Sends a frame as soon as the cable, which a flood keeps full, has room for it.
+fn squeeze_in(sender: &RawSender, frame: &[u8]) {
+    until("there is room for a frame", || match sender.try_send(frame) {
+        Ok(()) => true,
+        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => false,
+        Err(error) => panic!("the interface does not take the frame: {error}"),
+    });
+}
+
+/// What goes on every day.
+fn everyday(lab: &Lab, is_over: &AtomicBool) {
+    let sender = RawSender::open(&lab.sender, SENDER);
+    // More than are sent, so that there are as many new flows all the time.
+    for frame in &usual(20_000) {
+        if is_over.load(Relaxed) {
+            return;
+        }
+        squeeze_in(&sender, frame);
+        squeeze_in(&sender, &commonplace());
+        thread::sleep(Duration::from_millis(8));
+    }
+}
+
+/// The level in force, as the kernel program has it.
+struct Level(Array<MapData, [u8; 48]>);
+
+impl Level {
+    /// Of the program at the sensor's end of the cable.
+    fn of(lab: &Lab) -> Self {
+        let id = lab.program(SENSOR);
+        let program = loaded_programs().flatten().find(|program| program.id() == id).expect("it is attached");
+        let maps = program.map_ids().expect("the kernel tells").expect("it has maps");
+        let is_it = |id: &u32| MapInfo::from_id(*id).is_ok_and(|map| map.name_as_str() == Some("THINNING"));
+        let id = maps.into_iter().find(is_it).expect("it has the map");
+        let map = aya::maps::Map::from_map_data(MapData::from_id(id).expect("it is open")).expect("a map");
+        Self(map.try_into().expect("an array"))
+    }
+
+    fn now(&self) -> u32 {
+        let settings = self.0.get(&0, 0).expect("it can be read");
+        u32::from_ne_bytes(settings[8..12].try_into().expect("four bytes"))
+    }
+}
