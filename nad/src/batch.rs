@@ -13,6 +13,9 @@ pub struct RecordBatch {
     indices: Vec<u64>,
 }
 
+/// Bytes of a batch.
+pub const BATCH_BYTES: usize = BATCH_RECORDS * (size_of::<PacketRecord>() + size_of::<u64>());
+
 impl Default for RecordBatch {
     fn default() -> Self {
         Self { records: Vec::with_capacity(BATCH_RECORDS), indices: Vec::with_capacity(BATCH_RECORDS) }

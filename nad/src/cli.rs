@@ -79,7 +79,8 @@ where
         CliCommand::Doctor(args) => {
             let interfaces = config::interfaces(args.iface, &file.capture);
             let ring_bytes = config::ring_bytes(None, &file.capture)?;
-            Command::Doctor(DoctorConfig { interfaces, ring_bytes })
+            let sizes = config::detection(None, &file)?.sizes;
+            Command::Doctor(DoctorConfig { interfaces, ring_bytes, sizes })
         }
     })
 }

@@ -22,7 +22,7 @@ use crate::{
         trainer::{Growth, TrainerKind},
     },
     policy::AlertBudget,
-    source::xdp::DEFAULT_RING_BYTES,
+    source::xdp::default_ring_bytes,
 };
 
 /// Where the log goes unless something else is said.
@@ -286,7 +286,7 @@ pub fn interfaces(flags: Vec<String>, file: &CaptureSection) -> Vec<String> {
 ///
 /// When the kernel can't make a ring of that size.
 pub fn ring_bytes(flag: Option<u32>, file: &CaptureSection) -> Result<u32, ConfigError> {
-    let bytes = flag.or(file.ring_bytes).unwrap_or(DEFAULT_RING_BYTES);
+    let bytes = flag.or(file.ring_bytes).unwrap_or_else(default_ring_bytes);
     if bytes.is_power_of_two() && (LEAST_RING_BYTES..=LARGEST_RING_BYTES).contains(&bytes) {
         return Ok(bytes);
     }

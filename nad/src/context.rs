@@ -296,14 +296,15 @@ impl Context {
         }
     }
 
-    /// Bytes of address space of all tables when they are full.
-    pub fn bytes(&self) -> usize {
-        self.flows.bytes()
-            + self.hosts.bytes()
-            + self.dealings.bytes()
-            + self.links.bytes()
-            + self.bindings.bytes()
-            + self.memory.bytes()
+    /// The tables by their names in `[context]`, each with the bytes of memory that it takes when it is full.
+    pub fn bytes(&self) -> [(&'static str, usize); 5] {
+        [
+            ("flows", self.flows.bytes()),
+            ("hosts", self.hosts.bytes()),
+            ("dealings", self.dealings.bytes()),
+            ("links", self.links.bytes() + self.bindings.bytes()),
+            ("memory", self.memory.bytes()),
+        ]
     }
 
     fn is_suspect(&self, client: HostKey, server: HostKey) -> bool {

@@ -2,11 +2,14 @@
 //! and nothing is changed.
 
 mod kernel;
+mod memory;
 mod network;
 mod privileges;
 mod resources;
 
 use std::fmt;
+
+pub use memory::Part;
 
 use crate::interface::{self, Interface, InterfaceError};
 
@@ -93,6 +96,11 @@ pub fn examine(interfaces: &[String], ring_bytes: u64) -> Vec<Finding> {
         examine_interface(name, &mut findings);
     }
     findings
+}
+
+/// What takes memory, part by part, and whether there is enough of it for all.
+pub fn examine_memory(parts: &[Part]) -> Vec<Finding> {
+    memory::examine(parts, resources::available_memory())
 }
 
 /// Whether any finding keeps nad from working.

@@ -14,6 +14,8 @@ mod filters;
 mod frames;
 #[path = "live/generator.rs"]
 mod generator;
+#[path = "live/idle.rs"]
+mod idle;
 #[path = "live/incidents.rs"]
 mod incidents;
 #[path = "live/lab.rs"]

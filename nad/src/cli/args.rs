@@ -166,7 +166,7 @@ pub(super) struct LiveArgs {
     /// How to attach; auto tries native, then generic, and says which it got and why [default: auto]
     #[arg(long, env = "NAD_XDP_MODE", hide_env_values = true, value_name = "MODE")]
     pub(super) xdp_mode: Option<XdpMode>,
-    /// Bytes of each CPU's ring, a power of two [default: 8388608]
+    /// Bytes of each CPU's ring, a power of two [default: 8388608, less where memory is short]
     #[arg(long, env = "NAD_RING_BYTES", hide_env_values = true, value_name = "BYTES")]
     pub(super) ring_bytes: Option<u32>,
     /// Whether packets are left out, by design and counted, where there are more than can be judged [default: auto]

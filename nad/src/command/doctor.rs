@@ -2,10 +2,14 @@
 
 use std::io::{self, Write};
 
-use super::Outcome;
+use aya::util::nr_cpus;
+
+use super::{Outcome, live::QUEUE_BYTES};
 use crate::{
-    doctor::{self, Finding},
+    context::{Context, Sizes},
+    doctor::{self, Finding, Part},
     interface,
+    model::baseline,
     source::xdp::{AttachError, Directions, Watch, XdpError, XdpOptions, XdpSource},
 };
 
@@ -16,6 +20,8 @@ pub struct DoctorConfig {
     pub interfaces: Vec<String>,
     /// Bytes of each CPU's ring.
     pub ring_bytes: u32,
+    /// How large the context's tables are.
+    pub sizes: Sizes,
 }
 
 pub(super) fn doctor(config: DoctorConfig) -> Outcome {
@@ -31,6 +37,8 @@ pub(super) fn doctor(config: DoctorConfig) -> Outcome {
     findings.extend(doctor::examine(&interfaces, config.ring_bytes.into()));
     findings.extend(overlap(&interfaces));
     findings.push(load(config.ring_bytes));
+    let rings = nr_cpus().unwrap_or(1) * config.ring_bytes as usize;
+    findings.extend(memory(&config.sizes, rings));
     let mut out = io::stdout().lock();
     for finding in &findings {
         // Nobody to tell it to is no failure of the machine's.
@@ -47,6 +55,25 @@ fn overlap(interfaces: &[String]) -> Option<Finding> {
         }
         _ => None,
     }
+}
+
+/// What takes memory once it is full. The tables are made for it, but not touched, so they take none here.
+fn memory(sizes: &Sizes, rings: usize) -> Vec<Finding> {
+    let tables = match Context::new(sizes, 0) {
+        Ok(context) => context.bytes(),
+        Err(error) => {
+            let finding = Finding::fail("memory", format!("the context tables can't be made: {error}"));
+            return vec![finding.remedy("smaller tables ([context] in nad.toml)")];
+        }
+    };
+    let mut parts: Vec<_> = tables.into_iter().map(|(name, bytes)| Part { name, bytes }).collect();
+    parts.extend([
+        Part { name: "rings", bytes: rings },
+        Part { name: "queue to the detector", bytes: QUEUE_BYTES },
+        // The one that is learnt from and, meanwhile, the one that the next is learnt from.
+        Part { name: "samples of the baseline", bytes: 2 * baseline::bytes_when_full() },
+    ]);
+    doctor::examine_memory(&parts)
 }
 
 /// Loads the kernel programs, which attaches them to nothing: the one check that no other can stand for.

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::Receiver;
 
 use super::relief::{Relief, Thin};
 use crate::{
-    batch::RecordBatch,
+    batch::{BATCH_BYTES, RecordBatch},
     interface,
     ledger::Tally,
     privileges,
@@ -27,6 +27,8 @@ use crate::{
 
 /// Batches between drain and detector: a quarter of a million records.
 const QUEUE_BATCHES: usize = 64;
+/// Bytes that they take, with as many used ones that go back, and one that each of the two has in hand.
+pub(super) const QUEUE_BYTES: usize = (2 * QUEUE_BATCHES + 2) * BATCH_BYTES;
 /// How long the drain sleeps after records came, and after none came for a while.
 const SHORTEST_NAP: Duration = Duration::from_micros(200);
 const LONGEST_NAP: Duration = Duration::from_millis(5);
@@ -70,6 +72,8 @@ impl Live {
             let attachment = source.attach(watch, config.mode)?;
             tracing::info!("{attachment}");
         }
+        let (rings, bytes) = (source.ring_count(), config.options.ring_bytes);
+        tracing::info!("{rings} ring{} of {} KiB", if rings == 1 { "" } else { "s" }, bytes >> 10);
         if config.options.kernel_log {
             forward_kernel_log(&mut source)?;
         }

@@ -40,7 +40,7 @@ impl Relief {
     pub(super) fn new(thin: Thin, source: &XdpSource) -> Option<Self> {
         (thin == Thin::Auto).then(|| Self {
             ladder: Ladder::default(),
-            cpus: source.cpus(),
+            cpus: source.ring_count(),
             begun: Instant::now(),
             seed: 0,
             seen: 0,

@@ -20,8 +20,7 @@ pub(super) fn examine(ring_bytes: u64) -> Vec<Finding> {
     let mut findings = vec![ring_buffer(is_map_supported(MapType::RingBuf))];
     let needed = match nr_cpus() {
         Ok(cpus) => {
-            let available = fs::read_to_string("/proc/meminfo").ok().as_deref().and_then(available_bytes);
-            findings.push(memory(cpus as u64, ring_bytes, available));
+            findings.push(memory(cpus as u64, ring_bytes, available_memory()));
             (cpus as u64).saturating_mul(ring_bytes)
         }
         Err((path, error)) => {
@@ -59,6 +58,11 @@ fn ring_buffer(outcome: Result<bool, SyscallError>) -> Finding {
     }
 }
 
+/// Bytes that the machine has left.
+pub(super) fn available_memory() -> Option<u64> {
+    fs::read_to_string("/proc/meminfo").ok().as_deref().and_then(available_bytes)
+}
+
 /// `MemAvailable` in the text of `/proc/meminfo`, in bytes.
 fn available_bytes(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
@@ -93,7 +97,7 @@ fn memlock(limits: &str, needed: u64) -> Option<Finding> {
 }
 
 /// With at most one decimal, and that only where it says something.
-fn mebibytes(bytes: u64) -> f64 {
+pub(super) fn mebibytes(bytes: u64) -> f64 {
     let mebibytes = bytes as f64 / MIB;
     if mebibytes < 10.0 { (mebibytes * 10.0).round() / 10.0 } else { mebibytes.round() }
 }

@@ -7,6 +7,15 @@ use crate::{context::Subject, features::View};
 const MOST_PACKETS: usize = 1 << 18;
 const MOST_OTHERS: usize = 1 << 16;
 
+/// Bytes that the samples of all views take when they are full.
+pub fn bytes_when_full() -> usize {
+    let bytes = |view: View| {
+        let most = if view == View::Packet { MOST_PACKETS } else { MOST_OTHERS };
+        most * view.features().count() * size_of::<f32>()
+    };
+    View::ALL.into_iter().map(bytes).sum()
+}
+
 /// See the module.
 #[derive(Debug, Clone)]
 pub struct Baseline {

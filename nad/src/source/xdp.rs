@@ -3,6 +3,7 @@
 mod attach;
 mod egress;
 mod object;
+mod ring_size;
 mod watch;
 
 use std::{io, sync::Arc};
@@ -24,6 +25,7 @@ use nad_common::{
 
 pub use attach::{AttachError, Attachment, IngressHook, XdpMode};
 pub use egress::EgressHook;
+pub use ring_size::{DEFAULT_RING_BYTES, default_ring_bytes};
 pub use watch::{Directions, Sent, Watch};
 
 use egress::EgressLink;
@@ -34,9 +36,6 @@ use crate::batch::RecordBatch;
 
 /// The kernel programs, as built by `cargo xtask ebpf`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("NAD_EBPF_OBJECT_PATH"));
-
-/// Bytes of each CPU's ring: 116,000 IPv4 records.
-pub const DEFAULT_RING_BYTES: u32 = 8 << 20;
 
 /// Records taken from one ring before the next one's turn.
 const RING_BUDGET: usize = 1024;
@@ -247,8 +246,8 @@ impl XdpSource {
         self.thinning.set(0, Shared(thinning), 0).map_err(|error| explain("leave packets out", &error))
     }
 
-    /// CPUs that have a ring.
-    pub fn cpus(&self) -> usize {
+    /// How many rings there are: one for each CPU that the machine could have.
+    pub fn ring_count(&self) -> usize {
         self.rings.len()
     }
 

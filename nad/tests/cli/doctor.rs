@@ -18,6 +18,32 @@ fn every_line_is_a_finding_and_what_fails_decides_the_exit_code() {
 }
 
 #[test]
+fn the_memory_of_each_part_is_told_as_it_is_configured() {
+    let folder = Folder::new();
+    let memory = || {
+        let ran = folder.nad("doctor --iface lo");
+        let lines = ran.stdout.lines().filter_map(|line| line.split_once("  memory        "));
+        let number = |text: &str| {
+            let (name, rest) = text.split_at(26);
+            (name.trim().to_owned(), rest.trim().split(' ').next().unwrap().parse::<f64>().unwrap())
+        };
+        lines.map(|(_, text)| number(text)).collect::<Vec<_>>()
+    };
+    let before = memory();
+    let names: Vec<&str> = before.iter().map(|(name, _)| name.as_str()).collect();
+    let parts = ["flows", "hosts", "dealings", "links", "memory", "rings"];
+    assert_eq!(names[..6], parts);
+    let sum: f64 = before[..before.len() - 1].iter().map(|(_, mebibytes)| mebibytes).sum();
+    let all = &before[before.len() - 1];
+    assert!(all.0.starts_with("all of it") && (all.1 - sum).abs() < 5.0, "{before:?}");
+
+    folder.write("nad.toml", "[context]\nflows = 4194304\n[capture]\nring_bytes = 1048576\n");
+    let after = memory();
+    assert!(after[0].1 > 10.0 * before[0].1 && after[1..5] == before[1..5], "{before:?} {after:?}");
+    assert!(after[5].1 < before[5].1, "{before:?} {after:?}");
+}
+
+#[test]
 fn an_interface_that_is_not_there_fails_with_those_that_are() {
     let ran = Folder::new().nad("doctor --iface nad-no0").exits(1);
     let line = ran.stdout.lines().find(|line| line.starts_with("fail  interface")).unwrap();
