@@ -1,9 +1,10 @@
-//! The project's tasks: `cargo xtask run | test | ebpf | eval`.
+//! The project's tasks: `cargo xtask run | test | ebpf | eval | bench`.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod ebpf;
 mod eval;
 mod run;
@@ -30,6 +31,8 @@ enum Task {
     Ebpf(ebpf::Args),
     /// Measure how well nad finds the attacks of labelled captures
     Eval(eval::Args),
+    /// Measure how fast nad is, beside what does less or the same
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::test(&args),
         Task::Ebpf(args) => ebpf::ebpf(&args),
         Task::Eval(args) => eval::eval(&args),
+        Task::Bench(args) => bench::bench(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,13 +1,8 @@
 //! `cargo xtask run`: build nad, become root, be nad.
 
-use std::{
-    ffi::OsString,
-    os::unix::process::CommandExt as _,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{ffi::OsString, os::unix::process::CommandExt as _, path::PathBuf, process::Command};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 
 use crate::shell;
 
@@ -41,15 +36,5 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// Builds nad as it is used, and tells where it is.
 pub(crate) fn build() -> Result<PathBuf> {
-    let mut command = shell::cargo();
-    command.args(["build", "--release", "--package=nad", "--bin=nad"]);
-    shell::run(&mut command)?;
-    // A second, finished build says where the program is, whatever the configuration.
-    command.args(["--quiet", "--message-format=json"]);
-    let messages = shell::output(&mut command)?;
-    let executable = messages.lines().find_map(|line| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        Some(Path::new(message["executable"].as_str()?).to_owned())
-    });
-    executable.context("cargo build --bin nad named no program")
+    shell::build("nad", "--release")
 }

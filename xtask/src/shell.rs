@@ -33,6 +33,21 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// Builds a package's program of the same name, and tells where it is.
+pub(crate) fn build(package: &str, profile: &str) -> Result<PathBuf> {
+    let mut command = cargo();
+    command.args(["build", profile, "--package", package, "--bin", package]);
+    run(&mut command)?;
+    // A second, finished build says where the program is, whatever the configuration.
+    command.args(["--quiet", "--message-format=json"]);
+    let messages = output(&mut command)?;
+    let executable = messages.lines().find_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        Some(Path::new(message["executable"].as_str()?).to_owned())
+    });
+    executable.with_context(|| format!("cargo build --bin {package} named no program"))
+}
+
 /// Prints a command, runs it, and makes an error of its failure.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     announce(command);

@@ -25,7 +25,7 @@ use super::{
     forest::{Forest, ForestError, LARGEST_VALUE, MIN_SAMPLES},
     matrix::Matrix,
 };
-pub use crate_trainer::{CrateTrainer, MOST_CRATE_COLUMNS};
+pub use crate_trainer::{CrateTrainer, MOST_CRATE_COLUMNS, from_crate};
 pub use seeded::Seeded;
 
 /// Grows forests.

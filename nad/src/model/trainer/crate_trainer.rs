@@ -36,7 +36,7 @@ impl Trainer for CrateTrainer {
         macro_rules! with_columns {
             ($($columns:literal)*) => {
                 match samples.columns() {
-                    $($columns => flatten(&grow::<$columns>(samples, &options)?, sample_size),)*
+                    $($columns => from_crate(&grow::<$columns>(samples, &options)?, sample_size),)*
                     columns => {
                         let (trainer, most) = (self.name(), MOST_CRATE_COLUMNS);
                         Err(ForestError::TooManyFeatures { columns, trainer, most })
@@ -56,7 +56,15 @@ fn grow<const N: usize>(
     CrateForest::from_slice(&rows, options).map_err(|error| ForestError::Training(error.to_string()))
 }
 
-fn flatten<const N: usize>(forest: &CrateForest<f32, N>, sample_size: usize) -> Result<Forest, ForestError>
+/// The same forest as one of nad's; `sample_size` is what each of its trees was grown from.
+///
+/// # Errors
+///
+/// When the crate's serde form is not the one that is expected.
+pub fn from_crate<const N: usize>(
+    forest: &CrateForest<f32, N>,
+    sample_size: usize,
+) -> Result<Forest, ForestError>
 where
     [f32; N]: for<'de> Deserialize<'de>,
 {
@@ -137,7 +145,7 @@ mod tests {
             let options =
                 ForestOptions { n_trees: 50, sample_size: 128, max_tree_depth: None, extension_level };
             let theirs = grow::<N>(&samples, &options).unwrap();
-            let ours = flatten(&theirs, 128).unwrap();
+            let ours = from_crate(&theirs, 128).unwrap();
             assert!(ours.is_sound(N));
             for row in samples.rows() {
                 let (our, their) = (ours.score(row), theirs.score(row.try_into().unwrap()));

@@ -1,0 +1,113 @@
+//! How fast nad is, as ratios within one run: what `cargo xtask bench` builds and starts.
+//!
+//! `docs/performance.md` says what each part measures and how to read its table.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+
+mod capture;
+mod measure;
+mod process;
+mod replay;
+mod report;
+mod scoring;
+mod traffic;
+
+use report::{Part, Report};
+
+/// Measures nad.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Only these parts
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PART")]
+    only: Vec<Which>,
+    /// How often each variant is measured; fewer times where one takes seconds
+    #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    repetitions: u16,
+    /// The sensor that is measured as a program
+    #[arg(long, value_name = "PROGRAM")]
+    nad: PathBuf,
+    /// A capture to replay, instead of one made for it
+    #[arg(long, value_name = "FILE")]
+    capture: Option<PathBuf>,
+    /// Where the report goes, and what is needed on the way
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Which {
+    /// What a forest's scores cost
+    Scoring,
+    /// Reading a capture file, beside tcpdump and tshark
+    Replay,
+}
+
+impl Which {
+    /// In the order in which they run.
+    const ALL: [Self; 2] = [Self::Scoring, Self::Replay];
+
+    fn measure(self, options: &Options) -> Result<Part> {
+        match self {
+            Self::Scoring => scoring::measure(options),
+            Self::Replay => replay::measure(options),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Scoring => "scoring",
+            Self::Replay => "replay",
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match Options::parse().absolute().and_then(|options| bench(&options)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Options {
+    /// Programs are started in folders of their own.
+    fn absolute(self) -> Result<Self> {
+        let find =
+            |path: &Path| path.canonicalize().with_context(|| format!("can't find {}", path.display()));
+        fs::create_dir_all(&self.out).with_context(|| format!("can't make {}", self.out.display()))?;
+        let capture = self.capture.as_deref().map(find).transpose()?;
+        Ok(Self { nad: find(&self.nad)?, out: find(&self.out)?, capture, ..self })
+    }
+}
+
+/// Runs the parts, prints and writes the report; whether everything held that must.
+fn bench(options: &Options) -> Result<bool> {
+    let chosen = |part: &Which| options.only.is_empty() || options.only.contains(part);
+    let mut report = Report::new(&options.nad, options.repetitions)?;
+    for part in Which::ALL.into_iter().filter(chosen) {
+        eprintln!("{} …", part.name());
+        let measured = part.measure(options).unwrap_or_else(|error| {
+            let mut part = Part::new(part.name(), "could not be measured");
+            part.failures.push(format!("{error:#}"));
+            part
+        });
+        if let Some(reason) = &measured.skipped {
+            eprintln!("{} skipped: {reason}", part.name());
+        }
+        report.parts.push(measured);
+    }
+    println!("{}", report.to_markdown());
+    report.write(&options.out)?;
+    eprintln!("{}", options.out.join("bench.md").display());
+    Ok(report.holds())
+}

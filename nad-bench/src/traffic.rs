@@ -1,0 +1,138 @@
+//! Frames that are made up, the same every time.
+
+/// Flags of a TCP segment.
+pub(crate) const SYN: u8 = 0x02;
+pub(crate) const ACK: u8 = 0x10;
+pub(crate) const PUSH: u8 = 0x08;
+pub(crate) const FIN: u8 = 0x01;
+
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ICMP: u8 = 1;
+
+/// Where frames come from and go to; the latter is nobody's, so that whoever receives them has no use for them.
+const MACS: [u8; 12] = [0x02, 0, 0, 0, 0x77, 9, 0x02, 0, 0, 0, 0x77, 2];
+
+/// An end of a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) address: [u8; 4],
+    pub(crate) port: u16,
+}
+
+/// A TCP segment between two ends.
+pub(crate) fn tcp(from: End, to: End, flags: u8, sequence: u32, payload: usize) -> Vec<u8> {
+    let segment = tcp_segment(from.port, to.port, flags, sequence, payload);
+    ethernet(0x0800, &ipv4(from.address, to.address, TCP, 64, &segment))
+}
+
+/// The same over IPv6, between addresses made from those of IPv4.
+pub(crate) fn tcp_over_ipv6(from: End, to: End, flags: u8, sequence: u32, payload: usize) -> Vec<u8> {
+    let segment = tcp_segment(from.port, to.port, flags, sequence, payload);
+    let mut packet = vec![0x60, 0, 0, 0];
+    packet.extend((segment.len() as u16).to_be_bytes());
+    packet.extend([TCP, 64]);
+    for end in [from, to] {
+        packet.extend([0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0]);
+        packet.extend(end.address);
+    }
+    packet.extend(segment);
+    ethernet(0x86dd, &packet)
+}
+
+/// A question for an address, or its answer.
+pub(crate) fn dns(from: End, to: End, number: u16, is_answer: bool) -> Vec<u8> {
+    let mut message = number.to_be_bytes().to_vec();
+    message.extend(if is_answer {
+        [0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]
+    } else {
+        [1, 0, 0, 1, 0, 0, 0, 0, 0, 0]
+    });
+    message.extend(b"\x03www\x07example\x03com\x00\x00\x01\x00\x01");
+    if is_answer {
+        message.extend([0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1]);
+    }
+    udp(from, to, &message)
+}
+
+/// A UDP datagram.
+pub(crate) fn udp(from: End, to: End, payload: &[u8]) -> Vec<u8> {
+    let length = 8 + payload.len() as u16;
+    let mut datagram = [from.port, to.port, length, 0].map(u16::to_be_bytes).concat();
+    datagram.extend(payload);
+    ethernet(0x0800, &ipv4(from.address, to.address, UDP, 64, &datagram))
+}
+
+/// An echo request (8) or reply (0).
+pub(crate) fn ping(from: [u8; 4], to: [u8; 4], kind: u8, sequence: u16) -> Vec<u8> {
+    let mut message = vec![kind, 0, 0, 0, 0, 1];
+    message.extend(sequence.to_be_bytes());
+    message.extend([0x5a; 56]);
+    ethernet(0x0800, &ipv4(from, to, ICMP, 64, &message))
+}
+
+fn ethernet(ether_type: u16, packet: &[u8]) -> Vec<u8> {
+    [&MACS[..], &ether_type.to_be_bytes(), packet].concat()
+}
+
+fn ipv4(source: [u8; 4], destination: [u8; 4], protocol: u8, ttl: u8, payload: &[u8]) -> Vec<u8> {
+    let total = (20 + payload.len() as u16).to_be_bytes();
+    // The checksum is left out: nad does not look at it.
+    let header = [0x45, 0, total[0], total[1], 0, 1, 0x40, 0, ttl, protocol, 0, 0];
+    [&header[..], &source, &destination, payload].concat()
+}
+
+fn tcp_segment(source: u16, destination: u16, flags: u8, sequence: u32, payload: usize) -> Vec<u8> {
+    let mut segment = [source, destination].map(u16::to_be_bytes).concat();
+    segment.extend(sequence.to_be_bytes());
+    segment.extend([0, 0, 0, 1, 0x50, flags, 0x01, 0xf5, 0, 0, 0, 0]);
+    segment.resize(segment.len() + payload, 0x5a);
+    segment
+}
+
+#[cfg(test)]
+mod tests {
+    use bytemuck::Zeroable;
+    use nad_common::{
+        frame::SliceFrame,
+        parse::{LinkType, Stamp, parse},
+        record::PacketRecord,
+    };
+
+    use super::*;
+
+    /// A client and a server.
+    fn flow() -> (End, End) {
+        (End { address: [10, 0, 0, 1], port: 40_000 }, End { address: [10, 0, 0, 2], port: 443 })
+    }
+
+    fn read(frame: &[u8]) -> PacketRecord {
+        let mut record = PacketRecord::zeroed();
+        let stamp = Stamp { length: frame.len() as u32, ..Stamp::default() };
+        parse(&SliceFrame(frame), LinkType::Ethernet, stamp, &mut record).unwrap();
+        record
+    }
+
+    #[test]
+    fn frames_are_what_they_are_called() {
+        let (client, server) = flow();
+        let frames = [
+            (tcp(client, server, SYN, 7, 0), 6, 443, 0),
+            (tcp_over_ipv6(client, server, ACK, 7, 100), 6, 443, 100),
+            (dns(client, End { port: 53, ..server }, 1, false), 17, 53, 33),
+            (ping(client.address, server.address, 8, 1), 1, 0, 56),
+        ];
+        for (frame, protocol, port, payload) in frames {
+            let record = read(&frame);
+            let read = (record.protocol, record.destination_port, record.payload_length, record.defect());
+            assert_eq!(read, (protocol, port, payload, None), "{frame:02x?}");
+        }
+    }
+
+    #[test]
+    fn a_question_is_read_as_one() {
+        let (client, server) = flow();
+        let record = read(&dns(client, End { port: 53, ..server }, 1, false));
+        assert_eq!((record.dns_query_type, record.dns_label_count), (1, 3));
+    }
+}
