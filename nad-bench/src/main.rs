@@ -11,12 +11,20 @@ use std::{
 use anyhow::{Context as _, Result};
 use clap::Parser;
 
+mod bpf;
 mod capture;
+mod kernel;
+mod lab;
+mod latency;
+mod live;
 mod measure;
 mod process;
 mod replay;
 mod report;
+mod ring;
 mod scoring;
+mod sender;
+mod sensor;
 mod traffic;
 
 use report::{Part, Report};
@@ -43,6 +51,14 @@ struct Options {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Which {
+    /// What the kernel program costs a packet
+    Kernel,
+    /// Records to userspace
+    Ring,
+    /// Packets captured, put into context, scored and decided
+    Live,
+    /// From the packet to the alert
+    Latency,
     /// What a forest's scores cost
     Scoring,
     /// Reading a capture file, beside tcpdump and tshark
@@ -51,10 +67,14 @@ enum Which {
 
 impl Which {
     /// In the order in which they run.
-    const ALL: [Self; 2] = [Self::Scoring, Self::Replay];
+    const ALL: [Self; 6] = [Self::Kernel, Self::Ring, Self::Scoring, Self::Live, Self::Replay, Self::Latency];
 
     fn measure(self, options: &Options) -> Result<Part> {
         match self {
+            Self::Kernel => kernel::measure(options),
+            Self::Ring => ring::measure(options),
+            Self::Live => live::measure(options),
+            Self::Latency => latency::measure(options),
             Self::Scoring => scoring::measure(options),
             Self::Replay => replay::measure(options),
         }
@@ -62,6 +82,10 @@ impl Which {
 
     fn name(self) -> &'static str {
         match self {
+            Self::Kernel => "kernel",
+            Self::Ring => "ring",
+            Self::Live => "live",
+            Self::Latency => "latency",
             Self::Scoring => "scoring",
             Self::Replay => "replay",
         }

@@ -40,6 +40,13 @@ pub(crate) fn tcp_over_ipv6(from: End, to: End, flags: u8, sequence: u32, payloa
     ethernet(0x86dd, &packet)
 }
 
+/// The same behind a VLAN tag.
+pub(crate) fn tcp_in_vlan(from: End, to: End, payload: usize) -> Vec<u8> {
+    let mut frame = tcp(from, to, ACK | PUSH, 1, payload);
+    frame.splice(12..12, [0x81, 0x00, 0x00, 0x2a]);
+    frame
+}
+
 /// A question for an address, or its answer.
 pub(crate) fn dns(from: End, to: End, number: u16, is_answer: bool) -> Vec<u8> {
     let mut message = number.to_be_bytes().to_vec();
@@ -71,6 +78,12 @@ pub(crate) fn ping(from: [u8; 4], to: [u8; 4], kind: u8, sequence: u16) -> Vec<u
     ethernet(0x0800, &ipv4(from, to, ICMP, 64, &message))
 }
 
+/// A segment with flags that nobody sends together, about to expire, as no baseline has it.
+pub(crate) fn odd(from: End, to: End) -> Vec<u8> {
+    let segment = tcp_segment(from.port, to.port, FIN | PUSH | 0x20, 3, 700);
+    ethernet(0x0800, &ipv4(from.address, to.address, TCP, 3, &segment))
+}
+
 fn ethernet(ether_type: u16, packet: &[u8]) -> Vec<u8> {
     [&MACS[..], &ether_type.to_be_bytes(), packet].concat()
 }
@@ -90,6 +103,20 @@ fn tcp_segment(source: u16, destination: u16, flags: u8, sequence: u32, payload:
     segment
 }
 
+/// The ends of a flow of a population: four flows with one service on average, four services for each client.
+pub(crate) fn flow(number: u32) -> (End, End) {
+    const FLOWS_PER_DEALING: u32 = 4;
+    const DEALINGS_PER_CLIENT: u32 = 4;
+    const SERVERS: u32 = 256;
+    let dealing = number / FLOWS_PER_DEALING;
+    let client = 0x0a00_0000 + dealing / DEALINGS_PER_CLIENT;
+    let server = 0xac10_0000 + dealing.wrapping_mul(0x9e37_79b9) % SERVERS;
+    (
+        End { address: client.to_be_bytes(), port: 20_000 + (number % 16 * 1009) as u16 },
+        End { address: server.to_be_bytes(), port: 443 + (dealing % DEALINGS_PER_CLIENT) as u16 },
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use bytemuck::Zeroable;
@@ -101,11 +128,6 @@ mod tests {
 
     use super::*;
 
-    /// A client and a server.
-    fn flow() -> (End, End) {
-        (End { address: [10, 0, 0, 1], port: 40_000 }, End { address: [10, 0, 0, 2], port: 443 })
-    }
-
     fn read(frame: &[u8]) -> PacketRecord {
         let mut record = PacketRecord::zeroed();
         let stamp = Stamp { length: frame.len() as u32, ..Stamp::default() };
@@ -115,12 +137,14 @@ mod tests {
 
     #[test]
     fn frames_are_what_they_are_called() {
-        let (client, server) = flow();
+        let (client, server) = flow(0);
         let frames = [
             (tcp(client, server, SYN, 7, 0), 6, 443, 0),
             (tcp_over_ipv6(client, server, ACK, 7, 100), 6, 443, 100),
+            (tcp_in_vlan(client, server, 100), 6, 443, 100),
             (dns(client, End { port: 53, ..server }, 1, false), 17, 53, 33),
             (ping(client.address, server.address, 8, 1), 1, 0, 56),
+            (odd(client, server), 6, 443, 700),
         ];
         for (frame, protocol, port, payload) in frames {
             let record = read(&frame);
@@ -131,8 +155,19 @@ mod tests {
 
     #[test]
     fn a_question_is_read_as_one() {
-        let (client, server) = flow();
+        let (client, server) = flow(0);
         let record = read(&dns(client, End { port: 53, ..server }, 1, false));
         assert_eq!((record.dns_query_type, record.dns_label_count), (1, 3));
+    }
+
+    #[test]
+    fn no_two_flows_of_a_population_are_the_same() {
+        let flows: std::collections::HashSet<_> = (0..100_000)
+            .map(|number| {
+                let (client, server) = flow(number);
+                (client.address, client.port, server.address, server.port)
+            })
+            .collect();
+        assert_eq!(flows.len(), 100_000);
     }
 }

@@ -1,0 +1,154 @@
+//! Frames of many flows, sent from within the kernel at full speed or at a given rate.
+
+use anyhow::{Context as _, Result, ensure};
+use memmap2::MmapRaw;
+use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
+
+use crate::{
+    bpf::{
+        Map, Program, TestRun,
+        programs::{self, Entry, FRACTION, SenderState},
+    },
+    traffic::{self, ACK, End, PUSH, SYN},
+};
+
+/// Entries of the table for each flow: its handshake and a packet with data.
+const ENTRIES_PER_FLOW: u32 = 4;
+/// Runs of the program in one call of the kernel.
+const RUNS: u32 = 1 << 20;
+const PAYLOAD: usize = 400;
+
+/// The sender, and the table of its packets.
+pub(crate) struct Sender {
+    program: Program,
+    frame: Vec<u8>,
+    flows: u32,
+    _maps: [Map; 2],
+    state: MmapRaw,
+    table: MmapRaw,
+}
+
+/// What was sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent {
+    pub(crate) packets: u64,
+    /// From the first to the last by the kernel's clock, without the time that the kernel needs for a call.
+    pub(crate) seconds: f64,
+}
+
+impl Sent {
+    pub(crate) fn rate(self) -> f64 {
+        self.packets as f64 / self.seconds
+    }
+}
+
+impl Sender {
+    /// A sender of a population of flows, a power of two; it sends data of all of them in no order.
+    pub(crate) fn new(flows: u32) -> Result<Self> {
+        ensure!(flows.is_power_of_two(), "{flows} flows are no power of two");
+        let entries = flows * ENTRIES_PER_FLOW;
+        let (state_map, state) = Map::value(size_of::<SenderState>() as u32)?;
+        let (table_map, table) = Map::value(entries * size_of::<Entry>() as u32)?;
+        let program = programs::sending(&state_map, &table_map, entries)?;
+        let (client, server) = traffic::flow(0);
+        let frame = traffic::tcp(client, server, ACK | PUSH, 1, PAYLOAD);
+        let sender = Self { program, frame, flows, _maps: [state_map, table_map], state, table };
+        sender.put_data();
+        Ok(sender)
+    }
+
+    /// Begins every flow, at so many packets a second, and goes on with data.
+    pub(crate) fn establish(&self, interface: u32, rate: f64) -> Result<Sent> {
+        let steps = [(SYN, true), (SYN | ACK, false), (ACK, true), (ACK | PUSH, true)];
+        let entries =
+            (0..self.flows).flat_map(|flow| steps.map(|(flags, is_client)| entry(flow, flags, is_client)));
+        self.fill(entries);
+        let sent = self.send(interface, self.packets_to_establish(), Some(rate));
+        self.put_data();
+        sent
+    }
+
+    /// A sender of nothing but requests for connections, each from another forged source.
+    pub(crate) fn flood(sources: u32) -> Result<Self> {
+        let sender = Self::new(sources)?;
+        let (_, server) = traffic::flow(0);
+        let mut random = SmallRng::seed_from_u64(2);
+        let forged = std::iter::from_fn(|| {
+            let client = End { address: random.random(), port: random.random_range(1024..u16::MAX) };
+            Some(entry_of(client, server, SYN))
+        });
+        sender.fill(forged);
+        Ok(sender)
+    }
+
+    fn put_data(&self) {
+        let mut random = SmallRng::seed_from_u64(1);
+        self.fill(
+            (0..self.flows * ENTRIES_PER_FLOW)
+                .map(|_| entry(random.random_range(0..self.flows), ACK | PUSH, random.random())),
+        );
+    }
+
+    fn fill(&self, entries: impl Iterator<Item = Entry>) {
+        let places = self.table.as_mut_ptr().cast::<Entry>();
+        for (place, entry) in (0..self.flows * ENTRIES_PER_FLOW).zip(entries) {
+            // SAFETY: the table has room for this place, and nothing is being sent.
+            unsafe { places.add(place as usize).write(entry) };
+        }
+    }
+
+    pub(crate) fn flows(&self) -> u32 {
+        self.flows
+    }
+
+    /// With which every flow is begun.
+    pub(crate) fn packets_to_establish(&self) -> u64 {
+        u64::from(self.flows * ENTRIES_PER_FLOW)
+    }
+
+    /// One of its packets.
+    pub(crate) fn frame(&self) -> &[u8] {
+        &self.frame
+    }
+
+    /// Sends so many packets into an interface of this thread's network, at most at so many a second.
+    pub(crate) fn send(&self, interface: u32, packets: u64, rate: Option<f64>) -> Result<Sent> {
+        let state = self.state.as_mut_ptr().cast::<SenderState>();
+        let interval = rate.map_or(0.0, |rate| f64::from(1 << FRACTION) * 1e9 / rate).round() as u64;
+        // SAFETY: the memory is as large as the state, and nothing is being sent now nor between two calls.
+        let read = || unsafe { state.read_volatile() };
+        let begun =
+            SenderState { place: read().place, remaining: packets, interval, ..SenderState::default() };
+        // SAFETY: as above.
+        unsafe { state.write_volatile(begun) };
+        let mut seconds = 0.0;
+        while read().remaining > 0 {
+            let repeat = if rate.is_some() { RUNS } else { read().remaining.min(u64::from(RUNS)) as u32 };
+            let run = TestRun { frame: &self.frame, repeat, live: Some(interface) };
+            seconds +=
+                f64::from(self.program.run(run).context("frames can't be sent")?) * f64::from(repeat) / 1e9;
+        }
+        let ended = read();
+        ensure!(ended.sent == packets, "{} of {packets} packets were sent", ended.sent);
+        if rate.is_some() {
+            seconds = (ended.last_ns - ended.first_ns) as f64 / 1e9;
+        }
+        Ok(Sent { packets, seconds })
+    }
+}
+
+fn entry(flow: u32, tcp_flags: u8, is_client: bool) -> Entry {
+    let (client, server) = traffic::flow(flow);
+    if is_client { entry_of(client, server, tcp_flags) } else { entry_of(server, client, tcp_flags) }
+}
+
+fn entry_of(from: End, to: End, tcp_flags: u8) -> Entry {
+    Entry {
+        source: from.address,
+        destination: to.address,
+        source_port: from.port.to_be_bytes(),
+        destination_port: to.port.to_be_bytes(),
+        tcp_flags,
+        unused: [0; 3],
+    }
+}

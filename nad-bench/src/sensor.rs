@@ -1,0 +1,264 @@
+//! The sensor as a program: started on a CPU of its own, watched from outside, and ended with its ledger.
+
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use aya::{
+    Pod,
+    maps::{Map as AyaMap, MapData, MapInfo, PerCpuArray},
+    programs::loaded_programs,
+};
+use nad_common::{
+    counters::{CpuState, KernelCounters},
+    record::Direction,
+    settings::COUNTERS_MAP,
+};
+use tempfile::TempDir;
+
+use crate::{
+    Options,
+    lab::{self, Cable},
+    measure::pin,
+    process,
+};
+
+const STARTED: &str = "Starting packet capture…";
+const LEARNT: &str = "baseline learnt";
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is looked whether it has something to do, and how much of that time it may work and count as idle.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+const IDLE_SHARE: f64 = 0.3;
+const IDLE_LOOKS: u32 = 4;
+
+/// `nad run`, killed where it is not ended.
+pub(crate) struct Sensor {
+    process: Child,
+    folder: TempDir,
+    counters: PerCpuArray<MapData, Shared>,
+}
+
+/// What the kernel program counts, as aya wants to see it.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+struct Shared(CpuState);
+
+// SAFETY: plain data without padding (`bytemuck::Pod`).
+unsafe impl Pod for Shared {}
+
+/// What is left of it.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The ledger, in its own words.
+    pub(crate) ledger: String,
+    /// Why it is not as it should be.
+    pub(crate) failure: Option<String>,
+}
+
+impl Sensor {
+    /// Starts it on the receiving end of a cable, in this thread's network, and waits until it captures.
+    pub(crate) fn start(
+        options: &Options,
+        cable: &Cable,
+        cpu: usize,
+        settings: &str,
+        arguments: &[String],
+    ) -> Result<Self> {
+        let folder = tempfile::tempdir_in(&options.out).context("no folder can be made for nad")?;
+        fs::write(folder.path().join("nad.toml"), settings).context("nad.toml can't be written")?;
+        let mut nad = process::nad(&options.nad, folder.path());
+        nad.args(["run", "--iface", &cable.receiver_name, "--direction", "ingress", "--xdp-mode", "native"]);
+        nad.args(["--log", "none"]).args(arguments);
+        let process = start_on(cpu, &mut nad, &folder)?;
+        let mut sensor = Starting { process: Some(process), folder: Some(folder) };
+        let started = sensor.wait_for(STARTED, PATIENCE)?;
+        let said = sensor.said();
+        ensure!(started, "nad did not start within {} s:\n{said}", PATIENCE.as_secs());
+        let counters = counters_of(cable)?;
+        sensor.into_sensor(counters)
+    }
+
+    /// Whether its baseline has been learnt.
+    pub(crate) fn has_learnt(&self) -> bool {
+        self.said().contains(LEARNT)
+    }
+
+    /// What its kernel program has counted so far.
+    pub(crate) fn counters(&self) -> Result<KernelCounters> {
+        let states =
+            self.counters.get(&(Direction::Ingress as u32), 0).context("nad's counters can't be read")?;
+        let mut sum = KernelCounters::default();
+        states.iter().for_each(|state| sum.add(&state.0.counters));
+        Ok(sum)
+    }
+
+    /// Waits until it has nothing to do; gives the seconds until then, or `None` where that takes too long.
+    pub(crate) fn wait_until_idle(&self, patience: Duration) -> Result<Option<f64>> {
+        let begun = Instant::now();
+        let mut before = (Instant::now(), self.worked_ns()?);
+        let (mut looks, mut idle_since) = (0, 0.0);
+        while begun.elapsed() < patience {
+            thread::sleep(LOOK_EVERY);
+            let now = (Instant::now(), self.worked_ns()?);
+            let share = (now.1 - before.1) as f64 / (now.0 - before.0).as_nanos() as f64;
+            before = now;
+            if share > IDLE_SHARE {
+                looks = 0;
+                continue;
+            }
+            if looks == 0 {
+                idle_since = begun.elapsed().as_secs_f64();
+            }
+            looks += 1;
+            if looks == IDLE_LOOKS {
+                return Ok(Some((idle_since - LOOK_EVERY.as_secs_f64()).max(0.0)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Time that its threads have been running on a CPU (/proc/PID/task/TID/schedstat).
+    fn worked_ns(&self) -> Result<u64> {
+        let tasks = format!("/proc/{}/task", self.process.id());
+        let mut sum = 0;
+        for task in fs::read_dir(&tasks).with_context(|| format!("nad has ended: {tasks} can't be read"))? {
+            // A thread may end meanwhile.
+            let text = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+            sum += text.split_whitespace().next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
+        }
+        Ok(sum)
+    }
+
+    fn said(&self) -> String {
+        said(&self.folder)
+    }
+
+    /// Ctrl-C, and what follows.
+    pub(crate) fn end(mut self) -> Result<Ended> {
+        let id = libc::pid_t::try_from(self.process.id()).context("a process id")?;
+        // SAFETY: the process is our own child and not waited for yet.
+        ensure!(unsafe { libc::kill(id, libc::SIGINT) } == 0, "nad can't be interrupted");
+        let status = lab::wait_for(PATIENCE, || Ok(self.process.try_wait()?))?;
+        let said = self.said();
+        let ledger = said.lines().filter_map(|line| line.strip_prefix("ledger: ")).next_back();
+        let failure = match (status, ledger) {
+            (None, _) => Some(format!("nad did not end within {} s", PATIENCE.as_secs())),
+            (Some(status), _) if !status.success() => {
+                Some(format!("nad failed ({status}): {}", said.lines().next_back().unwrap_or_default()))
+            }
+            (_, None) => Some("nad printed no ledger".to_owned()),
+            _ => None,
+        };
+        Ok(Ended { ledger: ledger.unwrap_or_default().to_owned(), failure })
+    }
+}
+
+impl Drop for Sensor {
+    fn drop(&mut self) {
+        // It has ended already, unless something failed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// What has not said yet that it captures.
+struct Starting {
+    process: Option<Child>,
+    folder: Option<TempDir>,
+}
+
+impl Starting {
+    fn said(&self) -> String {
+        self.folder.as_ref().map(said).unwrap_or_default()
+    }
+
+    fn wait_for(&mut self, words: &str, patience: Duration) -> Result<bool> {
+        let there = lab::wait_for(patience, || {
+            if self.said().contains(words) {
+                return Ok(Some(()));
+            }
+            match self.process.as_mut().map(Child::try_wait).transpose()?.flatten() {
+                Some(status) => bail!("nad ended ({status}):\n{}", self.said()),
+                None => Ok(None),
+            }
+        })?;
+        Ok(there.is_some())
+    }
+
+    fn into_sensor(mut self, counters: PerCpuArray<MapData, Shared>) -> Result<Sensor> {
+        let process = self.process.take().context("there is no process")?;
+        let folder = self.folder.take().context("there is no folder")?;
+        Ok(Sensor { process, folder, counters })
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+/// Starts a program from a thread that stays on one CPU, as then all of its own do.
+fn start_on(cpu: usize, command: &mut Command, folder: &TempDir) -> Result<Child> {
+    let file = |name: &str| -> Result<File> {
+        File::create(folder.path().join(name)).context("what nad says can't be kept")
+    };
+    command.stdin(Stdio::null()).stdout(file("nad.out")?).stderr(file("nad.err")?);
+    let start = || -> Result<Child> {
+        pin(cpu)?;
+        command.spawn().context("nad can't be started")
+    };
+    thread::scope(|scope| scope.spawn(start).join().unwrap_or_else(|_| bail!("the starting thread failed")))
+}
+
+fn said(folder: &TempDir) -> String {
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap_or_default();
+    read("nad.out") + &read("nad.err")
+}
+
+/// The counters of the program that is attached to the receiving end of a cable.
+fn counters_of(cable: &Cable) -> Result<PerCpuArray<MapData, Shared>> {
+    let mut ip = Command::new("ip");
+    let output =
+        ip.args(["-j", "link", "show", "dev", &cable.receiver_name]).output().context("can't start ip")?;
+    let links: serde_json::Value = serde_json::from_slice(&output.stdout).context("ip printed no JSON")?;
+    let id = links[0]["xdp"]["prog"]["id"].as_u64().context("no program is attached")?;
+    for program in loaded_programs() {
+        let program = program.context("the kernel's programs can't be listed")?;
+        if u64::from(program.id()) != id {
+            continue;
+        }
+        for map in program.map_ids().context("nad's maps can't be listed")?.unwrap_or_default() {
+            if MapInfo::from_id(map).context("nad's maps can't be listed")?.name_as_str()
+                == Some(COUNTERS_MAP)
+            {
+                let data = MapData::from_id(map).context("nad's counters can't be opened")?;
+                return PerCpuArray::try_from(AyaMap::PerCpuArray(data))
+                    .context("nad's counters can't be opened");
+            }
+        }
+    }
+    bail!("the program {id} at {} has no map {COUNTERS_MAP}", cable.receiver_name)
+}
+
+/// A pipe with a name in nad's way, which it takes for a file to write to.
+pub(crate) fn make_pipe(path: &PathBuf) -> Result<File> {
+    let name = std::ffi::CString::new(path.as_os_str().as_encoded_bytes())?;
+    // SAFETY: the name ends in a zero.
+    let result = unsafe { libc::mkfifo(name.as_ptr(), 0o600) };
+    ensure!(result == 0, "{} can't be made: {}", path.display(), std::io::Error::last_os_error());
+    // For both, so that opening waits for nobody and there is no end while nad is not there.
+    File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .with_context(|| format!("can't open {}", path.display()))
+}
