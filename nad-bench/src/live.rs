@@ -15,8 +15,12 @@ use crate::{
 };
 
 /// Shares of the rate at which a program only counts.
-const RUNGS: [f64; 16] =
-    [0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+const RUNGS: [f64; 17] =
+    [0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
+/// Faster than any sender: so that what is not held back has the same clock as what is.
+const FULL_SPEED: f64 = 1e9;
+/// Where less than this share of a rate is reached, the sender gives no more.
+const REACHED: f64 = 0.95;
 const STEP_SECONDS: f64 = 1.0;
 const REPEATED_SECONDS: f64 = 0.4;
 /// Packets of one measurement of the counting program.
@@ -162,20 +166,28 @@ impl Lab {
             counting.push(self.count(sender)?);
         }
         let counting = measure::quantile(&counting, 0.5);
-        let mut climbed = Climbed { counting, rung: None, limit: None };
+        let mut climbed = Climbed { counting, rung: None, rate: 0.0, limit: None };
         for (rung, share) in RUNGS.into_iter().enumerate() {
             let step = self.step(sensor, sender, share * counting, STEP_SECONDS)?;
             if let Some(why) = step.loss {
                 climbed.limit = Some(format!("at {share} of counting, {:.0} packets/s, {why}", step.rate));
                 break;
             }
-            climbed.rung = Some(rung);
+            (climbed.rung, climbed.rate) = (Some(rung), step.rate);
+            if step.rate < REACHED * share * counting {
+                let rate = step.rate;
+                climbed.limit = Some(format!(
+                    "at {share} of counting there is still no loss, but beside nad's program no more than {rate:.0} \
+                     packets/s are sent"
+                ));
+                break;
+            }
         }
         Ok(climbed)
     }
 
     fn count(&self, sender: &Sender) -> Result<f64> {
-        Ok(sender.send(self.other.sender, COUNTED, None)?.rate())
+        Ok(sender.send(self.other.sender, COUNTED, Some(FULL_SPEED))?.rate())
     }
 
     fn step(&self, sensor: &Sensor, sender: &Sender, rate: f64, seconds: f64) -> Result<Step> {
@@ -222,14 +234,15 @@ pub(crate) struct Climbed {
     /// Packets a second of the program that counts.
     pub(crate) counting: f64,
     rung: Option<usize>,
-    /// What happened on the next one.
+    rate: f64,
+    /// What keeps it from being higher.
     limit: Option<String>,
 }
 
 impl Climbed {
     /// Packets a second.
     pub(crate) fn rate(&self) -> Option<f64> {
-        self.rung.map(|rung| RUNGS[rung] * self.counting)
+        self.rung.map(|_| self.rate)
     }
 }
 

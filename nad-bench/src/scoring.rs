@@ -4,18 +4,20 @@ mod forest;
 mod sklearn;
 pub(crate) mod vectors;
 
+use std::hint::black_box;
+
 use anyhow::{Context as _, Result};
 use nad::{
-    features::View,
-    model::{Workspace, matrix::Matrix},
+    features::{PACKET_FEATURES, View, packet_codes},
+    model::{forest::coded::Kernel, matrix::Matrix},
 };
 
 use crate::{
     Options,
     measure::{self, pin},
-    report::{self, Part, Row, Target},
+    report::{Part, Row, Target},
 };
-use forest::{CrateScorer, Forests};
+use forest::{Forests, Samples};
 use sklearn::Sklearn;
 
 /// Rows that are trained on, and that are scored.
@@ -37,42 +39,67 @@ pub(crate) fn measure(options: &Options) -> Result<Part> {
         let work = || -> Result<()> {
             pin(cpu)?;
             let vectors = vectors::packets(TRAINED + SCORED)?;
-            let (trained, scored) = vectors::split(&vectors, TRAINED);
-            let standard = forest::grow(&trained, 0)?;
-            let extended = forest::grow(&trained, columns - 1)?;
-            for (name, forests) in [("standard", &standard), ("extended", &extended)] {
+            let scaler = vectors::scaler(&vectors);
+            let trained = vectors::scaled(&scaler, &vectors, 0, TRAINED);
+            let scored = Samples {
+                rows: vectors::scaled(&scaler, &vectors, TRAINED, vectors.len()),
+                codes: vectors.rows().skip(TRAINED).map(codes).collect::<Result<_>>()?,
+            };
+            let forests = Compared {
+                standard: forest::grow(&scaler, &trained, 0)?,
+                scalar: forest::grow(&scaler, &trained, 0)?.with_kernel(Kernel::Scalar),
+                extended: forest::grow(&scaler, &trained, columns - 1)?,
+            };
+            for (name, forests) in [
+                ("standard forest", &forests.standard),
+                ("standard forest without SIMD", &forests.scalar),
+                ("fully extended forest", &forests.extended),
+            ] {
                 compare(name, forests, &scored, &mut part)?;
             }
-            time(options, (&trained, &scored), (&standard, &extended), &mut part)
+            time(options, (&trained, &scored), &forests, &mut part)
         };
         scope.spawn(work).join().unwrap_or_else(|_| anyhow::bail!("the measuring thread failed"))
     })?;
     Ok(part)
 }
 
+/// Forests of the same rows.
+struct Compared {
+    standard: Forests,
+    scalar: Forests,
+    extended: Forests,
+}
+
+fn codes(vector: &[f32]) -> Result<[u8; PACKET_FEATURES]> {
+    let values = vector.try_into().context("a vector has as many values as there are features of packets")?;
+    Ok(packet_codes(values))
+}
+
 /// Holds nad's scores of a forest against the crate's.
-fn compare(name: &str, forests: &Forests, rows: &Matrix, part: &mut Part) -> Result<()> {
-    let mut ours = Vec::new();
-    forests.score(rows, &mut ours);
-    let mut theirs = Vec::new();
+fn compare(name: &str, forests: &Forests, samples: &Samples, part: &mut Part) -> Result<()> {
+    let rows = &samples.rows;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    forests.score(samples, &mut ours);
     forests.crates.score(rows, rows.len(), &mut theirs);
     let differences = ours.iter().zip(&theirs).map(|(our, their)| (our - their).abs());
     let largest = differences.fold(0.0, f64::max);
-    let what = format!("largest difference to the crate's scores, {name} forest, {} rows", rows.len());
+    let what = format!("largest difference to the crate's scores, {name}, {} rows", rows.len());
     part.rows.push(Row::new(what, "", &[largest])?.aims(Target::AtMost(TOLERANCE)));
     // Written so that what is no number fails, too.
     if !(largest < TOLERANCE && ours.len() == theirs.len()) {
-        part.failures
-            .push(format!("{name} forest: nad's scores and the crate's differ by up to {largest:e}"));
+        part.failures.push(format!("{name}: nad's scores and the crate's differ by up to {largest:e}"));
     }
     Ok(())
 }
 
+/// Samples a second of each repetition.
 #[derive(Default)]
 struct Rates {
-    batch: Vec<f64>,
+    paths: Vec<f64>,
+    scores: Vec<f64>,
+    scalar: Vec<f64>,
     extended: Vec<f64>,
-    judged: Vec<f64>,
     crates: Vec<f64>,
     crates_extended: Vec<f64>,
     sklearn: Vec<f64>,
@@ -80,35 +107,33 @@ struct Rates {
 
 fn time(
     options: &Options,
-    (trained, scored): (&Matrix, &Matrix),
-    (standard, extended): (&Forests, &Forests),
+    (trained, scored): (&Matrix, &Samples),
+    forests: &Compared,
     part: &mut Part,
 ) -> Result<()> {
-    let model = vectors::model(trained)?;
-    let view = model.view(View::Packet);
-    let mut sklearn = Sklearn::start(trained, scored)?;
+    let mut sklearn = Sklearn::start(trained, &scored.rows)?;
     let mut rates = Rates::default();
-    let (mut scores, mut workspace) = (Vec::new(), Workspace::default());
-    let crate_rate = |crates: &dyn CrateScorer, scores: &mut Vec<f64>| {
-        measure::rate(SCORED_BY_CRATE, || {
-            scores.clear();
-            crates.score(scored, SCORED_BY_CRATE, scores);
-        })
-    };
+    let mut scores = Vec::new();
     for _ in 0..options.repetitions {
-        for (forests, rates) in [(standard, &mut rates.batch), (extended, &mut rates.extended)] {
+        rates.paths.push(measure::rate(SCORED, || _ = black_box(forests.standard.sum_paths(scored))));
+        for (forests, rates) in [
+            (&forests.standard, &mut rates.scores),
+            (&forests.scalar, &mut rates.scalar),
+            (&forests.extended, &mut rates.extended),
+        ] {
             rates.push(measure::rate(SCORED, || {
                 scores.clear();
                 forests.score(scored, &mut scores);
             }));
         }
-        rates.crates.push(crate_rate(standard.crates.as_ref(), &mut scores));
-        rates.judged.push(measure::rate(SCORED, || {
-            for row in scored.rows() {
-                std::hint::black_box(view.judge(row, &mut workspace));
-            }
-        }));
-        rates.crates_extended.push(crate_rate(extended.crates.as_ref(), &mut scores));
+        for (forests, rates) in
+            [(&forests.standard, &mut rates.crates), (&forests.extended, &mut rates.crates_extended)]
+        {
+            rates.push(measure::rate(SCORED_BY_CRATE, || {
+                scores.clear();
+                forests.crates.score(&scored.rows, SCORED_BY_CRATE, &mut scores);
+            }));
+        }
         if let Ok(sklearn) = &mut sklearn {
             rates.sklearn.push(SCORED as f64 / sklearn.seconds()?);
         }
@@ -119,24 +144,31 @@ fn time(
 impl Rates {
     fn add_to(&self, part: &mut Part, sklearn: Result<String, String>) -> Result<()> {
         const UNIT: &str = "samples/s";
-        let wide = report::simd() == "AVX-512 VBMI";
-        let crate_target = wide.then_some(Target::AtLeast(150.0));
-        let sklearn_target = Target::AtLeast(match report::simd() {
-            "AVX-512 VBMI" => 50.0,
-            "AVX2" | "AVX-512" => 6.0,
-            _ => 3.0,
-        });
-        let mut batch = Row::new("nad, a batch, the crate's own forest", UNIT, &self.batch)?;
-        batch = batch.by("the crate", &self.batch, &self.crates, crate_target)?;
-        let mut judged = Row::new("nad's judgement: scaling, score, probability", UNIT, &self.judged)?;
-        judged = judged.by("the crate", &self.judged, &self.crates, None)?;
-        if sklearn.is_ok() {
-            let target = Some(sklearn_target);
-            batch = batch.by("scikit-learn", &self.batch, &self.sklearn, target)?;
-            judged = judged.by("scikit-learn", &self.judged, &self.sklearn, None)?;
+        let best = Kernel::best().name();
+        let is_wide = best.starts_with("AVX-512");
+        let [by_crate, by_sklearn] = match best {
+            _ if is_wide => [Some(150.0), Some(50.0)],
+            "scalar" => [None, Some(3.0)],
+            _ => [None, Some(6.0)],
+        };
+        for (what, rates, [by_crate, by_sklearn]) in [
+            (
+                format!("nad ({best}), sums of paths, which are enough to decide"),
+                &self.paths,
+                [by_crate, by_sklearn],
+            ),
+            (format!("nad ({best}), scores"), &self.scores, [by_crate, by_sklearn]),
+            ("nad without SIMD, scores".to_owned(), &self.scalar, [None, Some(3.0)]),
+        ] {
+            let aims = |target: Option<f64>| target.map(Target::AtLeast);
+            let mut row =
+                Row::new(what, UNIT, rates)?.by("the crate", rates, &self.crates, aims(by_crate))?;
+            if sklearn.is_ok() {
+                row = row.by("scikit-learn", rates, &self.sklearn, aims(by_sklearn))?;
+            }
+            part.rows.push(row);
         }
-        part.rows.extend([batch, judged]);
-        let extended = Row::new("nad, a batch, the crate's fully extended forest", UNIT, &self.extended)?;
+        let extended = Row::new("nad, scores of a fully extended forest", UNIT, &self.extended)?;
         part.rows.push(extended.by("the crate", &self.extended, &self.crates_extended, None)?);
         part.rows.push(Row::new("the crate, sample by sample", UNIT, &self.crates)?);
         part.rows.push(Row::new("the crate, sample by sample, fully extended", UNIT, &self.crates_extended)?);

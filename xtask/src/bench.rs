@@ -11,7 +11,7 @@ use crate::{run, shell};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only these parts: scoring, replay
+    /// Only these parts: kernel, ring, scoring, live, replay, latency
     #[arg(long, value_name = "PART", value_delimiter = ',')]
     only: Vec<String>,
     /// How often each variant is measured; fewer times where one takes seconds

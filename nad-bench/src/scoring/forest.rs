@@ -1,18 +1,42 @@
-//! One forest twice: as the crate has it, and as nad lays it out.
+//! One forest twice: as the crate has it, and as nad compiles it.
+//!
+//! The one place where nad's scorer is called.
 
 use anyhow::{Result, anyhow, bail};
 use extended_isolation_forest::{Forest as CrateForest, ForestOptions};
-use nad::model::{
-    forest::Forest,
-    matrix::Matrix,
-    trainer::{Growth, MOST_CRATE_COLUMNS, from_crate},
+use nad::{
+    features::PACKET_FEATURES,
+    model::{
+        forest::{
+            Forest,
+            coded::{BLOCK, Block, CodedForest, Kernel},
+        },
+        matrix::Matrix,
+        scaler::Scaler,
+        trainer::{Growth, MOST_CRATE_COLUMNS, from_crate},
+    },
 };
 use serde::Deserialize;
 
 /// The same forest in both forms.
 pub(super) struct Forests {
-    nads: Forest,
+    nads: Nads,
     pub(super) crates: Box<dyn CrateScorer>,
+}
+
+/// How nad scores it.
+enum Nads {
+    /// Over codes of a byte, many at once.
+    Coded(CodedForest),
+    /// As it is, row by row, where it can't be compiled.
+    Flat(Forest),
+}
+
+/// What is scored, in the forms that there are of it.
+pub(super) struct Samples {
+    /// Scaled.
+    pub(super) rows: Matrix,
+    pub(super) codes: Vec<[u8; PACKET_FEATURES]>,
 }
 
 /// The crate's way to a score, whatever the number of columns, which is part of its type.
@@ -22,19 +46,55 @@ pub(super) trait CrateScorer {
 }
 
 impl Forests {
-    /// Adds a score for each row. The one place where nad's scorer is called.
-    pub(super) fn score(&self, rows: &Matrix, scores: &mut Vec<f64>) {
-        self.nads.score_batch(rows, scores);
+    /// The same, scored in another way than the fastest.
+    pub(super) fn with_kernel(self, kernel: Kernel) -> Self {
+        match self.nads {
+            Nads::Coded(coded) => Self { nads: Nads::Coded(coded.with_kernel(kernel)), ..self },
+            Nads::Flat(_) => self,
+        }
+    }
+
+    /// Adds a score for each sample.
+    pub(super) fn score(&self, samples: &Samples, scores: &mut Vec<f64>) {
+        match &self.nads {
+            Nads::Coded(coded) => each_block(coded, samples, |paths| {
+                scores.extend(paths.iter().map(|paths| coded.score(*paths)));
+            }),
+            Nads::Flat(flat) => flat.score_batch(&samples.rows, scores),
+        }
+    }
+
+    /// Goes as far as the detector does for a packet in which nothing is to be told: to the sum of paths. Gives the
+    /// sum of them all.
+    pub(super) fn sum_paths(&self, samples: &Samples) -> u64 {
+        let mut sum = 0;
+        if let Nads::Coded(coded) = &self.nads {
+            each_block(coded, samples, |paths| {
+                sum += paths.iter().map(|paths| u64::from(*paths)).sum::<u64>()
+            });
+        }
+        sum
     }
 }
 
-/// Grows a forest with the crate.
-pub(super) fn grow(rows: &Matrix, extension_level: usize) -> Result<Forests> {
+fn each_block(coded: &CodedForest, samples: &Samples, mut take: impl FnMut(&[u32])) {
+    let (mut block, mut paths) = (Block::default(), [0; BLOCK]);
+    for codes in samples.codes.chunks(BLOCK) {
+        for (place, codes) in codes.iter().enumerate() {
+            block.set(place, codes);
+        }
+        coded.paths(&block, &mut paths);
+        take(&paths[..codes.len()]);
+    }
+}
+
+/// Grows a forest with the crate from rows that a scaler made.
+pub(super) fn grow(scaler: &Scaler, rows: &Matrix, extension_level: usize) -> Result<Forests> {
     /// One copy for each number of columns.
     macro_rules! with_columns {
         ($($columns:literal)*) => {
             match rows.columns() {
-                $($columns => grow_with::<$columns>(rows, extension_level),)*
+                $($columns => grow_with::<$columns>(scaler, rows, extension_level),)*
                 columns => bail!("{columns} features are more than {MOST_CRATE_COLUMNS}, the most that the crate takes"),
             }
         };
@@ -42,7 +102,7 @@ pub(super) fn grow(rows: &Matrix, extension_level: usize) -> Result<Forests> {
     with_columns!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32)
 }
 
-fn grow_with<const N: usize>(rows: &Matrix, extension_level: usize) -> Result<Forests>
+fn grow_with<const N: usize>(scaler: &Scaler, rows: &Matrix, extension_level: usize) -> Result<Forests>
 where
     [f32; N]: for<'de> Deserialize<'de>,
 {
@@ -56,7 +116,9 @@ where
     let samples: Vec<[f32; N]> = rows.rows().map(array).collect();
     let crates =
         CrateForest::from_slice(&samples, &options).map_err(|error| anyhow!("the crate: {error}"))?;
-    Ok(Forests { nads: from_crate(&crates, samples_per_tree)?, crates: Box::new(crates) })
+    let flat = from_crate(&crates, samples_per_tree)?;
+    let coded = CodedForest::compile(&flat, scaler, &[]);
+    Ok(Forests { nads: coded.map_or(Nads::Flat(flat), Nads::Coded), crates: Box::new(crates) })
 }
 
 impl<const N: usize> CrateScorer for CrateForest<f32, N> {

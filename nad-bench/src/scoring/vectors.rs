@@ -5,13 +5,8 @@ use bytemuck::Zeroable as _;
 use nad::{
     batch::BATCH_RECORDS,
     context::{Context, Sizes, Verdict},
-    features::View,
-    model::{
-        Model, Training, TrainingWindow,
-        baseline::Baseline,
-        matrix::Matrix,
-        trainer::{Growth, TrainerKind},
-    },
+    features::{Feature, PACKET_FEATURES, View},
+    model::{matrix::Matrix, scaler::Scaler},
 };
 use nad_common::{
     frame::SliceFrame,
@@ -29,7 +24,7 @@ const GAP_NS: u64 = 250_000;
 pub(crate) fn packets(count: usize) -> Result<Matrix> {
     let mut context = context()?;
     let mut vectors = Matrix::new(View::Packet.features().len());
-    each_vector(&mut context, &records(count), |vector| vectors.push(vector));
+    each_vector(&mut context, &records(count), |vector| vectors.push(&vector));
     Ok(vectors)
 }
 
@@ -50,8 +45,11 @@ pub(crate) fn context() -> Result<Context> {
 }
 
 /// Takes records into a context, a batch at a time as the detector does, and hands on the vector of each.
-pub(crate) fn each_vector(context: &mut Context, records: &[PacketRecord], mut take: impl FnMut(&[f32])) {
-    let mut vector = Vec::new();
+pub(crate) fn each_vector(
+    context: &mut Context,
+    records: &[PacketRecord],
+    mut take: impl FnMut([f32; PACKET_FEATURES]),
+) {
     for batch in records.chunks(BATCH_RECORDS) {
         context.prepare(batch);
         for (place, record) in batch.iter().enumerate() {
@@ -59,40 +57,23 @@ pub(crate) fn each_vector(context: &mut Context, records: &[PacketRecord], mut t
                 context.close_tick(|_| Verdict { standing: 0.0, is_ordinary: true });
             }
             let seen = context.observe(place, record, record.time_ns);
-            View::read_packet(record, &seen, &mut vector);
-            take(&vector);
+            take(View::read_packet(record, &seen));
         }
     }
 }
 
-/// A model of packets.
-pub(crate) fn model(vectors: &Matrix) -> Result<Model> {
-    let mut baseline = Baseline::new(0);
-    vectors.rows().for_each(|vector| baseline.add(View::Packet, vector));
-    let training = Training {
-        growth: Growth::default(),
-        extension_level: None,
-        trainer: TrainerKind::Seeded,
-        contamination: 0.001,
-        without: Vec::new(),
-    };
-    let window = TrainingWindow {
-        source: "bench".into(),
-        first_ns: 0,
-        settled_ns: 0,
-        last_ns: 60 * SECOND,
-        packets: vectors.len() as u64,
-    };
-    let memories = context()?.memory().keep();
-    Model::train(&baseline, &training, window, memories).context("a model could not be trained")
+/// Those from `first` to before `end`, as a scaler makes them a forest's rows.
+pub(super) fn scaled(scaler: &Scaler, vectors: &Matrix, first: usize, end: usize) -> Matrix {
+    let (mut rows, mut scaled) = (Matrix::new(vectors.columns()), Vec::new());
+    for vector in vectors.rows().take(end).skip(first) {
+        scaler.scale(vector, &mut scaled);
+        rows.push(&scaled);
+    }
+    rows
 }
 
-/// The first rows, and the rest.
-pub(super) fn split(vectors: &Matrix, first: usize) -> (Matrix, Matrix) {
-    let part = |rows: &mut dyn Iterator<Item = &[f32]>| {
-        let mut part = Matrix::new(vectors.columns());
-        rows.for_each(|row| part.push(row));
-        part
-    };
-    (part(&mut vectors.rows().take(first)), part(&mut vectors.rows().skip(first)))
+/// How the packet view scales vectors that are like these: by their codes.
+pub(super) fn scaler(vectors: &Matrix) -> Scaler {
+    let codes: Vec<f32> = View::Packet.features().map(Feature::codes_per_unit).collect();
+    Scaler::learn(vectors, Some(&codes))
 }
