@@ -26,11 +26,23 @@ mod scoring;
 mod sender;
 mod sensor;
 mod traffic;
+mod workload;
 
 use report::{Part, Report};
 
 /// Measures nad.
 #[derive(Debug, Parser)]
+enum Cli {
+    /// Time it beside what does less or the same
+    Measure(Options),
+    /// Do the same work every time, for counting its instructions
+    Workload {
+        #[arg(value_enum)]
+        work: workload::Work,
+    },
+}
+
+#[derive(Debug, clap::Args)]
 struct Options {
     /// Only these parts
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART")]
@@ -93,7 +105,11 @@ impl Which {
 }
 
 fn main() -> ExitCode {
-    match Options::parse().absolute().and_then(|options| bench(&options)) {
+    let done = match Cli::parse() {
+        Cli::Measure(options) => options.absolute().and_then(|options| bench(&options)),
+        Cli::Workload { work } => workload::run(work).map(|()| true),
+    };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

@@ -1,6 +1,6 @@
 //! What a forest's scores cost on one core: nad's, the crate's that nad's are held against, and scikit-learn's.
 
-mod forest;
+pub(crate) mod forest;
 mod sklearn;
 pub(crate) mod vectors;
 

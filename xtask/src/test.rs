@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use crate::shell;
+use crate::{
+    bench::{self, instructions::Checked},
+    shell,
+};
 
 mod lint;
 mod privileged;
@@ -31,6 +34,8 @@ enum Part {
     Lint,
     /// Every test that needs no privileges
     Unit,
+    /// Counts of instructions, under valgrind
+    Instructions,
     /// The tests of the kernel program, as root
     Privileged,
 }
@@ -70,6 +75,9 @@ pub(crate) fn test(args: &Args) -> Result<()> {
     if chosen(Part::Unit) {
         step("unit tests", &unit);
     }
+    if chosen(Part::Instructions) {
+        step("instructions", &instructions);
+    }
     if chosen(Part::Privileged) {
         step("privileged tests", &privileged::tests);
     }
@@ -92,6 +100,13 @@ pub(crate) fn test(args: &Args) -> Result<()> {
 fn unit() -> Result<Outcome> {
     let mut cargo = shell::cargo();
     pass(cargo.arg("test").args(PACKAGES).args([PROFILE, "--no-fail-fast"]))
+}
+
+fn instructions() -> Result<Outcome> {
+    Ok(match bench::instructions::check()? {
+        Checked::Held(changes) => Outcome::Passed(changes),
+        Checked::Skipped(reason) => Outcome::Skipped(reason),
+    })
 }
 
 /// Runs a command whose success is the step's.

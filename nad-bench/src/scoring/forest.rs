@@ -13,7 +13,7 @@ use nad::{
         },
         matrix::Matrix,
         scaler::Scaler,
-        trainer::{Growth, MOST_CRATE_COLUMNS, from_crate},
+        trainer::{Growth, MOST_CRATE_COLUMNS, Seeded, Trainer as _, from_crate},
     },
 };
 use serde::Deserialize;
@@ -100,6 +100,12 @@ pub(super) fn grow(scaler: &Scaler, rows: &Matrix, extension_level: usize) -> Re
         };
     }
     with_columns!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32)
+}
+
+/// A standard forest by nad's own trainer, which grows the same one every time, compiled.
+pub(crate) fn seeded(scaler: &Scaler, rows: &Matrix) -> Result<Option<CodedForest>> {
+    let forest = Seeded::default().grow(rows, &Growth::default())?;
+    Ok(CodedForest::compile(&forest, scaler, &[]))
 }
 
 fn grow_with<const N: usize>(scaler: &Scaler, rows: &Matrix, extension_level: usize) -> Result<Forests>

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use bytemuck::Zeroable as _;
 use nad::{
     batch::BATCH_RECORDS,
-    context::{Context, Sizes, Verdict},
+    context::{Context, Seen, Sizes, Verdict},
     features::{Feature, PACKET_FEATURES, View},
     model::{matrix::Matrix, scaler::Scaler},
 };
@@ -50,6 +50,16 @@ pub(crate) fn each_vector(
     records: &[PacketRecord],
     mut take: impl FnMut([f32; PACKET_FEATURES]),
 ) {
+    each_seen(context, records, |record, seen| take(View::read_packet(record, seen)));
+}
+
+/// The same with what is seen of each.
+#[inline(always)]
+pub(crate) fn each_seen(
+    context: &mut Context,
+    records: &[PacketRecord],
+    mut take: impl FnMut(&PacketRecord, &Seen<'_>),
+) {
     for batch in records.chunks(BATCH_RECORDS) {
         context.prepare(batch);
         for (place, record) in batch.iter().enumerate() {
@@ -57,13 +67,13 @@ pub(crate) fn each_vector(
                 context.close_tick(|_| Verdict { standing: 0.0, is_ordinary: true });
             }
             let seen = context.observe(place, record, record.time_ns);
-            take(View::read_packet(record, &seen));
+            take(record, &seen);
         }
     }
 }
 
 /// Those from `first` to before `end`, as a scaler makes them a forest's rows.
-pub(super) fn scaled(scaler: &Scaler, vectors: &Matrix, first: usize, end: usize) -> Matrix {
+pub(crate) fn scaled(scaler: &Scaler, vectors: &Matrix, first: usize, end: usize) -> Matrix {
     let (mut rows, mut scaled) = (Matrix::new(vectors.columns()), Vec::new());
     for vector in vectors.rows().take(end).skip(first) {
         scaler.scale(vector, &mut scaled);
@@ -73,7 +83,7 @@ pub(super) fn scaled(scaler: &Scaler, vectors: &Matrix, first: usize, end: usize
 }
 
 /// How the packet view scales vectors that are like these: by their codes.
-pub(super) fn scaler(vectors: &Matrix) -> Scaler {
+pub(crate) fn scaler(vectors: &Matrix) -> Scaler {
     let codes: Vec<f32> = View::Packet.features().map(Feature::codes_per_unit).collect();
     Scaler::learn(vectors, Some(&codes))
 }
