@@ -152,3 +152,67 @@ fn entry_of(from: End, to: End, tcp_flags: u8) -> Entry {
         unused: [0; 3],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use nad::{
+        batch::RecordBatch,
+        source::{Fill, Source as _},
+    };
+
+    use super::*;
+    use crate::{
+        kernel,
+        lab::{self, Cable},
+    };
+
+    #[test]
+    #[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
+    fn every_flow_begins_with_its_handshake_and_no_packet_is_missing() {
+        const SENT: u32 = 64;
+        let records = lab::inside(|| {
+            let cable = Cable::lay("nad")?;
+            let mut source = kernel::load()?;
+            kernel::attach(&mut source, &cable)?;
+            Sender::new(SENT)?.establish(cable.sender, 100_000.0)?;
+            let (mut batch, mut records) = (RecordBatch::default(), Vec::new());
+            while source.fill(&mut batch)? != Fill::Idle || !batch.is_empty() {
+                records.extend_from_slice(batch.records());
+                batch.clear();
+            }
+            Ok(records)
+        })
+        .unwrap();
+        assert_eq!(records.len(), 4 * SENT as usize);
+        let flags: Vec<u8> = records.iter().map(|record| record.tcp_flags).collect();
+        assert_eq!(flags[..4], [SYN, SYN | ACK, ACK, ACK | PUSH]);
+        let flows: HashSet<_> = records
+            .iter()
+            .filter(|record| record.tcp_flags == SYN)
+            .map(|record| (record.addresses(), record.source_port, record.destination_port))
+            .map(|flow| format!("{flow:?}"))
+            .collect();
+        assert_eq!(flows.len(), SENT as usize);
+    }
+
+    #[test]
+    #[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
+    fn what_is_counted_is_what_was_sent_and_a_rate_is_kept() {
+        lab::inside(|| {
+            let cable = Cable::lay("count")?;
+            let counter = Map::counter()?;
+            let _link = programs::counting(&counter)?.attach(cable.receiver)?;
+            let sender = Sender::new(16)?;
+            sender.send(cable.sender, 1_000, None)?;
+            assert_eq!(counter.sum()?, 1_000);
+            let sent = sender.send(cable.sender, 5_000, Some(20_000.0))?;
+            assert_eq!(counter.sum()?, 6_000);
+            // A busy machine may be slower; nothing is faster.
+            assert!(sent.rate() < 21_000.0 && sent.rate() > 1_000.0, "{sent:?}");
+            Ok(())
+        })
+        .unwrap();
+    }
+}
