@@ -57,33 +57,35 @@ impl Forests {
     /// Adds a score for each sample.
     pub(super) fn score(&self, samples: &Samples, scores: &mut Vec<f64>) {
         match &self.nads {
-            Nads::Coded(coded) => each_block(coded, samples, |paths| {
+            Nads::Coded(coded) => each_block(coded, samples, u32::MAX, |paths| {
                 scores.extend(paths.iter().map(|paths| coded.score(*paths)));
             }),
             Nads::Flat(flat) => flat.score_batch(&samples.rows, scores),
         }
     }
 
-    /// Goes as far as the detector does for a packet in which nothing is to be told: to the sum of paths. Gives the
-    /// sum of them all.
-    pub(super) fn sum_paths(&self, samples: &Samples) -> u64 {
-        let mut sum = 0;
+    /// Goes as far as the detector does where only what scores above a threshold is to be told: to the sum of paths, or
+    /// less far where it is sure before that. Gives how many do.
+    pub(super) fn count_above(&self, samples: &Samples, threshold: f64) -> usize {
+        let mut above = 0;
         if let Nads::Coded(coded) = &self.nads {
-            each_block(coded, samples, |paths| {
-                sum += paths.iter().map(|paths| u64::from(*paths)).sum::<u64>()
+            let limit = coded.longest_path(threshold);
+            each_block(coded, samples, limit, |paths| {
+                let near = paths.iter().filter(|paths| **paths <= limit);
+                above += near.filter(|paths| coded.score(**paths) > threshold).count();
             });
         }
-        sum
+        above
     }
 }
 
-fn each_block(coded: &CodedForest, samples: &Samples, mut take: impl FnMut(&[u32])) {
+fn each_block(coded: &CodedForest, samples: &Samples, limit: u32, mut take: impl FnMut(&[u32])) {
     let (mut block, mut paths) = (Block::default(), [0; BLOCK]);
     for codes in samples.codes.chunks(BLOCK) {
         for (place, codes) in codes.iter().enumerate() {
             block.set(place, codes);
         }
-        coded.paths(&block, &mut paths);
+        coded.paths(&block, limit, &mut paths);
         take(&paths[..codes.len()]);
     }
 }

@@ -93,7 +93,7 @@ fn forest(criterion: &mut Criterion) {
         group.bench_function(kernel.name(), |bencher| {
             let mut paths = [0; BLOCK];
             bencher.iter(|| {
-                forest.paths(black_box(&block), &mut paths);
+                forest.paths(black_box(&block), u32::MAX, &mut paths);
                 black_box(&paths);
             });
         });
