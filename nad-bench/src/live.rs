@@ -212,7 +212,7 @@ impl Lab {
         anyhow::ensure!(seen == sent.packets, "{seen} of {} packets came to nad", sent.packets);
         let recorded = after.recorded - before.recorded;
         let loss = match rest {
-            _ if recorded < seen => Some(format!("{} packets were lost", seen - recorded)),
+            _ if recorded < seen => Some(format!("{} packets were lost or thinned", seen - recorded)),
             None => Some(format!("nad was not done {} s after the last packet", PATIENCE.as_secs())),
             Some(rest) if rest > 0.05_f64.max(sent.seconds / 20.0) => {
                 Some(format!("nad was done {rest:.2} s after the last packet"))
