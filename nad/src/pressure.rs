@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use nad_common::thinning::{LEVELS, Thinning};
 
-/// Records that the detector may be behind: at this many its pressure is 1.
-pub const FARTHEST_BEHIND: u64 = 1 << 18;
+/// Records that the detector may be behind: at this many its pressure is 1. The queue holds four times as many, but what
+/// a flood from forged sources costs at a tick's end grows with every source that got in before it was thinned.
+pub const FARTHEST_BEHIND: u64 = 1 << 16;
 
 /// From this pressure on there is too much.
 const HIGH: f32 = 0.25;

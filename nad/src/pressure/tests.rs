@@ -4,6 +4,8 @@ const STEP: Duration = Duration::from_micros(500);
 /// Records that the simulated detector judges in a second, and that its ring has room for.
 const CAPACITY: f64 = 200_000.0;
 const ROOM: f64 = 116_000.0;
+/// Records that the queue has room for.
+const QUEUE: f64 = 262_144.0;
 
 /// A sensor under a load: packets come, are thinned by the level's factor, wait, and are judged.
 struct Sensor {
@@ -40,10 +42,10 @@ impl Sensor {
             let judged = self.waiting.min(CAPACITY * STEP.as_secs_f64());
             self.waiting -= judged;
             self.judged += judged;
-            let most = FARTHEST_BEHIND as f64 + ROOM;
+            let most = QUEUE + ROOM;
             self.lost += (self.waiting - most).max(0.0);
             self.waiting = self.waiting.min(most);
-            let behind = self.waiting.min(FARTHEST_BEHIND as f64);
+            let behind = self.waiting.min(QUEUE);
             let reading = Reading {
                 ring: ((self.waiting - behind) / ROOM) as f32,
                 behind: behind as u64,
@@ -77,7 +79,7 @@ fn a_load_that_can_be_judged_is_recorded_whole() {
 #[test]
 fn a_burst_that_fits_into_a_quarter_of_the_room_changes_nothing() {
     let mut sensor = Sensor::new();
-    sensor.run(1e5, 1.0, FLOOD).run(1.5e6, 0.03, FLOOD).run(1e5, 2.0, FLOOD);
+    sensor.run(1e5, 1.0, FLOOD).run(6e5, 0.03, FLOOD).run(1e5, 2.0, FLOOD);
     assert_eq!(sensor.changes, []);
 }
 
@@ -143,7 +145,8 @@ fn a_load_around_what_can_be_judged_changes_the_level_seldom() {
     for _ in 0..60 {
         sensor.run(1.3 * CAPACITY, 1.0, FLOOD).run(0.9 * CAPACITY, 1.0, FLOOD);
     }
-    assert!(sensor.changes.len() <= 60, "{} changes in two minutes", sensor.changes.len());
+    // The load itself changes 120 times.
+    assert!(sensor.changes.len() <= 80, "{} changes in two minutes", sensor.changes.len());
     assert_eq!(sensor.lost, 0.0);
 }
 

@@ -30,6 +30,8 @@ const VICTIM: [u8; 4] = [10, 77, 0, 1];
 /// The forged sources, of which the last 14 bits are drawn.
 const FORGED: [u8; 4] = [198, 18, 0, 0];
 const ELEPHANT: [u8; 4] = [10, 77, 0, 3];
+/// Whom the scans are of: what comes over one host at a time is one incident as a rule, whoever has a part in it.
+const SCANNED: [u8; 4] = [10, 77, 0, 7];
 const SCANNERS: [[u8; 4]; 2] = [[10, 77, 0, 65], [10, 77, 0, 66]];
 const SCAN_PAUSE: Duration = Duration::from_millis(25);
 const FLOOD: Duration = Duration::from_secs(5);
@@ -139,7 +141,7 @@ fn scan(lab: &Lab, scanner: [u8; 4], ends: &AtomicBool) {
         if ends.load(Relaxed) {
             return;
         }
-        squeeze_in(&sender, &segment(scanner, VICTIM, (50_000, port), SYN, 0));
+        squeeze_in(&sender, &segment(scanner, SCANNED, (50_000, port), SYN, 0));
         thread::sleep(SCAN_PAUSE);
     }
 }
@@ -156,8 +158,8 @@ fn squeeze_in(sender: &RawSender, frame: &[u8]) {
 /// What goes on every day.
 fn everyday(lab: &Lab, is_over: &AtomicBool) {
     let sender = RawSender::open(&lab.sender, SENDER);
-    // More than are sent, so that there are as many new flows all the time.
-    for frame in &usual(20_000) {
+    // A few flows that go on: many new ones all the time look like an attack.
+    for frame in usual(10).iter().cycle() {
         if is_over.load(Relaxed) {
             return;
         }
