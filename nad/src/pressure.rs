@@ -25,6 +25,10 @@ const LOW: f32 = 0.05;
 const SETTLE: Duration = Duration::from_millis(5);
 /// Rates are measured over this time at least.
 const SAMPLE: Duration = Duration::from_millis(20);
+/// What can be judged is measured over at most this time, which has one of everything that it takes, a second's end
+/// included; and over no less than that.
+const PERIOD: Duration = Duration::from_secs(1);
+const SHORTEST_PERIOD: Duration = Duration::from_millis(50);
 /// Records that the detector is behind when it works as fast as it can.
 const BUSY: u64 = 4096;
 /// Packets may be this part of what can be judged when all of them are recorded again.
@@ -75,6 +79,8 @@ pub struct Ladder {
     light_since: Option<Duration>,
     patience: Duration,
     sample: Option<(Duration, Reading)>,
+    /// A time in which there was always more to do, or never: which, since when, and the records judged by then.
+    period: Option<(bool, Duration, u64)>,
     /// Records that can be judged a second: as many as were while there were more, or at least as many as were once.
     capacity: f64,
     /// Packets a second.
@@ -92,6 +98,7 @@ impl Default for Ladder {
             light_since: None,
             patience: SHORTEST_PATIENCE,
             sample: None,
+            period: None,
             capacity: 0.0,
             rate: 0.0,
         }
@@ -162,18 +169,31 @@ impl Ladder {
         }
         if let Some((then, before)) = self.sample {
             let seconds = now.saturating_sub(then).as_secs_f64();
-            let judged = reading.judged.saturating_sub(before.judged) as f64 / seconds;
             self.rate = reading.seen.saturating_sub(before.seen) as f64 / seconds;
-            self.capacity = if before.behind.min(reading.behind) >= BUSY && self.capacity > 0.0 {
-                // Over a second, which has one of everything that it takes.
-                self.capacity + (judged - self.capacity) * seconds.min(1.0)
-            } else {
-                self.capacity.max(judged)
-            };
             let is_light = self.rate <= LIGHT * self.capacity;
             self.light_since = if is_light { self.light_since.or(Some(then)) } else { None };
         }
         self.sample = Some((now, *reading));
+        self.measure_capacity(now, reading);
+    }
+
+    fn measure_capacity(&mut self, now: Duration, reading: &Reading) {
+        let is_busy = reading.behind >= BUSY;
+        let (was_busy, begun, before) = *self.period.get_or_insert((is_busy, now, reading.judged));
+        let length = now.saturating_sub(begun);
+        if is_busy == was_busy && length < PERIOD {
+            return;
+        }
+        self.period = Some((is_busy, now, reading.judged));
+        if length < SHORTEST_PERIOD {
+            return;
+        }
+        let judged = reading.judged.saturating_sub(before) as f64 / length.as_secs_f64();
+        self.capacity = if was_busy {
+            judged.max(f64::midpoint(self.capacity, judged))
+        } else {
+            self.capacity.max(judged)
+        };
     }
 }
 
