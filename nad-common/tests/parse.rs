@@ -7,9 +7,7 @@ use nad_common::{
     counters::Refusal,
     frame::SliceFrame,
     parse::{self, LinkType, Stamp},
-    record::{
-        AddressKind, Addresses, Defect, LONG_RECORD, PacketRecord, SHORT_RECORD, THINNED_BYTES, Tunnel, flag,
-    },
+    record::{Addresses, Defect, LONG_RECORD, PacketRecord, Tunnel, flag},
 };
 
 const DEFECT_BITS: u32 = 0b1_1111 << 24;
@@ -134,27 +132,6 @@ fn what_the_record_held_before_does_not_matter() {
         parse::parse(&SliceFrame(&case.frame), LinkType::Ethernet, stamp, &mut record).unwrap();
         assert_eq!(record, expected, "{}", case.name);
     }
-}
-
-#[test]
-fn a_record_comes_back_from_the_ring_as_it_was() {
-    for case in cases() {
-        let Ok(record) = parse(&case.frame, case.frame.len()) else { continue };
-        let own = if record.address_kind() == AddressKind::V4 { SHORT_RECORD } else { LONG_RECORD };
-        let told = PacketRecord { thinned_packets: 3, thinned_bytes: 1 << 31, ..record };
-        for (record, expected) in [(record, own), (told, own + THINNED_BYTES)] {
-            let bytes = record.wire_bytes();
-            assert_eq!(bytes.len(), expected, "{}", case.name);
-            assert_eq!(PacketRecord::from_wire(&bytes), Some(record), "{}", case.name);
-            let mut longer = bytes.to_vec();
-            longer.resize(LONG_RECORD + 2 * THINNED_BYTES, 0);
-            // Without what travels with it, a record is one as well.
-            for wrong in (0..longer.len()).filter(|length| ![expected, own].contains(length)) {
-                assert_eq!(PacketRecord::from_wire(&longer[..wrong]), None, "{}: {wrong} bytes", case.name);
-            }
-        }
-    }
-    assert_eq!((SHORT_RECORD, LONG_RECORD, THINNED_BYTES), (64, 88, 8));
 }
 
 #[test]
