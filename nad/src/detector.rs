@@ -8,7 +8,9 @@ mod judge;
 mod learning;
 mod options;
 mod packets;
+mod recent;
 mod relearning;
+mod taken;
 #[cfg(test)]
 mod tests;
 
@@ -32,13 +34,15 @@ use crate::{
     features::View,
     incident::{Deviation, IncidentUpdate, SubjectState, allow::AllowRules, tracker::Tracker},
     ledger::Tally,
-    model::{Model, Training, Workspace, forest::ForestError},
+    model::{Model, Training, forest::ForestError},
     policy::Policy,
 };
 use judge::Judge;
 use learning::Learning;
 use packets::PacketScorer;
+use recent::Recent;
 use relearning::Relearning;
+use taken::Taken;
 
 /// What the detector starts with.
 #[derive(Debug)]
@@ -106,29 +110,11 @@ enum State {
     Failed,
 }
 
-/// What became of a batch's records.
-#[derive(Default)]
-struct Taken {
-    learned: u64,
-    scored: u64,
-    discarded: u64,
-}
-
-impl Taken {
-    /// Counts them, once a batch.
-    fn report(&mut self, tally: &Tally) {
-        let taken = std::mem::take(self);
-        tally.learned.fetch_add(taken.learned, Relaxed);
-        tally.scored.fetch_add(taken.scored, Relaxed);
-        tally.discarded.fetch_add(taken.discarded, Relaxed);
-    }
-}
-
 /// Room that judging works in.
 #[derive(Default)]
 struct Room {
     vector: Vec<f32>,
-    workspace: Workspace,
+    recent: Recent,
     deviations: Vec<Deviation>,
 }
 
@@ -374,6 +360,7 @@ impl Detector {
         let model = Arc::new(join(handle)?);
         findings.trained = Some(Arc::clone(&model));
         self.packets.set_model(Arc::clone(&model));
+        self.room.recent.forget();
         let policy = Policy::new(self.options.budget, model.decisions_per_second());
         self.state = State::Detecting(model, policy);
         Ok(())
@@ -388,6 +375,7 @@ impl Detector {
         policy.set_rate(new.decisions_per_second());
         *model = Arc::new(new);
         self.packets.set_model(Arc::clone(model));
+        self.room.recent.forget();
         findings.trained = Some(Arc::clone(model));
         findings.drift = Some(drift);
     }

@@ -93,6 +93,8 @@ pub struct Feature {
     pub is_open: bool,
     /// The largest value that there can be.
     pub most: f32,
+    /// Codes of a unit of its scale, from 0 on: forests see values by their code, of which there are 256.
+    pub codes_per_unit: f32,
     /// What becomes of it when nothing more happens.
     pub memory: Memory,
     /// What is said of it in a reason, with the value in the place of `{}`; empty where it explains nothing.
@@ -238,13 +240,20 @@ impl Feature {
             hostile: 0.0,
             is_open: true,
             most: f32::INFINITY,
+            codes_per_unit: scale::CODES_PER_DOUBLING,
             memory: Memory::Fades(10.0),
             phrase: "",
         }
     }
 
     const fn linear(name: &'static str) -> Self {
-        Self { scale: Scale::Linear, is_open: false, memory: Memory::Lasts, ..Self::logarithmic(name, "") }
+        Self {
+            scale: Scale::Linear,
+            is_open: false,
+            codes_per_unit: 1.0,
+            memory: Memory::Lasts,
+            ..Self::logarithmic(name, "")
+        }
     }
 
     const fn up_to(self, most: f32) -> Self {
@@ -293,12 +302,9 @@ impl Feature {
         self.describe_raw(self.unscaled(value))
     }
 
-    /// Codes of a unit of its scale, in a forest over codes: every flag, code and byte has its own.
-    pub const fn codes_per_unit(&self) -> f32 {
-        match self.scale {
-            Scale::Linear => 1.0,
-            Scale::Logarithmic => scale::CODES_PER_DOUBLING,
-        }
+    /// With codes for parts of a unit.
+    const fn finely(self) -> Self {
+        Self { codes_per_unit: 16.0, ..self }
     }
 
     /// A value in this feature's own unit in words.

@@ -13,6 +13,8 @@ pub mod trainer;
 
 pub(crate) mod random;
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -116,12 +118,10 @@ pub struct ViewModel {
     calibration: Calibration,
     /// Columns that are left out: they count as the baseline's median.
     blind: Vec<u16>,
-    /// A vector in which nothing is remarkable, and what it is judged: most are it.
-    unremarkable: (Vec<f32>, Judgement),
 }
 
 /// What a model says of a vector.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Judgement {
     /// 0 to 1, higher is more anomalous.
     pub score: f64,
@@ -249,10 +249,9 @@ impl ViewModel {
         let sample = baseline.sample(view);
         let mut random = Random::new(training.seed(), view as u64);
         let rows = augment(&sample.vectors, &features, &mut random);
-        let codes: Vec<f32> = features.iter().map(|feature| feature.codes_per_unit()).collect();
-        let codes = (view == View::Packet).then_some(&codes[..]);
+        let codes: Vec<f32> = features.iter().map(|feature| feature.codes_per_unit).collect();
         let observed = if sample.vectors.is_empty() { &rows.ordinary } else { &sample.vectors };
-        let scaler = Scaler::learn(observed, codes);
+        let scaler = Scaler::learn(observed, &codes);
 
         let growth = Growth {
             trees: training.growth.trees * if view == View::Packet { 1 } else { SUBJECT_TREES },
@@ -263,11 +262,7 @@ impl ViewModel {
         let prepared = Prepared { scaler: &scaler, blind: &blind };
         let forest = training.trainer.trainer().grow(&prepared.rows(&rows.training), &growth)?;
         let calibration = calibrate(&forest, &prepared.rows(&rows.ordinary), growth.trees)?;
-        let unremarkable: Vec<f32> = features.iter().map(|feature| feature.scaled(0.0)).collect();
-        let mut scaled = Vec::new();
-        prepared.row(&unremarkable, &mut scaled);
-        let judgement = judge(&forest, &calibration, &scaled);
-        Ok(Self { scaler, forest, calibration, blind, unremarkable: (unremarkable, judgement) })
+        Ok(Self { scaler, forest, calibration, blind })
     }
 
     /// The forest, compiled for vectors of codes; `None` where it is not one.
@@ -280,13 +275,16 @@ impl ViewModel {
         self.calibration.probability(score)
     }
 
+    /// What a vector is judged by, in one number, where it has few features: see [`Scaler::packed_codes`].
+    pub fn packed_codes(&self, vector: &[f32]) -> Option<u64> {
+        self.scaler.packed_codes(vector)
+    }
+
     /// Scores a vector of the view.
     pub fn judge(&self, vector: &[f32], workspace: &mut Workspace) -> Judgement {
-        if *vector == self.unremarkable.0 {
-            return self.unremarkable.1;
-        }
         self.scale(vector, &mut workspace.scaled);
-        judge(&self.forest, &self.calibration, &workspace.scaled)
+        let score = self.forest.score(&workspace.scaled);
+        Judgement { score, probability: self.calibration.probability(score) }
     }
 
     /// The features that isolate a vector of `view` most, the most important first.
@@ -354,14 +352,15 @@ impl Prepared<'_> {
     }
 }
 
-fn judge(forest: &Forest, calibration: &Calibration, scaled: &[f32]) -> Judgement {
-    let score = forest.score(scaled);
-    Judgement { score, probability: calibration.probability(score) }
-}
-
 fn calibrate(forest: &Forest, rows: &Matrix, trees: usize) -> Result<Calibration, ForestError> {
     let step = rows.len().div_ceil(CALIBRATION_VECTORS).max(1);
-    let scores: Vec<f64> = rows.rows().step_by(step).map(|row| forest.score(row)).collect();
+    // Rows of codes repeat themselves, and a forest takes longer than a look at what it said before.
+    let mut known: HashMap<&[u32], f64> = HashMap::new();
+    let scores: Vec<f64> = rows
+        .rows()
+        .step_by(step)
+        .map(|row| *known.entry(bytemuck::cast_slice(row)).or_insert_with(|| forest.score(row)))
+        .collect();
     Calibration::new(&scores, trees).map_err(|error| ForestError::Training(error.to_string()))
 }
 

@@ -5,7 +5,7 @@ use bytemuck::Zeroable as _;
 use nad::{
     batch::BATCH_RECORDS,
     context::{Context, Seen, Sizes, Verdict},
-    features::{Feature, PACKET_FEATURES, View},
+    features::{PACKET_FEATURES, View},
     model::{matrix::Matrix, scaler::Scaler},
 };
 use nad_common::{
@@ -84,6 +84,6 @@ pub(crate) fn scaled(scaler: &Scaler, vectors: &Matrix, first: usize, end: usize
 
 /// How the packet view scales vectors that are like these: by their codes.
 pub(crate) fn scaler(vectors: &Matrix) -> Scaler {
-    let codes: Vec<f32> = View::Packet.features().map(Feature::codes_per_unit).collect();
-    Scaler::learn(vectors, Some(&codes))
+    let codes: Vec<f32> = View::Packet.features().map(|feature| feature.codes_per_unit).collect();
+    Scaler::learn(vectors, &codes)
 }

@@ -11,7 +11,7 @@ use std::{hint::black_box, time::Duration};
 use bytemuck::Zeroable;
 use criterion::{Criterion, Throughput};
 use nad::{
-    features::{Feature, PACKET_FEATURES, View},
+    features::{PACKET_FEATURES, View},
     model::{
         forest::coded::{BLOCK, Block, CodedForest, Kernel},
         matrix::Matrix,
@@ -66,14 +66,14 @@ fn read(frame: &[u8]) -> Result<PacketRecord, Refusal> {
 /// 100 trees of 256 samples over the features of packets.
 fn forest(criterion: &mut Criterion) {
     let mut random = SmallRng::seed_from_u64(1);
-    let codes_per_unit: Vec<f32> = View::Packet.features().map(Feature::codes_per_unit).collect();
+    let codes_per_unit: Vec<f32> = View::Packet.features().map(|feature| feature.codes_per_unit).collect();
     let mut vectors = Matrix::new(PACKET_FEATURES);
     for _ in 0..2_000 {
         let vector: Vec<f32> =
             codes_per_unit.iter().map(|codes| random.random_range(0.0..200.0) / codes).collect();
         vectors.push(&vector);
     }
-    let scaler = Scaler::learn(&vectors, Some(&codes_per_unit));
+    let scaler = Scaler::learn(&vectors, &codes_per_unit);
     let (mut rows, mut scaled) = (Matrix::new(PACKET_FEATURES), Vec::new());
     for vector in vectors.rows() {
         scaler.scale(vector, &mut scaled);

@@ -38,7 +38,7 @@ impl Judge<'_> {
                 continue;
             }
             let part = self.model.view(view);
-            let judgement = part.judge(&room.vector, &mut room.workspace);
+            let judgement = room.recent.judge(view, part, &room.vector);
             least = least.min(judgement.probability);
             if view != View::SlowReach {
                 // What a host did minutes ago says little about the packets of now.

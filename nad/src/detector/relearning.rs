@@ -6,10 +6,11 @@ use std::{
     time::Duration,
 };
 
+use super::recent::Recent;
 use crate::{
     context::{Context, Subject},
     features::View,
-    model::{Model, TrainingWindow, Workspace, baseline::Baseline, forest::ForestError},
+    model::{Model, TrainingWindow, baseline::Baseline, forest::ForestError},
 };
 
 /// One packet in this many goes into the next baseline.
@@ -131,12 +132,12 @@ fn answer<T>(
 
 fn drift(model: &Model, baseline: &Baseline) -> f64 {
     const SHARE: f64 = 0.01;
-    let mut workspace = Workspace::default();
+    let mut recent = Recent::default();
     let (mut seen, mut beyond) = (0_u32, 0_u32);
     for view in View::ALL.into_iter().filter(|view| *view != View::Packet) {
         for vector in baseline.sample(view).vectors.rows() {
             seen += 1;
-            beyond += u32::from(model.view(view).judge(vector, &mut workspace).probability < SHARE);
+            beyond += u32::from(recent.judge(view, model.view(view), vector).probability < SHARE);
         }
     }
     f64::from(beyond) / f64::from(seen.max(1)) / SHARE

@@ -26,6 +26,7 @@ pub(super) fn is_datagram(dealing: &DealingState) -> bool {
 /// How strange the dealing is: a [`Strangeness`].
 const STRANGENESS: Column<Read> = Column {
     feature: Feature::linear("strangeness")
+        .finely()
         .up_to(Strangeness::Exposed as u8 as f32)
         .circumstance(Strangeness::NewEverything as u8 as f32),
     read: |dealing, _| dealing.strangeness(),
@@ -108,7 +109,7 @@ pub(super) static UPLOAD: [Column<Read>; 4] = [
     },
     STRANGENESS,
     Column {
-        feature: Feature::linear("outside").circumstance(1.0),
+        feature: Feature::linear("outside").finely().circumstance(1.0),
         read: |dealing, _| f32::from(u8::from(dealing.server.is_global())),
     },
 ];
@@ -146,7 +147,7 @@ pub(super) static RHYTHM: [Column<Read>; 3] = [
         read: |dealing, _| unless_known(dealing, dealing.beats.min(ENOUGH_BEATS)),
     },
     Column {
-        feature: Feature::linear("brevity of a beat").circumstance(16.0),
+        feature: Feature::linear("brevity of a beat").finely().circumstance(16.0),
         read: |dealing, _| brevity(dealing.beat_bytes_mean),
     },
     STRANGENESS,
@@ -171,11 +172,11 @@ pub(super) static NAMES: [Column<Read>; 4] = [
         read: |dealing, _| dealing.name_length,
     },
     Column {
-        feature: Feature::linear("rare types").up_to(1.0).circumstance(1.0),
+        feature: Feature::linear("rare types").finely().up_to(1.0).circumstance(1.0),
         read: |dealing, _| dealing.rare_types,
     },
     Column {
-        feature: Feature::linear("names that do not exist").up_to(1.0).circumstance(1.0),
+        feature: Feature::linear("names that do not exist").finely().up_to(1.0).circumstance(1.0),
         read: |dealing, _| dealing.no_such_name,
     },
 ];

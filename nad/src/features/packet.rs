@@ -18,7 +18,7 @@ macro_rules! columns {
         pub(super) static FEATURES: [Feature; WIDTH] = [$(Feature::$scale $arguments),+];
 
         /// Codes of each feature's unit.
-        const CODES: [f32; WIDTH] = [$(Feature::$scale $arguments.codes_per_unit()),+];
+        const CODES: [f32; WIDTH] = [$(Feature::$scale $arguments.codes_per_unit),+];
 
         /// Reads every feature of a packet, on its scale. All values are finite and from 0 on.
         #[inline]

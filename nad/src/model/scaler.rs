@@ -23,16 +23,16 @@ pub struct Scaler {
 struct Range {
     median: f32,
     spread: f32,
-    /// Codes of a unit, where values count by their code; 0 where they count as they are.
+    /// Codes of a unit: values count by their code.
     codes_per_unit: f32,
     /// Ascending; the first and the last are the lowest and highest value there was.
     quantiles: Vec<f32>,
 }
 
 impl Scaler {
-    /// Learns from the rows of a baseline. Where it is told how many codes a unit of each feature has, values from
-    /// then on count by their code: all that share one as the smallest of them.
-    pub fn learn(baseline: &Matrix, codes_per_unit: Option<&[f32]>) -> Self {
+    /// Learns from the rows of a baseline, with so many codes a unit for each feature: values count by their code, all
+    /// that share one as the smallest of them.
+    pub fn learn(baseline: &Matrix, codes_per_unit: &[f32]) -> Self {
         let ranges = (0..baseline.columns())
             .map(|column| {
                 let mut values: Vec<f32> = (0..baseline.len())
@@ -40,24 +40,30 @@ impl Scaler {
                     .filter(|value| value.is_finite())
                     .collect();
                 values.sort_unstable_by(f32::total_cmp);
-                Range::of_sorted(&values, codes_per_unit.map_or(0.0, |codes| codes[column]))
+                Range::of_sorted(&values, codes_per_unit[column])
             })
             .collect();
         Self { ranges }
     }
 
-    /// Scales a vector into `scaled`. What is not a number becomes the median, what is infinite the farthest
-    /// finite value.
+    /// Scales a vector into `scaled`. What is not a number counts as 0.
     pub fn scale(&self, vector: &[f32], scaled: &mut Vec<f32>) {
         scaled.clear();
         scaled.extend(self.ranges.iter().zip(vector).map(|(range, value)| range.scale(*value)));
     }
 
-    /// What each code of a feature is scaled to, where it counts by code.
-    pub(super) fn scaled_codes(&self, feature: usize) -> Option<[f32; 256]> {
+    /// What each code of a feature is scaled to.
+    pub(super) fn scaled_codes(&self, feature: usize) -> [f32; 256] {
         let range = &self.ranges[feature];
-        let value = |code: usize| value_of(code as u8, range.codes_per_unit);
-        (range.codes_per_unit > 0.0).then(|| std::array::from_fn(|code| range.scale(value(code))))
+        std::array::from_fn(|code| range.scale(value_of(code as u8, range.codes_per_unit)))
+    }
+
+    /// The codes of a vector of up to seven features in one number, which is never [`u64::MAX`]; `None` of a longer one.
+    pub fn packed_codes(&self, vector: &[f32]) -> Option<u64> {
+        let pack = |codes, (range, value): (&Range, &f32)| {
+            codes << 8 | u64::from(code(*value, range.codes_per_unit))
+        };
+        (vector.len() < 8).then(|| self.ranges.iter().zip(vector).fold(0, pack))
     }
 
     /// The lowest and the highest value of a feature in the baseline, on its scale.
@@ -85,11 +91,7 @@ impl Range {
     }
 
     fn scale(&self, value: f32) -> f32 {
-        let value = if self.codes_per_unit > 0.0 {
-            value_of(code(value, self.codes_per_unit), self.codes_per_unit)
-        } else {
-            value
-        };
+        let value = value_of(code(value, self.codes_per_unit), self.codes_per_unit);
         let value = (value - self.median) / self.spread;
         if value.is_nan() { 0.0 } else { value.clamp(-LIMIT, LIMIT) }
     }
@@ -98,7 +100,7 @@ impl Range {
         self.median.is_finite()
             && self.spread > 0.0
             && self.codes_per_unit.is_finite()
-            && self.codes_per_unit >= 0.0
+            && self.codes_per_unit > 0.0
             && self.quantiles.len() == QUANTILES
     }
 }
@@ -121,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_median_is_zero_and_a_quartile_range_is_one() {
-        let scaler = Scaler::learn(&baseline(), None);
+        let scaler = Scaler::learn(&baseline(), &[1.0; 2]);
         assert_eq!(scaled(&scaler, &[50.0, 3.0]), [0.0, 0.0]);
         assert_eq!(scaled(&scaler, &[100.0, 4.0]), [1.0, 2.0]);
         assert_eq!(scaler.bounds(0), (0.0, 100.0));
@@ -132,7 +134,7 @@ mod tests {
         let mut poisoned = baseline();
         poisoned.push(&[f32::NAN; 2]);
         poisoned.push(&[f32::INFINITY; 2]);
-        let scaler = Scaler::learn(&poisoned, None);
+        let scaler = Scaler::learn(&poisoned, &[1.0; 2]);
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN] {
             let scaled = scaled(&scaler, &[bad; 2]);
             assert!(scaled.iter().all(|value| value.is_finite()), "{bad}: {scaled:?}");
@@ -141,13 +143,14 @@ mod tests {
 
     #[test]
     fn values_that_share_a_code_count_alike() {
-        let scaler = Scaler::learn(&baseline(), Some(&[8.0, 1.0]));
-        let codes = scaler.scaled_codes(0).unwrap();
+        let scaler = Scaler::learn(&baseline(), &[8.0, 1.0]);
+        let codes = scaler.scaled_codes(0);
         assert!(codes.is_sorted());
         assert_eq!(scaled(&scaler, &[2.0, 3.0])[0], codes[16]);
         assert_eq!(scaled(&scaler, &[2.12, 3.9]), scaled(&scaler, &[2.0, 3.0]));
         assert_ne!(scaled(&scaler, &[2.125, 3.0]), scaled(&scaler, &[2.0, 3.0]));
         assert_eq!(scaled(&scaler, &[1e9, f32::NAN])[0], codes[255]);
-        assert!(Scaler::learn(&baseline(), None).scaled_codes(0).is_none());
+        assert_eq!(scaler.packed_codes(&[2.12, 3.0]), Some(16 << 8 | 3));
+        assert_eq!(scaler.packed_codes(&[0.0; 8]), None);
     }
 }

@@ -110,9 +110,9 @@ impl CodedForest {
         let codes: Vec<[f32; 256]> = (0..forest.columns())
             .map(|column| {
                 // What is left out is everywhere the same.
-                if blind.contains(&(column as u16)) { Some([0.0; 256]) } else { scaler.scaled_codes(column) }
+                if blind.contains(&(column as u16)) { [0.0; 256] } else { scaler.scaled_codes(column) }
             })
-            .collect::<Option<_>>()?;
+            .collect();
         let compile = |root: &u32| CodedTree::compile(forest, *root as usize, &codes);
         let trees = forest.roots.iter().map(compile).collect::<Option<_>>()?;
         Some(Self { trees, mean_path: forest.mean_path, kernel: Kernel::best() })

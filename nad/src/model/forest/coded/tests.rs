@@ -37,7 +37,7 @@ fn matrix(rows: &[Codes]) -> Matrix {
 /// A forest over codes, whose scaled values are far from whole numbers.
 fn grown(trainer: TrainerKind, rows: &[Codes], growth: &Growth) -> (Scaler, Forest) {
     let samples = matrix(rows);
-    let scaler = Scaler::learn(&samples, Some(&[1.0; WIDTH]));
+    let scaler = Scaler::learn(&samples, &[1.0; WIDTH]);
     let mut scaled = Matrix::new(WIDTH);
     samples.rows().for_each(|row| scaled.push(&scale(&scaler, row)));
     (scaler, trainer.trainer().grow(&scaled, growth).unwrap())
@@ -142,8 +142,6 @@ fn what_is_no_standard_forest_over_codes_is_not_compiled() {
     assert!(!compiles(&Growth { trees: MOST_TREES + 1, ..Growth::default() }));
     assert!(!compiles(&Growth { extension_level: 1, ..Growth::default() }));
     assert!(!compiles(&Growth { samples_per_tree: 2048, ..Growth::default() }), "more than eight levels");
-    let (_, forest) = grown(TrainerKind::Seeded, &rows, &Growth::default());
-    assert!(CodedForest::compile(&forest, &Scaler::learn(&matrix(&rows), None), &[]).is_none(), "no codes");
 }
 
 #[test]
