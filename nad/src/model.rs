@@ -10,32 +10,17 @@ pub mod scaler;
 pub mod store;
 pub mod tail;
 pub mod trainer;
+mod view;
 
 pub(crate) mod random;
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    context::memory::Memories,
-    features::{Feature, View},
-};
-use augment::augment;
+use crate::{context::memory::Memories, features::View};
 use baseline::Baseline;
-use calibration::Calibration;
-use forest::{Forest, ForestError, coded::CodedForest};
-use matrix::Matrix;
-use random::Random;
-use scaler::Scaler;
+use forest::ForestError;
 use trainer::{Growth, TrainerKind};
-
-/// Baseline scores that a tail is fitted to. More would only make the start slower.
-const CALIBRATION_VECTORS: usize = 32_768;
-
-/// Trees of a view of subjects for each of the packet view: there are few subjects a second, and the more trees, the
-/// smaller the differences that count.
-const SUBJECT_TREES: usize = 4;
+pub use view::{Compiled, Evidence, Judgement, ViewModel, Workspace};
 
 /// The shortest time, in seconds, of a baseline after settling from which it can be told what hosts usually do.
 const LEAST_SECONDS: f64 = 5.0;
@@ -108,44 +93,6 @@ pub struct Model {
     /// In the order of [`View::ALL`].
     views: Vec<ViewModel>,
     memories: Memories,
-}
-
-/// The part of a model that belongs to one view.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ViewModel {
-    scaler: Scaler,
-    forest: Forest,
-    calibration: Calibration,
-    /// Columns that are left out: they count as the baseline's median.
-    blind: Vec<u16>,
-}
-
-/// What a model says of a vector.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Judgement {
-    /// 0 to 1, higher is more anomalous.
-    pub score: f64,
-    /// The probability that an ordinary one scores higher: 1e-12 to 1.
-    pub probability: f64,
-}
-
-/// A feature's part in a judgement.
-#[derive(Debug, Clone, Copy)]
-pub struct Evidence {
-    /// The feature.
-    pub feature: &'static Feature,
-    /// Its value, in its own unit.
-    pub value: f32,
-    /// The lowest and the highest value of the baseline.
-    pub baseline: (f32, f32),
-    /// The part of the isolation that is due to it, 0 to 1.
-    pub weight: f64,
-}
-
-/// Room that judging works in, so that nothing is allocated for a vector.
-#[derive(Debug, Default)]
-pub struct Workspace {
-    scaled: Vec<f32>,
 }
 
 impl Model {
@@ -235,141 +182,6 @@ impl Model {
         self.views.len() == View::ALL.len()
             && self.decisions_per_second.is_finite()
             && View::ALL.into_iter().all(|view| self.view(view).is_sound(view.features().len()))
-    }
-}
-
-impl ViewModel {
-    fn train(view: View, baseline: &Baseline, training: &Training) -> Result<Self, ForestError> {
-        let features: Vec<&'static Feature> = view.features().collect();
-        let is_blind = |feature: &&'static Feature| {
-            training.without.iter().any(|name| name.split_once('/') == Some((view.name(), feature.name)))
-        };
-        let blind: Vec<u16> =
-            (0..features.len()).filter(|i| is_blind(&features[*i])).map(|i| i as u16).collect();
-        let sample = baseline.sample(view);
-        let mut random = Random::new(training.seed(), view as u64);
-        let rows = augment(&sample.vectors, &features, &mut random);
-        let codes: Vec<f32> = features.iter().map(|feature| feature.codes_per_unit).collect();
-        let observed = if sample.vectors.is_empty() { &rows.ordinary } else { &sample.vectors };
-        let scaler = Scaler::learn(observed, &codes);
-
-        let growth = Growth {
-            trees: training.growth.trees * if view == View::Packet { 1 } else { SUBJECT_TREES },
-            extension_level: training.extension_level(view).min(features.len() - 1),
-            seed: training.seed().wrapping_add((view as u64) << 32),
-            ..training.growth
-        };
-        let prepared = Prepared { scaler: &scaler, blind: &blind };
-        let forest = training.trainer.trainer().grow(&prepared.rows(&rows.training), &growth)?;
-        let calibration = calibrate(&forest, &prepared.rows(&rows.ordinary), growth.trees)?;
-        Ok(Self { scaler, forest, calibration, blind })
-    }
-
-    /// The forest, compiled for vectors of codes; `None` where it is not one.
-    pub fn compile(&self) -> Option<CodedForest> {
-        CodedForest::compile(&self.forest, &self.scaler, &self.blind)
-    }
-
-    /// The probability that an ordinary vector scores as high or higher: 1e-12 to 1.
-    pub fn probability(&self, score: f64) -> f64 {
-        self.calibration.probability(score)
-    }
-
-    /// What a vector is judged by, in one number, where it has few features: see [`Scaler::packed_codes`].
-    pub fn packed_codes(&self, vector: &[f32]) -> Option<u64> {
-        self.scaler.packed_codes(vector)
-    }
-
-    /// Scores a vector of the view.
-    pub fn judge(&self, vector: &[f32], workspace: &mut Workspace) -> Judgement {
-        self.scale(vector, &mut workspace.scaled);
-        let score = self.forest.score(&workspace.scaled);
-        Judgement { score, probability: self.calibration.probability(score) }
-    }
-
-    /// The features that isolate a vector of `view` most, the most important first.
-    pub fn explain(&self, view: View, vector: &[f32]) -> Vec<Evidence> {
-        let mut scaled = Vec::new();
-        self.scale(vector, &mut scaled);
-        let mut weights = vec![0.0; scaled.len()];
-        self.forest.attribute(&scaled, &mut weights);
-        let mut evidence: Vec<Evidence> = view
-            .features()
-            .enumerate()
-            .map(|(column, feature)| {
-                let (lowest, highest) = self.scaler.bounds(column);
-                Evidence {
-                    feature,
-                    value: feature.unscaled(vector[column]),
-                    baseline: (feature.unscaled(lowest), feature.unscaled(highest)),
-                    weight: weights[column],
-                }
-            })
-            .collect();
-        evidence.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-        evidence
-    }
-
-    /// The score above which the tail probability lies below this.
-    pub fn threshold(&self, probability: f64) -> f64 {
-        self.calibration.threshold(probability)
-    }
-
-    fn scale(&self, vector: &[f32], scaled: &mut Vec<f32>) {
-        Prepared { scaler: &self.scaler, blind: &self.blind }.row(vector, scaled);
-    }
-
-    fn is_sound(&self, columns: usize) -> bool {
-        self.scaler.is_sound(columns)
-            && self.forest.is_sound(columns)
-            && self.calibration.is_sound()
-            && self.blind.iter().all(|column| usize::from(*column) < columns)
-    }
-}
-
-/// What makes vectors into a forest's rows.
-struct Prepared<'a> {
-    scaler: &'a Scaler,
-    blind: &'a [u16],
-}
-
-impl Prepared<'_> {
-    fn row(&self, vector: &[f32], scaled: &mut Vec<f32>) {
-        self.scaler.scale(vector, scaled);
-        for column in self.blind {
-            scaled[usize::from(*column)] = 0.0;
-        }
-    }
-
-    fn rows(&self, vectors: &Matrix) -> Matrix {
-        let mut rows = Matrix::new(vectors.columns());
-        let mut scaled = Vec::new();
-        for vector in vectors.rows() {
-            self.row(vector, &mut scaled);
-            rows.push(&scaled);
-        }
-        rows
-    }
-}
-
-fn calibrate(forest: &Forest, rows: &Matrix, trees: usize) -> Result<Calibration, ForestError> {
-    let step = rows.len().div_ceil(CALIBRATION_VECTORS).max(1);
-    // Rows of codes repeat themselves, and a forest takes longer than a look at what it said before.
-    let mut known: HashMap<&[u32], f64> = HashMap::new();
-    let scores: Vec<f64> = rows
-        .rows()
-        .step_by(step)
-        .map(|row| *known.entry(bytemuck::cast_slice(row)).or_insert_with(|| forest.score(row)))
-        .collect();
-    Calibration::new(&scores, trees).map_err(|error| ForestError::Training(error.to_string()))
-}
-
-impl std::fmt::Display for Evidence {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let describe = |value: f32| self.feature.describe(self.feature.scaled(value));
-        let (low, high) = (describe(self.baseline.0), describe(self.baseline.1));
-        let baseline = if low == high { format!("always {low}") } else { format!("{low} to {high}") };
-        write!(f, "{} {} (baseline: {baseline})", self.feature.name, describe(self.value))
     }
 }
 

@@ -202,7 +202,8 @@ impl Bench {
         };
         let memories = context.memory().keep();
         let model = Model::train(&baseline, &training, window, memories).expect("there are packets enough");
-        let forest = model.view(View::Packet).compile().expect("it is a standard forest over codes");
+        let compiled = model.view(View::Packet).compile();
+        let forest = compiled.expect("it is a standard forest over codes").forest;
         Self {
             context,
             traffic,

@@ -21,6 +21,9 @@ const FARTHEST: f64 = 12.0;
 /// What the lower of two scores adds, so that it tells equals apart.
 const OF_THE_LOWER: f64 = 0.05;
 
+/// A packet that is no less probable than this to a standard forest is ordinary to an extended one, too.
+const SCREENED: f64 = 0.05;
+
 /// Packets that wait: few enough for all that belongs to them to stay in the second cache.
 const MOST_WAITING: usize = 8 * coded::BLOCK;
 
@@ -47,6 +50,8 @@ struct Waiting {
 struct Rule {
     model: Arc<Model>,
     forest: Option<CodedForest>,
+    /// Whether it gives the scores; otherwise it only says whose are asked for.
+    is_own: bool,
     /// A packet is reported above this score.
     threshold: f64,
     /// Where neither its own score nor what it inherits is as high as this, it is not reported whatever the other is.
@@ -78,11 +83,13 @@ impl PacketScorer {
         let view = model.view(View::Packet);
         let limit = score_of(model.contamination());
         let near = limit * (1.0 - OF_THE_LOWER);
-        let forest = view.compile();
-        let near_score = view.threshold(libm::exp10(-near * FARTHEST));
-        let longest_path = forest.as_ref().map_or(u32::MAX, |forest| forest.longest_path(near_score));
-        self.keeps_values = forest.is_none() || self.wanted.alerts > 0;
-        self.rule = Some(Rule { forest, threshold: combine(limit, 0.0), near, longest_path, model });
+        let compiled = view.compile();
+        let is_own = compiled.as_ref().is_some_and(|compiled| compiled.is_own);
+        let probability = if is_own { libm::exp10(-near * FARTHEST) } else { SCREENED };
+        let longest_path = compiled.as_ref().map_or(u32::MAX, |compiled| compiled.longest_path(probability));
+        let forest = compiled.map(|compiled| compiled.forest);
+        self.keeps_values = !is_own || self.wanted.alerts > 0;
+        self.rule = Some(Rule { is_own, forest, threshold: combine(limit, 0.0), near, longest_path, model });
     }
 
     /// Whether what waits is to be scored before more is added.
@@ -131,8 +138,8 @@ impl PacketScorer {
                 continue;
             }
             let probability = match &rule.forest {
-                Some(forest) => view.probability(forest.score(paths)),
-                None => view.judge(&self.values[number], &mut self.workspace).probability,
+                Some(forest) if rule.is_own => view.probability(forest.score(paths)),
+                _ => view.judge(&self.values[number], &mut self.workspace).probability,
             };
             let own = score_of(probability);
             let score = combine(own, inherited);

@@ -49,21 +49,45 @@ fn batches_of_any_length_give_the_same_scores_incidents_and_models() {
     }
 }
 
-fn run(records: &[PacketRecord], length: usize) -> Left {
+#[test]
+fn as_many_packets_are_anomalous_whether_or_not_their_scores_are_wanted() {
+    let records = records();
+    let anomalies = |extension_level, wanted| {
+        let options = DetectorOptions { wanted, ..DetectorOptions::default() };
+        let tally = Arc::new(Tally::default());
+        let mut detector =
+            Detector::new(learn(extension_level), Clock::Unix, Arc::clone(&tally), options).unwrap();
+        let (mut batch, mut findings) = (RecordBatch::default(), Findings::default());
+        records.iter().enumerate().for_each(|(index, record)| batch.push(index as u64, *record));
+        detector.process(&batch, &mut findings).unwrap();
+        (tally.anomalies.load(Relaxed), findings.scores.len(), findings.alerts.len())
+    };
+    for extension_level in [None, Some(3)] {
+        let (all, scores, alerts) = anomalies(extension_level, Wanted::ALL);
+        assert!(all > 300 && scores > 1000, "{all} of {scores}");
+        assert_eq!(alerts as u64, all);
+        assert_eq!(anomalies(extension_level, Wanted::NOTHING), (all, 0, 0), "{extension_level:?}");
+    }
+}
+
+fn learn(extension_level: Option<usize>) -> Start {
     let training = Training {
         growth: Growth { trees: 10, ..Growth::default() },
-        extension_level: None,
+        extension_level,
         trainer: TrainerKind::Seeded,
         contamination: 0.01,
         without: Vec::new(),
     };
     let baseline = BaselineLength::Time(Duration::from_secs(BASELINE));
-    let start = Start::Learn { baseline, training, source: "records".into() };
+    Start::Learn { baseline, training, source: "records".into() }
+}
+
+fn run(records: &[PacketRecord], length: usize) -> Left {
     let options = DetectorOptions {
         relearn_every: Some(Duration::from_secs(RELEARN_EVERY)),
         ..DetectorOptions::default()
     };
-    let mut detector = Detector::new(start, Clock::Unix, Arc::default(), options).unwrap();
+    let mut detector = Detector::new(learn(None), Clock::Unix, Arc::default(), options).unwrap();
     let mut left = Left { scores: Vec::new(), alerts: Vec::new(), incidents: Vec::new(), model: None };
     let (mut batch, mut findings) = (RecordBatch::default(), Findings::default());
     let mut index = 0;

@@ -1,0 +1,241 @@
+//! The part of a model that belongs to one view: how it scales, its forest, and what scores mean.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Training,
+    augment::augment,
+    baseline::Baseline,
+    calibration::Calibration,
+    forest::{Forest, ForestError, coded::CodedForest},
+    matrix::Matrix,
+    random::Random,
+    scaler::Scaler,
+    trainer::Growth,
+};
+use crate::features::{Feature, View};
+
+/// Baseline scores that a tail is fitted to. More would only make the start slower.
+const CALIBRATION_VECTORS: usize = 32_768;
+
+/// Trees of a view of subjects for each of the packet view: there are few subjects a second, and the more trees, the
+/// smaller the differences that count.
+const SUBJECT_TREES: usize = 4;
+/// The part of a model that belongs to one view.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ViewModel {
+    scaler: Scaler,
+    forest: Forest,
+    calibration: Calibration,
+    /// Columns that are left out: they count as the baseline's median.
+    blind: Vec<u16>,
+    /// Where the forest of the packet view is an extended one: a standard forest of the same rows, which is asked first.
+    screen: Option<Screen>,
+}
+
+/// A standard forest and what its scores mean.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Screen {
+    forest: Forest,
+    calibration: Calibration,
+}
+
+/// A packet view's forest, compiled, and what its scores mean.
+#[derive(Debug)]
+pub struct Compiled<'a> {
+    /// The forest.
+    pub forest: CodedForest,
+    /// Whether it is the view's own; otherwise it only says who is to be asked: see [`ViewModel::compile`].
+    pub is_own: bool,
+    calibration: &'a Calibration,
+}
+
+impl Compiled<'_> {
+    /// A sum of paths above which the probability of every score is above this one.
+    pub fn longest_path(&self, probability: f64) -> u32 {
+        self.forest.longest_path(self.calibration.threshold(probability))
+    }
+}
+
+/// What a model says of a vector.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Judgement {
+    /// 0 to 1, higher is more anomalous.
+    pub score: f64,
+    /// The probability that an ordinary one scores higher: 1e-12 to 1.
+    pub probability: f64,
+}
+
+/// A feature's part in a judgement.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence {
+    /// The feature.
+    pub feature: &'static Feature,
+    /// Its value, in its own unit.
+    pub value: f32,
+    /// The lowest and the highest value of the baseline.
+    pub baseline: (f32, f32),
+    /// The part of the isolation that is due to it, 0 to 1.
+    pub weight: f64,
+}
+
+/// Room that judging works in, so that nothing is allocated for a vector.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    scaled: Vec<f32>,
+}
+impl ViewModel {
+    pub(super) fn train(view: View, baseline: &Baseline, training: &Training) -> Result<Self, ForestError> {
+        let features: Vec<&'static Feature> = view.features().collect();
+        let is_blind = |feature: &&'static Feature| {
+            training.without.iter().any(|name| name.split_once('/') == Some((view.name(), feature.name)))
+        };
+        let blind: Vec<u16> =
+            (0..features.len()).filter(|i| is_blind(&features[*i])).map(|i| i as u16).collect();
+        let sample = baseline.sample(view);
+        let mut random = Random::new(training.seed(), view as u64);
+        let rows = augment(&sample.vectors, &features, &mut random);
+        let codes: Vec<f32> = features.iter().map(|feature| feature.codes_per_unit).collect();
+        let observed = if sample.vectors.is_empty() { &rows.ordinary } else { &sample.vectors };
+        let scaler = Scaler::learn(observed, &codes);
+
+        let growth = Growth {
+            trees: training.growth.trees * if view == View::Packet { 1 } else { SUBJECT_TREES },
+            extension_level: training.extension_level(view).min(features.len() - 1),
+            seed: training.seed().wrapping_add((view as u64) << 32),
+            ..training.growth
+        };
+        let prepared = Prepared { scaler: &scaler, blind: &blind };
+        let forest = training.trainer.trainer().grow(&prepared.rows(&rows.training), &growth)?;
+        let ordinary = prepared.rows(&rows.ordinary);
+        let calibration = calibrate(&forest, &ordinary, growth.trees)?;
+        let screen = if view == View::Packet && growth.extension_level > 0 {
+            let growth = Growth { extension_level: 0, ..growth };
+            let forest = training.trainer.trainer().grow(&prepared.rows(&rows.training), &growth)?;
+            let calibration = calibrate(&forest, &ordinary, growth.trees)?;
+            Some(Screen { forest, calibration })
+        } else {
+            None
+        };
+        Ok(Self { scaler, forest, calibration, blind, screen })
+    }
+
+    /// The forest, compiled for vectors of codes. Of an extended one, the standard forest that is asked first: what
+    /// is ordinary to it is taken for ordinary. `None` where neither can be compiled.
+    pub fn compile(&self) -> Option<Compiled<'_>> {
+        let (forest, calibration) = match &self.screen {
+            Some(screen) => (&screen.forest, &screen.calibration),
+            None => (&self.forest, &self.calibration),
+        };
+        let forest = CodedForest::compile(forest, &self.scaler, &self.blind)?;
+        Some(Compiled { forest, is_own: self.screen.is_none(), calibration })
+    }
+
+    /// The probability that an ordinary vector scores as high or higher: 1e-12 to 1.
+    pub fn probability(&self, score: f64) -> f64 {
+        self.calibration.probability(score)
+    }
+
+    /// What a vector is judged by, in one number, where it has few features: see [`Scaler::packed_codes`].
+    pub fn packed_codes(&self, vector: &[f32]) -> Option<u64> {
+        self.scaler.packed_codes(vector)
+    }
+
+    /// Scores a vector of the view.
+    pub fn judge(&self, vector: &[f32], workspace: &mut Workspace) -> Judgement {
+        self.scale(vector, &mut workspace.scaled);
+        let score = self.forest.score(&workspace.scaled);
+        Judgement { score, probability: self.calibration.probability(score) }
+    }
+
+    /// The features that isolate a vector of `view` most, the most important first.
+    pub fn explain(&self, view: View, vector: &[f32]) -> Vec<Evidence> {
+        let mut scaled = Vec::new();
+        self.scale(vector, &mut scaled);
+        let mut weights = vec![0.0; scaled.len()];
+        self.forest.attribute(&scaled, &mut weights);
+        let mut evidence: Vec<Evidence> = view
+            .features()
+            .enumerate()
+            .map(|(column, feature)| {
+                let (lowest, highest) = self.scaler.bounds(column);
+                Evidence {
+                    feature,
+                    value: feature.unscaled(vector[column]),
+                    baseline: (feature.unscaled(lowest), feature.unscaled(highest)),
+                    weight: weights[column],
+                }
+            })
+            .collect();
+        evidence.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        evidence
+    }
+
+    /// The score above which the tail probability lies below this.
+    pub fn threshold(&self, probability: f64) -> f64 {
+        self.calibration.threshold(probability)
+    }
+
+    fn scale(&self, vector: &[f32], scaled: &mut Vec<f32>) {
+        Prepared { scaler: &self.scaler, blind: &self.blind }.row(vector, scaled);
+    }
+
+    pub(super) fn is_sound(&self, columns: usize) -> bool {
+        self.scaler.is_sound(columns)
+            && self.forest.is_sound(columns)
+            && self.calibration.is_sound()
+            && self
+                .screen
+                .as_ref()
+                .is_none_or(|screen| screen.forest.is_sound(columns) && screen.calibration.is_sound())
+            && self.blind.iter().all(|column| usize::from(*column) < columns)
+    }
+}
+
+/// What makes vectors into a forest's rows.
+struct Prepared<'a> {
+    scaler: &'a Scaler,
+    blind: &'a [u16],
+}
+
+impl Prepared<'_> {
+    fn row(&self, vector: &[f32], scaled: &mut Vec<f32>) {
+        self.scaler.scale(vector, scaled);
+        for column in self.blind {
+            scaled[usize::from(*column)] = 0.0;
+        }
+    }
+
+    fn rows(&self, vectors: &Matrix) -> Matrix {
+        let mut rows = Matrix::new(vectors.columns());
+        let mut scaled = Vec::new();
+        for vector in vectors.rows() {
+            self.row(vector, &mut scaled);
+            rows.push(&scaled);
+        }
+        rows
+    }
+}
+
+fn calibrate(forest: &Forest, rows: &Matrix, trees: usize) -> Result<Calibration, ForestError> {
+    let step = rows.len().div_ceil(CALIBRATION_VECTORS).max(1);
+    // Rows of codes repeat themselves, and a forest takes longer than a look at what it said before.
+    let mut known: HashMap<&[u32], f64> = HashMap::new();
+    let scores: Vec<f64> = rows
+        .rows()
+        .step_by(step)
+        .map(|row| *known.entry(bytemuck::cast_slice(row)).or_insert_with(|| forest.score(row)))
+        .collect();
+    Calibration::new(&scores, trees).map_err(|error| ForestError::Training(error.to_string()))
+}
+
+impl std::fmt::Display for Evidence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let describe = |value: f32| self.feature.describe(self.feature.scaled(value));
+        let (low, high) = (describe(self.baseline.0), describe(self.baseline.1));
+        let baseline = if low == high { format!("always {low}") } else { format!("{low} to {high}") };
+        write!(f, "{} {} (baseline: {baseline})", self.feature.name, describe(self.value))
+    }
+}
