@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Thin {
-    /// Where the sensor falls behind, by design and with their number; see [`pressure`](crate::pressure).
+    /// Where the sensor falls behind, by design and with their number; see [`crate::pressure`].
     #[default]
     Auto,
     /// Never: what there is no room for is lost.
