@@ -37,7 +37,7 @@ pub struct Tally {
     pub incidents: AtomicU64,
     /// Deviations that an allow rule kept from being reported.
     pub suppressed: AtomicU64,
-    /// Anomalies that could not be handed to the outputs because their queue was full.
+    /// Anomalies that were not told to the outputs, because their queue was full or there were too many at once.
     pub alerts_dropped: AtomicU64,
     /// Times that the drain had to wait because the detector's queue was full.
     pub queue_waits: AtomicU64,
