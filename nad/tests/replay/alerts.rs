@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{ORDINARY, captures::START_US, folder, mixed, odd, scores, sensor::Folder};
 
 const REPLAY: &str =
-    "replay office.pcap --train-packets 2000 --contamination 0.005 --packets --scores s.csv --alerts a.jsonl";
+    "replay office.pcap --train-packets 2000 --contamination 0.01 --packets --scores s.csv --alerts a.jsonl";
 
 fn alerts(folder: &Folder) -> Vec<Value> {
     folder.read("a.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
