@@ -199,9 +199,15 @@ impl Ended {
         let summary = self.stdout.lines().next_back().unwrap_or_default();
         let words: Vec<&str> = summary.split(' ').collect();
         match words[..] {
-            ["Detected", incidents, "incidents", "and", packets, "anomalous", "packets."] => {
-                (incidents.parse().expect("a number"), packets.parse().expect("a number"))
-            }
+            [
+                "Detected",
+                incidents,
+                "incident" | "incidents",
+                "and",
+                packets,
+                "anomalous",
+                "packet." | "packets.",
+            ] => (incidents.parse().expect("a number"), packets.parse().expect("a number")),
             _ => panic!("no summary: {self:?}"),
         }
     }

@@ -85,7 +85,9 @@ fn a_flood_far_beyond_what_can_be_judged_hides_no_scan_and_loses_nothing() {
             let scan = scan.unwrap_or_else(|| panic!("no scan by {source}: {incidents:#?}"));
             assert_eq!(scan["shape"], "port scan", "{scan:#}");
             let coverage = scan["coverage"].as_f64().expect("a number");
-            assert_eq!(coverage < 100.0, level > 0, "{scan:#}");
+            // It is open for a while after its flood, and what is then left out counts, too.
+            assert!(coverage < 100.0 || level == 0, "{scan:#}");
+            assert!(coverage == 100.0 || levels != [0, 0], "{scan:#}");
         }
         let flood = incidents.iter().find(|incident| incident["shape"] == "SYN flood");
         let flood = flood.unwrap_or_else(|| panic!("no SYN flood: {incidents:#?}"));
