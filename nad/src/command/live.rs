@@ -17,7 +17,7 @@ use crate::{
     batch::{BATCH_BYTES, RecordBatch},
     interface,
     ledger::Tally,
-    privileges,
+    presentation, privileges,
     queue::{self, Closed, Sender, Sent, WhenFull},
     source::{
         Fill, Source,
@@ -73,7 +73,7 @@ impl Live {
             tracing::info!("{attachment}");
         }
         let (rings, bytes) = (source.ring_count(), config.options.ring_bytes);
-        tracing::info!("{rings} ring{} of {} KiB", if rings == 1 { "" } else { "s" }, bytes >> 10);
+        tracing::info!("{} of {} KiB", presentation::counted(rings as u64, "ring"), bytes >> 10);
         if config.options.kernel_log {
             forward_kernel_log(&mut source)?;
         }

@@ -60,7 +60,7 @@ pub struct DealingState {
     pub up_60: f32,
     /// Bytes of payload from the server.
     pub down_60: f32,
-    /// Mean seconds between beats, and mean deviation from that.
+    /// Mean seconds between beats.
     pub beat_mean: f32,
     /// How many beats in a row came when they were due.
     pub beats: f32,
@@ -90,7 +90,7 @@ pub struct DealingState {
     pub port: u16,
     /// IP protocol.
     pub protocol: u8,
-    /// Bit 0: answered; bit 1: the server spoke last; bit 2: the client spoke.
+    /// Bit 0: answered; bit 1: the server spoke last.
     marks: u8,
     /// [`Strangeness`], as of its last flow.
     strangeness: u8,

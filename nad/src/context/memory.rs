@@ -223,7 +223,8 @@ impl Memory {
     }
 
     /// Whether a host has ever answered anyone, or been answered.
-    pub fn knows_host(&self, key: HostKey, now_ns: u64) -> bool {
+    #[cfg(test)]
+    pub(crate) fn knows_host(&self, key: HostKey, now_ns: u64) -> bool {
         self.knows(host(key), now_ns)
     }
 

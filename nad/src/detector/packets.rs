@@ -21,8 +21,10 @@ const FARTHEST: f64 = 12.0;
 /// What the lower of two scores adds, so that it tells equals apart.
 const OF_THE_LOWER: f64 = 0.05;
 
-/// A packet that is no less probable than this to a standard forest is ordinary to an extended one, too.
+/// A packet that is no less probable than this to a standard forest is ordinary to an extended one, too; where more is
+/// reported than a part of that, so many times the contamination.
 const SCREENED: f64 = 0.05;
+const SCREENED_CONTAMINATIONS: f64 = 20.0;
 
 /// Packets that wait: few enough for all that belongs to them to stay in the second cache.
 const MOST_WAITING: usize = 8 * coded::BLOCK;
@@ -85,7 +87,8 @@ impl PacketScorer {
         let near = limit * (1.0 - OF_THE_LOWER);
         let compiled = view.compile();
         let is_own = compiled.as_ref().is_some_and(|compiled| compiled.is_own);
-        let probability = if is_own { libm::exp10(-near * FARTHEST) } else { SCREENED };
+        let screened = (model.contamination() * SCREENED_CONTAMINATIONS).clamp(SCREENED, 1.0);
+        let probability = if is_own { libm::exp10(-near * FARTHEST) } else { screened };
         let longest_path = compiled.as_ref().map_or(u32::MAX, |compiled| compiled.longest_path(probability));
         let forest = compiled.map(|compiled| compiled.forest);
         self.keeps_values = !is_own || self.wanted.alerts > 0;

@@ -52,30 +52,32 @@ fn batches_of_any_length_give_the_same_scores_incidents_and_models() {
 #[test]
 fn as_many_packets_are_anomalous_whether_or_not_their_scores_are_wanted() {
     let records = records();
-    let anomalies = |extension_level, wanted| {
+    let anomalies = |extension_level, contamination, wanted| {
         let options = DetectorOptions { wanted, ..DetectorOptions::default() };
         let tally = Arc::new(Tally::default());
         let mut detector =
-            Detector::new(learn(extension_level), Clock::Unix, Arc::clone(&tally), options).unwrap();
+            Detector::new(learn(extension_level, contamination), Clock::Unix, Arc::clone(&tally), options)
+                .unwrap();
         let (mut batch, mut findings) = (RecordBatch::default(), Findings::default());
         records.iter().enumerate().for_each(|(index, record)| batch.push(index as u64, *record));
         detector.process(&batch, &mut findings).unwrap();
         (tally.anomalies.load(Relaxed), findings.scores.len(), findings.alerts.len())
     };
-    for extension_level in [None, Some(3)] {
-        let (all, scores, alerts) = anomalies(extension_level, Wanted::ALL);
+    for (extension_level, contamination) in [(None, 0.01), (Some(3), 0.01), (Some(3), 0.3)] {
+        let (all, scores, alerts) = anomalies(extension_level, contamination, Wanted::ALL);
         assert!(all > 300 && scores > 1000, "{all} of {scores}");
         assert_eq!(alerts as u64, all);
-        assert_eq!(anomalies(extension_level, Wanted::NOTHING), (all, 0, 0), "{extension_level:?}");
+        let counted = anomalies(extension_level, contamination, Wanted::NOTHING);
+        assert_eq!(counted, (all, 0, 0), "level {extension_level:?}, contamination {contamination}");
     }
 }
 
-fn learn(extension_level: Option<usize>) -> Start {
+fn learn(extension_level: Option<usize>, contamination: f64) -> Start {
     let training = Training {
         growth: Growth { trees: 10, ..Growth::default() },
         extension_level,
         trainer: TrainerKind::Seeded,
-        contamination: 0.01,
+        contamination,
         without: Vec::new(),
     };
     let baseline = BaselineLength::Time(Duration::from_secs(BASELINE));
@@ -87,7 +89,7 @@ fn run(records: &[PacketRecord], length: usize) -> Left {
         relearn_every: Some(Duration::from_secs(RELEARN_EVERY)),
         ..DetectorOptions::default()
     };
-    let mut detector = Detector::new(learn(None), Clock::Unix, Arc::default(), options).unwrap();
+    let mut detector = Detector::new(learn(None, 0.01), Clock::Unix, Arc::default(), options).unwrap();
     let mut left = Left { scores: Vec::new(), alerts: Vec::new(), incidents: Vec::new(), model: None };
     let (mut batch, mut findings) = (RecordBatch::default(), Findings::default());
     let mut index = 0;

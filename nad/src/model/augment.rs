@@ -58,7 +58,12 @@ pub(super) fn augment(baseline: &Matrix, features: &[&'static Feature], random: 
     };
     let mut margin: Vec<_> = (0..count(MARGIN)).map(|_| moved(1, MARGIN_DISTANCE)).collect();
     let beyond: Vec<_> = (0..count(BEYOND)).map(|_| moved(2, BEYOND_DISTANCE)).collect();
-    margin.extend((0..count(MARGIN)).map(|_| unremarkable(features, &open, random)));
+    // Of a packet nothing is unremarkable: one of nothing but zeros is no ordinary one.
+    let bounded: Vec<usize> =
+        open.iter().copied().filter(|column| features[*column].ordinary > 0.0).collect();
+    if !bounded.is_empty() {
+        margin.extend((0..count(MARGIN)).map(|_| unremarkable(features, &bounded, random)));
+    }
     margin.iter().for_each(|row| ordinary.push(row));
     let mut training = ordinary.clone();
     beyond.iter().for_each(|row| training.push(row));
@@ -66,9 +71,9 @@ pub(super) fn augment(baseline: &Matrix, features: &[&'static Feature], random: 
 }
 
 /// A row in which one feature is hardly above what is unremarkable, in whatever circumstances.
-fn unremarkable(features: &[&'static Feature], open: &[usize], random: &mut Random) -> Vec<f32> {
+fn unremarkable(features: &[&'static Feature], bounded: &[usize], random: &mut Random) -> Vec<f32> {
     let mut row: Vec<f32> = features.iter().map(|feature| feature.scaled(0.0)).collect();
-    let column = open[random.below(open.len() as u32) as usize];
+    let column = bounded[random.below(bounded.len() as u32) as usize];
     row[column] += random.between(UNREMARKABLE_DISTANCE.0, UNREMARKABLE_DISTANCE.1);
     for (value, feature) in row.iter_mut().zip(features).filter(|(_, feature)| feature.circumstance > 0.0) {
         *value = feature.scaled((random.uniform() as f32 * feature.circumstance).round());
@@ -137,6 +142,16 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn rows_that_are_hardly_remarkable_are_added_only_where_something_is_unremarkable() {
+        let added = |view: View| {
+            let baseline = baseline(view, 400);
+            augment(&baseline, &features(view), &mut Random::new(1, 1)).ordinary.len() - baseline.len()
+        };
+        assert_eq!(added(View::Packet), FEWEST, "a packet of nothing but zeros is not ordinary");
+        assert_eq!(added(View::Push), 2 * FEWEST);
     }
 
     #[test]

@@ -23,6 +23,7 @@ const CALIBRATION_VECTORS: usize = 32_768;
 /// Trees of a view of subjects for each of the packet view: there are few subjects a second, and the more trees, the
 /// smaller the differences that count.
 const SUBJECT_TREES: usize = 4;
+
 /// The part of a model that belongs to one view.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ViewModel {
@@ -86,6 +87,7 @@ pub struct Evidence {
 pub struct Workspace {
     scaled: Vec<f32>,
 }
+
 impl ViewModel {
     pub(super) fn train(view: View, baseline: &Baseline, training: &Training) -> Result<Self, ForestError> {
         let features: Vec<&'static Feature> = view.features().collect();
@@ -108,17 +110,16 @@ impl ViewModel {
             ..training.growth
         };
         let prepared = Prepared { scaler: &scaler, blind: &blind };
-        let forest = training.trainer.trainer().grow(&prepared.rows(&rows.training), &growth)?;
-        let ordinary = prepared.rows(&rows.ordinary);
-        let calibration = calibrate(&forest, &ordinary, growth.trees)?;
-        let screen = if view == View::Packet && growth.extension_level > 0 {
-            let growth = Growth { extension_level: 0, ..growth };
-            let forest = training.trainer.trainer().grow(&prepared.rows(&rows.training), &growth)?;
+        let (grown_from, ordinary) = (prepared.rows(&rows.training), prepared.rows(&rows.ordinary));
+        let grow = |growth: &Growth| -> Result<(Forest, Calibration), ForestError> {
+            let forest = training.trainer.trainer().grow(&grown_from, growth)?;
             let calibration = calibrate(&forest, &ordinary, growth.trees)?;
-            Some(Screen { forest, calibration })
-        } else {
-            None
+            Ok((forest, calibration))
         };
+        let (forest, calibration) = grow(&growth)?;
+        let is_screened = view == View::Packet && growth.extension_level > 0;
+        let screen = is_screened.then(|| grow(&Growth { extension_level: 0, ..growth })).transpose()?;
+        let screen = screen.map(|(forest, calibration)| Screen { forest, calibration });
         Ok(Self { scaler, forest, calibration, blind, screen })
     }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{ORDINARY, captures::START_US, folder, mixed, odd, scores, sensor::Folder};
 
 const REPLAY: &str =
-    "replay office.pcap --train-packets 2000 --contamination 0.01 --packets --scores s.csv --alerts a.jsonl";
+    "replay office.pcap --train-packets 2000 --contamination 0.005 --packets --scores s.csv --alerts a.jsonl";
 
 fn alerts(folder: &Folder) -> Vec<Value> {
     folder.read("a.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -92,11 +92,19 @@ fn summary_table_log_and_alert_file_tell_the_same_number() {
 }
 
 #[test]
-fn odd_packets_are_flagged_and_the_reason_names_the_feature() {
+fn odd_packets_are_flagged_with_most_seeds_and_the_reason_names_the_features() {
+    // After 2,000 packets a probability of 0.005 is that of ten of them: a single packet that is as odd as these lies
+    // on one side or the other with the trees that are drawn.
+    const SEEDS: usize = 8;
+    const MOST: usize = 5;
     let capture = mixed();
     let folder = folder(&capture);
-    folder.nad(REPLAY).exits(0);
-    let alerts = alerts(&folder);
+    let by_seed: Vec<Vec<Value>> = (0..SEEDS)
+        .map(|seed| {
+            folder.nad(&format!("{REPLAY} --seed {seed}")).exits(0);
+            alerts(&folder)
+        })
+        .collect();
     for (frame, reasons) in [
         (
             crate::captures::xmas_scan(),
@@ -109,15 +117,25 @@ fn odd_packets_are_flagged_and_the_reason_names_the_feature() {
             (0..capture.packets.len()).filter(|place| capture.packets[*place].1 == frame).collect();
         assert_eq!(places.len(), 2);
         for place in places {
-            let found = alerts.iter().find(|alert| alert["index"] == place);
-            let alert = found.unwrap_or_else(|| panic!("packet {place} ({}) is not flagged", reasons[0]));
-            let reason = alert["reason"].as_str().unwrap();
-            assert!(reasons.iter().all(|part| reason.contains(part)), "{reason}");
+            let found =
+                by_seed.iter().filter_map(|alerts| alerts.iter().find(|alert| alert["index"] == place));
+            let flagged: Vec<&str> = found.map(|alert| alert["reason"].as_str().unwrap()).collect();
+            let count = flagged.len();
+            assert!(
+                count >= MOST,
+                "packet {place} ({}) is flagged with {count} of {SEEDS} seeds",
+                reasons[0]
+            );
+            // A reason names the three features that isolate it soonest; of equals, with the trees that are drawn.
+            for part in reasons {
+                let named = flagged.iter().filter(|reason| reason.contains(part)).count();
+                assert!(2 * named > count, "{part} is named with {named} of {count} seeds: {flagged:#?}");
+            }
         }
     }
     // Most of what is flagged for itself is odd: ordinary traffic does not drown it. (Random frames from everywhere
     // are no ordinary hosts, so what their hosts do is another matter.)
-    let by_themselves = alerts
+    let by_themselves = by_seed[0]
         .iter()
         .filter(|alert| !alert["reason"].as_str().unwrap().contains("what its hosts do"))
         .count();
