@@ -4,6 +4,7 @@
 //! tick's end the subjects that were active are judged, and deviations go to the tracker. Nothing here depends on how
 //! records are cut into batches, so that live and replay agree.
 
+mod crowds;
 mod judge;
 mod learning;
 mod options;
@@ -37,6 +38,7 @@ use crate::{
     model::{Model, Training, forest::ForestError},
     policy::Policy,
 };
+use crowds::Crowds;
 use judge::Judge;
 use learning::Learning;
 use packets::PacketScorer;
@@ -115,7 +117,7 @@ enum State {
 struct Room {
     vector: Vec<f32>,
     recent: Recent,
-    deviations: Vec<Deviation>,
+    crowds: Crowds,
 }
 
 impl Detector {
@@ -192,7 +194,7 @@ impl Detector {
         let now_ns = self.clock.now_ns();
         if now_ns > self.context.tick_end_ns() && self.tracker.open_count() > 0 {
             self.close_tick(&RecordBatch::none(), findings);
-            self.tracker.close_tick(now_ns, &mut findings.incidents);
+            self.tracker.end_tick(&[], now_ns, &|_| Vec::new(), &mut findings.incidents);
         }
     }
 
@@ -291,7 +293,7 @@ impl Detector {
                 let suspects = self.tracker.suspects();
                 let (model, probability) = (Arc::clone(model), policy.probability());
                 let relearning = &mut self.relearning;
-                let judge = Judge { model: &model, probability, end_ns };
+                let judge = Judge::new(&model, probability, end_ns);
                 self.context.close_tick(|subject| {
                     let is_suspect = suspects.contains(&subject.principal());
                     judge.judge(&subject, is_suspect, room, relearning)
@@ -307,28 +309,25 @@ impl Detector {
 
     /// Hands the tick's deviations to the tracker.
     fn report(&mut self, findings: &mut Findings, end_ns: u64) {
-        let State::Detecting(_, policy) = &mut self.state else { return };
-        let before = self.tracker.opened();
-        let suppressed_before = self.tracker.rules().suppressed();
-        // Those that name who did it first, and of them the plainest: it names the incident.
-        self.room.deviations.sort_by(|a, b| {
-            let has_no_source = |deviation: &Deviation| matches!(deviation.subject, SubjectState::Target(_));
-            let by_probability = a.judgement.probability.total_cmp(&b.judgement.probability);
-            has_no_source(a).cmp(&has_no_source(b)).then(by_probability)
-        });
-        for mut deviation in self.room.deviations.drain(..) {
+        let State::Detecting(model, policy) = &mut self.state else { return };
+        let before = (self.tracker.opened(), self.tracker.refused(), self.tracker.rules().suppressed());
+        let deviations = self.room.crowds.sorted();
+        for deviation in &mut *deviations {
             if let SubjectState::Link(link) = &mut deviation.subject
                 && let Some(ip) = self.context.ip_of_link(link.key)
             {
                 link.own_ip = ip;
             }
-            self.tracker.take(&deviation, &mut findings.incidents);
         }
-        self.tracker.close_tick(end_ns, &mut findings.incidents);
-        let suppressed = self.tracker.rules().suppressed() - suppressed_before;
-        self.tally.suppressed.fetch_add(suppressed, Relaxed);
-        let opened = self.tracker.opened() - before;
+        let explain =
+            |deviation: &Deviation| model.view(deviation.view).explain(deviation.view, &deviation.vector);
+        self.tracker.end_tick(deviations, end_ns, &explain, &mut findings.incidents);
+        let passed_over = self.room.crowds.clear();
+        let opened = self.tracker.opened() - before.0;
         self.tally.incidents.fetch_add(opened, Relaxed);
+        self.tally.incidents_refused.fetch_add(self.tracker.refused() - before.1, Relaxed);
+        self.tally.suppressed.fetch_add(self.tracker.rules().suppressed() - before.2, Relaxed);
+        self.tally.deviations_passed_over.fetch_add(passed_over, Relaxed);
         policy.advance(end_ns, opened);
         self.context.set_suspects(self.tracker.suspects());
     }

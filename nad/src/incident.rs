@@ -22,7 +22,7 @@ use crate::{
         Subject, dealing::DealingState, host::HostState, host_key::HostKey, link::LinkState, memory::Usual,
     },
     features::View,
-    model::{Evidence, Judgement},
+    model::Judgement,
     presentation,
 };
 use coverage::Coverage;
@@ -46,8 +46,6 @@ pub struct Deviation {
     pub vector: Vec<f32>,
     /// The score from which on it would be said.
     pub threshold: f64,
-    /// What isolates it, the most important first.
-    pub evidence: Vec<Evidence>,
 }
 
 /// The state that was looked at.

@@ -37,6 +37,10 @@ pub struct Tally {
     pub incidents: AtomicU64,
     /// Deviations that an allow rule kept from being reported.
     pub suppressed: AtomicU64,
+    /// Deviations that are in no incident, because as many as there may be went on already.
+    pub incidents_refused: AtomicU64,
+    /// Deviations of a crowd that were not counted with its incident one by one.
+    pub deviations_passed_over: AtomicU64,
     /// Anomalies that were not told to the outputs, because their queue was full or there were too many at once.
     pub alerts_dropped: AtomicU64,
     /// Times that the drain had to wait because the detector's queue was full.
@@ -68,6 +72,10 @@ pub struct Ledger {
     pub incidents: u64,
     /// See [`Tally::suppressed`].
     pub suppressed: u64,
+    /// See [`Tally::incidents_refused`].
+    pub incidents_refused: u64,
+    /// See [`Tally::deviations_passed_over`].
+    pub deviations_passed_over: u64,
     /// See [`Tally::alerts_dropped`].
     pub alerts_dropped: u64,
     /// See [`Tally::queue_waits`].
@@ -93,6 +101,8 @@ impl Tally {
             anomalies: self.anomalies.load(Relaxed),
             incidents: self.incidents.load(Relaxed),
             suppressed: self.suppressed.load(Relaxed),
+            incidents_refused: self.incidents_refused.load(Relaxed),
+            deviations_passed_over: self.deviations_passed_over.load(Relaxed),
             alerts_dropped: self.alerts_dropped.load(Relaxed),
             queue_waits: self.queue_waits.load(Relaxed),
             context: *self.context.lock().unwrap_or_else(PoisonError::into_inner),
@@ -185,6 +195,8 @@ impl fmt::Display for Ledger {
             ("in_queue", self.in_queue()),
             ("queue_waits", self.queue_waits),
             ("suppressed", self.suppressed),
+            ("incidents_refused", self.incidents_refused),
+            ("deviations_passed_over", self.deviations_passed_over),
             ("alerts_dropped", self.alerts_dropped),
             ("flows_evicted", self.context.flows.evicted),
             ("flows_refused", self.context.flows.refused),

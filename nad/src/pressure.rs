@@ -12,7 +12,7 @@ use nad_common::thinning::{LEVELS, Thinning};
 /// Records that the detector may be behind: at this many its pressure is 1. The queue holds four times as many. A tick's end, at which
 /// thousands of subjects may be judged, holds up tens of thousands of records on a busy link, and is no overload; but what
 /// a flood from forged sources costs there grows with every source that got in before it was thinned.
-pub const FARTHEST_BEHIND: u64 = 1 << 16;
+pub const FARTHEST_BEHIND: u64 = 1 << 18;
 
 /// From this pressure on there is too much.
 const HIGH: f32 = 0.25;

@@ -1,5 +1,7 @@
 //! Judging subjects at the end of a tick.
 
+use std::cell::OnceCell;
+
 use super::{Room, relearning::Relearning};
 use crate::{
     context::{Subject, Verdict},
@@ -15,13 +17,19 @@ const HYSTERESIS: f64 = 100.0;
 
 /// What subjects are judged by in one tick.
 pub(super) struct Judge<'a> {
-    pub(super) model: &'a Model,
+    model: &'a Model,
     /// Below it a decision is an alert.
-    pub(super) probability: f64,
-    pub(super) end_ns: u64,
+    probability: f64,
+    /// The scores that it means, by view, as far as they were asked for.
+    thresholds: [OnceCell<f64>; View::ALL.len()],
+    end_ns: u64,
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
+    pub(super) fn new(model: &'a Model, probability: f64, end_ns: u64) -> Self {
+        Self { model, probability, thresholds: Default::default(), end_ns }
+    }
+
     pub(super) fn judge(
         &self,
         subject: &Subject<'_>,
@@ -46,14 +54,14 @@ impl Judge<'_> {
                 lately = lately.min(judgement.probability);
             }
             if judgement.probability < limit {
-                room.deviations.push(Deviation {
+                room.crowds.add(view, subject, judgement.probability, || Deviation {
                     time_ns: self.end_ns,
                     view,
                     subject: SubjectState::of(subject),
                     judgement,
                     vector: room.vector.clone(),
-                    threshold: part.threshold(self.probability),
-                    evidence: part.explain(view, &room.vector),
+                    threshold: *self.thresholds[view as usize]
+                        .get_or_init(|| part.threshold(self.probability)),
                 });
             }
         }

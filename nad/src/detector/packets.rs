@@ -39,7 +39,12 @@ pub(super) struct PacketScorer {
     wanted: Wanted,
     keeps_values: bool,
     rule: Option<Rule>,
+    own_scores: OwnScores,
 }
+
+/// Own scores by the sums of paths that they follow from, as far as they were asked for lately: a flood's packets are
+/// alike, and a tail's probability costs more than all their paths.
+struct OwnScores(Vec<(u32, f64)>);
 
 struct Waiting {
     time_ns: u64,
@@ -77,6 +82,7 @@ impl PacketScorer {
             wanted,
             keeps_values: true,
             rule: None,
+            own_scores: OwnScores::default(),
         }
     }
 
@@ -92,6 +98,7 @@ impl PacketScorer {
         let longest_path = compiled.as_ref().map_or(u32::MAX, |compiled| compiled.longest_path(probability));
         let forest = compiled.map(|compiled| compiled.forest);
         self.keeps_values = !is_own || self.wanted.alerts > 0;
+        self.own_scores = OwnScores::default();
         self.rule = Some(Rule { is_own, forest, threshold: combine(limit, 0.0), near, longest_path, model });
     }
 
@@ -140,11 +147,12 @@ impl PacketScorer {
             if is_quiet && !self.wanted.scores {
                 continue;
             }
-            let probability = match &rule.forest {
-                Some(forest) if rule.is_own => view.probability(forest.score(paths)),
-                _ => view.judge(&self.values[number], &mut self.workspace).probability,
+            let own = match &rule.forest {
+                Some(forest) if rule.is_own => {
+                    self.own_scores.get(paths, || score_of(view.probability(forest.score(paths))))
+                }
+                _ => score_of(view.judge(&self.values[number], &mut self.workspace).probability),
             };
-            let own = score_of(probability);
             let score = combine(own, inherited);
             if self.wanted.scores {
                 scores.push((batch.indices()[packet.place as usize], score));
@@ -172,6 +180,25 @@ pub(super) struct Scored {
     pub(super) anomalies: u64,
     /// Of those, the ones that are only counted because there were too many at once.
     pub(super) untold: u64,
+}
+
+impl Default for OwnScores {
+    fn default() -> Self {
+        // No packet has a path as long as this.
+        Self(vec![(u32::MAX, 0.0); Self::KEPT])
+    }
+}
+
+impl OwnScores {
+    const KEPT: usize = 1024;
+
+    fn get(&mut self, paths: u32, score: impl FnOnce() -> f64) -> f64 {
+        let (known, kept) = &mut self.0[paths as usize % Self::KEPT];
+        if *known != paths {
+            (*known, *kept) = (paths, score());
+        }
+        *kept
+    }
 }
 
 impl Waiting {
@@ -232,6 +259,16 @@ mod tests {
         assert_eq!(score_of(1e-3), 0.25);
         assert_eq!(score_of(1e-12), 1.0);
         assert_eq!((score_of(0.0), score_of(1e-30), score_of(2.0)), (1.0, 1.0, 0.0), "no further than that");
+    }
+
+    #[test]
+    fn a_score_is_asked_for_once_and_never_taken_for_anothers() {
+        let mut scores = OwnScores::default();
+        let other = 7 + OwnScores::KEPT as u32;
+        for (paths, score) in [(7, 0.5), (7, 0.5), (other, 0.25), (7, 0.5)] {
+            assert_eq!(scores.get(paths, || score), score);
+        }
+        assert_eq!(scores.get(7, || unreachable!("it is known")), 0.5);
     }
 
     #[test]

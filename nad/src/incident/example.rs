@@ -68,7 +68,6 @@ pub(crate) fn deviation(view: View, subject: SubjectState, second: u64) -> Devia
         judgement: Judgement { score: 0.8, probability: 1e-9 },
         vector: vec![value; view.features().len()],
         threshold: 0.7,
-        evidence: Vec::new(),
     }
 }
 

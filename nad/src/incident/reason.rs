@@ -8,10 +8,10 @@ use crate::{
     presentation,
 };
 
-/// Says why a deviation is one: who did what to whom, against what is usual.
-pub fn reason(deviation: &Deviation) -> String {
+/// Says why a deviation is one, by what isolates it: who did what to whom, against what is usual.
+pub fn reason(deviation: &Deviation, evidence: &[Evidence]) -> String {
     let said: Vec<&Evidence> =
-        deviation.evidence.iter().filter(|evidence| !evidence.feature.phrase.is_empty()).collect();
+        evidence.iter().filter(|evidence| !evidence.feature.phrase.is_empty()).collect();
     let beyond = |evidence: &&&Evidence| evidence.value > evidence.baseline.1;
     let remarkable = |evidence: &&&Evidence| evidence.value > evidence.feature.ordinary * 1.001;
     let main = said.iter().find(beyond).or(said.iter().find(remarkable)).or(said.first());

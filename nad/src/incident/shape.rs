@@ -97,12 +97,12 @@ impl Shape {
                 {
                     Self::Flood
                 }
-                _ => of_reach(
-                    host.services_10().max(host.services_120()),
-                    host.peers_10(),
-                    host.failed_10,
-                    host.opened_10,
-                ),
+                view => {
+                    // Packets that nobody answers are looked at even where they open no flow.
+                    let packets = if view == View::Push { host.stray_10 } else { 0.0 };
+                    let services = host.services_10().max(host.services_120());
+                    of_reach(services, host.peers_10(), host.failed_10, host.opened_10.max(packets))
+                }
             },
             SubjectState::Target(host) => {
                 let connections = host.half_open_10 + host.turned_away_10;
@@ -129,10 +129,10 @@ impl Shape {
     }
 }
 
-fn of_reach(services: f32, peers: f32, failed: f32, opened: f32) -> Shape {
-    if services < 0.1 * opened {
+fn of_reach(services: f32, peers: f32, failed: f32, tried: f32) -> Shape {
+    if services < 0.1 * tried {
         // The same few services again and again.
-        return if failed > 0.25 * opened { Shape::SynFlood } else { Shape::Flood };
+        return if failed > 0.25 * tried { Shape::SynFlood } else { Shape::Flood };
     }
     if peers > 0.5 * services && peers > 4.0 { Shape::HostSweep } else { Shape::PortScan }
 }

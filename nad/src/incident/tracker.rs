@@ -11,10 +11,17 @@ use super::{
 use crate::{
     context::{TICK_NS, host_key::HostKey},
     features::View,
+    model::Evidence,
 };
 
-/// Incidents that are open at a time. When one more begins, the one that was silent for longest is closed.
+/// Incidents that are open at a time. When one more begins, the one that was silent for longest is closed; where all
+/// of them go on, it is refused.
 pub const MOST_OPEN: usize = 256;
+/// An incident goes on as long as its last alert is no older than this.
+const GOES_ON_NS: u64 = 2 * TICK_NS;
+
+/// What isolates a deviation, the most important first. It takes long, so that only what is said is explained.
+pub type Explain<'a> = &'a dyn Fn(&Deviation) -> Vec<Evidence>;
 
 /// Joins deviations to incidents.
 #[derive(Debug)]
@@ -24,6 +31,7 @@ pub struct Tracker {
     rules: AllowRules,
     silence_ns: u64,
     opened: u64,
+    refused: u64,
     /// Of this tick so far.
     coverage: Coverage,
 }
@@ -44,15 +52,15 @@ struct Open {
     was_told: Option<Shape>,
 }
 
-/// How much speaks for a shape, and its best reason.
+/// How much speaks for a shape, and what says it best.
 #[derive(Debug)]
 struct Vote {
     shape: Shape,
     /// Sum of -log10 of the probabilities.
     weight: f64,
-    probability: f64,
-    view: View,
-    reason: String,
+    best: Deviation,
+    /// That of the best one, once it was asked for.
+    reason: Option<String>,
 }
 
 impl Tracker {
@@ -64,6 +72,7 @@ impl Tracker {
             rules,
             silence_ns,
             opened: 0,
+            refused: 0,
             coverage: Coverage::default(),
         }
     }
@@ -73,30 +82,21 @@ impl Tracker {
         self.coverage.count(record);
     }
 
-    /// Takes one deviation into account; whether it counts (an allow rule may suppress it, and it may be the echo
-    /// of what is over).
-    pub fn take(&mut self, deviation: &Deviation, updates: &mut Vec<IncidentUpdate>) -> bool {
-        let parties = deviation.subject.parties();
-        let shape = Shape::of(deviation);
-        if self.rules.suppress(&parties, shape, deviation.time_ns) {
-            return false;
-        }
-        if self.echoes.is_echo(deviation, &parties) {
-            return false;
-        }
-        let place = self
-            .find(&parties, shape, deviation.time_ns)
-            .unwrap_or_else(|| self.begin(deviation, &parties, shape, updates));
-        self.open[place].add(deviation, &parties, shape);
-        true
-    }
-
-    /// Ends a tick: tells what was opened or has changed in it, and closes what has been silent for long.
-    pub fn close_tick(&mut self, now_ns: u64, updates: &mut Vec<IncidentUpdate>) {
+    /// Takes a tick's deviations into account, each of which counts unless an allow rule suppresses it or it is the
+    /// echo of what is over, and ends the tick: tells what was opened or has changed in it, and closes what has been
+    /// silent for long.
+    pub fn end_tick(
+        &mut self,
+        deviations: &[Deviation],
+        now_ns: u64,
+        explain: Explain<'_>,
+        updates: &mut Vec<IncidentUpdate>,
+    ) {
+        deviations.iter().for_each(|deviation| self.take(deviation, updates));
         self.echoes.forget(now_ns);
         self.cover();
         for open in &mut self.open {
-            open.close_tick(updates);
+            open.end_tick(explain, updates);
         }
         let silence_ns = self.silence_ns;
         self.close_where(updates, |open| now_ns.saturating_sub(open.incident.end_ns) > silence_ns);
@@ -137,6 +137,25 @@ impl Tracker {
         self.opened
     }
 
+    /// Deviations that would have been one more incident where there was no room for it.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    fn take(&mut self, deviation: &Deviation, updates: &mut Vec<IncidentUpdate>) {
+        let parties = deviation.subject.parties();
+        let shape = Shape::of(deviation);
+        if self.rules.suppress(&parties, shape, deviation.time_ns) || self.echoes.is_echo(deviation, &parties)
+        {
+            return;
+        }
+        let found = self.find(&parties, shape, deviation.time_ns);
+        match found.or_else(|| self.begin(deviation, &parties, updates)) {
+            Some(place) => self.open[place].add(deviation, &parties, shape),
+            None => self.refused += 1,
+        }
+    }
+
     /// What was counted in this tick counts with every incident that is open.
     fn cover(&mut self) {
         let coverage = std::mem::take(&mut self.coverage);
@@ -156,16 +175,18 @@ impl Tracker {
             .or_else(|| self.open.iter().position(|open| open.explains(parties, time_ns)))
     }
 
+    /// Opens an incident; its place, if there is one.
     fn begin(
         &mut self,
         deviation: &Deviation,
         parties: &Parties,
-        shape: Shape,
         updates: &mut Vec<IncidentUpdate>,
-    ) -> usize {
-        if self.open.len() >= MOST_OPEN
-            && let Some(oldest) = self.open.iter().map(|open| open.incident.end_ns).min()
-        {
+    ) -> Option<usize> {
+        if self.open.len() >= MOST_OPEN {
+            let oldest = self.open.iter().map(|open| open.incident.end_ns).min()?;
+            if deviation.time_ns.saturating_sub(oldest) <= GOES_ON_NS {
+                return None;
+            }
             self.close_where(updates, |open| open.incident.end_ns == oldest);
         }
         self.opened += 1;
@@ -179,7 +200,7 @@ impl Tracker {
             targets: Listed::new(),
             ports: Listed::new(),
             protocols: Vec::new(),
-            shape,
+            shape: Shape::Unusual,
             alerts: 0,
             packets: 0,
             bytes: 0,
@@ -202,15 +223,13 @@ impl Tracker {
             had_alerts: false,
             was_told: None,
         });
-        self.open.len() - 1
+        Some(self.open.len() - 1)
     }
 
     fn close_where(&mut self, updates: &mut Vec<IncidentUpdate>, mut is_over: impl FnMut(&Open) -> bool) {
         let mut kept = Vec::with_capacity(self.open.len());
         for mut open in self.open.drain(..) {
             if is_over(&open) {
-                // What began in this very tick is told as opened before it is told as closed.
-                open.close_tick(updates);
                 open.incident.state = State::Closed;
                 updates.push(IncidentUpdate { change: Change::Closed, incident: open.incident });
             } else {
@@ -241,19 +260,19 @@ impl Open {
     /// Whether what comes over a host from nobody in particular is what this incident's source does to it just now.
     fn explains(&self, parties: &Parties, time_ns: u64) -> bool {
         parties.source.is_none()
-            && time_ns.saturating_sub(self.incident.end_ns) <= 2 * TICK_NS
+            && time_ns.saturating_sub(self.incident.end_ns) <= GOES_ON_NS
             && parties.target.is_some_and(|target| self.incident.targets.items.contains(&target))
     }
 
     /// Whether another source does the same to the same target: bots of one flood.
     fn is_joined_by(&self, parties: &Parties, shape: Shape) -> bool {
-        let is_shared = matches!(
-            shape,
-            Shape::SynFlood | Shape::Flood | Shape::Amplification | Shape::BruteForce | Shape::SlowRequests
-        );
-        is_shared
-            && self.incident.shape == shape
-            && parties.target.is_some_and(|target| self.incident.targets.items.contains(&target))
+        let is_flood = |shape| matches!(shape, Shape::SynFlood | Shape::Flood | Shape::Amplification);
+        let is_the_same = match shape {
+            Shape::BruteForce | Shape::SlowRequests => self.incident.shape == shape,
+            // What one of many sends looks like another kind of flood than all of it.
+            shape => is_flood(shape) && is_flood(self.incident.shape),
+        };
+        is_the_same && parties.target.is_some_and(|target| self.incident.targets.items.contains(&target))
     }
 
     fn add(&mut self, deviation: &Deviation, parties: &Parties, shape: Shape) {
@@ -288,36 +307,32 @@ impl Open {
     }
 
     fn vote(&mut self, deviation: &Deviation, shape: Shape) {
-        let probability = deviation.judgement.probability;
-        let weight = -probability.log10() * weight_of(deviation.view);
+        let rank = |deviation: &Deviation| (deviation.judgement.probability, deviation.view);
+        let weight = -deviation.judgement.probability.log10() * weight_of(deviation.view);
         match self.votes.iter_mut().find(|vote| vote.shape == shape) {
             Some(vote) => {
                 vote.weight += weight;
                 // The latest of equals says how far it has come; what happens in seconds says it best.
-                if (probability, deviation.view) <= (vote.probability, vote.view) {
-                    vote.view = deviation.view;
-                    vote.probability = probability;
-                    vote.reason = reason(deviation);
+                if rank(deviation) <= rank(&vote.best) {
+                    vote.best = deviation.clone();
+                    vote.reason = None;
                 }
             }
-            None => self.votes.push(Vote {
-                shape,
-                weight,
-                probability,
-                view: deviation.view,
-                reason: reason(deviation),
-            }),
+            None => self.votes.push(Vote { shape, weight, best: deviation.clone(), reason: None }),
         }
-        let named = |vote: &&Vote| vote.shape != Shape::Unusual;
-        let heaviest = |a: &&Vote, b: &&Vote| a.weight.total_cmp(&b.weight);
-        let winner = self.votes.iter().filter(named).max_by(heaviest).or(self.votes.iter().max_by(heaviest));
-        if let Some(winner) = winner {
+        if let Some(winner) = self.winner() {
             self.incident.shape = winner.shape;
-            self.incident.reason.clone_from(&winner.reason);
         }
     }
 
-    fn close_tick(&mut self, updates: &mut Vec<IncidentUpdate>) {
+    /// What speaks for the shape that most speaks for.
+    fn winner(&mut self) -> Option<&mut Vote> {
+        let is_named = self.votes.iter().any(|vote| vote.shape != Shape::Unusual);
+        let votes = self.votes.iter_mut().filter(|vote| !is_named || vote.shape != Shape::Unusual);
+        votes.max_by(|a, b| a.weight.total_cmp(&b.weight))
+    }
+
+    fn end_tick(&mut self, explain: Explain<'_>, updates: &mut Vec<IncidentUpdate>) {
         if !self.had_alerts {
             return;
         }
@@ -326,6 +341,10 @@ impl Open {
         self.incident.packets += packets;
         self.incident.bytes += bytes;
         self.incident.coverage.add(std::mem::take(&mut self.silent_coverage));
+        if let Some(Vote { best, reason: said, .. }) = self.winner() {
+            let reason = said.get_or_insert_with(|| reason(best, &explain(best))).clone();
+            self.incident.reason = reason;
+        }
         let change = match self.was_told {
             None => Change::Opened,
             Some(shape) if shape != self.incident.shape => Change::Changed,

@@ -7,16 +7,14 @@ use crate::{
 
 #[test]
 fn a_source_is_said_with_its_favourite_and_two_features_beyond_the_baseline() {
-    let deviation = Deviation {
-        evidence: vec![
-            evidence(View::Reach, "peers", 1.0, 6.0),
-            evidence(View::Reach, "services", 442.0, 8.0),
-            evidence(View::Reach, "failures", 300.0, 4.2),
-        ],
-        ..of_source(View::Reach, source(1, 2), 100)
-    };
+    let evidence = [
+        evidence(View::Reach, "peers", 1.0, 6.0),
+        evidence(View::Reach, "services", 442.0, 8.0),
+        evidence(View::Reach, "failures", 300.0, 4.2),
+    ];
+    let deviation = of_source(View::Reach, source(1, 2), 100);
     assert_eq!(
-        reason(&deviation),
+        reason(&deviation, &evidence),
         "10.0.0.1 opened flows to 442 services in 10 s that it is not known to use, mostly at 10.0.0.2 (baseline: at most 8), \
          and had 300 connections refused, given up or unreachable in 10 s (baseline: at most 4.2)"
     );
@@ -24,12 +22,10 @@ fn a_source_is_said_with_its_favourite_and_two_features_beyond_the_baseline() {
 
 #[test]
 fn a_target_of_many_is_said_to_have_many_sources() {
-    let deviation = Deviation {
-        evidence: vec![evidence(View::Pressure, "half-open flows", 800.0, 32.0)],
-        ..of_target(target(2, 10..200), 100)
-    };
+    let evidence = [evidence(View::Pressure, "half-open flows", 800.0, 32.0)];
+    let deviation = of_target(target(2, 10..200), 100);
     assert_eq!(
-        reason(&deviation),
+        reason(&deviation, &evidence),
         "10.0.0.2 was asked for 800 flows in 10 s that nobody went on with, from many sources \
          (baseline: at most 32)"
     );
@@ -39,12 +35,10 @@ fn a_target_of_many_is_said_to_have_many_sources() {
 fn a_dealing_is_said_with_its_service_what_is_usual_there_and_how_strange_it_is() {
     let mut state = dealing(4444, 6);
     state.set_strangeness(Strangeness::NewEverything);
-    let deviation = Deviation {
-        evidence: vec![evidence(View::Upload, "bytes uploaded", 8_388_607.0, 90_000.0)],
-        ..of_dealing(View::Upload, state, 100)
-    };
+    let evidence = [evidence(View::Upload, "bytes uploaded", 8_388_607.0, 90_000.0)];
+    let deviation = of_dealing(View::Upload, state, 100);
     assert_eq!(
-        reason(&deviation),
+        reason(&deviation, &evidence),
         "10.0.0.1 uploaded 8388607 bytes in a minute at 10.0.0.2 port 4444 (TCP) \
          (usual there: at most 100000 bytes); neither that server nor that port had been used before"
     );
@@ -53,5 +47,5 @@ fn a_dealing_is_said_with_its_service_what_is_usual_there_and_how_strange_it_is(
 #[test]
 fn without_a_feature_that_can_be_said_it_is_an_unusual_combination() {
     let deviation = of_dealing(View::Rhythm, dealing(80, 6), 100);
-    assert_eq!(reason(&deviation), "an unusual combination of features");
+    assert_eq!(reason(&deviation, &[]), "an unusual combination of features");
 }

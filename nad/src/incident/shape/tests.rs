@@ -62,6 +62,14 @@ fn a_sources_reach_tells_a_scan_from_a_sweep_and_a_flood() {
     assert_eq!(shape(View::Push, again), Shape::Flood);
     assert_eq!(shape(View::Push, with(again, |host| host.failed_10 = 900.0)), Shape::SynFlood);
     assert_eq!(shape(View::Push, with(reach(1, 1), |host| host.icmp_10 = 900.0)), Shape::Flood);
+    let pressing = with(reach(1, 1), |host| (host.opened_10, host.stray_10) = (1.0, 60.0));
+    assert_eq!(
+        shape(View::Push, pressing),
+        Shape::Flood,
+        "packets to one service, though they open one flow"
+    );
+    let scan = with(reach(100, 1), |host| host.stray_10 = 300.0);
+    assert_eq!(shape(View::Push, scan), Shape::PortScan, "three to each port");
 }
 
 #[test]

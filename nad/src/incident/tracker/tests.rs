@@ -3,11 +3,10 @@ use nad_common::record::PacketRecord;
 
 use super::*;
 use crate::{
+    context::memory::{ServiceKey, Strangeness},
     features::View,
     incident::allow::Criteria,
-    incident::example::{
-        SECOND, between, dealing, deviation, key, of_dealing, of_source, of_target, source, target,
-    },
+    incident::example::{SECOND, between, dealing, key, of_dealing, of_source, of_target, source, target},
 };
 
 const SILENCE: u64 = 60 * SECOND;
@@ -19,10 +18,7 @@ fn tracker() -> Tracker {
 /// Takes the deviations of one second and ends it.
 fn second(tracker: &mut Tracker, deviations: &[Deviation], at: u64) -> Vec<IncidentUpdate> {
     let mut updates = Vec::new();
-    for deviation in deviations {
-        tracker.take(deviation, &mut updates);
-    }
-    tracker.close_tick(at * SECOND, &mut updates);
+    tracker.end_tick(deviations, at * SECOND, &|_| Vec::new(), &mut updates);
     updates
 }
 
@@ -73,7 +69,7 @@ fn an_incident_says_how_much_was_looked_at_from_its_first_alert_to_its_last() {
     assert_eq!(told[0].incident.coverage, Coverage { records: 3, packets: 50 });
     count(&mut tracker, 1000);
     let mut told = Vec::new();
-    tracker.close_tick(103 * SECOND, &mut told);
+    tracker.end_tick(&[], 103 * SECOND, &|_| Vec::new(), &mut told);
     tracker.finish(&mut told);
     assert_eq!(told[0].incident.coverage.percent(), 6.0, "nor what came after it");
 }
@@ -138,20 +134,88 @@ fn silence_closes_and_what_comes_after_it_is_another_incident() {
     assert_eq!(again[0].incident.id, "499-2");
 }
 
+/// An upload of a client's own to a server of its own.
+fn upload(number: u64, at: u64) -> Deviation {
+    let client = HostKey::v4([10, 1, (number >> 8) as u8, number as u8]);
+    let server = HostKey::v4([10, 2, (number >> 8) as u8, number as u8]);
+    of_dealing(View::Upload, between(client, server, 80, 6), at)
+}
+
 #[test]
 fn no_more_than_a_bound_are_open_and_the_one_silent_for_longest_makes_room() {
-    let mut tracker = tracker();
+    let mut tracker = Tracker::new(AllowRules::default(), 1000 * SECOND);
     let mut updates = Vec::new();
     for number in 0..=MOST_OPEN as u64 {
-        let client = HostKey::v4([10, 1, (number >> 8) as u8, number as u8]);
-        let server = HostKey::v4([10, 2, (number >> 8) as u8, number as u8]);
-        let subject = between(client, server, 80, 6);
-        tracker.take(&of_dealing(View::Upload, subject, 100 + number), &mut updates);
+        updates = second(&mut tracker, &[upload(number, 100 + number)], 100 + number);
     }
-    assert_eq!(tracker.open_count(), MOST_OPEN);
-    // It is told as opened, too: nothing was told before the end of its second.
-    assert_eq!(changes(&updates), [Change::Opened, Change::Closed]);
-    assert_eq!((updates[0].incident.id.as_str(), updates[1].incident.id.as_str()), ("99-1", "99-1"));
+    assert_eq!((tracker.open_count(), tracker.refused()), (MOST_OPEN, 0));
+    assert_eq!(changes(&updates), [Change::Closed, Change::Opened]);
+    assert_eq!((updates[0].incident.id.as_str(), updates[1].incident.id.as_str()), ("99-1", "355-257"));
+}
+
+#[test]
+fn where_all_of_them_go_on_one_more_is_refused_and_counted() {
+    let mut tracker = tracker();
+    let at_once = |at| (0..MOST_OPEN as u64 + 10).map(|number| upload(number, at)).collect::<Vec<_>>();
+    for at in 100..103 {
+        second(&mut tracker, &at_once(at), at);
+    }
+    assert_eq!(
+        (tracker.open_count(), tracker.opened(), tracker.refused()),
+        (MOST_OPEN, MOST_OPEN as u64, 30)
+    );
+}
+
+#[test]
+fn bots_that_press_on_one_target_are_one_flood_and_a_scan_beside_it_is_none_of_it() {
+    let mut tracker = tracker();
+    let bot = |last| {
+        // A SYN and what is sent after it without waiting for an answer.
+        let mut host = source(last, 2);
+        (host.opened_10, host.stray_10) = (1.0, 60.0);
+        host
+    };
+    let scanner = {
+        let mut host = source(9, 2);
+        for port in 1..=60 {
+            let service = ServiceKey { server: key(2), port, protocol: 6 };
+            host.open(&service, Strangeness::NewEverything, 0, 0);
+        }
+        (host.opened_10, host.stray_10) = (60.0, 60.0);
+        host
+    };
+    for at in 100..103 {
+        let mut deviations: Vec<_> = (20..120).map(|last| of_source(View::Push, bot(last), at)).collect();
+        deviations.push(of_source(View::Reach, scanner, at));
+        deviations.push(of_target(target(2, 20..120), at));
+        second(&mut tracker, &deviations, at);
+    }
+    assert_eq!(tracker.opened(), 2);
+    let mut updates = Vec::new();
+    tracker.finish(&mut updates);
+    let [flood, scan] = &updates[..] else { panic!("{updates:?}") };
+    assert_eq!((flood.incident.targets.items.as_slice(), flood.incident.sources.more), (&[key(2)][..], true));
+    assert_eq!(
+        (scan.incident.shape, scan.incident.sources.items.as_slice()),
+        (Shape::PortScan, &[key(9)][..])
+    );
+}
+
+#[test]
+fn only_what_is_said_is_explained() {
+    let mut tracker = tracker();
+    let asked = std::cell::Cell::new(0);
+    let explain = |_: &Deviation| {
+        asked.set(asked.get() + 1);
+        Vec::new()
+    };
+    for at in 100..103 {
+        let deviations: Vec<_> = (20..120).map(|last| of_source(View::Push, source(last, 2), at)).collect();
+        let flood = [of_target(target(2, 20..120), at)];
+        tracker.end_tick(&[&flood[..], &deviations].concat(), at * SECOND, &explain, &mut Vec::new());
+        assert_eq!(tracker.opened() as usize, tracker.open_count());
+    }
+    assert!(asked.get() <= 3 * tracker.open_count(), "{} explanations", asked.get());
 }
 
 #[test]
@@ -167,35 +231,21 @@ fn a_plainer_shape_changes_the_incident_and_is_told() {
 }
 
 #[test]
-fn the_end_closes_everything_and_tells_what_was_not_told() {
+fn the_end_closes_everything() {
     let mut tracker = tracker();
-    let mut updates = Vec::new();
-    tracker.take(&of_source(View::Reach, source(1, 2), 100), &mut updates);
-    assert!(updates.is_empty());
+    let mut updates = second(&mut tracker, &[of_source(View::Reach, source(1, 2), 100)], 100);
     tracker.finish(&mut updates);
     assert_eq!(changes(&updates), [Change::Opened, Change::Closed]);
 }
 
 #[test]
-fn rules_that_allow_nothing_close_nothing() {
+fn rules_that_allow_nothing_close_nothing_and_others_what_they_allow() {
     let mut tracker = tracker();
+    second(&mut tracker, &[of_source(View::Reach, source(1, 2), 100)], 100);
     let mut updates = Vec::new();
-    let subject = of_dealing(View::Upload, dealing(80, 6), 100).subject;
-    tracker.take(&deviation(View::Upload, subject, 100), &mut updates);
     tracker.set_rules(AllowRules::default(), 101 * SECOND, &mut updates);
     assert_eq!((tracker.open_count(), updates.len()), (1, 0));
-}
-
-#[test]
-fn what_is_closed_in_the_second_in_which_it_began_is_told_as_opened_first() {
-    let mut tracker = tracker();
-    let mut updates = Vec::new();
-    tracker.take(&of_source(View::Reach, source(1, 2), 100), &mut updates);
-    tracker.set_rules(
-        AllowRules::new([Criteria { source: "10.0.0.1".parse().ok(), ..Criteria::default() }]),
-        100 * SECOND,
-        &mut updates,
-    );
-    assert_eq!(changes(&updates), [Change::Opened, Change::Closed]);
-    assert_eq!(updates[1].incident.id, updates[0].incident.id);
+    let allowed = Criteria { source: "10.0.0.1".parse().ok(), ..Criteria::default() };
+    tracker.set_rules(AllowRules::new([allowed]), 101 * SECOND, &mut updates);
+    assert_eq!(changes(&updates), [Change::Closed]);
 }
