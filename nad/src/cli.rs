@@ -100,7 +100,7 @@ fn run(
     let training = config::training(training_choice(model), &file.training, default)?;
     let live = live(args.live, file)?;
     let detection = config::detection(alert_budget, file)?;
-    let outputs = output_config(outputs);
+    let outputs = output_config(outputs, true);
     Ok(RunConfig { live, task, training, contamination, detection, outputs, log, fail_on_anomaly })
 }
 
@@ -122,7 +122,7 @@ fn replay(
         contamination,
         scores: args.scores,
         detection: config::detection(alert_budget, file)?,
-        outputs: output_config(outputs),
+        outputs: output_config(outputs, false),
         log,
         fail_on_anomaly,
     })
@@ -173,12 +173,13 @@ fn training_choice(args: ModelArgs) -> TrainingChoice {
     }
 }
 
-fn output_config(args: OutputArgs) -> OutputConfig {
+fn output_config(args: OutputArgs, is_live: bool) -> OutputConfig {
     OutputConfig {
         alerts: args.alerts,
         incidents: args.incidents,
         follow: args.follow,
         packets: args.packets,
+        is_live,
     }
 }
 

@@ -14,22 +14,24 @@ mod signals;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use indicatif::ProgressBar;
 
 use crate::{
     cli::Command,
     config::Task,
     detector::{BaselineLength, Start},
     incident::allow::{AllowRule, AllowRules},
-    ledger::Ledger,
+    ledger::{Ledger, OutputCounts},
     model::{Model, Training},
     output::{
-        Outputs,
+        Outputs, WhenFailing,
         alerts::AlertFile,
         incidents::IncidentFile,
         log::AnomalyLog,
-        table::{self, IncidentLines, Table},
+        table::{self, Terminal},
     },
     presentation,
+    queue::WhenFull,
     source::pcap::{PcapSource, ReadAhead},
 };
 
@@ -44,6 +46,8 @@ pub struct OutputConfig {
     pub follow: bool,
     /// Whether packets above the threshold are shown and logged, too.
     pub packets: bool,
+    /// Whether packets come as they come, and wait for nobody.
+    pub is_live: bool,
 }
 
 impl OutputConfig {
@@ -52,20 +56,23 @@ impl OutputConfig {
         self.packets || self.alerts.is_some()
     }
 
-    /// Opens every output; where a fixed number of packets is captured, it is packets that are shown.
-    fn open(&self, is_count: bool) -> Result<Outputs> {
+    /// Opens every output; where a fixed number of packets is captured, it is packets that are shown. What is replayed
+    /// waits for its outputs, and one that fails ends it; nothing live does.
+    fn open(&self, is_count: bool, progress: ProgressBar) -> Result<Outputs> {
         let packets = self.packets || is_count;
         let mut outputs = Outputs::default();
-        outputs.add(IncidentLines);
-        if packets {
-            outputs.add(Table::default());
-        }
-        outputs.add(AnomalyLog { packets });
+        let (when_full, when_failing) = if self.is_live {
+            (WhenFull::Drop, WhenFailing::GoOn)
+        } else {
+            (WhenFull::Wait, WhenFailing::Stop)
+        };
+        outputs.add(Terminal::new(packets, progress), when_full, WhenFailing::Stop)?;
+        outputs.add(AnomalyLog { packets }, when_full, WhenFailing::GoOn)?;
         if let Some(path) = &self.alerts {
-            outputs.add(AlertFile::create(path)?);
+            outputs.add(AlertFile::create(path)?, when_full, when_failing)?;
         }
         if let Some(path) = &self.incidents {
-            outputs.add(IncidentFile::create(path, self.follow)?);
+            outputs.add(IncidentFile::create(path, self.follow)?, when_full, when_failing)?;
         }
         Ok(outputs)
     }
@@ -215,6 +222,7 @@ fn found(ledger: &Ledger, between: &str) -> String {
 /// Prints the ledger. One that does not balance is an error: nad has then lost packets without knowing where.
 fn report_ledger(ledger: &Ledger) -> Result<()> {
     tracing::info!("ledger: {ledger}");
+    ledger.outputs.iter().for_each(report_output);
     if ledger.source.ring_full > 0 {
         tracing::warn!(
             "{} packets were lost because a ring was full; a larger --ring-bytes holds longer bursts",
@@ -240,6 +248,15 @@ fn report_ledger(ledger: &Ledger) -> Result<()> {
         "the ledger does not balance; please report this with the lines above"
     );
     Ok(())
+}
+
+/// What an output was told; what it was not told is a warning.
+fn report_output(output: &OutputCounts) {
+    if output.dropped + output.failed > 0 {
+        tracing::warn!("{output}");
+    } else if output.delivered > 0 {
+        tracing::info!("{output}");
+    }
 }
 
 fn say(line: &str) -> Result<()> {

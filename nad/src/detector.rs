@@ -5,12 +5,14 @@
 //! records are cut into batches, so that live and replay agree.
 
 mod crowds;
+mod findings;
 mod judge;
 mod learning;
 mod options;
 mod packets;
 mod recent;
 mod relearning;
+mod second;
 mod taken;
 #[cfg(test)]
 mod tests;
@@ -24,16 +26,17 @@ use std::{
 
 use nad_common::record::PacketRecord;
 
+pub use findings::Findings;
 pub use learning::{BaselineLength, LEAST_BASELINE};
 pub use options::{DetectorOptions, Wanted};
+pub use second::{HostVolume, Second};
 
 use crate::{
-    alert::Alert,
     batch::RecordBatch,
     clock::Clock,
     context::{Context, ContextCounts, Verdict},
     features::View,
-    incident::{Deviation, IncidentUpdate, SubjectState, allow::AllowRules, tracker::Tracker},
+    incident::{Deviation, SubjectState, allow::AllowRules, tracker::Tracker},
     ledger::Tally,
     model::{Model, Training, forest::ForestError},
     policy::Policy,
@@ -41,9 +44,10 @@ use crate::{
 use crowds::Crowds;
 use judge::Judge;
 use learning::Learning;
-use packets::PacketScorer;
+use packets::{PacketScorer, score_of};
 use recent::Recent;
 use relearning::Relearning;
+use second::Ongoing;
 use taken::Taken;
 
 /// What the detector starts with.
@@ -62,33 +66,6 @@ pub enum Start {
     Detect(Box<Model>),
 }
 
-/// What a batch gave.
-#[derive(Debug, Default)]
-pub struct Findings {
-    /// Index and score of every packet that was scored.
-    pub scores: Vec<(u64, f64)>,
-    /// The packets above the threshold.
-    pub alerts: Vec<Alert>,
-    /// What became of incidents.
-    pub incidents: Vec<IncidentUpdate>,
-    /// A model that was just trained and is in force from now on.
-    pub trained: Option<Arc<Model>>,
-    /// How far the network has moved since the model before, where there was one: how much more often than before
-    /// the old model's outermost percent is reached.
-    pub drift: Option<f64>,
-}
-
-impl Findings {
-    /// Empties them and keeps their memory.
-    pub fn clear(&mut self) {
-        self.scores.clear();
-        self.alerts.clear();
-        self.incidents.clear();
-        self.trained = None;
-        self.drift = None;
-    }
-}
-
 /// Turns batches of records into findings, and accounts for each record.
 pub struct Detector {
     state: State,
@@ -99,6 +76,7 @@ pub struct Detector {
     tracker: Tracker,
     relearning: Relearning,
     packets: PacketScorer,
+    second: Ongoing,
     room: Room,
     taken: Taken,
 }
@@ -153,6 +131,7 @@ impl Detector {
             tracker: Tracker::new(options.rules.clone(), silence_ns),
             relearning: Relearning::new(options.relearn_every, options.in_background, seed),
             packets,
+            second: Ongoing::default(),
             room: Room::default(),
             taken: Taken::default(),
             options,
@@ -170,6 +149,8 @@ impl Detector {
         for (place, record) in batch.records().iter().enumerate() {
             let now_ns = self.clock.unix_ns(record.time_ns);
             if self.context.is_tick_over(now_ns) {
+                // What waits belongs to the second that ends.
+                self.score_packets(batch, findings);
                 self.close_tick(batch, findings);
             }
             if matches!(&self.state, State::Learning(learning) if learning.is_over(now_ns)) {
@@ -256,6 +237,7 @@ impl Detector {
     }
 
     fn take(&mut self, place: usize, record: &PacketRecord, now_ns: u64) {
+        self.second.count(record);
         let seen = self.context.observe(place, record, now_ns);
         match &mut self.state {
             State::Learning(learning) => {
@@ -276,34 +258,50 @@ impl Detector {
 
     fn score_packets(&mut self, batch: &RecordBatch, findings: &mut Findings) {
         let scored = self.packets.score(batch, &mut findings.scores, &mut findings.alerts);
+        self.second.add_anomalies(scored.anomalies);
         self.tally.anomalies.fetch_add(scored.anomalies, Relaxed);
         self.tally.alerts_dropped.fetch_add(scored.untold, Relaxed);
     }
 
     /// Ends a tick within a batch.
     fn close_tick(&mut self, batch: &RecordBatch, findings: &mut Findings) {
-        let room = &mut self.room;
+        let (room, second) = (&mut self.room, &mut self.second);
         let end_ns = self.context.tick_end_ns();
+        let mut threshold = 0.0;
+        let is_learning = matches!(self.state, State::Learning(_));
         match &mut self.state {
-            State::Learning(learning) => self.context.close_tick(|subject| Verdict {
-                standing: 0.0,
-                is_ordinary: learning.take_subject(&subject, &mut room.vector, end_ns),
+            State::Learning(learning) => self.context.close_tick(|subject| {
+                second.visit(&subject);
+                Verdict {
+                    standing: 0.0,
+                    is_ordinary: learning.take_subject(&subject, &mut room.vector, end_ns),
+                }
             }),
             State::Detecting(model, policy) if model.judges_subjects() => {
                 let suspects = self.tracker.suspects();
                 let (model, probability) = (Arc::clone(model), policy.probability());
                 let relearning = &mut self.relearning;
                 let judge = Judge::new(&model, probability, end_ns);
+                threshold = score_of(probability);
+                let mut least: f64 = 1.0;
                 self.context.close_tick(|subject| {
+                    second.visit(&subject);
                     let is_suspect = suspects.contains(&subject.principal());
-                    judge.judge(&subject, is_suspect, room, relearning)
+                    let (verdict, probability) = judge.judge(&subject, is_suspect, room, relearning);
+                    least = least.min(probability);
+                    verdict
                 });
-                self.report(findings, end_ns);
-                self.relearn(batch, findings, end_ns);
+                second.add_score(score_of(least));
             }
-            State::Training(_) | State::Detecting(..) | State::Failed => {
-                self.context.close_tick(|_| Verdict { standing: 0.0, is_ordinary: true });
-            }
+            State::Training(_) | State::Detecting(..) | State::Failed => self.context.close_tick(|subject| {
+                second.visit(&subject);
+                Verdict { standing: 0.0, is_ordinary: true }
+            }),
+        }
+        findings.seconds.extend(self.second.end(end_ns, threshold, is_learning));
+        if threshold > 0.0 {
+            self.report(findings, end_ns);
+            self.relearn(batch, findings, end_ns);
         }
     }
 

@@ -7,14 +7,14 @@
 use std::{
     fmt,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
 
 use nad_common::counters::{KernelCounters, Refusal};
 
-use crate::context::ContextCounts;
+use crate::{context::ContextCounts, output::SinkCounts};
 
 /// The userspace half, counted where it happens and read by whoever reports.
 #[derive(Debug, Default)]
@@ -47,6 +47,8 @@ pub struct Tally {
     pub queue_waits: AtomicU64,
     /// What became of those who wanted an entry in a table, as of the last batch.
     context: Mutex<ContextCounts>,
+    /// The counts of the outputs in use.
+    outputs: Mutex<Vec<Arc<SinkCounts>>>,
 }
 
 /// Both halves at one moment.
@@ -82,6 +84,44 @@ pub struct Ledger {
     pub queue_waits: u64,
     /// What became of those who wanted an entry in a table.
     pub context: ContextCounts,
+    /// What became of what outputs were told of.
+    pub outputs: Vec<OutputCounts>,
+}
+
+/// What became of what an output was told of, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputCounts {
+    /// Its name.
+    pub name: String,
+    /// See [`SinkCounts`].
+    pub delivered: u64,
+    /// See [`SinkCounts`].
+    pub dropped: u64,
+    /// See [`SinkCounts`].
+    pub failed: u64,
+}
+
+impl OutputCounts {
+    fn of(counts: &SinkCounts) -> Self {
+        Self {
+            name: counts.name.clone(),
+            delivered: counts.delivered.load(Relaxed),
+            dropped: counts.dropped.load(Relaxed),
+            failed: counts.failed.load(Relaxed),
+        }
+    }
+}
+
+impl fmt::Display for OutputCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} delivered", self.name, self.delivered)?;
+        for (count, name) in [(self.dropped, "dropped"), (self.failed, "failed")] {
+            if count > 0 {
+                write!(f, ", {count} {name}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Tally {
@@ -106,12 +146,24 @@ impl Tally {
             alerts_dropped: self.alerts_dropped.load(Relaxed),
             queue_waits: self.queue_waits.load(Relaxed),
             context: *self.context.lock().unwrap_or_else(PoisonError::into_inner),
+            outputs: self
+                .outputs
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+                .map(|counts| OutputCounts::of(counts))
+                .collect(),
         }
     }
 
     /// Notes what became of those who wanted an entry in a table.
     pub fn set_context(&self, counts: ContextCounts) {
         *self.context.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+    }
+
+    /// Names the outputs that are in use from now on.
+    pub fn set_outputs(&self, counts: Vec<Arc<SinkCounts>>) {
+        *self.outputs.lock().unwrap_or_else(PoisonError::into_inner) = counts;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where incidents and alerts go. Each output is a [`Sink`] in a file of its own.
+//! Where incidents, alerts and what a second was like go. Each output is a [`Sink`] in a file of its own.
 
 pub mod alerts;
 pub mod features;
@@ -7,45 +7,153 @@ pub mod log;
 pub mod scores;
 pub mod table;
 
-use std::{fs, io, os::unix::fs::MetadataExt, path::Path};
+mod worker;
 
-use crate::{alert::Alert, incident::IncidentUpdate};
+use std::{fs, io, os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration};
 
-/// Something that incidents, alerts or both are told to.
-pub trait Sink {
-    /// What it is, for messages about it: `the alert file out.jsonl`.
+use crate::{
+    alert::Alert,
+    detector::Second,
+    incident::{Change, IncidentUpdate},
+    queue::WhenFull,
+};
+pub use worker::SinkCounts;
+use worker::Worker;
+
+/// What outputs are told, in the order in which it happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// What became of an incident.
+    Incident(Arc<IncidentUpdate>),
+    /// A packet above the threshold.
+    Alert(Arc<Alert>),
+    /// A second that is over.
+    Second(Arc<Second>),
+}
+
+/// Something that is told of what happens: one file of this folder each.
+///
+/// A sink may block: it has a thread and a queue of its own, and nobody waits for it but where it says so.
+pub trait Sink: Send {
+    /// What it is, for messages about it: `alert file out.jsonl`.
     fn name(&self) -> String;
 
-    /// Tells one packet above the threshold.
+    /// What it is to be told of.
+    fn interests(&self) -> Interests;
+
+    /// Tells of events, [`MOST_AT_ONCE`] at most, or keeps them to tell of them later.
     ///
     /// # Errors
     ///
-    /// When it can't be told; the sink is then not used again.
-    fn alert(&mut self, _alert: &Alert) -> io::Result<()> {
-        Ok(())
+    /// When neither was done for any of them: then they are given again, or are lost and counted.
+    fn deliver(&mut self, events: &[Event]) -> Result<Done, Failure>;
+
+    /// Does what is due without an event, such as a digest whose time has come; called about once a second.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::deliver`]: what is kept stays, and it is called again after a pause.
+    fn idle(&mut self) -> Result<Done, Failure> {
+        Ok(Done::default())
     }
 
-    /// Tells what became of an incident.
+    /// Does what is still due before nad ends, within a few seconds.
     ///
     /// # Errors
     ///
-    /// As for [`Self::alert`].
-    fn incident(&mut self, _update: &IncidentUpdate) -> io::Result<()> {
-        Ok(())
+    /// As for [`Self::deliver`]; nothing is tried again, and what is kept is lost and counted.
+    fn finish(&mut self) -> Result<Done, Failure> {
+        Ok(Done::default())
     }
 
-    /// Makes everything told so far visible to whoever reads it.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Self::alert`].
-    fn flush(&mut self) -> io::Result<()>;
+    /// Events that are kept and were not told of so far.
+    fn kept(&self) -> u64 {
+        0
+    }
+
+    /// For how long what fails and may succeed later is tried again.
+    fn patience(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// What a sink is told of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Interests {
+    /// Incidents that are opened, change their shape, or are closed.
+    pub incidents: bool,
+    /// Further alerts of open incidents, too.
+    pub updates: bool,
+    /// Packets above the threshold.
+    pub alerts: bool,
+    /// What each second was like.
+    pub seconds: bool,
+}
+
+impl Interests {
+    /// Whether an event is among them.
+    pub fn cover(self, event: &Event) -> bool {
+        match event {
+            Event::Incident(update) if update.change == Change::Updated => self.updates,
+            Event::Incident(_) => self.incidents,
+            Event::Alert(_) => self.alerts,
+            Event::Second(_) => self.seconds,
+        }
+    }
+}
+
+/// What became of events that a sink was given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Those that were delivered.
+    pub delivered: u64,
+    /// Those that were given up.
+    pub failed: u64,
+}
+
+impl Done {
+    /// All of these were delivered.
+    pub fn all(events: &[Event]) -> Self {
+        Self { delivered: events.len() as u64, failed: 0 }
+    }
+}
+
+/// Events that a sink is given at a time.
+pub const MOST_AT_ONCE: usize = 64;
+
+/// Why something was not delivered.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// It may succeed later: a server that does not answer, a full disk.
+    #[error("{0}")]
+    Later(String),
+    /// It will not: a refused login, a request that is wrong.
+    #[error("{0}")]
+    Never(String),
+    /// Whoever read it went away.
+    #[error("nobody reads it any more")]
+    Gone,
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe { Self::Gone } else { Self::Later(error.to_string()) }
+    }
+}
+
+/// What the failure of an output means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFailing {
+    /// The work goes on without it; said once, and counted.
+    GoOn,
+    /// The work is done for this output: it ends.
+    Stop,
 }
 
 /// The outputs in use.
 #[derive(Default)]
 pub struct Outputs {
-    sinks: Vec<Box<dyn Sink>>,
+    workers: Vec<Worker>,
 }
 
 /// An output that failed.
@@ -92,28 +200,48 @@ pub fn spare_capture(name: &str, output: &Path, capture: &Path) -> Result<(), Ou
 }
 
 impl Outputs {
-    /// Adds an output.
-    pub fn add(&mut self, sink: impl Sink + 'static) {
-        self.sinks.push(Box::new(sink));
-    }
-
-    /// Tells every output everything.
+    /// Starts an output, with a queue of 4,096 events.
     ///
     /// # Errors
     ///
-    /// The first output that fails.
-    pub fn tell(&mut self, alerts: &[Alert], incidents: &[IncidentUpdate]) -> Result<(), OutputError> {
-        if alerts.is_empty() && incidents.is_empty() {
-            return Ok(());
-        }
-        for sink in &mut self.sinks {
-            let told = alerts
-                .iter()
-                .try_for_each(|alert| sink.alert(alert))
-                .and_then(|()| incidents.iter().try_for_each(|update| sink.incident(update)))
-                .and_then(|()| sink.flush());
-            told.map_err(|source| OutputError::new(sink.name(), source))?;
+    /// When its thread can't be started.
+    pub fn add(
+        &mut self,
+        sink: impl Sink + 'static,
+        when_full: WhenFull,
+        when_failing: WhenFailing,
+    ) -> io::Result<()> {
+        let worker = Worker::start(Box::new(sink), when_full, when_failing)?;
+        self.workers.push(worker);
+        Ok(())
+    }
+
+    /// What was delivered by each output, what was dropped and what failed; the counts go on.
+    pub fn counts(&self) -> Vec<Arc<SinkCounts>> {
+        self.workers.iter().map(Worker::counts).collect()
+    }
+
+    /// Puts events into the queue of every output that wants them. Waits only for those that have [`WhenFull::Wait`].
+    ///
+    /// # Errors
+    ///
+    /// The first output that failed and whose failure ends the work.
+    pub fn tell(&mut self, events: &[Event]) -> Result<(), OutputError> {
+        for worker in &self.workers {
+            worker.tell(events)?;
         }
         Ok(())
+    }
+
+    /// Waits until everything was delivered that can be, for a few seconds at most for each output that fails.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::tell`].
+    pub fn finish(&mut self) -> Result<(), OutputError> {
+        let workers = std::mem::take(&mut self.workers);
+        workers.iter().for_each(Worker::close);
+        let ended: Vec<_> = workers.into_iter().map(Worker::join).collect();
+        ended.into_iter().collect()
     }
 }

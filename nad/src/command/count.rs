@@ -31,6 +31,7 @@ pub(super) async fn count(
     mut signals: StopSignals,
 ) -> Result<Ledger> {
     let tally = Arc::new(Tally::default());
+    tally.set_outputs(outputs.counts());
     let clock = Clock::monotonic();
     warn_of_expired(&options.rules, clock.now_ns());
     let start = match start {
@@ -66,8 +67,9 @@ pub(super) async fn count(
     let captured_packets: usize = captured.iter().map(RecordBatch::len).sum();
     say(&format!("Captured {captured_packets} packets."))?;
 
-    let findings = decide(&captured, start, clock, &options, &tally)?;
-    outputs.tell(&findings.alerts, &findings.incidents)?;
+    let mut findings = decide(&captured, start, clock, &options, &tally)?;
+    outputs.tell(&findings.take_events())?;
+    outputs.finish()?;
     let ledger = tally.read().with_source(counters.read()?);
     say(&format!("Detected {} anomalies.", ledger.anomalies))?;
     say_allowed(&options.rules)?;

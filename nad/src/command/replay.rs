@@ -80,13 +80,16 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     let mut detector = Detector::new(start, Clock::Unix, Arc::clone(&tally), options)
         .context("the context tables could not be made")?;
     let mut sinks = Sinks::open(config)?;
+    tally.set_outputs(sinks.outputs.counts());
     let stop = stop_at_signal()?;
     let begun = Instant::now();
     say("Starting packet capture…")?;
 
     let ended = pump(&mut source, &mut detector, &mut sinks, &tally, &stop);
+    let told = sinks.outputs.finish();
     sinks.progress.finish_and_clear();
     let ended = ended?;
+    told?;
     if let Some(scores) = sinks.scores.take() {
         scores.finish()?;
     }
@@ -116,22 +119,20 @@ struct Sinks {
 
 impl Sinks {
     fn open(config: &ReplayConfig) -> Result<Self> {
-        let outputs = config.outputs.open(false)?;
+        let progress = progress_bar();
+        let outputs = config.outputs.open(false, progress.clone())?;
         let scores = config.scores.as_deref().map(ScoreFile::create).transpose()?;
-        Ok(Self { outputs, scores, progress: progress_bar() })
+        Ok(Self { outputs, scores, progress })
     }
 
-    fn take(&mut self, findings: &Findings) -> Result<()> {
+    fn take(&mut self, findings: &mut Findings) -> Result<()> {
         if let Some(scores) = &mut self.scores {
             scores.write(&findings.scores)?;
         }
-        let outputs = &mut self.outputs;
-        self.progress.suspend(|| {
-            if let Some(model) = &findings.trained {
-                report_trained(model, findings.drift);
-            }
-            outputs.tell(&findings.alerts, &findings.incidents)
-        })?;
+        if let Some(model) = &findings.trained {
+            self.progress.suspend(|| report_trained(model, findings.drift));
+        }
+        self.outputs.tell(&findings.take_events())?;
         Ok(())
     }
 }
@@ -168,7 +169,7 @@ fn pump(
         if matches!(filled, Ok(Fill::End) | Err(_)) || is_stopping {
             detector.finish(&mut findings);
         }
-        sinks.take(&findings)?;
+        sinks.take(&mut findings)?;
         processed?;
         let progress = source.progress();
         sinks.progress.set_length(progress.bytes_total.unwrap_or(progress.bytes_read));

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use indicatif::ProgressBar;
 use tokio::sync::mpsc::Receiver;
 
 use super::{
@@ -18,15 +19,13 @@ use super::{
     start, warn_of_expired,
 };
 use crate::{
-    alert::Alert,
     batch::RecordBatch,
     clock::Clock,
     config::Task,
     detector::{Detector, DetectorOptions, Findings, Start, Wanted},
-    incident::IncidentUpdate,
     ledger::{Ledger, Tally},
     model::{Model, Training, forest::ForestError},
-    output::{Outputs, log},
+    output::{Event, OutputError, Outputs, log},
     privileges::Keep,
     queue::{self, Sender, Sent, WhenFull},
 };
@@ -61,14 +60,14 @@ pub struct RunConfig {
 
 /// What the detector tells the outputs.
 enum Message {
-    Found(Vec<Alert>, Vec<IncidentUpdate>),
+    Happened(Vec<Event>),
     Trained(Arc<Model>, Option<f64>),
 }
 
 pub(super) fn run(config: RunConfig) -> Result<Outcome> {
     log::start(config.log.as_deref(), config.live.options.kernel_log)?;
     let is_count = matches!(config.task, Task::Count { .. });
-    let outputs = config.outputs.open(is_count)?;
+    let outputs = config.outputs.open(is_count, ProgressBar::hidden())?;
     // One thread: the packets have their own, and everything else is seldom.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -102,6 +101,7 @@ async fn watch(
     mut signals: StopSignals,
 ) -> Result<Ledger> {
     let tally = Arc::new(Tally::default());
+    tally.set_outputs(outputs.counts());
     let start = match start {
         Start::Learn { baseline, training, .. } => {
             tracing::info!("learning a baseline ({baseline}); anomalies are reported after that");
@@ -159,6 +159,9 @@ async fn watch(
     }
     let trained = detecting.join().map_err(|_| anyhow::anyhow!("the detector thread failed"))?;
     let counters = drain.join()?;
+    if let Err(error) = outputs.finish() {
+        failure.get_or_insert(error);
+    }
     let ledger = tally.read().with_source(counters.read()?);
     if failure.is_none() {
         say(&format!("Captured {} packets.", ledger.captured()))?;
@@ -186,9 +189,9 @@ fn coverage(ledger: &Ledger, earlier: &Ledger) -> String {
     }
 }
 
-fn tell(outputs: &mut Outputs, message: Message) -> Result<(), crate::output::OutputError> {
+fn tell(outputs: &mut Outputs, message: Message) -> Result<(), OutputError> {
     match message {
-        Message::Found(alerts, incidents) => outputs.tell(&alerts, &incidents),
+        Message::Happened(events) => outputs.tell(&events),
         Message::Trained(model, drift) => {
             report_trained(&model, drift);
             Ok(())
@@ -234,12 +237,9 @@ fn send(findings: &mut Findings, outputs: &Sender<Message>, tally: &Tally) {
         // Where there is no room for it, only a line is missing.
         let _ = outputs.send(Message::Trained(model, findings.drift));
     }
-    if !findings.alerts.is_empty() || !findings.incidents.is_empty() {
-        let count = (findings.alerts.len() + findings.incidents.len()) as u64;
-        let found =
-            Message::Found(std::mem::take(&mut findings.alerts), std::mem::take(&mut findings.incidents));
-        if outputs.send(found) != Ok(Sent::AtOnce) {
-            tally.alerts_dropped.fetch_add(count, Relaxed);
-        }
+    let events = findings.take_events();
+    let told = events.iter().filter(|event| !matches!(event, Event::Second(_))).count() as u64;
+    if !events.is_empty() && outputs.send(Message::Happened(events)) != Ok(Sent::AtOnce) {
+        tally.alerts_dropped.fetch_add(told, Relaxed);
     }
 }

@@ -30,13 +30,14 @@ impl<'a> Judge<'a> {
         Self { model, probability, thresholds: Default::default(), end_ns }
     }
 
+    /// What a subject is, and the least probability of it in any view.
     pub(super) fn judge(
         &self,
         subject: &Subject<'_>,
         is_suspect: bool,
         room: &mut Room,
         relearning: &mut Relearning,
-    ) -> Verdict {
+    ) -> (Verdict, f64) {
         let limit = if is_suspect { self.probability * HYSTERESIS } else { self.probability };
         let mut least: f64 = 1.0;
         let mut lately: f64 = 1.0;
@@ -71,6 +72,6 @@ impl<'a> Judge<'a> {
         }
         // What is ordinary for a host says nothing about its packets.
         let standing = if lately * views < ORDINARY { -(lately * views).log10() as f32 } else { 0.0 };
-        Verdict { standing, is_ordinary }
+        (Verdict { standing, is_ordinary }, least)
     }
 }

@@ -2,12 +2,11 @@
 
 use std::{
     fs::File,
-    io::{self, BufWriter, Write},
+    io::{BufWriter, Write},
     path::{Path, PathBuf},
 };
 
-use super::{OutputError, Sink};
-use crate::alert::Alert;
+use super::{Done, Event, Failure, Interests, OutputError, Sink};
 
 /// JSON lines, in the order in which the packets came.
 #[derive(Debug)]
@@ -34,12 +33,18 @@ impl Sink for AlertFile {
         name(&self.path)
     }
 
-    fn alert(&mut self, alert: &Alert) -> io::Result<()> {
-        writeln!(self.file, "{}", alert.to_json())
+    fn interests(&self) -> Interests {
+        Interests { alerts: true, ..Interests::default() }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+    fn deliver(&mut self, events: &[Event]) -> Result<Done, Failure> {
+        for event in events {
+            if let Event::Alert(alert) = event {
+                writeln!(self.file, "{}", alert.to_json())?;
+            }
+        }
+        self.file.flush()?;
+        Ok(Done::all(events))
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::{
     fs::File,
-    io::{self, BufWriter, Write},
+    io::{BufWriter, Write},
     path::{Path, PathBuf},
 };
 
-use super::{OutputError, Sink};
-use crate::incident::{Change, IncidentUpdate};
+use super::{Done, Event, Failure, Interests, OutputError, Sink};
+use crate::incident::Change;
 
 /// JSON lines: each incident when it closes, or, where the file is followed, whenever there is something new of
 /// it.
@@ -37,15 +37,20 @@ impl Sink for IncidentFile {
         name(&self.path)
     }
 
-    fn incident(&mut self, update: &IncidentUpdate) -> io::Result<()> {
-        if self.follows || update.change == Change::Closed {
-            writeln!(self.file, "{}", update.incident.to_json())?;
-        }
-        Ok(())
+    fn interests(&self) -> Interests {
+        Interests { incidents: true, updates: self.follows, ..Interests::default() }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+    fn deliver(&mut self, events: &[Event]) -> Result<Done, Failure> {
+        for event in events {
+            if let Event::Incident(update) = event
+                && (self.follows || update.change == Change::Closed)
+            {
+                writeln!(self.file, "{}", update.incident.to_json())?;
+            }
+        }
+        self.file.flush()?;
+        Ok(Done::all(events))
     }
 }
 

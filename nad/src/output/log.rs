@@ -18,10 +18,10 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use super::{OutputError, Sink, table::SAID};
+use super::{Done, Event as Told, Failure, Interests, OutputError, Sink, table::SAID};
 use crate::{
     alert::Alert,
-    incident::{Change, IncidentUpdate},
+    incident::IncidentUpdate,
     presentation::{self, Endpoint},
 };
 
@@ -43,60 +43,64 @@ impl Sink for AnomalyLog {
         "log".into()
     }
 
-    fn incident(&mut self, update: &IncidentUpdate) -> io::Result<()> {
-        let incident = &update.incident;
-        if update.change != Change::Updated {
-            tracing::warn!(
-                target: ANOMALY,
-                id = %incident.id,
-                change = update.change.name(),
-                shape = incident.shape.name(),
-                technique = incident.shape.technique().unwrap_or("-"),
-                sources = %incident.sources,
-                targets = %incident.targets,
-                alerts = incident.alerts,
-                packets = incident.packets,
-                bytes = incident.bytes,
-                coverage = incident.coverage.percent(),
-                peak_score = incident.peak_score,
-                threshold = incident.threshold,
-                probability = incident.probability,
-                view = incident.view.name(),
-                start = %presentation::timestamp(incident.start_ns),
-                end = %presentation::timestamp(incident.end_ns),
-                reason = %incident.reason,
-                "incident"
-            );
-        }
-        Ok(())
+    fn interests(&self) -> Interests {
+        Interests { incidents: true, alerts: self.packets, ..Interests::default() }
     }
 
-    fn alert(&mut self, alert: &Alert) -> io::Result<()> {
-        if !self.packets {
-            return Ok(());
+    fn deliver(&mut self, events: &[Told]) -> Result<Done, Failure> {
+        for event in events {
+            match event {
+                Told::Incident(update) => log_incident(update),
+                Told::Alert(alert) => log_alert(alert),
+                Told::Second(_) => {}
+            }
         }
-        let record = &alert.record;
-        let (source, destination) = Endpoint::of(record);
-        tracing::warn!(
-            target: ANOMALY,
-            src_ip = %source,
-            dst_ip = %destination,
-            src_port = record.source_port,
-            dst_port = record.destination_port,
-            length = record.length,
-            protocol = %presentation::protocol(record),
-            score = alert.score,
-            threshold = alert.threshold,
-            time = %presentation::timestamp(alert.time_ns),
-            reason = %alert.reason,
-            "anomaly"
-        );
-        Ok(())
+        Ok(Done::all(events))
     }
+}
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+fn log_incident(update: &IncidentUpdate) {
+    let incident = &update.incident;
+    tracing::warn!(
+        target: ANOMALY,
+        id = %incident.id,
+        change = update.change.name(),
+        shape = incident.shape.name(),
+        technique = incident.shape.technique().unwrap_or("-"),
+        sources = %incident.sources,
+        targets = %incident.targets,
+        alerts = incident.alerts,
+        packets = incident.packets,
+        bytes = incident.bytes,
+        coverage = incident.coverage.percent(),
+        peak_score = incident.peak_score,
+        threshold = incident.threshold,
+        probability = incident.probability,
+        view = incident.view.name(),
+        start = %presentation::timestamp(incident.start_ns),
+        end = %presentation::timestamp(incident.end_ns),
+        reason = %incident.reason,
+        "incident"
+    );
+}
+
+fn log_alert(alert: &Alert) {
+    let record = &alert.record;
+    let (source, destination) = Endpoint::of(record);
+    tracing::warn!(
+        target: ANOMALY,
+        src_ip = %source,
+        dst_ip = %destination,
+        src_port = record.source_port,
+        dst_port = record.destination_port,
+        length = record.length,
+        protocol = %presentation::protocol(record),
+        score = alert.score,
+        threshold = alert.threshold,
+        time = %presentation::timestamp(alert.time_ns),
+        reason = %alert.reason,
+        "anomaly"
+    );
 }
 
 /// Starts logging: everything to the file, where there is one, and what concerns the person at the terminal to

@@ -2,31 +2,57 @@
 
 use std::io::{self, Write};
 
-use super::{OutputError, Sink};
+use indicatif::ProgressBar;
+
+use super::{Done, Event, Failure, Interests, OutputError, Sink};
 use crate::{
     alert::Alert,
     incident::{Change, IncidentUpdate},
     presentation::{self, Endpoint},
 };
 
-/// Prints a line for each incident that opens, changes or closes.
-#[derive(Debug, Default)]
-pub struct IncidentLines;
+/// Prints a line for each incident that opens, changes or closes, and, where packets are shown, a row for each alert.
+#[derive(Debug)]
+pub struct Terminal {
+    table: Option<Table>,
+    /// What is in the way of lines meanwhile.
+    progress: ProgressBar,
+}
 
-impl Sink for IncidentLines {
+impl Terminal {
+    /// One that shows single packets as well, or not.
+    pub fn new(packets: bool, progress: ProgressBar) -> Self {
+        Self { table: packets.then(Table::default), progress }
+    }
+}
+
+impl Sink for Terminal {
     fn name(&self) -> String {
         STANDARD_OUTPUT.into()
     }
 
-    fn incident(&mut self, update: &IncidentUpdate) -> io::Result<()> {
-        match line(update) {
-            Some(line) => writeln!(io::stdout().lock(), "{line}"),
-            None => Ok(()),
-        }
+    fn interests(&self) -> Interests {
+        Interests { incidents: true, alerts: self.table.is_some(), ..Interests::default() }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        io::stdout().flush()
+    fn deliver(&mut self, events: &[Event]) -> Result<Done, Failure> {
+        let table = &mut self.table;
+        self.progress.suspend(|| {
+            let mut out = io::stdout().lock();
+            for event in events {
+                match (event, &mut *table) {
+                    (Event::Incident(update), _) => {
+                        if let Some(line) = line(update) {
+                            writeln!(out, "{line}")?;
+                        }
+                    }
+                    (Event::Alert(alert), Some(table)) => table.write(alert, &mut out)?,
+                    _ => {}
+                }
+            }
+            out.flush()
+        })?;
+        Ok(Done::all(events))
     }
 }
 
@@ -63,9 +89,9 @@ fn line(update: &IncidentUpdate) -> Option<String> {
     })
 }
 
-/// Prints a row for each alert, below a heading that comes with the first.
+/// Rows of alerts, below a heading that comes with the first.
 #[derive(Debug)]
-pub struct Table {
+struct Table {
     has_heading: bool,
     /// Characters of the widest address so far: a MAC address at least.
     address_width: usize,
@@ -77,13 +103,8 @@ impl Default for Table {
     }
 }
 
-impl Sink for Table {
-    fn name(&self) -> String {
-        STANDARD_OUTPUT.into()
-    }
-
-    fn alert(&mut self, alert: &Alert) -> io::Result<()> {
-        let mut out = io::stdout().lock();
+impl Table {
+    fn write(&mut self, alert: &Alert, out: &mut impl Write) -> io::Result<()> {
         let (source, destination) = Endpoint::of(&alert.record);
         let (source, destination) = (source.to_string(), destination.to_string());
         self.address_width = self.address_width.max(source.len()).max(destination.len());
@@ -92,10 +113,6 @@ impl Sink for Table {
             writeln!(out, "{}", heading(self.address_width))?;
         }
         writeln!(out, "{}", row(alert, &source, &destination, self.address_width))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        io::stdout().flush()
     }
 }
 

@@ -1,6 +1,9 @@
 //! `nad.toml`, the environment, and which of them counts.
 
-use crate::{REPLAY, folder, sensor::Ran};
+use crate::{folder, sensor::Ran};
+
+/// Without a contamination, which some of these tests set elsewhere.
+const REPLAY: &str = "replay office.pcap --train-packets 300";
 
 #[test]
 fn an_unknown_key_is_named_with_file_and_line() {

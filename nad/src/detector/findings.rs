@@ -1,0 +1,44 @@
+//! What the detector finds.
+
+use std::sync::Arc;
+
+use super::Second;
+use crate::{alert::Alert, incident::IncidentUpdate, model::Model, output::Event};
+
+/// What a batch gave.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Index and score of every packet that was scored.
+    pub scores: Vec<(u64, f64)>,
+    /// The packets above the threshold.
+    pub alerts: Vec<Alert>,
+    /// What became of incidents.
+    pub incidents: Vec<IncidentUpdate>,
+    /// The seconds that are over.
+    pub seconds: Vec<Second>,
+    /// A model that was just trained and is in force from now on.
+    pub trained: Option<Arc<Model>>,
+    /// How far the network has moved since the model before, where there was one: how much more often than before
+    /// the old model's outermost percent is reached.
+    pub drift: Option<f64>,
+}
+
+impl Findings {
+    /// Empties them and keeps their memory.
+    pub fn clear(&mut self) {
+        self.scores.clear();
+        self.alerts.clear();
+        self.incidents.clear();
+        self.seconds.clear();
+        self.trained = None;
+        self.drift = None;
+    }
+
+    /// Takes out what outputs are told of.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        let incidents = self.incidents.drain(..).map(|update| Event::Incident(Arc::new(update)));
+        let alerts = self.alerts.drain(..).map(|alert| Event::Alert(Arc::new(alert)));
+        let seconds = self.seconds.drain(..).map(|second| Event::Second(Arc::new(second)));
+        incidents.chain(alerts).chain(seconds).collect()
+    }
+}

@@ -1,0 +1,192 @@
+use std::sync::mpsc;
+
+use super::*;
+use crate::{detector::Second, incident::coverage::Coverage, output::Outputs};
+
+/// A sink that does what a test wants with each attempt.
+struct Scripted<F> {
+    attempts: F,
+    finish: Result<Done, Failure>,
+    patience: Duration,
+}
+
+impl<F: FnMut(&[Event]) -> Result<Done, Failure> + Send> Sink for Scripted<F> {
+    fn name(&self) -> String {
+        "test".into()
+    }
+
+    fn interests(&self) -> Interests {
+        Interests { seconds: true, ..Interests::default() }
+    }
+
+    fn deliver(&mut self, events: &[Event]) -> Result<Done, Failure> {
+        (self.attempts)(events)
+    }
+
+    fn finish(&mut self) -> Result<Done, Failure> {
+        std::mem::replace(&mut self.finish, Ok(Done::default()))
+    }
+
+    fn kept(&self) -> u64 {
+        7
+    }
+
+    fn patience(&self) -> Duration {
+        self.patience
+    }
+}
+
+fn scripted<F>(attempts: F) -> Scripted<F> {
+    Scripted { attempts, finish: Ok(Done::default()), patience: Duration::from_secs(60) }
+}
+
+fn seconds(count: u64) -> Vec<Event> {
+    let second = |end_ns| Second {
+        end_ns,
+        coverage: Coverage::default(),
+        bytes: 0,
+        anomalies: 0,
+        peak_score: 0.0,
+        threshold: 0.0,
+        is_learning: false,
+        hosts: Vec::new(),
+    };
+    (0..count).map(|number| Event::Second(Arc::new(second(number)))).collect()
+}
+
+fn counted(counts: &SinkCounts) -> (u64, u64, u64) {
+    (counts.delivered.load(Relaxed), counts.dropped.load(Relaxed), counts.failed.load(Relaxed))
+}
+
+/// An output that is closed until the returned sender says something.
+fn blocked(when_full: WhenFull) -> (Outputs, mpsc::Sender<()>) {
+    let (open, opened) = mpsc::channel::<()>();
+    let mut outputs = Outputs::default();
+    let mut is_open = false;
+    let sink = scripted(move |events: &[Event]| {
+        if !is_open {
+            opened.recv().expect("the test opens it");
+            is_open = true;
+        }
+        Ok(Done::all(events))
+    });
+    outputs.add(sink, when_full, WhenFailing::GoOn).unwrap();
+    (outputs, open)
+}
+
+#[test]
+fn what_a_slow_sink_has_no_room_for_is_dropped_and_counted_and_nobody_waits() {
+    let (mut outputs, open) = blocked(WhenFull::Drop);
+    let told = 2 * CAPACITY as u64;
+    outputs.tell(&seconds(told)).unwrap();
+    let counts = outputs.counts();
+    open.send(()).unwrap();
+    outputs.finish().unwrap();
+    let (delivered, dropped, failed) = counted(&counts[0]);
+    assert_eq!((delivered + dropped, failed), (told, 0));
+    assert!((CAPACITY as u64..=CAPACITY as u64 + MOST_AT_ONCE as u64).contains(&delivered), "{delivered}");
+}
+
+#[test]
+fn where_nothing_may_be_lost_whoever_tells_waits() {
+    let (mut outputs, open) = blocked(WhenFull::Wait);
+    let counts = outputs.counts();
+    let opening = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(50));
+        open.send(()).unwrap();
+    });
+    outputs.tell(&seconds(2 * CAPACITY as u64)).unwrap();
+    outputs.finish().unwrap();
+    opening.join().unwrap();
+    assert_eq!(counted(&counts[0]), (2 * CAPACITY as u64, 0, 0));
+}
+
+#[test]
+fn what_fails_for_now_is_tried_again_and_delivered_once() {
+    let mut outputs = Outputs::default();
+    let mut attempts = 0;
+    let sink = scripted(move |events: &[Event]| {
+        attempts += 1;
+        if attempts == 1 { Err(Failure::Later("not now".into())) } else { Ok(Done::all(events)) }
+    });
+    outputs.add(sink, WhenFull::Drop, WhenFailing::GoOn).unwrap();
+    let counts = outputs.counts();
+    outputs.tell(&seconds(3)).unwrap();
+    outputs.finish().unwrap();
+    assert_eq!(counted(&counts[0]), (3, 0, 0));
+}
+
+#[test]
+fn what_never_succeeds_is_counted_as_failed_and_the_next_is_tried() {
+    let mut outputs = Outputs::default();
+    let mut attempts = 0;
+    let (tried, was_tried) = mpsc::channel();
+    let sink = scripted(move |events: &[Event]| {
+        attempts += 1;
+        tried.send(()).unwrap();
+        if attempts == 1 { Err(Failure::Never("refused".into())) } else { Ok(Done::all(events)) }
+    });
+    outputs.add(sink, WhenFull::Drop, WhenFailing::GoOn).unwrap();
+    let counts = outputs.counts();
+    outputs.tell(&seconds(1)).unwrap();
+    was_tried.recv().unwrap();
+    outputs.tell(&seconds(2)).unwrap();
+    outputs.finish().unwrap();
+    assert_eq!(counted(&counts[0]), (2, 0, 1));
+}
+
+#[test]
+fn nad_ends_soon_though_a_sink_would_be_patient() {
+    let mut outputs = Outputs::default();
+    let sink = scripted(|_: &[Event]| Err(Failure::Later("the server is dead".into())));
+    outputs.add(sink, WhenFull::Drop, WhenFailing::GoOn).unwrap();
+    let counts = outputs.counts();
+    outputs.tell(&seconds(5)).unwrap();
+    let begun = Instant::now();
+    outputs.finish().unwrap();
+    assert!(begun.elapsed() < 2 * LAST_PATIENCE, "{:?}", begun.elapsed());
+    assert_eq!(counted(&counts[0]), (0, 0, 5));
+}
+
+#[test]
+fn an_output_that_must_work_ends_the_work_and_what_is_left_is_counted() {
+    for failure in [Failure::Gone, Failure::Never("no space".into())] {
+        let is_gone = matches!(failure, Failure::Gone);
+        let mut outputs = Outputs::default();
+        let mut failure = Some(failure);
+        let sink = scripted(move |_: &[Event]| Err(failure.take().expect("it is not tried again")));
+        outputs.add(sink, WhenFull::Wait, WhenFailing::Stop).unwrap();
+        let counts = outputs.counts();
+        outputs.tell(&seconds(1)).unwrap();
+        let error = outputs.finish().unwrap_err();
+        assert_eq!(error.is_broken_pipe(), is_gone, "{error}");
+        assert_eq!(counted(&counts[0]), (0, 0, 1));
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_sink_that_has_ended() {
+    let mut outputs = Outputs::default();
+    let sink = scripted(|_: &[Event]| Err(Failure::Gone));
+    outputs.add(sink, WhenFull::Wait, WhenFailing::Stop).unwrap();
+    let begun = Instant::now();
+    let mut told = outputs.tell(&seconds(1));
+    while told.is_ok() && begun.elapsed() < Duration::from_secs(10) {
+        told = outputs.tell(&seconds(CAPACITY as u64));
+    }
+    assert!(told.unwrap_err().is_broken_pipe());
+}
+
+#[test]
+fn what_is_kept_for_later_is_lost_and_counted_where_the_end_fails() {
+    let mut outputs = Outputs::default();
+    let sink = Scripted {
+        finish: Err(Failure::Later("no answer".into())),
+        ..scripted(|_: &[Event]| Ok(Done::default()))
+    };
+    outputs.add(sink, WhenFull::Drop, WhenFailing::GoOn).unwrap();
+    let counts = outputs.counts();
+    outputs.tell(&seconds(7)).unwrap();
+    outputs.finish().unwrap();
+    assert_eq!(counted(&counts[0]), (0, 0, 7));
+}
