@@ -1,6 +1,6 @@
 //! Help, and what is refused before anything is done.
 
-use crate::{REPLAY, folder, sensor::Folder};
+use crate::{folder, sensor::Folder};
 
 #[test]
 fn help_tells_the_exit_codes_the_defaults_and_the_environment() {
@@ -120,7 +120,7 @@ fn a_value_out_of_range_is_named_with_the_range() {
     let folder = folder();
     let contamination = ["0", "1", "nan", "-0.1", "inf", "0.51", "1e-400"];
     for value in contamination {
-        let ran = folder.nad(&format!("{REPLAY} --contamination={value}")).exits(2);
+        let ran = folder.nad(&format!("replay office.pcap --contamination={value}")).exits(2);
         ran.says_only(&["contamination", "is out of range: it must be above 0 and at most 0.5"]);
     }
     let refused = |arguments: &str, parts: &[&str]| _ = folder.nad(arguments).exits(2).says_only(parts);
