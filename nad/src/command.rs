@@ -9,6 +9,7 @@ pub mod run;
 pub mod train;
 
 mod count;
+mod reload;
 mod signals;
 
 use std::path::{Path, PathBuf};
@@ -56,25 +57,38 @@ impl OutputConfig {
         self.packets || self.alerts.is_some()
     }
 
-    /// Opens every output; where a fixed number of packets is captured, it is packets that are shown. What is replayed
-    /// waits for its outputs, and one that fails ends it; nothing live does.
-    fn open(&self, is_count: bool, progress: ProgressBar) -> Result<Outputs> {
-        let packets = self.packets || is_count;
+    /// Opens every output; where a fixed number of packets is captured, it is packets that are shown.
+    fn open(&self, is_count: bool, progress: &ProgressBar) -> Result<Outputs> {
         let mut outputs = Outputs::default();
+        Self { packets: self.packets || is_count, ..self.clone() }.reopen(&mut outputs, progress)?;
+        Ok(outputs)
+    }
+
+    /// Puts these outputs in the place of others; those with the same settings go on as they are. What is replayed waits
+    /// for its outputs, and one that fails ends it; nothing live does.
+    ///
+    /// # Errors
+    ///
+    /// When one of them can't be opened; then nothing is changed.
+    fn reopen(&self, outputs: &mut Outputs, progress: &ProgressBar) -> Result<()> {
         let (when_full, when_failing) = if self.is_live {
             (WhenFull::Drop, WhenFailing::GoOn)
         } else {
             (WhenFull::Wait, WhenFailing::Stop)
         };
-        outputs.add(Terminal::new(packets, progress), when_full, WhenFailing::Stop)?;
-        outputs.add(AnomalyLog { packets }, when_full, WhenFailing::GoOn)?;
+        let mut new = outputs.replacement(when_full);
+        let packets = self.packets;
+        new.open("terminal", &packets, WhenFailing::Stop, || Ok(Terminal::new(packets, progress.clone())))?;
+        new.open("log", &packets, WhenFailing::GoOn, || Ok(AnomalyLog { packets }))?;
         if let Some(path) = &self.alerts {
-            outputs.add(AlertFile::create(path)?, when_full, when_failing)?;
+            new.open("alerts", path, when_failing, || Ok(AlertFile::create(path)?))?;
         }
         if let Some(path) = &self.incidents {
-            outputs.add(IncidentFile::create(path, self.follow)?, when_full, when_failing)?;
+            let follow = self.follow;
+            new.open("incidents", &(path, follow), when_failing, || Ok(IncidentFile::create(path, follow)?))?;
         }
-        Ok(outputs)
+        new.put_in_place();
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@
 //! tick's end the subjects that were active are judged, and deviations go to the tracker. Nothing here depends on how
 //! records are cut into batches, so that live and replay agree.
 
+mod change;
 mod crowds;
 mod findings;
 mod judge;
@@ -26,6 +27,7 @@ use std::{
 
 use nad_common::record::PacketRecord;
 
+pub use change::{Change, PendingChange};
 pub use findings::Findings;
 pub use learning::{BaselineLength, LEAST_BASELINE};
 pub use options::{DetectorOptions, Wanted};
@@ -73,6 +75,8 @@ pub struct Detector {
     clock: Clock,
     tally: Arc<Tally>,
     options: DetectorOptions,
+    /// That of a model which is yet to come, where it was changed meanwhile.
+    contamination: Option<f64>,
     tracker: Tracker,
     relearning: Relearning,
     packets: PacketScorer,
@@ -128,6 +132,7 @@ impl Detector {
             context,
             clock,
             tally,
+            contamination: None,
             tracker: Tracker::new(options.rules.clone(), silence_ns),
             relearning: Relearning::new(options.relearn_every, options.in_background, seed),
             packets,
@@ -354,7 +359,11 @@ impl Detector {
         let State::Training(handle) = std::mem::replace(&mut self.state, State::Failed) else {
             return Ok(());
         };
-        let model = Arc::new(join(handle)?);
+        let mut model = join(handle)?;
+        if let Some(contamination) = self.contamination {
+            model.set_contamination(contamination);
+        }
+        let model = Arc::new(model);
         findings.trained = Some(Arc::clone(&model));
         self.packets.set_model(Arc::clone(&model));
         self.room.recent.forget();

@@ -153,7 +153,17 @@ pub enum WhenFailing {
 /// The outputs in use.
 #[derive(Default)]
 pub struct Outputs {
-    workers: Vec<Worker>,
+    /// Each by its settings.
+    workers: Vec<(String, Worker)>,
+}
+
+/// Outputs that are to take the place of those in use.
+pub struct Replacement<'a> {
+    outputs: &'a mut Outputs,
+    when_full: WhenFull,
+    /// Places of those that stay.
+    kept: Vec<usize>,
+    started: Vec<(String, Worker)>,
 }
 
 /// An output that failed.
@@ -200,25 +210,14 @@ pub fn spare_capture(name: &str, output: &Path, capture: &Path) -> Result<(), Ou
 }
 
 impl Outputs {
-    /// Starts an output, with a queue of 4,096 events.
-    ///
-    /// # Errors
-    ///
-    /// When its thread can't be started.
-    pub fn add(
-        &mut self,
-        sink: impl Sink + 'static,
-        when_full: WhenFull,
-        when_failing: WhenFailing,
-    ) -> io::Result<()> {
-        let worker = Worker::start(Box::new(sink), when_full, when_failing)?;
-        self.workers.push(worker);
-        Ok(())
+    /// Begins to replace them; new ones get queues with this policy.
+    pub fn replacement(&mut self, when_full: WhenFull) -> Replacement<'_> {
+        Replacement { outputs: self, when_full, kept: Vec::new(), started: Vec::new() }
     }
 
     /// What was delivered by each output, what was dropped and what failed; the counts go on.
     pub fn counts(&self) -> Vec<Arc<SinkCounts>> {
-        self.workers.iter().map(Worker::counts).collect()
+        self.workers.iter().map(|(_, worker)| worker.counts()).collect()
     }
 
     /// Puts events into the queue of every output that wants them. Waits only for those that have [`WhenFull::Wait`].
@@ -227,7 +226,7 @@ impl Outputs {
     ///
     /// The first output that failed and whose failure ends the work.
     pub fn tell(&mut self, events: &[Event]) -> Result<(), OutputError> {
-        for worker in &self.workers {
+        for (_, worker) in &self.workers {
             worker.tell(events)?;
         }
         Ok(())
@@ -240,8 +239,54 @@ impl Outputs {
     /// As for [`Self::tell`].
     pub fn finish(&mut self) -> Result<(), OutputError> {
         let workers = std::mem::take(&mut self.workers);
-        workers.iter().for_each(Worker::close);
-        let ended: Vec<_> = workers.into_iter().map(Worker::join).collect();
+        workers.iter().for_each(|(_, worker)| worker.close());
+        let ended: Vec<_> = workers.into_iter().map(|(_, worker)| worker.join()).collect();
         ended.into_iter().collect()
+    }
+}
+
+impl Replacement<'_> {
+    /// One of them: that in use where it has the same `settings`, or else a new one, with a thread and a queue of 4,096
+    /// events of its own.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be made, or its thread can't be started.
+    pub fn open<S: Sink + 'static>(
+        &mut self,
+        kind: &str,
+        settings: &dyn std::fmt::Debug,
+        when_failing: WhenFailing,
+        make: impl FnOnce() -> anyhow::Result<S>,
+    ) -> anyhow::Result<()> {
+        let key = format!("{kind} {settings:?}");
+        if let Some(place) = self.outputs.workers.iter().position(|(existing, _)| *existing == key) {
+            self.kept.push(place);
+        } else {
+            let worker = Worker::start(Box::new(make()?), self.when_full, when_failing)?;
+            self.started.push((key, worker));
+        }
+        Ok(())
+    }
+
+    /// Ends those that are not among them, in the background, and begins to tell the others.
+    pub fn put_in_place(self) {
+        let Self { outputs, kept, started, .. } = self;
+        let is_kept = |place: usize| kept.contains(&place);
+        let mut left = Vec::new();
+        for (place, worker) in std::mem::take(&mut outputs.workers).into_iter().enumerate() {
+            if is_kept(place) { outputs.workers.push(worker) } else { left.push(worker.1) }
+        }
+        outputs.workers.extend(started);
+        left.iter().for_each(Worker::close);
+        if !left.is_empty() {
+            std::thread::spawn(move || {
+                for worker in left {
+                    if let Err(error) = worker.join() {
+                        tracing::warn!("{error}");
+                    }
+                }
+            });
+        }
     }
 }

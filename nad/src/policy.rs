@@ -128,6 +128,11 @@ impl Policy {
         (seconds >= TELLING_S).then(|| self.opened as f64 / seconds * DAY_S)
     }
 
+    /// Another budget; what was spent counts on.
+    pub fn set_budget(&mut self, budget: AlertBudget) {
+        self.budget = budget;
+    }
+
     /// The budget.
     pub fn budget(&self) -> AlertBudget {
         self.budget

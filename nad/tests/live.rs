@@ -36,6 +36,8 @@ mod paged;
 mod privileges;
 #[path = "live/raw.rs"]
 mod raw;
+#[path = "live/reload.rs"]
+mod reload;
 #[path = "live/replay.rs"]
 mod replay;
 #[path = "support/skip.rs"]

@@ -120,7 +120,7 @@ struct Sinks {
 impl Sinks {
     fn open(config: &ReplayConfig) -> Result<Self> {
         let progress = progress_bar();
-        let outputs = config.outputs.open(false, progress.clone())?;
+        let outputs = config.outputs.open(false, &progress)?;
         let scores = config.scores.as_deref().map(ScoreFile::create).transpose()?;
         Ok(Self { outputs, scores, progress })
     }

@@ -14,15 +14,17 @@ use tokio::sync::mpsc::Receiver;
 use super::{
     Outcome, OutputConfig, allowed, count, detected, found,
     live::{Drain, Live, LiveConfig},
-    outcome, report_ledger, report_trained, say, say_allowed,
-    signals::StopSignals,
+    outcome,
+    reload::Reloader,
+    report_ledger, report_trained, say, say_allowed,
+    signals::{ReloadSignal, StopSignals},
     start, warn_of_expired,
 };
 use crate::{
     batch::RecordBatch,
     clock::Clock,
     config::Task,
-    detector::{Detector, DetectorOptions, Findings, Start, Wanted},
+    detector::{Detector, DetectorOptions, Findings, PendingChange, Start, Wanted},
     ledger::{Ledger, Tally},
     model::{Model, Training, forest::ForestError},
     output::{Event, OutputError, Outputs, log},
@@ -38,7 +40,7 @@ const MOST_ALERTS: usize = 64;
 const STATUS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Settings of `nad run`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RunConfig {
     /// Where packets come from.
     pub live: LiveConfig,
@@ -67,30 +69,33 @@ enum Message {
 pub(super) fn run(config: RunConfig) -> Result<Outcome> {
     log::start(config.log.as_deref(), config.live.options.kernel_log)?;
     let is_count = matches!(config.task, Task::Count { .. });
-    let outputs = config.outputs.open(is_count, ProgressBar::hidden())?;
+    let outputs = config.outputs.open(is_count, &ProgressBar::hidden())?;
     // One thread: the packets have their own, and everything else is seldom.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the runtime could not be started")?;
-    let ledger = runtime.block_on(async {
+    let fails_on_anomaly = config.fail_on_anomaly;
+    let ledger = runtime.block_on(async move {
         let signals = StopSignals::install().context("signals can't be received")?;
+        let reload = ReloadSignal::install().context("signals can't be received")?;
         let start = start(&config.task, config.training.clone(), config.contamination, "")?;
         let live = Live::open(&config.live, Keep::Counters)?;
         say("Starting packet capture…")?;
         match config.task {
             Task::Count { packets, .. } => {
-                count::count(live, packets, start, config.detection, outputs, signals).await
+                count::count(live, packets, start, config.detection.clone(), outputs, signals).await
             }
             _ => {
                 let alerts = if config.outputs.wants_packets() { MOST_ALERTS } else { 0 };
                 let wanted = Wanted { scores: false, alerts };
-                let options = DetectorOptions { in_background: true, wanted, ..config.detection };
-                watch(live, start, options, outputs, signals).await
+                let options = DetectorOptions { in_background: true, wanted, ..config.detection.clone() };
+                let reloader = Reloader::new(config, PendingChange::default());
+                watch(live, start, options, outputs, signals, (reload, reloader)).await
             }
         }
     })?;
-    Ok(outcome(&ledger, config.fail_on_anomaly))
+    Ok(outcome(&ledger, fails_on_anomaly))
 }
 
 async fn watch(
@@ -99,6 +104,7 @@ async fn watch(
     options: DetectorOptions,
     mut outputs: Outputs,
     mut signals: StopSignals,
+    (mut reload, mut reloader): (ReloadSignal, Reloader),
 ) -> Result<Ledger> {
     let tally = Arc::new(Tally::default());
     tally.set_outputs(outputs.counts());
@@ -111,13 +117,14 @@ async fn watch(
     };
     let clock = Clock::monotonic();
     // A clone shares the counts, which the detector's thread adds to.
-    let rules = options.rules.clone();
+    let mut rules = options.rules.clone();
     warn_of_expired(&rules, clock.now_ns());
     let detector = Detector::new(start, clock, Arc::clone(&tally), options)
         .context("the context tables could not be made")?;
     let (drain, batches, used) = Drain::start(live, Arc::clone(&tally))?;
     let (to_outputs, mut messages) = queue::bounded(QUEUE_MESSAGES, WhenFull::Drop);
-    let detecting = spawn_detector(detector, batches, used, to_outputs, Arc::clone(&tally))?;
+    let changes = reloader.pending();
+    let detecting = spawn_detector(detector, batches, used, to_outputs, Arc::clone(&tally), changes)?;
 
     let mut status = tokio::time::interval(STATUS_INTERVAL);
     status.tick().await;
@@ -144,6 +151,13 @@ async fn watch(
                 }
                 Some(_) => {}
             },
+            () = reload.received() => {
+                if let Some(new) = reloader.reload(&mut outputs, &ProgressBar::hidden()) {
+                    rules = new;
+                    warn_of_expired(&rules, clock.now_ns());
+                    tally.set_outputs(outputs.counts());
+                }
+            }
             _ = status.tick() => {
                 let ledger = tally.read().with_source(drain.counters.read()?);
                 if ledger != reported {
@@ -205,11 +219,15 @@ fn spawn_detector(
     used: Sender<RecordBatch>,
     outputs: Sender<Message>,
     tally: Arc<Tally>,
+    changes: PendingChange,
 ) -> Result<JoinHandle<Result<(), ForestError>>> {
     let detect = move || {
         let mut findings = Findings::default();
         while let Some(batch) = batches.blocking_recv() {
             findings.clear();
+            if let Some(change) = changes.take() {
+                detector.change(change, &mut findings);
+            }
             let processed = detector.process(&batch, &mut findings);
             // Where more waits in the queue, time has not passed without packets.
             if batch.is_empty() && batches.is_empty() {

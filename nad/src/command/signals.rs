@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM.
+//! Ctrl-C and SIGTERM, and SIGHUP.
 
 use std::io;
 
@@ -22,5 +22,20 @@ impl StopSignals {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
+    }
+}
+
+/// The signal that asks nad to read its settings again.
+pub(super) struct ReloadSignal(Signal);
+
+impl ReloadSignal {
+    /// Takes it over from the system's default, which would end the process.
+    pub(super) fn install() -> io::Result<Self> {
+        Ok(Self(signal(SignalKind::hangup())?))
+    }
+
+    /// Waits for it.
+    pub(super) async fn received(&mut self) {
+        self.0.recv().await;
     }
 }

@@ -117,6 +117,11 @@ impl Tracker {
         self.close_where(updates, |_| allowed.next().unwrap_or(false));
     }
 
+    /// Another silence after which incidents are closed, in nanoseconds.
+    pub fn set_silence(&mut self, silence_ns: u64) {
+        self.silence_ns = silence_ns;
+    }
+
     /// The rules in force, with what each has suppressed.
     pub fn rules(&self) -> &AllowRules {
         &self.rules

@@ -42,7 +42,14 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     interests: Interests,
     when_full: WhenFull,
-    thread: JoinHandle<()>,
+    /// Taken out where its end is waited for.
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.close();
+    }
 }
 
 /// What the worker's thread and those who tell it things have in common.
@@ -81,7 +88,7 @@ impl Worker {
         let interests = sink.interests();
         let runner = Runner { sink, shared: Arc::clone(&shared), when_failing, is_failing: false };
         let thread = thread::Builder::new().name("nad-output".into()).spawn(move || runner.run())?;
-        Ok(Self { shared, interests, when_full, thread })
+        Ok(Self { shared, interests, when_full, thread: Some(thread) })
     }
 
     pub(super) fn counts(&self) -> Arc<SinkCounts> {
@@ -113,9 +120,10 @@ impl Worker {
     }
 
     /// Waits for its end.
-    pub(super) fn join(self) -> Result<(), OutputError> {
+    pub(super) fn join(mut self) -> Result<(), OutputError> {
+        self.close();
         // A sink that panicked has said so; what it was given is not counted as delivered.
-        let _ = self.thread.join();
+        let _ = self.thread.take().map(JoinHandle::join);
         self.shared.lock().failure.take().map_or(Ok(()), Err)
     }
 }

@@ -33,7 +33,7 @@ const FORGED: [u8; 4] = [198, 18, 0, 0];
 const ELEPHANT: [u8; 4] = [10, 77, 0, 3];
 /// Whom the scans are of: what comes over one host at a time is one incident as a rule, whoever has a part in it.
 const SCANNED: [u8; 4] = [10, 77, 0, 7];
-const SCANNERS: [[u8; 4]; 2] = [[10, 77, 0, 65], [10, 77, 0, 66]];
+pub(crate) const SCANNERS: [[u8; 4]; 2] = [[10, 77, 0, 65], [10, 77, 0, 66]];
 const SCAN_PAUSE: Duration = Duration::from_millis(25);
 const FLOOD: Duration = Duration::from_secs(5);
 /// Full coverage is to be back after the flood within this time.
@@ -99,7 +99,7 @@ fn a_flood_far_beyond_what_can_be_judged_hides_no_scan_and_loses_nothing() {
 }
 
 /// Ends what goes on in the background, also where a test fails.
-struct End<'a>(&'a AtomicBool);
+pub(crate) struct End<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
@@ -143,7 +143,7 @@ fn flood(lab: &Lab, vary: Vary, frame: &[u8], scanner: [u8; 4]) -> u32 {
 }
 
 /// A port after the other, from one address, some tens a second.
-fn scan(lab: &Lab, scanner: [u8; 4], ends: &AtomicBool) {
+pub(crate) fn scan(lab: &Lab, scanner: [u8; 4], ends: &AtomicBool) {
     let sender = RawSender::open(&lab.sender, SENDER);
     for port in 1..u16::MAX {
         if ends.load(Relaxed) {
@@ -164,7 +164,7 @@ fn squeeze_in(sender: &RawSender, frame: &[u8]) {
 }
 
 /// What goes on every day.
-fn everyday(lab: &Lab, is_over: &AtomicBool) {
+pub(crate) fn everyday(lab: &Lab, is_over: &AtomicBool) {
     let sender = RawSender::open(&lab.sender, SENDER);
     // A few flows that go on: many new ones all the time look like an attack.
     for frame in usual(10).iter().cycle() {

@@ -54,6 +54,12 @@ fn seconds(count: u64) -> Vec<Event> {
     (0..count).map(|number| Event::Second(Arc::new(second(number)))).collect()
 }
 
+fn add(outputs: &mut Outputs, sink: impl Sink + 'static, when_full: WhenFull, when_failing: WhenFailing) {
+    let mut new = outputs.replacement(when_full);
+    new.open("test", &(), when_failing, || Ok(sink)).unwrap();
+    new.put_in_place();
+}
+
 fn counted(counts: &SinkCounts) -> (u64, u64, u64) {
     (counts.delivered.load(Relaxed), counts.dropped.load(Relaxed), counts.failed.load(Relaxed))
 }
@@ -70,7 +76,7 @@ fn blocked(when_full: WhenFull) -> (Outputs, mpsc::Sender<()>) {
         }
         Ok(Done::all(events))
     });
-    outputs.add(sink, when_full, WhenFailing::GoOn).unwrap();
+    add(&mut outputs, sink, when_full, WhenFailing::GoOn);
     (outputs, open)
 }
 
@@ -109,7 +115,7 @@ fn what_fails_for_now_is_tried_again_and_delivered_once() {
         attempts += 1;
         if attempts == 1 { Err(Failure::Later("not now".into())) } else { Ok(Done::all(events)) }
     });
-    outputs.add(sink, WhenFull::Drop, WhenFailing::GoOn).unwrap();
+    add(&mut outputs, sink, WhenFull::Drop, WhenFailing::GoOn);
     let counts = outputs.counts();
     outputs.tell(&seconds(3)).unwrap();
     outputs.finish().unwrap();
@@ -126,7 +132,7 @@ fn what_never_succeeds_is_counted_as_failed_and_the_next_is_tried() {
         tried.send(()).unwrap();
         if attempts == 1 { Err(Failure::Never("refused".into())) } else { Ok(Done::all(events)) }
     });
-    outputs.add(sink, WhenFull::Drop, WhenFailing::GoOn).unwrap();
+    add(&mut outputs, sink, WhenFull::Drop, WhenFailing::GoOn);
     let counts = outputs.counts();
     outputs.tell(&seconds(1)).unwrap();
     was_tried.recv().unwrap();
@@ -139,7 +145,7 @@ fn what_never_succeeds_is_counted_as_failed_and_the_next_is_tried() {
 fn nad_ends_soon_though_a_sink_would_be_patient() {
     let mut outputs = Outputs::default();
     let sink = scripted(|_: &[Event]| Err(Failure::Later("the server is dead".into())));
-    outputs.add(sink, WhenFull::Drop, WhenFailing::GoOn).unwrap();
+    add(&mut outputs, sink, WhenFull::Drop, WhenFailing::GoOn);
     let counts = outputs.counts();
     outputs.tell(&seconds(5)).unwrap();
     let begun = Instant::now();
@@ -155,7 +161,7 @@ fn an_output_that_must_work_ends_the_work_and_what_is_left_is_counted() {
         let mut outputs = Outputs::default();
         let mut failure = Some(failure);
         let sink = scripted(move |_: &[Event]| Err(failure.take().expect("it is not tried again")));
-        outputs.add(sink, WhenFull::Wait, WhenFailing::Stop).unwrap();
+        add(&mut outputs, sink, WhenFull::Wait, WhenFailing::Stop);
         let counts = outputs.counts();
         outputs.tell(&seconds(1)).unwrap();
         let error = outputs.finish().unwrap_err();
@@ -168,7 +174,7 @@ fn an_output_that_must_work_ends_the_work_and_what_is_left_is_counted() {
 fn nobody_waits_for_a_sink_that_has_ended() {
     let mut outputs = Outputs::default();
     let sink = scripted(|_: &[Event]| Err(Failure::Gone));
-    outputs.add(sink, WhenFull::Wait, WhenFailing::Stop).unwrap();
+    add(&mut outputs, sink, WhenFull::Wait, WhenFailing::Stop);
     let begun = Instant::now();
     let mut told = outputs.tell(&seconds(1));
     while told.is_ok() && begun.elapsed() < Duration::from_secs(10) {
@@ -184,9 +190,51 @@ fn what_is_kept_for_later_is_lost_and_counted_where_the_end_fails() {
         finish: Err(Failure::Later("no answer".into())),
         ..scripted(|_: &[Event]| Ok(Done::default()))
     };
-    outputs.add(sink, WhenFull::Drop, WhenFailing::GoOn).unwrap();
+    add(&mut outputs, sink, WhenFull::Drop, WhenFailing::GoOn);
     let counts = outputs.counts();
     outputs.tell(&seconds(7)).unwrap();
     outputs.finish().unwrap();
     assert_eq!(counted(&counts[0]), (0, 0, 7));
+}
+
+#[test]
+fn an_output_with_the_same_settings_goes_on_and_another_takes_its_place() {
+    let mut outputs = Outputs::default();
+    let mut replace = |settings: u8| {
+        let mut new = outputs.replacement(WhenFull::Drop);
+        new.open("test", &settings, WhenFailing::GoOn, || {
+            Ok(scripted(|events: &[Event]| Ok(Done::all(events))))
+        })
+        .unwrap();
+        new.put_in_place();
+        outputs.tell(&seconds(1)).unwrap();
+        outputs.counts()
+    };
+    let (first, same, other) = (replace(1), replace(1), replace(2));
+    assert!(Arc::ptr_eq(&first[0], &same[0]) && !Arc::ptr_eq(&first[0], &other[0]));
+    assert_eq!((first.len(), other.len()), (1, 1));
+    outputs.finish().unwrap();
+    assert_eq!(counted(&other[0]), (1, 0, 0));
+    // The one that left delivers what it was told, in the background.
+    let begun = Instant::now();
+    while counted(&first[0]) != (2, 0, 0) {
+        assert!(begun.elapsed() < Duration::from_secs(10), "{first:?}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn an_output_that_can_not_be_opened_changes_nothing() {
+    let mut outputs = Outputs::default();
+    add(&mut outputs, scripted(|events: &[Event]| Ok(Done::all(events))), WhenFull::Drop, WhenFailing::GoOn);
+    let before = outputs.counts();
+    let mut new = outputs.replacement(WhenFull::Drop);
+    let refused = new.open("other", &(), WhenFailing::GoOn, || {
+        anyhow::bail!("no") as anyhow::Result<Scripted<fn(&[Event]) -> Result<Done, Failure>>>
+    });
+    assert!(refused.is_err());
+    drop(new);
+    outputs.tell(&seconds(1)).unwrap();
+    outputs.finish().unwrap();
+    assert_eq!(counted(&before[0]), (1, 0, 0));
 }

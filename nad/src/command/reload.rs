@@ -1,0 +1,85 @@
+//! SIGHUP: reading the settings again, and putting those in force that can change while nad goes on.
+
+use indicatif::ProgressBar;
+
+use super::run::RunConfig;
+use crate::{
+    cli::{self, Command},
+    detector::{Change, PendingChange},
+    incident::allow::AllowRules,
+    output::Outputs,
+};
+
+/// The settings in force.
+pub(super) struct Reloader {
+    config: RunConfig,
+    pending: PendingChange,
+}
+
+impl Reloader {
+    /// Changes go to the detector through `pending`.
+    pub(super) fn new(config: RunConfig, pending: PendingChange) -> Self {
+        Self { config, pending }
+    }
+
+    /// Where the detector takes changes from.
+    pub(super) fn pending(&self) -> PendingChange {
+        self.pending.clone()
+    }
+
+    /// Reads flags, environment and file as at the start. Thresholds, allow rules and outputs change; of everything else
+    /// that is another one now it is said that it takes a restart. Settings that can't be used change nothing.
+    ///
+    /// Returns the rules in force, where they changed.
+    pub(super) fn reload(&mut self, outputs: &mut Outputs, progress: &ProgressBar) -> Option<AllowRules> {
+        let new = match cli::parse(std::env::args_os()) {
+            Ok(Command::Run(new)) => new,
+            // The arguments are those of this very run.
+            Ok(_) => return None,
+            Err(error) => {
+                tracing::warn!("the settings stay as they are: {error}");
+                return None;
+            }
+        };
+        if let Err(error) = new.outputs.reopen(outputs, progress) {
+            tracing::warn!("the settings stay as they are: {error:#}");
+            return None;
+        }
+        let old = std::mem::replace(&mut self.config, new);
+        let new = &self.config;
+        let contamination =
+            |config: &RunConfig| config.contamination.unwrap_or(config.training.contamination);
+        self.pending.put(Change {
+            budget: new.detection.budget,
+            silence: new.detection.silence,
+            rules: new.detection.rules.clone(),
+            contamination: Some(contamination(new)).filter(|new| *new != contamination(&old)),
+        });
+        tracing::info!("the settings were read again");
+        for name in take_a_restart(&old, new) {
+            tracing::warn!("{name}: the change takes a restart of nad");
+        }
+        Some(new.detection.rules.clone())
+    }
+}
+
+/// What changed and can't be put in force now.
+fn take_a_restart(old: &RunConfig, new: &RunConfig) -> Vec<&'static str> {
+    let of_training = |config: &RunConfig| {
+        let mut training = config.training.clone();
+        training.contamination = 0.0;
+        training
+    };
+    let changes = [
+        ("what is captured and how ([capture])", old.live != new.live),
+        ("what is learnt from ([training] train_for, train_packets, model; --count)", old.task != new.task),
+        ("how a model is trained ([training])", of_training(old) != of_training(new)),
+        ("how often a model is trained ([alerts] relearn)", {
+            old.detection.relearn_every != new.detection.relearn_every
+        }),
+        ("sizes of tables ([context])", old.detection.sizes != new.detection.sizes),
+        ("the log file", old.log != new.log),
+        ("whether packets are told", old.outputs.wants_packets() != new.outputs.wants_packets()),
+    ];
+    changes.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name).collect()
+}
