@@ -9,10 +9,13 @@ use std::time::Duration;
 
 use nad_common::thinning::{LEVELS, Thinning};
 
-/// Records that the detector may be behind: at this many its pressure is 1. The queue holds four times as many. A tick's end, at which
-/// thousands of subjects may be judged, holds up tens of thousands of records on a busy link, and is no overload; but what
-/// a flood from forged sources costs there grows with every source that got in before it was thinned.
+/// Records that the detector may be behind: at this many its pressure is 1; it is what the queue holds. A second's end, at
+/// which thousands of subjects are judged, holds up tens of thousands of records on a busy link, and is no overload.
 pub const FARTHEST_BEHIND: u64 = 1 << 18;
+
+/// How long the detector may need for what it is behind: at this long its pressure is 1. A slow one, such as that of an
+/// extended forest, is too far behind with few records.
+const LONGEST_LAG: f64 = 1.0;
 
 /// From this pressure on there is too much.
 const HIGH: f32 = 0.25;
@@ -61,9 +64,10 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// From 0 to 1 and beyond.
-    pub fn pressure(&self) -> f32 {
-        self.ring.max(self.behind as f32 / FARTHEST_BEHIND as f32)
+    /// From 0 to 1 and beyond, for a detector that judges so many records a second.
+    fn pressure(&self, capacity: Option<f64>) -> f32 {
+        let farthest = capacity.map_or(f64::INFINITY, |capacity| capacity * LONGEST_LAG);
+        self.ring.max(self.behind as f32 / farthest.min(FARTHEST_BEHIND as f64) as f32)
     }
 }
 
@@ -84,6 +88,8 @@ pub struct Ladder {
     period: Option<(bool, Duration, u64)>,
     /// Records that can be judged a second: as many as were while there were more, or at least as many as were once.
     capacity: f64,
+    /// The same, measured while there were more; `None` before there ever were.
+    busy_capacity: Option<f64>,
     /// Packets a second.
     rate: f64,
 }
@@ -101,6 +107,7 @@ impl Default for Ladder {
             sample: None,
             period: None,
             capacity: 0.0,
+            busy_capacity: None,
             rate: 0.0,
         }
     }
@@ -120,7 +127,7 @@ impl Ladder {
     /// Takes a reading; the new level where it changes.
     pub fn advance(&mut self, now: Duration, reading: &Reading) -> Option<u8> {
         self.measure(now, reading);
-        let pressure = reading.pressure();
+        let pressure = reading.pressure(self.busy_capacity);
         self.lowest = self.lowest.min(pressure);
         self.low_since = if pressure < LOW { self.low_since.or(Some(now)) } else { None };
         if self.is_too_much(now, pressure) {
@@ -195,6 +202,9 @@ impl Ladder {
         } else {
             self.capacity.max(judged)
         };
+        if was_busy {
+            self.busy_capacity = Some(self.capacity);
+        }
     }
 }
 

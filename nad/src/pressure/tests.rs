@@ -9,6 +9,8 @@ const QUEUE: f64 = 262_144.0;
 
 /// A sensor under a load: packets come, are thinned by the level's factor, wait, and are judged.
 struct Sensor {
+    /// Records that its detector judges in a second.
+    capacity: f64,
     ladder: Ladder,
     now: Duration,
     waiting: f64,
@@ -21,6 +23,7 @@ struct Sensor {
 impl Sensor {
     fn new() -> Self {
         Self {
+            capacity: CAPACITY,
             ladder: Ladder::default(),
             now: Duration::ZERO,
             waiting: 0.0,
@@ -39,7 +42,7 @@ impl Sensor {
             let packets = rate * STEP.as_secs_f64();
             self.seen += packets;
             self.waiting += packets * parts[usize::from(self.ladder.level())];
-            let judged = self.waiting.min(CAPACITY * STEP.as_secs_f64());
+            let judged = self.waiting.min(self.capacity * STEP.as_secs_f64());
             self.waiting -= judged;
             self.judged += judged;
             let most = QUEUE + ROOM;
@@ -107,6 +110,21 @@ fn full_coverage_is_back_within_two_seconds_of_the_loads_end() {
             assert_eq!(level, 0);
             assert!(when - ended < Duration::from_secs(2), "{:?} after {seconds} s", when - ended);
         }
+    }
+}
+
+#[test]
+fn a_slow_detector_is_not_left_with_more_than_it_can_judge_in_a_second() {
+    for capacity in [10_000.0, 30_000.0] {
+        let mut sensor = Sensor { capacity, ..Sensor::new() };
+        let lot = 40.0 * capacity;
+        sensor.run(0.5 * capacity, 1.0, FLOOD).run(lot, 1.0, FLOOD).run(0.5 * capacity, 10.0, FLOOD);
+        sensor.run(lot, 5.0, SMALL_FLOWS);
+        let ended = sensor.now;
+        sensor.run(0.5 * capacity, 4.0, SMALL_FLOWS);
+        let (when, level) = *sensor.changes.last().unwrap();
+        assert_eq!(level, 0);
+        assert!(when - ended < Duration::from_secs(2), "{:?} at {capacity}/s", when - ended);
     }
 }
 

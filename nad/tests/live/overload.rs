@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::{
     generator::{Generator, Vary},
-    lab::{Lab, SENDER, SENSOR, until},
+    lab::{Lab, PATIENCE, SENDER, SENSOR, until},
     nad_process::Nad,
     raw::RawSender,
     skip::skipped,
@@ -36,6 +36,10 @@ const SCANNED: [u8; 4] = [10, 77, 0, 7];
 pub(crate) const SCANNERS: [[u8; 4]; 2] = [[10, 77, 0, 65], [10, 77, 0, 66]];
 const SCAN_PAUSE: Duration = Duration::from_millis(25);
 const FLOOD: Duration = Duration::from_secs(5);
+/// A forest that takes so long that a flood is far more than can be judged.
+const SLOW: &str = "[training]\ntrees = 200\nextension_level = 15\n";
+/// How far.
+const FAR: f64 = 10.0;
 /// Full coverage is to be back after the flood within this time.
 const RECOVERY: Duration = Duration::from_secs(2);
 
@@ -48,19 +52,30 @@ fn a_flood_far_beyond_what_can_be_judged_hides_no_scan_and_loses_nothing() {
         let (lab, is_over) = (&lab, &is_over);
         let _end = End(is_over);
         scope.spawn(move || everyday(lab, is_over));
-        let train = ["train", "--iface", SENSOR, "--xdp-mode", "native", "--train-for", "14s", "--out", "m"];
+        std::fs::write(lab.path("slow.toml"), SLOW).expect("it can be written");
+        let train = ["train", "--config", "slow.toml", "--iface", SENSOR, "--train-for", "14s", "--out", "m"];
         let trained = Nad::capturing(lab, &train).end();
         assert_eq!(trained.code, Some(0), "{trained:?}");
         let run =
             ["run", "--iface", SENSOR, "--xdp-mode", "native", "--model", "m", "--incidents", "i.jsonl"];
+        let forged = segment(FORGED, VICTIM, (1024, 80), SYN, 0);
+        let capacity = capacity(lab, &forged);
         let before = lab.received(SENSOR);
         let nad = Nad::capturing(lab, &run);
         thread::sleep(Duration::from_secs(1));
         let floods = [
             (Vary::Nothing, segment(ELEPHANT, [10, 77, 0, 5], (40_000, 443), ACK, 400), SCANNERS[0]),
-            (Vary::Source, segment(FORGED, VICTIM, (1024, 80), SYN, 0), SCANNERS[1]),
+            (Vary::Source, forged, SCANNERS[1]),
         ];
-        let levels = floods.map(|(vary, frame, scanner)| flood(lab, vary, &frame, scanner));
+        let [elephant, forged] = floods.map(|(vary, frame, scanner)| flood(lab, vary, &frame, scanner));
+        let times = forged.rate / capacity;
+        println!("{capacity:.0} packets/s can be judged; the forged flood is {times:.1} times that");
+        if times < FAR {
+            skipped(&format!(
+                "a flood of {FAR} times what can be judged: the sender reaches {times:.1} times"
+            ));
+        }
+        let levels = [elephant.level, forged.level];
         is_over.store(true, Relaxed);
         let ended = nad.interrupt();
         println!("{}\n{}", ended.stdout, ended.stderr);
@@ -107,10 +122,30 @@ impl Drop for End<'_> {
     }
 }
 
-/// A flood with a scan beside it, and full coverage after it; up to which level it went.
-fn flood(lab: &Lab, vary: Vary, frame: &[u8], scanner: [u8; 4]) -> u32 {
-    let level = Level::of(lab);
-    assert_eq!(level.now(), 0, "before the flood");
+/// Packets a second that nad judges where it has always more to do and leaves nothing out.
+fn capacity(lab: &Lab, frame: &[u8]) -> f64 {
+    const LENGTH: Duration = Duration::from_millis(500);
+    let nad = Nad::capturing(lab, &["run", "--iface", SENSOR, "--model", "m", "--thin", "off"]);
+    let begun = Instant::now();
+    Generator::load(Vary::Source).send(&lab.sender, frame, LENGTH);
+    // It ends once everything that waited is judged.
+    nad.signal(libc::SIGINT);
+    let ended = nad.end_within(2 * PATIENCE);
+    ended.ledger().get("scored") as f64 / begun.elapsed().as_secs_f64()
+}
+
+/// What a flood was like.
+struct Flood {
+    /// Packets a second.
+    rate: f64,
+    /// How far up the ladder it went.
+    level: u32,
+}
+
+/// A flood with a scan beside it, and full coverage after it.
+fn flood(lab: &Lab, vary: Vary, frame: &[u8], scanner: [u8; 4]) -> Flood {
+    let in_force = Level::of(lab);
+    assert_eq!(in_force.now(), 0, "before the flood");
     let (ends, highest) = (AtomicBool::new(false), Mutex::new(0));
     let before = (lab.received(SENSOR), Instant::now());
     thread::scope(|scope| {
@@ -119,7 +154,7 @@ fn flood(lab: &Lab, vary: Vary, frame: &[u8], scanner: [u8; 4]) -> u32 {
         scope.spawn(|| {
             while !ends.load(Relaxed) {
                 let mut highest = highest.lock().expect("nobody fails with it");
-                *highest = level.now().max(*highest);
+                *highest = in_force.now().max(*highest);
                 drop(highest);
                 thread::sleep(Duration::from_millis(5));
             }
@@ -128,8 +163,8 @@ fn flood(lab: &Lab, vary: Vary, frame: &[u8], scanner: [u8; 4]) -> u32 {
     });
     let ended = Instant::now();
     let rate = (lab.received(SENSOR) - before.0) as f64 / (ended - before.1).as_secs_f64();
-    while level.now() > 0 {
-        assert!(ended.elapsed() < RECOVERY, "still at level {}:\n{}", level.now(), lab.read("nad.err"));
+    while in_force.now() > 0 {
+        assert!(ended.elapsed() < RECOVERY, "still at level {}:\n{}", in_force.now(), lab.read("nad.err"));
         thread::sleep(Duration::from_millis(5));
     }
     let highest = highest.into_inner().expect("nobody fails with it");
@@ -137,9 +172,10 @@ fn flood(lab: &Lab, vary: Vary, frame: &[u8], scanner: [u8; 4]) -> u32 {
     if highest == 0 {
         skipped("thinning under this flood: this machine judges every packet of it");
     }
+    let level = highest;
     thread::sleep(Duration::from_secs(2));
-    assert_eq!(level.now(), 0, "and so it stays");
-    highest
+    assert_eq!(in_force.now(), 0, "and so it stays");
+    Flood { rate, level }
 }
 
 /// A port after the other, from one address, some tens a second.
