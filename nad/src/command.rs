@@ -22,12 +22,14 @@ use crate::{
     detector::{BaselineLength, Start},
     incident::allow::{AllowRule, AllowRules},
     ledger::{Ledger, OutputCounts},
+    metrics::Latencies,
     model::{Model, Training},
     output::{
         Outputs, WhenFailing,
         alerts::AlertFile,
         incidents::IncidentFile,
         log::AnomalyLog,
+        metrics::MetricsSink,
         table::{self, Terminal},
     },
     presentation,
@@ -48,6 +50,8 @@ pub struct OutputConfig {
     pub packets: bool,
     /// Whether packets come as they come, and wait for nobody.
     pub is_live: bool,
+    /// Where it is noted how long it took to tell; only of live packets.
+    pub latencies: Option<Latencies>,
 }
 
 impl OutputConfig {
@@ -73,6 +77,9 @@ impl OutputConfig {
         }
         if let Some(path) = &self.incidents {
             outputs.add(IncidentFile::create(path, self.follow)?, when_full, when_failing)?;
+        }
+        if let Some(latencies) = &self.latencies {
+            outputs.add(MetricsSink::new(latencies.clone()), when_full, WhenFailing::GoOn)?;
         }
         Ok(outputs)
     }

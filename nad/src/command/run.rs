@@ -21,9 +21,10 @@ use super::{
 use crate::{
     batch::RecordBatch,
     clock::Clock,
-    config::Task,
+    config::{MetricsConfig, Task},
     detector::{Detector, DetectorOptions, Findings, Start, Wanted},
     ledger::{Ledger, Tally},
+    metrics::{Listener, MetricsError},
     model::{Model, Training, forest::ForestError},
     output::{Event, OutputError, Outputs, log},
     privileges::Keep,
@@ -52,6 +53,8 @@ pub struct RunConfig {
     pub detection: DetectorOptions,
     /// Where incidents and packets are told.
     pub outputs: OutputConfig,
+    /// Where metrics are served.
+    pub metrics: Option<MetricsConfig>,
     /// The log file.
     pub log: Option<PathBuf>,
     /// Whether an anomaly makes the exit code 3.
@@ -68,6 +71,7 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
     log::start(config.log.as_deref(), config.live.options.kernel_log)?;
     let is_count = matches!(config.task, Task::Count { .. });
     let outputs = config.outputs.open(is_count, ProgressBar::hidden())?;
+    let metrics = listen(&config, is_count)?;
     // One thread: the packets have their own, and everything else is seldom.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -86,11 +90,23 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
                 let alerts = if config.outputs.wants_packets() { MOST_ALERTS } else { 0 };
                 let wanted = Wanted { scores: false, alerts };
                 let options = DetectorOptions { in_background: true, wanted, ..config.detection };
-                watch(live, start, options, outputs, signals).await
+                watch(live, start, options, outputs, metrics, signals).await
             }
         }
     })?;
     Ok(outcome(&ledger, config.fail_on_anomaly))
+}
+
+/// Takes the place where metrics are served, before anything is attached: a port in use is known at once.
+fn listen(config: &RunConfig, is_count: bool) -> Result<Option<Listener>, MetricsError> {
+    let (Some(metrics), Some(latencies)) = (config.metrics, &config.outputs.latencies) else {
+        return Ok(None);
+    };
+    if is_count {
+        tracing::warn!("metrics are not served with --count, which ends by itself");
+        return Ok(None);
+    }
+    Listener::bind(metrics, latencies.clone()).map(Some)
 }
 
 async fn watch(
@@ -98,6 +114,7 @@ async fn watch(
     start: Start,
     options: DetectorOptions,
     mut outputs: Outputs,
+    metrics: Option<Listener>,
     mut signals: StopSignals,
 ) -> Result<Ledger> {
     let tally = Arc::new(Tally::default());
@@ -116,6 +133,9 @@ async fn watch(
     let detector = Detector::new(start, clock, Arc::clone(&tally), options)
         .context("the context tables could not be made")?;
     let (drain, batches, used) = Drain::start(live, Arc::clone(&tally))?;
+    let counters = drain.counters.clone();
+    let source = move || counters.read().map_err(|error| error.to_string());
+    let _server = metrics.map(|metrics| metrics.serve(Arc::clone(&tally), Box::new(source))).transpose()?;
     let (to_outputs, mut messages) = queue::bounded(QUEUE_MESSAGES, WhenFull::Drop);
     let detecting = spawn_detector(detector, batches, used, to_outputs, Arc::clone(&tally))?;
 
