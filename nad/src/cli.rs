@@ -18,9 +18,10 @@ use crate::{
     },
     config::{
         self, ConfigError, DEFAULT_CONTAMINATION, DEFAULT_CONTAMINATION_COUNT, DEFAULT_LOG,
-        DEFAULT_TRAIN_FOR, File, Task, TaskChoice, TrainingChoice,
+        DEFAULT_TRAIN_FOR, File, MetricsConfig, Task, TaskChoice, TrainingChoice,
     },
     detector::BaselineLength,
+    metrics::Latencies,
     source::xdp::XdpOptions,
 };
 use args::{
@@ -100,8 +101,10 @@ fn run(
     let training = config::training(training_choice(model), &file.training, default)?;
     let live = live(args.live, file)?;
     let detection = config::detection(alert_budget, file)?;
-    let outputs = output_config(outputs, true);
-    Ok(RunConfig { live, task, training, contamination, detection, outputs, log, fail_on_anomaly })
+    let metrics = MetricsConfig::decide(args.metrics, &file.metrics);
+    let latencies = metrics.map(|_| Latencies::default());
+    let outputs = OutputConfig { latencies, ..output_config(outputs, true) };
+    Ok(RunConfig { live, task, training, contamination, detection, outputs, metrics, log, fail_on_anomaly })
 }
 
 fn replay(
@@ -180,6 +183,7 @@ fn output_config(args: OutputArgs, is_live: bool) -> OutputConfig {
         follow: args.follow,
         packets: args.packets,
         is_live,
+        latencies: None,
     }
 }
 

@@ -23,12 +23,14 @@ use crate::{
     detector::{BaselineLength, Start},
     incident::allow::{AllowRule, AllowRules},
     ledger::{Ledger, OutputCounts},
+    metrics::Latencies,
     model::{Model, Training},
     output::{
         Outputs, WhenFailing,
         alerts::AlertFile,
         incidents::IncidentFile,
         log::AnomalyLog,
+        metrics::MetricsSink,
         table::{self, Terminal},
     },
     presentation,
@@ -49,6 +51,8 @@ pub struct OutputConfig {
     pub packets: bool,
     /// Whether packets come as they come, and wait for nobody.
     pub is_live: bool,
+    /// Where it is noted how long it took to tell; only of live packets.
+    pub latencies: Option<Latencies>,
 }
 
 impl OutputConfig {
@@ -86,6 +90,9 @@ impl OutputConfig {
         if let Some(path) = &self.incidents {
             let follow = self.follow;
             new.open("incidents", &(path, follow), when_failing, || Ok(IncidentFile::create(path, follow)?))?;
+        }
+        if let Some(latencies) = &self.latencies {
+            new.open("metrics", &(), WhenFailing::GoOn, || Ok(MetricsSink::new(latencies.clone())))?;
         }
         new.put_in_place();
         Ok(())

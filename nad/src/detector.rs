@@ -5,6 +5,7 @@
 //! records are cut into batches, so that live and replay agree.
 
 mod change;
+mod condition;
 mod crowds;
 mod findings;
 mod judge;
@@ -127,7 +128,7 @@ impl Detector {
         if let State::Detecting(model, _) = &state {
             packets.set_model(Arc::clone(model));
         }
-        Ok(Self {
+        let detector = Self {
             state,
             context,
             clock,
@@ -140,7 +141,9 @@ impl Detector {
             room: Room::default(),
             taken: Taken::default(),
             options,
-        })
+        };
+        detector.publish();
+        Ok(detector)
     }
 
     /// Takes one batch and adds to `findings`.
@@ -172,6 +175,7 @@ impl Detector {
         self.score_packets(batch, findings);
         self.taken.report(&self.tally);
         self.tally.set_context(self.context.counts());
+        self.publish();
         result
     }
 
@@ -181,6 +185,7 @@ impl Detector {
         if now_ns > self.context.tick_end_ns() && self.tracker.open_count() > 0 {
             self.close_tick(&RecordBatch::none(), findings);
             self.tracker.end_tick(&[], now_ns, &|_| Vec::new(), &mut findings.incidents);
+            self.publish();
         }
     }
 
@@ -189,6 +194,7 @@ impl Detector {
         self.close_tick(&RecordBatch::none(), findings);
         self.tally.set_context(self.context.counts());
         self.tracker.finish(&mut findings.incidents);
+        self.publish();
     }
 
     /// The baseline learnt so far, trained on at once: for a source that ends before its baseline does.

@@ -14,7 +14,7 @@ use std::{
 
 use nad_common::counters::{KernelCounters, Refusal};
 
-use crate::{context::ContextCounts, output::SinkCounts};
+use crate::{condition::Condition, context::ContextCounts, output::SinkCounts};
 
 /// The userspace half, counted where it happens and read by whoever reports.
 #[derive(Debug, Default)]
@@ -49,6 +49,8 @@ pub struct Tally {
     context: Mutex<ContextCounts>,
     /// The counts of the outputs in use.
     outputs: Mutex<Vec<Arc<SinkCounts>>>,
+    /// What is no count.
+    pub condition: Condition,
 }
 
 /// Both halves at one moment.

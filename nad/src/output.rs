@@ -4,6 +4,7 @@ pub mod alerts;
 pub mod features;
 pub mod incidents;
 pub mod log;
+pub mod metrics;
 pub mod scores;
 pub mod table;
 

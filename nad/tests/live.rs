@@ -22,6 +22,8 @@ mod incidents;
 mod lab;
 #[path = "live/losses.rs"]
 mod losses;
+#[path = "live/metrics.rs"]
+mod metrics;
 #[path = "live/nad.rs"]
 mod nad_process;
 #[path = "support/netns.rs"]

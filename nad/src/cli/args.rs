@@ -7,7 +7,7 @@ use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcom
 use super::UsageError;
 use crate::{
     command::relief::Thin,
-    config::{DEFAULT_COUNT, Length},
+    config::{DEFAULT_COUNT, Length, Listen},
     features::View,
     model::trainer::TrainerKind,
     policy::AlertBudget,
@@ -89,6 +89,9 @@ pub(super) struct RunArgs {
     /// Capture N packets, report the anomalies among them, and exit [N without a number: 100]
     #[arg(long, env = "NAD_COUNT", hide_env_values = true, value_name = "N", num_args = 0..=1, default_missing_value = DEFAULT_COUNT)]
     pub(super) count: Option<u64>,
+    /// Serve metrics and health by HTTP, as /metrics, /healthz and /readyz, for instance at 127.0.0.1:9469; "none" for not
+    #[arg(long, env = "NAD_METRICS", hide_env_values = true, value_name = "ADDR:PORT")]
+    pub(super) metrics: Option<Listen>,
     #[command(flatten)]
     pub(super) decision: DecisionArgs,
 }

@@ -187,6 +187,7 @@ fn drain(
 }
 
 fn look(relief: &mut Option<Relief>, source: &mut XdpSource, tally: &Tally) -> Result<(), XdpError> {
+    tally.condition.drain.beat();
     relief.as_mut().map_or(Ok(()), |relief| relief.look(source, tally))
 }
 

@@ -65,6 +65,7 @@ impl Relief {
                 self.seed = 0;
             }
             source.set_thinning(pressure::thinning(level, self.seed, self.cpus))?;
+            tally.condition.set_thinning_level(level);
             self.announcer.changed(now, level, &reading);
         }
         self.announcer.catch_up(now);

@@ -23,9 +23,10 @@ use super::{
 use crate::{
     batch::RecordBatch,
     clock::Clock,
-    config::Task,
+    config::{MetricsConfig, Task},
     detector::{Detector, DetectorOptions, Findings, PendingChange, Start, Wanted},
     ledger::{Ledger, Tally},
+    metrics::{Listener, MetricsError},
     model::{Model, Training, forest::ForestError},
     output::{Event, OutputError, Outputs, log},
     privileges::Keep,
@@ -54,6 +55,8 @@ pub struct RunConfig {
     pub detection: DetectorOptions,
     /// Where incidents and packets are told.
     pub outputs: OutputConfig,
+    /// Where metrics are served.
+    pub metrics: Option<MetricsConfig>,
     /// The log file.
     pub log: Option<PathBuf>,
     /// Whether an anomaly makes the exit code 3.
@@ -70,6 +73,7 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
     log::start(config.log.as_deref(), config.live.options.kernel_log)?;
     let is_count = matches!(config.task, Task::Count { .. });
     let outputs = config.outputs.open(is_count, &ProgressBar::hidden())?;
+    let metrics = listen(&config, is_count)?;
     // One thread: the packets have their own, and everything else is seldom.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -91,11 +95,23 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
                 let wanted = Wanted { scores: false, alerts };
                 let options = DetectorOptions { in_background: true, wanted, ..config.detection.clone() };
                 let reloader = Reloader::new(config, PendingChange::default());
-                watch(live, start, options, outputs, signals, (reload, reloader)).await
+                watch(live, start, options, outputs, metrics, signals, (reload, reloader)).await
             }
         }
     })?;
     Ok(outcome(&ledger, fails_on_anomaly))
+}
+
+/// Takes the place where metrics are served, before anything is attached: a port in use is known at once.
+fn listen(config: &RunConfig, is_count: bool) -> Result<Option<Listener>, MetricsError> {
+    let (Some(metrics), Some(latencies)) = (config.metrics, &config.outputs.latencies) else {
+        return Ok(None);
+    };
+    if is_count {
+        tracing::warn!("metrics are not served with --count, which ends by itself");
+        return Ok(None);
+    }
+    Listener::bind(metrics, latencies.clone()).map(Some)
 }
 
 async fn watch(
@@ -103,6 +119,7 @@ async fn watch(
     start: Start,
     options: DetectorOptions,
     mut outputs: Outputs,
+    metrics: Option<Listener>,
     mut signals: StopSignals,
     (mut reload, mut reloader): (ReloadSignal, Reloader),
 ) -> Result<Ledger> {
@@ -122,6 +139,9 @@ async fn watch(
     let detector = Detector::new(start, clock, Arc::clone(&tally), options)
         .context("the context tables could not be made")?;
     let (drain, batches, used) = Drain::start(live, Arc::clone(&tally))?;
+    let counters = drain.counters.clone();
+    let source = move || counters.read().map_err(|error| error.to_string());
+    let _server = metrics.map(|metrics| metrics.serve(Arc::clone(&tally), Box::new(source))).transpose()?;
     let (to_outputs, mut messages) = queue::bounded(QUEUE_MESSAGES, WhenFull::Drop);
     let changes = reloader.pending();
     let detecting = spawn_detector(detector, batches, used, to_outputs, Arc::clone(&tally), changes)?;

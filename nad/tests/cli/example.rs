@@ -65,8 +65,9 @@ fn every_setting_of_the_example_can_be_put_in_force() {
         rules.iter().map(|rule| rule.as_table().unwrap().keys().collect::<Vec<_>>()).collect();
     assert_eq!(criteria, [["comment", "destination", "expires", "port", "protocol", "shape", "source"]]);
     assert_eq!(keys("log"), ["path"]);
+    assert_eq!(keys("metrics"), ["listen"]);
     assert_eq!(keys("email"), ["enabled", "password_file", "port", "receivers", "sender", "server", "user"]);
-    assert_eq!(table.len(), 7);
+    assert_eq!(table.len(), 8);
 }
 
 #[test]
@@ -94,6 +95,7 @@ fn the_example_names_every_setting_that_there_is() {
         "[[allow]]\n",
         "[context]\n",
         "[log]\n",
+        "[metrics]\n",
         "[email]\n",
     ] {
         folder.write("nad.toml", format!("{section}no_such_key = 1\n"));

@@ -1,0 +1,91 @@
+//! `[metrics]`: where metrics and health are served.
+
+use std::{net::SocketAddr, str::FromStr};
+
+use serde::Deserialize;
+
+/// `[metrics]`
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsSection {
+    /// Where; not at all where nothing is said.
+    pub listen: Option<Listen>,
+}
+
+/// Where metrics are served, if anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Listen {
+    /// Nowhere: `"none"`.
+    Off,
+    /// An address of this machine and a port, 0 for any that is free: `"127.0.0.1:9469"`.
+    At(SocketAddr),
+}
+
+/// The settings in force of what serves metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricsConfig {
+    /// An address of this machine and a port, 0 for any that is free.
+    pub listen: SocketAddr,
+}
+
+impl MetricsConfig {
+    /// The settings in force; `None` where metrics are not served.
+    pub fn decide(flag: Option<Listen>, file: &MetricsSection) -> Option<Self> {
+        match flag.or(file.listen)? {
+            Listen::Off => None,
+            Listen::At(listen) => Some(Self { listen }),
+        }
+    }
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self::Off);
+        }
+        text.parse().map(Self::At).map_err(|_| {
+            format!(
+                "\"{text}\" is no address to listen at: give an IP address and a port, as in 127.0.0.1:9469 or \
+                 [::1]:9469, or none"
+            )
+        })
+    }
+}
+
+impl TryFrom<String> for Listen {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decided(flag: Option<&str>, file: Option<&str>) -> Option<String> {
+        let listen = |text: Option<&str>| text.map(|text| text.parse().unwrap());
+        let section = MetricsSection { listen: listen(file) };
+        MetricsConfig::decide(listen(flag), &section).map(|config| config.listen.to_string())
+    }
+
+    #[test]
+    fn metrics_are_off_unless_a_place_is_named_and_a_flag_counts_before_the_file() {
+        assert_eq!(decided(None, None), None);
+        assert_eq!(decided(None, Some("127.0.0.1:9469")).unwrap(), "127.0.0.1:9469");
+        assert_eq!(decided(Some("[::1]:1"), Some("127.0.0.1:9469")).unwrap(), "[::1]:1");
+        assert_eq!(decided(Some("none"), Some("127.0.0.1:9469")), None);
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_with_an_example() {
+        for bad in ["", "9469", "localhost:9469", "127.0.0.1", "127.0.0.1:99999", "http://127.0.0.1:9469"] {
+            let error = bad.parse::<Listen>().unwrap_err();
+            assert!(error.contains(&format!("\"{bad}\"")) && error.contains("127.0.0.1:9469"), "{error}");
+        }
+    }
+}

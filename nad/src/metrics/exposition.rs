@@ -1,0 +1,282 @@
+//! The page: every counter of the ledger, and what the sensor is like.
+//!
+//! Names follow Prometheus' conventions (<https://prometheus.io/docs/practices/naming/>): base units, `_total` for
+//! what only grows. Structs of counters are taken apart field by field here, so that one more does not build
+//! before it has a name.
+
+mod page;
+
+use std::{collections::BTreeMap, fmt};
+
+use nad_common::counters::{KernelCounters, Refusal};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, prometheus_text, text},
+    registry::Registry,
+};
+
+use super::{Latencies, process::Process};
+use crate::{
+    condition::{Judging, Stage},
+    context::{ContextCounts, table::TableCounts},
+    ledger::{Ledger, OutputCounts},
+};
+use page::Page;
+
+/// How the page is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Prometheus' text format 0.0.4.
+    Prometheus,
+    /// OpenMetrics 1.0.0.
+    OpenMetrics,
+}
+
+impl Format {
+    /// OpenMetrics for who says that it takes it, in the values of the `Accept` headers (RFC 9110, 12.5.1).
+    pub fn accepted<'a>(values: impl Iterator<Item = &'a str>) -> Self {
+        let takes = |range: &str| {
+            let mut parts = range.split(';').map(str::trim);
+            let is_it =
+                parts.next().is_some_and(|name| name.eq_ignore_ascii_case("application/openmetrics-text"));
+            let is_refused = |part: &str| {
+                part.strip_prefix("q=")
+                    .is_some_and(|weight| weight.parse().is_ok_and(|weight: f32| weight == 0.0))
+            };
+            is_it && !parts.any(is_refused)
+        };
+        if values.flat_map(|value| value.split(',')).any(takes) {
+            Self::OpenMetrics
+        } else {
+            Self::Prometheus
+        }
+    }
+
+    /// The `Content-Type` header.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Prometheus => prometheus_text::CONTENT_TYPE,
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
+/// Everything that is on the page, as of one moment.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) ledger: Ledger,
+    pub(super) judging: Judging,
+    pub(super) thinning_level: u8,
+    /// See [`super::coverage`].
+    pub(super) coverage: f64,
+    pub(super) latencies: Latencies,
+    pub(super) process: Process,
+}
+
+/// Writes the page.
+pub(super) fn page(reading: Reading, format: Format) -> Result<String, fmt::Error> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(reading));
+    let mut page = String::new();
+    match format {
+        Format::Prometheus => prometheus_text::encode(&mut page, &registry)?,
+        Format::OpenMetrics => text::encode(&mut page, &registry)?,
+    }
+    Ok(page)
+}
+
+impl Collector for Reading {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut page = Page::new(encoder);
+        page.info("nad_build", "Which nad this is", &[("version", env!("CARGO_PKG_VERSION"))])?;
+        self.ledger(&mut page)?;
+        self.condition(&mut page)?;
+        page.histogram(
+            "nad_alert_latency_seconds",
+            "Time from a packet to the alert of it; only where alerts of packets are told (--packets, --alerts)",
+            &self.latencies.alert,
+        )?;
+        page.histogram(
+            "nad_incident_latency_seconds",
+            "Time from the end of a second to the incident that it opened or changed",
+            &self.latencies.incident,
+        )?;
+        process(&self.process, &mut page)
+    }
+}
+
+impl Reading {
+    fn ledger(&self, page: &mut Page<'_>) -> fmt::Result {
+        let Ledger {
+            source,
+            drained,
+            unreadable,
+            told,
+            learned,
+            scored,
+            discarded,
+            anomalies,
+            incidents,
+            suppressed,
+            incidents_refused,
+            deviations_passed_over,
+            alerts_dropped,
+            queue_waits,
+            context,
+            outputs: told_outputs,
+        } = &self.ledger;
+        kernel(source, page)?;
+        for (name, help, value) in [
+            ("nad_packets_told", "Packets left out under load that a later record has told of", told),
+            ("nad_records_drained", "Records taken from the rings", drained),
+            ("nad_records_unreadable", "Records in a ring that could not be read", unreadable),
+            ("nad_records_learned", "Records that came while there was no model", learned),
+            ("nad_records_scored", "Records that a model has judged", scored),
+            ("nad_records_discarded", "Records that were neither learnt from nor judged", discarded),
+            ("nad_anomalies", "Packets above the threshold", anomalies),
+            ("nad_incidents", "Incidents that were opened", incidents),
+            (
+                "nad_deviations_suppressed",
+                "Deviations that an allow rule kept from being reported",
+                suppressed,
+            ),
+            ("nad_incidents_refused", "Deviations in no incident, as too many were open", incidents_refused),
+            (
+                "nad_deviations_passed_over",
+                "Deviations of a crowd not counted one by one",
+                deviations_passed_over,
+            ),
+            ("nad_alerts_dropped", "Anomalies not told, as there were too many at once", alerts_dropped),
+            ("nad_queue_waits", "Times that the drain waited for the detector", queue_waits),
+        ] {
+            page.counter(name, help, *value)?;
+        }
+        let untold = self.ledger.untold();
+        page.gauge(
+            "nad_packets_untold",
+            "Packets left out under load that no record has told of so far",
+            untold,
+        )?;
+        page.gauge("nad_in_rings_records", "Records that wait in the rings", self.ledger.in_rings())?;
+        page.gauge("nad_in_queue_records", "Records between drain and detector", self.ledger.in_queue())?;
+        let astray = astray(&self.ledger);
+        page.gauge("nad_ledger_unaccounted_packets", "Packets by which the ledger does not balance", astray)?;
+        tables(context, page)?;
+        outputs(told_outputs, page)
+    }
+
+    fn condition(&self, page: &mut Page<'_>) -> fmt::Result {
+        let Judging { stage, open_incidents, threshold_probability, model_ns } = self.judging;
+        let stages = Stage::ALL.map(|each| (each.name(), u64::from(each == stage)));
+        page.gauges("nad_stage", "What is done with records: 1 for one of the stages", "stage", stages)?;
+        page.gauge("nad_open_incidents", "Incidents that are open", open_incidents)?;
+        page.gauge("nad_thinning_level", "How much is left out under load, from 0, nothing, to 3", {
+            u64::from(self.thinning_level)
+        })?;
+        page.gauge(
+            "nad_coverage_ratio",
+            "The part of the packets of the last 10 s that was recorded",
+            self.coverage,
+        )?;
+        // Without a model there is neither: a 0 would be a very old one.
+        if model_ns > 0 {
+            let seconds = model_ns as f64 / 1e9;
+            let help = "Unix time of the last packet that the model in force was trained on";
+            page.gauge("nad_model_trained_timestamp_seconds", help, seconds)?;
+            let help = "The probability below which what a subject does is reported";
+            page.gauge("nad_threshold_probability", help, threshold_probability)?;
+        }
+        Ok(())
+    }
+}
+
+fn kernel(source: &KernelCounters, page: &mut Page<'_>) -> fmt::Result {
+    let KernelCounters { seen, egress, recorded, thinned, ring_full, unparsed } = source;
+    for (name, help, value) in [
+        ("nad_packets_seen", "Packets that passed a kernel program", seen),
+        ("nad_packets_egress", "Packets that passed and were sent", egress),
+        ("nad_packets_recorded", "Packets that were recorded", recorded),
+        ("nad_packets_thinned", "Packets left out by design, as there were too many", thinned),
+        ("nad_packets_ring_full", "Packets lost because a ring was full", ring_full),
+    ] {
+        page.counter(name, help, *value)?;
+    }
+    let unparsed = Refusal::ALL.into_iter().map(Refusal::name).zip(*unparsed);
+    page.counters("nad_packets_unparsed", "Packets in which nobody could be named", "reason", unparsed)
+}
+
+/// The sum of all differences of the ledger that can't be: what is on its way is none. Packets that pass
+/// while the counters are read may be among them for a moment.
+fn astray(ledger: &Ledger) -> u64 {
+    let source = &ledger.source;
+    let accounted = source.recorded + source.thinned + source.ring_full + source.unparsed_total();
+    let judged = ledger.learned + ledger.scored + ledger.discarded;
+    source.seen.abs_diff(accounted)
+        + ledger.told.saturating_sub(source.thinned)
+        + (ledger.drained + ledger.unreadable).saturating_sub(source.recorded)
+        + judged.saturating_sub(ledger.drained)
+}
+
+fn tables(context: &ContextCounts, page: &mut Page<'_>) -> fmt::Result {
+    let ContextCounts { flows, hosts, dealings, links, bindings, memory, passed_over } = *context;
+    let tables = [
+        ("flows", flows),
+        ("hosts", hosts),
+        ("dealings", dealings),
+        ("links", links),
+        ("bindings", bindings),
+        ("memories", memory),
+    ];
+    let of = |count: fn(TableCounts) -> u64| tables.map(|(name, counts)| (name, count(counts)));
+    let (help, entered) =
+        ("Entries made in a context table", of(|TableCounts { entered, evicted: _, refused: _ }| entered));
+    page.counters("nad_table_entries_made", help, "table", entered)?;
+    let help = "Entries that left a full context table before they were idle for long";
+    page.counters("nad_table_evictions", help, "table", of(|counts| counts.evicted))?;
+    let help = "Newcomers for whom no entry of a full context table would leave";
+    page.counters("nad_table_refusals", help, "table", of(|counts| counts.refused))?;
+    let help = "Subjects that were active in a second and not judged, as there were too many";
+    page.counter("nad_subjects_passed_over", help, passed_over)
+}
+
+fn outputs(outputs: &[OutputCounts], page: &mut Page<'_>) -> fmt::Result {
+    // A series is there once, also where two outputs have one name.
+    let mut sums: BTreeMap<&str, [u64; 3]> = BTreeMap::new();
+    for OutputCounts { name, delivered, dropped, failed } in outputs {
+        let sum = sums.entry(name).or_default();
+        for (sum, count) in sum.iter_mut().zip([delivered, dropped, failed]) {
+            *sum += count;
+        }
+    }
+    for (place, (name, help)) in [
+        ("nad_output_events_delivered", "Events that an output has delivered"),
+        ("nad_output_events_dropped", "Events for which an output's queue had no room"),
+        ("nad_output_events_failed", "Events that an output could not deliver"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        page.counters(name, help, "output", sums.iter().map(|(name, counts)| (*name, counts[place])))?;
+    }
+    Ok(())
+}
+
+fn process(process: &Process, page: &mut Page<'_>) -> fmt::Result {
+    let Process { cpu_seconds, resident_bytes, start_seconds, open_files } = *process;
+    if let Some(seconds) = cpu_seconds {
+        page.counter("process_cpu_seconds", "Time that the process ran, in user and kernel mode", seconds)?;
+    }
+    if let Some(bytes) = resident_bytes {
+        page.gauge("process_resident_memory_bytes", "Resident memory of the process", bytes)?;
+    }
+    if let Some(seconds) = start_seconds {
+        page.gauge("process_start_time_seconds", "Unix time at which the process was started", seconds)?;
+    }
+    if let Some(files) = open_files {
+        page.gauge("process_open_fds", "Open files of the process", files)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
