@@ -2,9 +2,11 @@
 
 pub mod doctor;
 pub mod features;
+pub mod incidents;
 pub mod live;
 pub mod relief;
 pub mod replay;
+pub mod report;
 pub mod run;
 pub mod train;
 
@@ -20,12 +22,14 @@ use crate::{
     cli::Command,
     config::Task,
     detector::{BaselineLength, Start},
+    history::{HistoryConfig, LedgerBook},
     incident::allow::{AllowRule, AllowRules},
     ledger::{Ledger, OutputCounts},
     model::{Model, Training},
     output::{
         Outputs, WhenFailing,
         alerts::AlertFile,
+        history::HistoryFile,
         incidents::IncidentFile,
         log::AnomalyLog,
         table::{self, Terminal},
@@ -46,6 +50,8 @@ pub struct OutputConfig {
     pub follow: bool,
     /// Whether packets above the threshold are shown and logged, too.
     pub packets: bool,
+    /// What is kept for later.
+    pub history: Option<HistoryConfig>,
     /// Whether packets come as they come, and wait for nobody.
     pub is_live: bool,
 }
@@ -74,6 +80,10 @@ impl OutputConfig {
         if let Some(path) = &self.incidents {
             outputs.add(IncidentFile::create(path, self.follow)?, when_full, when_failing)?;
         }
+        if let Some(config) = &self.history {
+            outputs.add(HistoryFile::open(config.clone())?, when_full, when_failing)?;
+            outputs.keep_ledger(LedgerBook::new(config.path.clone()));
+        }
         Ok(outputs)
     }
 }
@@ -100,6 +110,8 @@ pub fn execute(command: Command) -> Result<Outcome> {
         Command::Replay(config) => replay::replay(&config),
         Command::Train(config) => train::train(config),
         Command::Features(config) => features::features(&config),
+        Command::Incidents(config) => incidents::incidents(&config),
+        Command::Report(config) => report::report(config),
         Command::Doctor(config) => Ok(doctor::doctor(config)),
     }
 }

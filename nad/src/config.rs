@@ -2,6 +2,7 @@
 
 mod allow;
 mod file;
+mod history;
 
 use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
 
@@ -12,6 +13,7 @@ pub use file::{
     AlertsSection, CaptureSection, ContextSection, DEFAULT_FILE, EmailSection, File, LogSection, OneOrMany,
     Relearn, TrainingSection,
 };
+pub use history::{HistorySection, history};
 
 use crate::{
     detector::{BaselineLength, DetectorOptions},

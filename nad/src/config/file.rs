@@ -8,7 +8,7 @@ use std::{
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{AllowSection, ConfigError, Length, TaskChoice};
+use super::{AllowSection, ConfigError, HistorySection, Length, TaskChoice};
 use crate::{
     command::relief::Thin,
     model::trainer::TrainerKind,
@@ -35,6 +35,8 @@ pub struct File {
     pub context: ContextSection,
     /// Where is logged to.
     pub log: LogSection,
+    /// What is kept for later.
+    pub history: HistorySection,
     /// Checked, but not used yet: nad sends no mail.
     pub email: Option<EmailSection>,
 }
