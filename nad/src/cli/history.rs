@@ -88,7 +88,7 @@ struct PeriodArgs {
     /// What went on after this moment: 24h ago, or at 2026-11-24T18:00:00Z [default: from the beginning]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Option<u64>,
-    /// What went on before this moment [default: to the end]
+    /// What went on before this moment [default: now]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     until: Option<u64>,
 }

@@ -168,10 +168,11 @@ impl History {
     fn find_runs(&self, since_ns: u64, until_ns: u64) -> rusqlite::Result<Vec<Run>> {
         let mut query = self.connection.prepare(
             "SELECT id, source, version, begun_ns, ended_ns, noted_ns, process, ledger FROM runs
-             WHERE (begun_ns < ?2 AND noted_ns >= ?1)
-                 OR id IN (SELECT run FROM spans
-                           WHERE start_s < ?2 / 1000000000 AND start_s + runs.span_s > ?1 / 1000000000)
-                 OR id IN (SELECT run FROM incidents WHERE start_ns < ?2 AND end_ns >= ?1)
+             WHERE EXISTS (SELECT 1 FROM spans WHERE run = runs.id
+                           AND start_s < (?2 + 999999999) / 1000000000 AND start_s + runs.span_s > ?1 / 1000000000)
+                 OR EXISTS (SELECT 1 FROM incidents WHERE run = runs.id AND start_ns < ?2 AND end_ns >= ?1)
+                 -- One without packets has the system's clock only.
+                 OR (begun_ns < ?2 AND noted_ns >= ?1 AND NOT EXISTS (SELECT 1 FROM spans WHERE run = runs.id))
              ORDER BY begun_ns, id",
         )?;
         let run = |row: &Row<'_>| {
@@ -194,7 +195,7 @@ impl History {
         let mut query = self.connection.prepare(
             "SELECT start_s, span_s, packets, records, bytes, anomalies, peak_score, threshold, is_learning
              FROM spans JOIN runs ON runs.id = spans.run
-             WHERE start_s < ?2 / 1000000000 + 1 AND start_s + span_s > ?1 / 1000000000
+             WHERE start_s < (?2 + 999999999) / 1000000000 AND start_s + span_s > ?1 / 1000000000
              ORDER BY start_s, spans.run",
         )?;
         let span = |row: &Row<'_>| {
@@ -216,7 +217,7 @@ impl History {
     fn find_hosts(&self, since_ns: u64, until_ns: u64, most: usize) -> rusqlite::Result<Vec<HostSum>> {
         let mut query = self.connection.prepare(
             "SELECT host, sum(packets), sum(bytes) FROM hosts JOIN runs ON runs.id = hosts.run
-             WHERE start_s < ?2 / 1000000000 + 1 AND start_s + span_s > ?1 / 1000000000
+             WHERE start_s < (?2 + 999999999) / 1000000000 AND start_s + span_s > ?1 / 1000000000
              GROUP BY host ORDER BY 3 DESC, 1 LIMIT ?3",
         )?;
         let sum = |row: &Row<'_>| {

@@ -64,7 +64,6 @@ CREATE TABLE spans (
     is_learning INTEGER NOT NULL,
     PRIMARY KEY (run, start_s)
 );
-CREATE INDEX spans_by_time ON spans (start_s);
 CREATE INDEX spans_by_age ON spans (noted_ns);
 
 -- The busiest hosts of a span.

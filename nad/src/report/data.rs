@@ -74,8 +74,9 @@ impl Report {
         let (from, to) = (since_ns.unwrap_or(0), until_ns.unwrap_or(u64::MAX));
         let mut incidents = history.incidents(&Filter { since_ns, until_ns, ..Filter::default() })?;
         let spans = history.spans(from, to)?;
-        // Where a moment is not given, the period is that of which there is a record.
+        // Where no moment is given, the period is that of which there is a record; what began at one goes on to now.
         let recorded = extent(&spans, &incidents);
+        let until_ns = until_ns.or(since_ns.map(|_| made_ns));
         let since_ns = since_ns.or(recorded.map(|(first, _)| first)).unwrap_or(made_ns);
         let until_ns = until_ns
             .or(recorded.map(|(_, last)| last))

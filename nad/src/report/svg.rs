@@ -75,7 +75,7 @@ impl<'a> Drawing<'a> {
         let (width, name) = (self.size.width, self.size.name);
         let height = self.height();
         page.add(
-            "<svg class=\"{}\" viewBox=\"0 0 {} {}\" role=\"img\" aria-labelledby=\"title-{} desc-{}\">\n\
+            "<svg class=\"{}\" viewBox=\"0 0 {} {}\" role=\"group\" aria-labelledby=\"title-{} desc-{}\">\n\
              <title id=\"title-{}\">Timeline of traffic, scores and incidents</title>\n<desc id=\"desc-{}\">{}</desc>\n",
             &[&name, &width, &height, &name, &name, &name, &name, &self.description()],
         );
