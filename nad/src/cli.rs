@@ -1,6 +1,7 @@
 //! Flags and environment, and from them and the file the validated settings of a command.
 
 mod args;
+mod history;
 
 use std::path::PathBuf;
 
@@ -11,8 +12,10 @@ use crate::{
         OutputConfig,
         doctor::DoctorConfig,
         features::{FeaturesConfig, WriteConfig},
+        incidents::IncidentsConfig,
         live::LiveConfig,
         replay::ReplayConfig,
+        report::ReportConfig,
         run::RunConfig,
         train::TrainConfig,
     },
@@ -40,6 +43,10 @@ pub enum Command {
     Train(TrainConfig),
     /// `nad features`
     Features(FeaturesConfig),
+    /// `nad incidents`
+    Incidents(IncidentsConfig),
+    /// `nad report`
+    Report(ReportConfig),
     /// `nad doctor`
     Doctor(DoctorConfig),
 }
@@ -77,6 +84,8 @@ where
         CliCommand::Replay(args) => Command::Replay(replay(args, flags, &file, log)?),
         CliCommand::Train(args) => Command::Train(train(args, flags, &file, log)?),
         CliCommand::Features(args) => Command::Features(features(args, flags, &file, log)?),
+        CliCommand::Incidents(args) => Command::Incidents(args.check(&file)?),
+        CliCommand::Report(args) => Command::Report(args.check(flags, &file, log)?),
         CliCommand::Doctor(args) => {
             let interfaces = config::interfaces(args.iface, &file.capture);
             let ring_bytes = config::ring_bytes(None, &file.capture)?;
@@ -103,7 +112,9 @@ fn run(
     let detection = config::detection(alert_budget, file)?;
     let metrics = MetricsConfig::decide(args.metrics, &file.metrics);
     let latencies = metrics.map(|_| Latencies::default());
-    let outputs = OutputConfig { latencies, ..output_config(outputs, true) };
+    let source = live.interfaces.join(", ");
+    let source = if source.is_empty() { "the interface of the default route".into() } else { source };
+    let outputs = OutputConfig { latencies, ..output_config(outputs, file, source, true)? };
     Ok(RunConfig { live, task, training, contamination, detection, outputs, metrics, log, fail_on_anomaly })
 }
 
@@ -118,6 +129,7 @@ fn replay(
     let DecisionArgs { model, alert_budget, outputs, fail_on_anomaly } = args.decision;
     let contamination = model.contamination.or(file.training.contamination);
     let training = config::training(training_choice(model), &file.training, DEFAULT_CONTAMINATION)?;
+    let source = args.file.display().to_string();
     Ok(ReplayConfig {
         file: args.file,
         task,
@@ -125,7 +137,7 @@ fn replay(
         contamination,
         scores: args.scores,
         detection: config::detection(alert_budget, file)?,
-        outputs: output_config(outputs, false),
+        outputs: output_config(outputs, file, source, false)?,
         log,
         fail_on_anomaly,
     })
@@ -176,15 +188,21 @@ fn training_choice(args: ModelArgs) -> TrainingChoice {
     }
 }
 
-fn output_config(args: OutputArgs, is_live: bool) -> OutputConfig {
-    OutputConfig {
+fn output_config(
+    args: OutputArgs,
+    file: &File,
+    source: String,
+    is_live: bool,
+) -> Result<OutputConfig, ConfigError> {
+    Ok(OutputConfig {
         alerts: args.alerts,
         incidents: args.incidents,
         follow: args.follow,
         packets: args.packets,
+        history: config::history(args.history, &file.history, source)?,
         is_live,
         latencies: None,
-    }
+    })
 }
 
 fn live(args: LiveArgs, file: &File) -> Result<LiveConfig, ConfigError> {

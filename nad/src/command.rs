@@ -2,9 +2,11 @@
 
 pub mod doctor;
 pub mod features;
+pub mod incidents;
 pub mod live;
 pub mod relief;
 pub mod replay;
+pub mod report;
 pub mod run;
 pub mod train;
 
@@ -21,6 +23,7 @@ use crate::{
     cli::Command,
     config::Task,
     detector::{BaselineLength, Start},
+    history::{HistoryConfig, LedgerBook},
     incident::allow::{AllowRule, AllowRules},
     ledger::{Ledger, OutputCounts},
     metrics::Latencies,
@@ -28,6 +31,7 @@ use crate::{
     output::{
         Outputs, WhenFailing,
         alerts::AlertFile,
+        history::HistoryFile,
         incidents::IncidentFile,
         log::AnomalyLog,
         metrics::MetricsSink,
@@ -49,6 +53,8 @@ pub struct OutputConfig {
     pub follow: bool,
     /// Whether packets above the threshold are shown and logged, too.
     pub packets: bool,
+    /// What is kept for later.
+    pub history: Option<HistoryConfig>,
     /// Whether packets come as they come, and wait for nobody.
     pub is_live: bool,
     /// Where it is noted how long it took to tell; only of live packets.
@@ -91,10 +97,16 @@ impl OutputConfig {
             let follow = self.follow;
             new.open("incidents", &(path, follow), when_failing, || Ok(IncidentFile::create(path, follow)?))?;
         }
+        if let Some(config) = &self.history {
+            new.open("history", config, when_failing, || Ok(HistoryFile::open(config.clone())?))?;
+        }
         if let Some(latencies) = &self.latencies {
             new.open("metrics", &(), WhenFailing::GoOn, || Ok(MetricsSink::new(latencies.clone())))?;
         }
         new.put_in_place();
+        if let Some(config) = &self.history {
+            outputs.keep_ledger(LedgerBook::new(config.path.clone()));
+        }
         Ok(())
     }
 }
@@ -121,6 +133,8 @@ pub fn execute(command: Command) -> Result<Outcome> {
         Command::Replay(config) => replay::replay(&config),
         Command::Train(config) => train::train(config),
         Command::Features(config) => features::features(&config),
+        Command::Incidents(config) => incidents::incidents(&config),
+        Command::Report(config) => report::report(config),
         Command::Doctor(config) => Ok(doctor::doctor(config)),
     }
 }

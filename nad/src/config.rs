@@ -2,6 +2,7 @@
 
 mod allow;
 mod file;
+mod history;
 mod metrics;
 
 use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
@@ -13,6 +14,7 @@ pub use file::{
     AlertsSection, CaptureSection, ContextSection, DEFAULT_FILE, EmailSection, File, LogSection, OneOrMany,
     Relearn, TrainingSection,
 };
+pub use history::{HistorySection, history};
 pub use metrics::{Listen, MetricsConfig, MetricsSection};
 
 use crate::{

@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod features;
+pub mod history;
 pub mod incidents;
 pub mod log;
 pub mod metrics;
@@ -15,7 +16,9 @@ use std::{fs, io, os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Durati
 use crate::{
     alert::Alert,
     detector::Second,
+    history::LedgerBook,
     incident::{Change, IncidentUpdate},
+    ledger::Ledger,
     queue::WhenFull,
 };
 pub use worker::SinkCounts;
@@ -156,6 +159,7 @@ pub enum WhenFailing {
 pub struct Outputs {
     /// Each by its settings.
     workers: Vec<(String, Worker)>,
+    book: Option<LedgerBook>,
 }
 
 /// Outputs that are to take the place of those in use.
@@ -231,6 +235,18 @@ impl Outputs {
             worker.tell(events)?;
         }
         Ok(())
+    }
+
+    /// Has the ledger noted where outputs keep what they are told.
+    pub fn keep_ledger(&mut self, book: LedgerBook) {
+        self.book = Some(book);
+    }
+
+    /// Notes the ledger as it is, and whether it is the last; that this fails is a warning.
+    pub fn note(&self, ledger: &Ledger, is_last: bool) {
+        if let Some(Err(error)) = self.book.as_ref().map(|book| book.note(ledger, is_last)) {
+            tracing::warn!("the ledger was not noted: {error}");
+        }
     }
 
     /// Waits until everything was delivered that can be, for a few seconds at most for each output that fails.

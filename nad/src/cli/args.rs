@@ -4,7 +4,10 @@ use std::{env, ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 
-use super::UsageError;
+use super::{
+    UsageError,
+    history::{IncidentsArgs, ReportArgs},
+};
 use crate::{
     command::relief::Thin,
     config::{DEFAULT_COUNT, Length, Listen},
@@ -75,6 +78,12 @@ pub(super) enum CliCommand {
     /// a MAC address, with the end of that second as its time.
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
     Features(FeaturesArgs),
+    /// List, show or export the incidents of a history
+    #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
+    Incidents(IncidentsArgs),
+    /// Make a page for a browser of what was found and what went on, from a history or from a capture file
+    #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
+    Report(ReportArgs),
     /// Check whether this machine can run nad, and say what to do where it can't
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
     Doctor(DoctorArgs),
@@ -226,6 +235,9 @@ pub(super) struct OutputArgs {
     /// Write one JSON object per anomalous packet
     #[arg(long, env = "NAD_ALERTS", hide_env_values = true, value_name = "OUT.jsonl")]
     pub(super) alerts: Option<PathBuf>,
+    /// Keep incidents and what went on in this file, for `nad incidents` and `nad report`
+    #[arg(long, env = "NAD_HISTORY", hide_env_values = true, value_name = "FILE")]
+    pub(super) history: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

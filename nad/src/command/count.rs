@@ -71,6 +71,7 @@ pub(super) async fn count(
     outputs.tell(&findings.take_events())?;
     outputs.finish()?;
     let ledger = tally.read().with_source(counters.read()?);
+    outputs.note(&ledger, true);
     say(&format!("Detected {} anomalies.", ledger.anomalies))?;
     say_allowed(&options.rules)?;
     report_ledger(&ledger)?;

@@ -60,6 +60,7 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
         ("score file", &config.scores),
         ("alert file", &config.outputs.alerts),
         ("incident file", &config.outputs.incidents),
+        ("history", &config.outputs.history.as_ref().map(|history| history.path.clone())),
     ] {
         output.as_ref().map_or(Ok(()), |output| spare_capture(name, output, &config.file))?;
     }
@@ -95,6 +96,7 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     }
 
     let ledger = tally.read().with_source(source.counters()?);
+    sinks.outputs.note(&ledger, true);
     say(&format!("Captured {} packets.", ledger.captured()))?;
     say(&detected(&ledger))?;
     say_allowed(detector.rules())?;

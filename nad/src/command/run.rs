@@ -186,6 +186,7 @@ async fn watch(
                     if ledger.suppressed != reported.suppressed {
                         allowed(&rules).for_each(|line| tracing::info!("{line}"));
                     }
+                    outputs.note(&ledger, false);
                     reported = ledger;
                 }
             }
@@ -197,6 +198,7 @@ async fn watch(
         failure.get_or_insert(error);
     }
     let ledger = tally.read().with_source(counters.read()?);
+    outputs.note(&ledger, true);
     if failure.is_none() {
         say(&format!("Captured {} packets.", ledger.captured()))?;
         say(&detected(&ledger))?;

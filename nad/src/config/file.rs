@@ -8,7 +8,7 @@ use std::{
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{AllowSection, ConfigError, Length, MetricsSection, TaskChoice};
+use super::{AllowSection, ConfigError, HistorySection, Length, MetricsSection, TaskChoice};
 use crate::{
     command::relief::Thin,
     model::trainer::TrainerKind,
@@ -37,6 +37,8 @@ pub struct File {
     pub log: LogSection,
     /// Where metrics are served.
     pub metrics: MetricsSection,
+    /// What is kept for later.
+    pub history: HistorySection,
     /// Checked, but not used yet: nad sends no mail.
     pub email: Option<EmailSection>,
 }

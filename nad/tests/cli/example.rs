@@ -67,7 +67,8 @@ fn every_setting_of_the_example_can_be_put_in_force() {
     assert_eq!(keys("log"), ["path"]);
     assert_eq!(keys("metrics"), ["listen"]);
     assert_eq!(keys("email"), ["enabled", "password_file", "port", "receivers", "sender", "server", "user"]);
-    assert_eq!(table.len(), 8);
+    assert_eq!(keys("history"), ["max_age", "max_size", "path"]);
+    assert_eq!(table.len(), 9);
 }
 
 #[test]
@@ -96,6 +97,7 @@ fn the_example_names_every_setting_that_there_is() {
         "[context]\n",
         "[log]\n",
         "[metrics]\n",
+        "[history]\n",
         "[email]\n",
     ] {
         folder.write("nad.toml", format!("{section}no_such_key = 1\n"));
@@ -127,6 +129,8 @@ fn the_defaults_that_the_example_tells_are_those_in_force() {
         "# dealings = 131072",
         "# links = 8192",
         "# memory = 262144",
+        "# max_age = \"90d\"",
+        "# max_size = \"256MiB\"",
     ] {
         assert!(text.contains(default), "{default}");
     }

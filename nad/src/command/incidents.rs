@@ -1,0 +1,97 @@
+//! `nad incidents`: what a history knows of them.
+
+mod export;
+mod table;
+
+use std::{
+    io::{self, BufWriter, Write},
+    path::PathBuf,
+};
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use super::Outcome;
+use crate::{
+    history::{Filter, History, KeptIncident},
+    output::OutputError,
+};
+
+/// Settings of `nad incidents`.
+#[derive(Debug)]
+pub struct IncidentsConfig {
+    /// The history.
+    pub history: PathBuf,
+    /// What is done with it.
+    pub doing: Doing,
+}
+
+/// What `nad incidents` does.
+#[derive(Debug)]
+pub enum Doing {
+    /// Lists them.
+    List(Filter, Listing),
+    /// Shows all that is known of the one of this name, or of those: a name is unique in a run only.
+    Show(String),
+    /// Writes them for other programs.
+    Export(Filter, Export),
+}
+
+/// How incidents are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Listing {
+    /// For people: a row each, cut to the terminal's width.
+    Table,
+    /// For programs: an array of objects.
+    Json,
+}
+
+/// How incidents are exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Export {
+    /// A JSON object a line.
+    Json,
+    /// Comma-separated values with a heading (RFC 4180); lists have spaces between their items.
+    Csv,
+}
+
+pub(super) fn incidents(config: &IncidentsConfig) -> Result<Outcome> {
+    let history = History::open(&config.history)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = match &config.doing {
+        Doing::List(filter, listing) => {
+            let incidents = history.incidents(filter)?;
+            list(&incidents, *listing, &mut out)
+        }
+        Doing::Show(id) => {
+            let mut incidents = history.incidents(&Filter::default())?;
+            incidents.retain(|incident| incident.id == *id);
+            anyhow::ensure!(
+                !incidents.is_empty(),
+                "history {} has no incident {id}; nad incidents list names those that there are",
+                config.history.display()
+            );
+            incidents.iter().try_for_each(|incident| table::show(incident, &mut out))
+        }
+        Doing::Export(filter, format) => {
+            let incidents = history.incidents(filter)?;
+            match format {
+                Export::Json => export::json_lines(&incidents, &mut out),
+                Export::Csv => export::csv(&incidents, &mut out),
+            }
+        }
+    };
+    written.and_then(|()| out.flush()).map_err(|error| OutputError::new("standard output", error))?;
+    Ok(Outcome::Fine)
+}
+
+fn list(incidents: &[KeptIncident], listing: Listing, out: &mut impl Write) -> io::Result<()> {
+    match listing {
+        Listing::Json => {
+            serde_json::to_writer_pretty(&mut *out, incidents)?;
+            writeln!(out)
+        }
+        Listing::Table if incidents.is_empty() => writeln!(out, "No incidents."),
+        Listing::Table => table::list(incidents, table::terminal_width(), out),
+    }
+}
