@@ -14,18 +14,20 @@ use crate::{
         live::LiveConfig,
         replay::ReplayConfig,
         run::RunConfig,
+        test_output::TestOutputConfig,
         train::TrainConfig,
     },
     config::{
         self, ConfigError, DEFAULT_CONTAMINATION, DEFAULT_CONTAMINATION_COUNT, DEFAULT_LOG,
-        DEFAULT_TRAIN_FOR, File, Task, TaskChoice, TrainingChoice,
+        DEFAULT_TRAIN_FOR, EmailSection, File, PASSWORD_VARIABLE, Secret, Task, TaskChoice, TrainingChoice,
+        WebhookSection,
     },
     detector::BaselineLength,
     source::xdp::XdpOptions,
 };
 use args::{
-    CliCommand, DecisionArgs, FeaturesArgs, LiveArgs, ModelArgs, OutputArgs, ReplayArgs, RunArgs, TaskArgs,
-    TrainArgs,
+    CliCommand, DecisionArgs, FeaturesArgs, LiveArgs, ModelArgs, OutputArgs, OutputName, ReplayArgs, RunArgs,
+    TaskArgs, TrainArgs,
 };
 
 /// What is to be done, with settings that were checked.
@@ -41,6 +43,8 @@ pub enum Command {
     Features(FeaturesConfig),
     /// `nad doctor`
     Doctor(DoctorConfig),
+    /// `nad test-output`
+    TestOutput(TestOutputConfig),
 }
 
 /// Why there is nothing to do.
@@ -82,6 +86,7 @@ where
             let sizes = config::detection(None, &file)?.sizes;
             Command::Doctor(DoctorConfig { interfaces, ring_bytes, sizes })
         }
+        CliCommand::TestOutput(args) => Command::TestOutput(test_output(args.output, &file)?),
     })
 }
 
@@ -100,7 +105,7 @@ fn run(
     let training = config::training(training_choice(model), &file.training, default)?;
     let live = live(args.live, file)?;
     let detection = config::detection(alert_budget, file)?;
-    let outputs = output_config(outputs, true);
+    let outputs = output_config(outputs, file, true)?;
     Ok(RunConfig { live, task, training, contamination, detection, outputs, log, fail_on_anomaly })
 }
 
@@ -122,7 +127,7 @@ fn replay(
         contamination,
         scores: args.scores,
         detection: config::detection(alert_budget, file)?,
-        outputs: output_config(outputs, false),
+        outputs: output_config(outputs, file, false)?,
         log,
         fail_on_anomaly,
     })
@@ -173,14 +178,40 @@ fn training_choice(args: ModelArgs) -> TrainingChoice {
     }
 }
 
-fn output_config(args: OutputArgs, is_live: bool) -> OutputConfig {
-    OutputConfig {
+fn output_config(args: OutputArgs, file: &File, is_live: bool) -> Result<OutputConfig, ConfigError> {
+    let email = file.email.as_ref().filter(|email| email.enabled);
+    Ok(OutputConfig {
         alerts: args.alerts,
         incidents: args.incidents,
         follow: args.follow,
         packets: args.packets,
+        email: email.map(|email| email.check(smtp_password())).transpose()?,
+        webhooks: WebhookSection::check_all(&file.webhook)?,
         is_live,
+    })
+}
+
+/// What is tested, also before it is enabled.
+fn test_output(output: OutputName, file: &File) -> Result<TestOutputConfig, ConfigError> {
+    let missing = |section: &str| {
+        ConfigError::Value(format!("there is no {section} in the config file: nothing to test"))
+    };
+    match output {
+        OutputName::Email => {
+            let section: &EmailSection = file.email.as_ref().ok_or_else(|| missing("[email]"))?;
+            Ok(TestOutputConfig::Email(Box::new(section.check(smtp_password())?)))
+        }
+        OutputName::Webhook if file.webhook.is_empty() => Err(missing("[[webhook]]")),
+        OutputName::Webhook => {
+            let configs = file.webhook.iter().map(WebhookSection::check).collect::<Result<_, _>>()?;
+            Ok(TestOutputConfig::Webhooks(configs))
+        }
     }
+}
+
+/// The password of the environment; an empty one is as good as none.
+fn smtp_password() -> Option<Secret> {
+    std::env::var(PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty()).map(Secret::new)
 }
 
 fn live(args: LiveArgs, file: &File) -> Result<LiveConfig, ConfigError> {

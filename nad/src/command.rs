@@ -6,6 +6,7 @@ pub mod live;
 pub mod relief;
 pub mod replay;
 pub mod run;
+pub mod test_output;
 pub mod train;
 
 mod count;
@@ -26,9 +27,11 @@ use crate::{
     output::{
         Outputs, WhenFailing,
         alerts::AlertFile,
+        email::{Email, EmailConfig},
         incidents::IncidentFile,
         log::AnomalyLog,
         table::{self, Terminal},
+        webhook::{Webhook, WebhookConfig},
     },
     presentation,
     queue::WhenFull,
@@ -46,6 +49,10 @@ pub struct OutputConfig {
     pub follow: bool,
     /// Whether packets above the threshold are shown and logged, too.
     pub packets: bool,
+    /// Who is written to, where mail is on.
+    pub email: Option<EmailConfig>,
+    /// Where incidents are posted to.
+    pub webhooks: Vec<WebhookConfig>,
     /// Whether packets come as they come, and wait for nobody.
     pub is_live: bool,
 }
@@ -74,6 +81,12 @@ impl OutputConfig {
         if let Some(path) = &self.incidents {
             outputs.add(IncidentFile::create(path, self.follow)?, when_full, when_failing)?;
         }
+        if let Some(config) = &self.email {
+            outputs.add(Email::new(config.clone()), when_full, WhenFailing::GoOn)?;
+        }
+        for config in &self.webhooks {
+            outputs.add(Webhook::open(config.clone())?, when_full, WhenFailing::GoOn)?;
+        }
         Ok(outputs)
     }
 }
@@ -101,6 +114,7 @@ pub fn execute(command: Command) -> Result<Outcome> {
         Command::Train(config) => train::train(config),
         Command::Features(config) => features::features(&config),
         Command::Doctor(config) => Ok(doctor::doctor(config)),
+        Command::TestOutput(config) => test_output::test_output(&config),
     }
 }
 

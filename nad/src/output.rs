@@ -1,12 +1,15 @@
 //! Where incidents, alerts and what a second was like go. Each output is a [`Sink`] in a file of its own.
 
 pub mod alerts;
+pub mod email;
 pub mod features;
 pub mod incidents;
 pub mod log;
 pub mod scores;
 pub mod table;
+pub mod webhook;
 
+mod summary;
 mod worker;
 
 use std::{fs, io, os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration};

@@ -65,8 +65,29 @@ fn every_setting_of_the_example_can_be_put_in_force() {
         rules.iter().map(|rule| rule.as_table().unwrap().keys().collect::<Vec<_>>()).collect();
     assert_eq!(criteria, [["comment", "destination", "expires", "port", "protocol", "shape", "source"]]);
     assert_eq!(keys("log"), ["path"]);
-    assert_eq!(keys("email"), ["enabled", "password_file", "port", "receivers", "sender", "server", "user"]);
-    assert_eq!(table.len(), 7);
+    assert_eq!(
+        keys("email"),
+        [
+            "ca_file",
+            "enabled",
+            "interval",
+            "max_per_day",
+            "password_file",
+            "port",
+            "receivers",
+            "security",
+            "sender",
+            "server",
+            "timeout",
+            "user"
+        ]
+    );
+    let webhook: Vec<_> = table["webhook"].as_array().unwrap()[0].as_table().unwrap().keys().collect();
+    assert_eq!(
+        webhook,
+        ["ca_file", "changes", "enabled", "secret_file", "spool", "spool_max", "template", "timeout", "url"]
+    );
+    assert_eq!(table.len(), 8);
 }
 
 #[test]
@@ -95,6 +116,7 @@ fn the_example_names_every_setting_that_there_is() {
         "[context]\n",
         "[log]\n",
         "[email]\n",
+        "[[webhook]]\n",
     ] {
         folder.write("nad.toml", format!("{section}no_such_key = 1\n"));
         let ran = folder.nad(REPLAY).exits(2);
@@ -125,8 +147,11 @@ fn the_defaults_that_the_example_tells_are_those_in_force() {
         "# dealings = 131072",
         "# links = 8192",
         "# memory = 262144",
+        "# security = \"starttls\"",
+        "# interval = \"15m\"",
+        "# max_per_day = 50",
+        "# spool_max = 16777216",
     ] {
         assert!(text.contains(default), "{default}");
     }
-    assert!(text.contains("nad sends no mail yet"));
 }
