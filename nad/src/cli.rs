@@ -17,19 +17,21 @@ use crate::{
         replay::ReplayConfig,
         report::ReportConfig,
         run::RunConfig,
+        test_output::TestOutputConfig,
         train::TrainConfig,
     },
     config::{
         self, ConfigError, DEFAULT_CONTAMINATION, DEFAULT_CONTAMINATION_COUNT, DEFAULT_LOG,
-        DEFAULT_TRAIN_FOR, File, MetricsConfig, Task, TaskChoice, TrainingChoice,
+        DEFAULT_TRAIN_FOR, EmailSection, File, MetricsConfig, PASSWORD_VARIABLE, Secret, Task, TaskChoice,
+        TrainingChoice, WebhookSection,
     },
     detector::BaselineLength,
     metrics::Latencies,
     source::xdp::XdpOptions,
 };
 use args::{
-    CliCommand, DecisionArgs, FeaturesArgs, LiveArgs, ModelArgs, OutputArgs, ReplayArgs, RunArgs, TaskArgs,
-    TrainArgs,
+    CliCommand, DecisionArgs, FeaturesArgs, LiveArgs, ModelArgs, OutputArgs, OutputName, ReplayArgs, RunArgs,
+    TaskArgs, TrainArgs,
 };
 
 /// What is to be done, with settings that were checked.
@@ -49,6 +51,8 @@ pub enum Command {
     Report(ReportConfig),
     /// `nad doctor`
     Doctor(DoctorConfig),
+    /// `nad test-output`
+    TestOutput(TestOutputConfig),
 }
 
 /// Why there is nothing to do.
@@ -92,6 +96,7 @@ where
             let sizes = config::detection(None, &file)?.sizes;
             Command::Doctor(DoctorConfig { interfaces, ring_bytes, sizes })
         }
+        CliCommand::TestOutput(args) => Command::TestOutput(test_output(args.output, &file)?),
     })
 }
 
@@ -194,15 +199,41 @@ fn output_config(
     source: String,
     is_live: bool,
 ) -> Result<OutputConfig, ConfigError> {
+    let email = file.email.as_ref().filter(|email| email.enabled);
     Ok(OutputConfig {
         alerts: args.alerts,
         incidents: args.incidents,
         follow: args.follow,
         packets: args.packets,
         history: config::history(args.history, &file.history, source)?,
+        email: email.map(|email| email.check(smtp_password())).transpose()?,
+        webhooks: WebhookSection::check_all(&file.webhook)?,
         is_live,
         latencies: None,
     })
+}
+
+/// What is tested, also before it is enabled.
+fn test_output(output: OutputName, file: &File) -> Result<TestOutputConfig, ConfigError> {
+    let missing = |section: &str| {
+        ConfigError::Value(format!("there is no {section} in the config file: nothing to test"))
+    };
+    match output {
+        OutputName::Email => {
+            let section: &EmailSection = file.email.as_ref().ok_or_else(|| missing("[email]"))?;
+            Ok(TestOutputConfig::Email(Box::new(section.check(smtp_password())?)))
+        }
+        OutputName::Webhook if file.webhook.is_empty() => Err(missing("[[webhook]]")),
+        OutputName::Webhook => {
+            let configs = file.webhook.iter().map(WebhookSection::check).collect::<Result<_, _>>()?;
+            Ok(TestOutputConfig::Webhooks(configs))
+        }
+    }
+}
+
+/// The password of the environment; an empty one is as good as none.
+fn smtp_password() -> Option<Secret> {
+    std::env::var(PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty()).map(Secret::new)
 }
 
 fn live(args: LiveArgs, file: &File) -> Result<LiveConfig, ConfigError> {

@@ -8,6 +8,7 @@ pub mod relief;
 pub mod replay;
 pub mod report;
 pub mod run;
+pub mod test_output;
 pub mod train;
 
 mod count;
@@ -21,7 +22,7 @@ use indicatif::ProgressBar;
 
 use crate::{
     cli::Command,
-    config::Task,
+    config::{Secret, Task},
     detector::{BaselineLength, Start},
     history::{HistoryConfig, LedgerBook},
     incident::allow::{AllowRule, AllowRules},
@@ -31,11 +32,13 @@ use crate::{
     output::{
         Outputs, WhenFailing,
         alerts::AlertFile,
+        email::{Email, EmailConfig},
         history::HistoryFile,
         incidents::IncidentFile,
         log::AnomalyLog,
         metrics::MetricsSink,
         table::{self, Terminal},
+        webhook::{Webhook, WebhookConfig},
     },
     presentation,
     queue::WhenFull,
@@ -55,6 +58,10 @@ pub struct OutputConfig {
     pub packets: bool,
     /// What is kept for later.
     pub history: Option<HistoryConfig>,
+    /// Who is written to, where mail is on.
+    pub email: Option<EmailConfig>,
+    /// Where incidents are posted to.
+    pub webhooks: Vec<WebhookConfig>,
     /// Whether packets come as they come, and wait for nobody.
     pub is_live: bool,
     /// Where it is noted how long it took to tell; only of live packets.
@@ -100,6 +107,15 @@ impl OutputConfig {
         if let Some(config) = &self.history {
             new.open("history", config, when_failing, || Ok(HistoryFile::open(config.clone())?))?;
         }
+        if let Some(config) = &self.email {
+            let secret = config.server.login.as_ref().map(|login| login.password.mark());
+            new.open("email", &(config, secret), WhenFailing::GoOn, || Ok(Email::new(config.clone())))?;
+        }
+        for (number, config) in self.webhooks.iter().enumerate() {
+            let kind = format!("webhook {number}");
+            let secrets = (config.url.mark(), config.key.as_ref().map(Secret::mark));
+            new.open(&kind, &(config, secrets), WhenFailing::GoOn, || Ok(Webhook::open(config.clone())?))?;
+        }
         if let Some(latencies) = &self.latencies {
             new.open("metrics", &(), WhenFailing::GoOn, || Ok(MetricsSink::new(latencies.clone())))?;
         }
@@ -136,6 +152,7 @@ pub fn execute(command: Command) -> Result<Outcome> {
         Command::Incidents(config) => incidents::incidents(&config),
         Command::Report(config) => report::report(config),
         Command::Doctor(config) => Ok(doctor::doctor(config)),
+        Command::TestOutput(config) => test_output::test_output(&config),
     }
 }
 

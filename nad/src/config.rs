@@ -1,21 +1,27 @@
 //! What a person sets: in `nad.toml`, in the environment, by flags.
 
 mod allow;
+mod email;
 mod file;
 mod history;
 mod metrics;
+mod secret;
+mod webhook;
 
 use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
 
 use serde::Deserialize;
 
 pub use allow::AllowSection;
+pub use email::{EmailSection, PASSWORD_VARIABLE};
 pub use file::{
-    AlertsSection, CaptureSection, ContextSection, DEFAULT_FILE, EmailSection, File, LogSection, OneOrMany,
-    Relearn, TrainingSection,
+    AlertsSection, CaptureSection, ContextSection, DEFAULT_FILE, File, LogSection, OneOrMany, Relearn,
+    TrainingSection,
 };
 pub use history::{HistorySection, history};
 pub use metrics::{Listen, MetricsConfig, MetricsSection};
+pub use secret::Secret;
+pub use webhook::WebhookSection;
 
 use crate::{
     detector::{BaselineLength, DetectorOptions},

@@ -1,6 +1,7 @@
 //! Where incidents, alerts and what a second was like go. Each output is a [`Sink`] in a file of its own.
 
 pub mod alerts;
+pub mod email;
 pub mod features;
 pub mod history;
 pub mod incidents;
@@ -8,7 +9,9 @@ pub mod log;
 pub mod metrics;
 pub mod scores;
 pub mod table;
+pub mod webhook;
 
+mod summary;
 mod worker;
 
 use std::{fs, io, os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration};

@@ -87,6 +87,9 @@ pub(super) enum CliCommand {
     /// Check whether this machine can run nad, and say what to do where it can't
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
     Doctor(DoctorArgs),
+    /// Send one test message by the settings of the config file, and say what the server answered
+    #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
+    TestOutput(TestOutputArgs),
 }
 
 #[derive(Debug, Args)]
@@ -165,6 +168,21 @@ pub(super) struct DoctorArgs {
     /// Interface to examine; may be given more than once [default: that of the default route]
     #[arg(long, env = "NAD_IFACE", hide_env_values = true, value_name = "IF", value_delimiter = ',')]
     pub(super) iface: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TestOutputArgs {
+    /// Which output is tested, also where it is not enabled
+    pub(super) output: OutputName,
+}
+
+/// Outputs that can be tested.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(super) enum OutputName {
+    /// The mail of [email]
+    Email,
+    /// Each [[webhook]]
+    Webhook,
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,10 @@ use std::{
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{AllowSection, ConfigError, HistorySection, Length, MetricsSection, TaskChoice};
+use super::{
+    AllowSection, ConfigError, EmailSection, HistorySection, Length, MetricsSection, TaskChoice,
+    WebhookSection,
+};
 use crate::{
     command::relief::Thin,
     model::trainer::TrainerKind,
@@ -39,8 +42,10 @@ pub struct File {
     pub metrics: MetricsSection,
     /// What is kept for later.
     pub history: HistorySection,
-    /// Checked, but not used yet: nad sends no mail.
+    /// Who is written to.
     pub email: Option<EmailSection>,
+    /// Where incidents are posted to.
+    pub webhook: Vec<WebhookSection>,
 }
 
 /// `[capture]`
@@ -139,28 +144,6 @@ pub struct LogSection {
     pub path: Option<PathBuf>,
 }
 
-/// `[email]`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EmailSection {
-    /// Whether mail is to be sent, once nad can.
-    #[serde(default)]
-    pub enabled: bool,
-    /// Sender address.
-    pub sender: String,
-    /// Receiver addresses.
-    pub receivers: Vec<String>,
-    /// Host name of the SMTP server.
-    pub server: String,
-    /// Port of the SMTP server.
-    #[serde(default = "submission_port")]
-    pub port: u16,
-    /// User name, where the server wants one.
-    pub user: Option<String>,
-    /// A file that holds the password.
-    pub password_file: Option<PathBuf>,
-}
-
 /// One name or a list of names.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged, expecting = "an interface name or a list of them")]
@@ -213,10 +196,6 @@ impl File {
             model: self.training.model.clone(),
         }
     }
-}
-
-fn submission_port() -> u16 {
-    587
 }
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 
 use bytemuck::Zeroable;
 
-use super::{Deviation, SubjectState};
+use super::{
+    Change, Deviation, Incident, IncidentUpdate, Listed, State, SubjectState, coverage::Coverage,
+    shape::Shape,
+};
 use crate::{
     context::{
         dealing::DealingState,
@@ -91,4 +94,34 @@ pub(crate) fn evidence(view: View, name: &str, value: f32, most: f32) -> Evidenc
 
 fn named(last: u8) -> HostState {
     with(HostState::zeroed(), |host| host.key = key(last))
+}
+
+/// An open port scan of 10.0.0.2 by 10.0.0.1, half of which was looked at.
+pub(crate) fn update(id: &str, change: Change) -> IncidentUpdate {
+    let mut incident = Incident {
+        id: id.into(),
+        detected_ns: 2 * SECOND,
+        start_ns: SECOND,
+        end_ns: 3 * SECOND,
+        sources: Listed::new(),
+        targets: Listed::new(),
+        ports: Listed::new(),
+        protocols: vec![6],
+        shape: Shape::PortScan,
+        alerts: 2,
+        packets: 1000,
+        bytes: 60_000,
+        peak_score: 0.8,
+        score: 0.75,
+        probability: 1e-9,
+        threshold: 0.7,
+        view: View::Reach,
+        coverage: Coverage { records: 500, packets: 1000 },
+        state: if change == Change::Closed { State::Closed } else { State::Open },
+        reason: "10.0.0.1 asked for 1,000 services in 10 s (baseline: 0 to 6)".into(),
+    };
+    incident.sources.add(key(1));
+    incident.targets.add(key(2));
+    incident.ports.add(80);
+    IncidentUpdate { change, incident }
 }

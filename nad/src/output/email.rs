@@ -1,0 +1,119 @@
+//! A mail now and then, with all incidents since the last one.
+//!
+//! Incidents are kept until a mail that tells of them was accepted, in memory only: what is kept when nad is killed is
+//! lost. The first after a quiet time is told at once, and later ones once the interval is over.
+
+mod digest;
+mod message;
+mod transport;
+
+use std::time::{Duration, Instant};
+
+use lettre::{Message, message::Mailbox};
+
+use super::{Done, Event, Failure, Interests, Sink, summary::host_name};
+use digest::Digest;
+pub use transport::{Login, Security, Server};
+
+/// For how long a server is waited for once nad ends.
+const LAST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Who is written to, how often, and by which server.
+#[derive(Debug, Clone)]
+pub struct EmailConfig {
+    /// Who writes.
+    pub sender: Mailbox,
+    /// To whom.
+    pub receivers: Vec<Mailbox>,
+    /// Who takes the mail.
+    pub server: Server,
+    /// The least time from one mail to the next.
+    pub interval: Duration,
+    /// Mails in 24 hours, at most.
+    pub max_per_day: usize,
+}
+
+/// See the module.
+pub struct Email {
+    config: EmailConfig,
+    host: String,
+    digest: Digest,
+}
+
+impl Email {
+    /// Nothing is connected to before there is something to tell.
+    pub fn new(config: EmailConfig) -> Self {
+        let digest = Digest::new(config.interval, config.max_per_day);
+        Self { config, host: host_name(), digest }
+    }
+
+    fn send(&mut self, timeout: Duration) -> Result<Done, Failure> {
+        let message = message::digest(&self.config, &self.host, &self.digest)?;
+        match transport::send(&self.config.server, &message, timeout) {
+            Ok(_) => Ok(self.digest.was_sent(Instant::now())),
+            Err(failure) => {
+                if matches!(failure, Failure::Never(_)) {
+                    // Not a login every minute that is refused: accounts are locked for that.
+                    self.digest.put_off(Instant::now());
+                }
+                Err(failure)
+            }
+        }
+    }
+}
+
+/// Sends a test message at once, and gives the server's answer.
+///
+/// # Errors
+///
+/// When it was not accepted.
+pub fn test(config: &EmailConfig) -> Result<String, Failure> {
+    let message: Message = message::test(config, &host_name())?;
+    transport::send(&config.server, &message, config.server.timeout)
+}
+
+impl Sink for Email {
+    fn name(&self) -> String {
+        format!("e-mail by {}", self.config.server)
+    }
+
+    fn interests(&self) -> Interests {
+        Interests { incidents: true, ..Interests::default() }
+    }
+
+    fn deliver(&mut self, events: &[Event]) -> Result<Done, Failure> {
+        for event in events {
+            if let Event::Incident(update) = event {
+                self.digest.add(update);
+            }
+        }
+        // Not before they were sent.
+        Ok(Done::default())
+    }
+
+    fn idle(&mut self) -> Result<Done, Failure> {
+        if self.digest.is_due(Instant::now()) {
+            self.send(self.config.server.timeout)
+        } else {
+            Ok(Done::default())
+        }
+    }
+
+    /// What there is to tell is told now, however short the last mail is ago.
+    fn finish(&mut self) -> Result<Done, Failure> {
+        if self.digest.events() == 0 {
+            return Ok(Done::default());
+        }
+        if !self.digest.may_be_sent(Instant::now()) {
+            return Err(Failure::Never(format!(
+                "{} mails were sent in 24 hours, which is max_per_day",
+                self.config.max_per_day
+            )));
+        }
+        self.send(self.config.server.timeout.min(LAST_TIMEOUT))
+    }
+
+    fn kept(&self) -> u64 {
+        self.digest.events()
+    }
+}

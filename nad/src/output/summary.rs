@@ -1,0 +1,146 @@
+//! An incident in the words of a message to people.
+
+use std::{fmt, fs};
+
+use crate::{
+    incident::{Change, Incident, IncidentUpdate, Listed, State},
+    presentation,
+};
+
+/// What a message says of an incident.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Summary {
+    /// What it is, in a few words: `port scan from 10.0.0.5`.
+    pub(super) title: String,
+    /// Why, in one sentence.
+    pub(super) reason: String,
+    /// What else is known: names and values.
+    pub(super) facts: Vec<(&'static str, String)>,
+}
+
+impl Summary {
+    /// Of an incident as an update tells it.
+    pub(super) fn of(update: &IncidentUpdate) -> Self {
+        let incident = &update.incident;
+        let mark = match update.change {
+            Change::Opened | Change::Updated => "",
+            Change::Changed => " (changed)",
+            Change::Closed => " (closed)",
+        };
+        let title = presentation::printable(&format!("{}{mark}", title(incident)), usize::MAX);
+        let reason = presentation::printable(&incident.reason, usize::MAX);
+        Self { title, reason, facts: facts(incident) }
+    }
+
+    /// One that says that messages arrive.
+    pub(super) fn of_test() -> Self {
+        Self {
+            title: "test message".into(),
+            reason: "This is a test of nad's settings: no incident is behind it.".into(),
+            facts: vec![("Version", env!("CARGO_PKG_VERSION").into())],
+        }
+    }
+}
+
+fn title(incident: &Incident) -> String {
+    let shape = incident.shape.name();
+    let first = |hosts: &Listed<_>| {
+        let more = hosts.items.len() > 1 || hosts.more;
+        hosts.items.first().map(|host| format!("{host}{}", if more { " and others" } else { "" }))
+    };
+    match (first(&incident.sources), first(&incident.targets)) {
+        (Some(source), _) => format!("{shape} from {source}"),
+        (None, Some(target)) => format!("{shape} against {target}"),
+        (None, None) => shape.into(),
+    }
+}
+
+fn facts(incident: &Incident) -> Vec<(&'static str, String)> {
+    let protocols: Vec<String> =
+        incident.protocols.iter().map(|number| presentation::protocol_name(*number)).collect();
+    let mut facts = vec![
+        ("Sources", all(&incident.sources)),
+        ("Targets", all(&incident.targets)),
+        ("Ports", all(&incident.ports)),
+        ("Protocols", protocols.join(", ")),
+    ];
+    facts.retain(|(_, value)| !value.is_empty());
+    if let Some(technique) = incident.shape.technique() {
+        facts.push(("MITRE ATT&CK", technique.into()));
+    }
+    facts.push(("Start", presentation::timestamp(incident.start_ns)));
+    let end = match incident.state {
+        State::Open => "Until now",
+        State::Closed => "End",
+    };
+    facts.extend([
+        (end, presentation::timestamp(incident.end_ns)),
+        ("Packets", format!("{} ({} bytes)", incident.packets, incident.bytes)),
+        ("Coverage", format!("{} % of all packets looked at", incident.coverage.percent())),
+        ("Incident", incident.id.clone()),
+    ]);
+    facts
+}
+
+/// All that is listed, and whether there is more.
+fn all<T: fmt::Display>(listed: &Listed<T>) -> String {
+    let mut names: Vec<String> = listed.items.iter().map(ToString::to_string).collect();
+    if listed.more {
+        names.push("more".into());
+    }
+    names.join(", ")
+}
+
+/// This machine's name, as the kernel has it.
+pub(super) fn host_name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = presentation::printable(name.trim(), 64);
+    if name.is_empty() { "unknown host".into() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::incident::example::{key, update};
+
+    #[test]
+    fn a_title_names_who_did_it_or_else_to_whom() {
+        let mut update = update("i-1", Change::Opened);
+        assert_eq!(Summary::of(&update).title, "port scan from 10.0.0.1");
+        update.incident.sources.add(key(9));
+        update.change = Change::Closed;
+        assert_eq!(Summary::of(&update).title, "port scan from 10.0.0.1 and others (closed)");
+        update.incident.sources = Listed::new();
+        update.change = Change::Changed;
+        assert_eq!(Summary::of(&update).title, "port scan against 10.0.0.2 (changed)");
+    }
+
+    #[test]
+    fn the_facts_are_those_that_are_known() {
+        let mut update = update("i-1", Change::Opened);
+        let facts = |update: &IncidentUpdate| Summary::of(update).facts;
+        let value = |facts: &[(&str, String)], wanted: &str| {
+            facts.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.clone())
+        };
+        let open = facts(&update);
+        for (name, expected) in [
+            ("Sources", "10.0.0.1"),
+            ("Targets", "10.0.0.2"),
+            ("Ports", "80"),
+            ("Protocols", "TCP"),
+            ("MITRE ATT&CK", "T1046"),
+            ("Start", "1970-01-01T00:00:01.000Z"),
+            ("Until now", "1970-01-01T00:00:03.000Z"),
+            ("Packets", "1000 (60000 bytes)"),
+            ("Coverage", "50 % of all packets looked at"),
+            ("Incident", "i-1"),
+        ] {
+            assert_eq!(value(&open, name).as_deref(), Some(expected), "{name}");
+        }
+        update.incident.state = State::Closed;
+        update.incident.ports = Listed::new();
+        let closed = facts(&update);
+        assert_eq!((value(&closed, "Ports"), value(&closed, "Until now")), (None, None));
+        assert!(value(&closed, "End").is_some());
+    }
+}
