@@ -38,7 +38,9 @@ pub(super) fn figure(report: &Report, page: &mut Html) {
     page.add(
         "<figcaption><span class=\"key learning\"></span> a baseline was being learnt \
          <span class=\"key gap\"></span> nothing was recorded: nad was not running, or no packet came \
-         <span class=\"key limit\"></span> threshold. A step is {}.</figcaption>\n</figure>\n</section>\n",
+         <span class=\"key limit\"></span> threshold. The score says how improbable the most \
+         unusual subject was on the scale of the threshold; it fades slowly after an attack, and what only fades opens \
+         no incident. A step is {}.</figcaption>\n</figure>\n</section>\n",
         &[&scale::length(report.bucket_s as f64)],
     );
 }
