@@ -78,6 +78,7 @@ fn take_a_restart(old: &RunConfig, new: &RunConfig) -> Vec<&'static str> {
             old.detection.relearn_every != new.detection.relearn_every
         }),
         ("sizes of tables ([context])", old.detection.sizes != new.detection.sizes),
+        ("where metrics are served ([metrics])", old.metrics != new.metrics),
         ("the log file", old.log != new.log),
         ("whether packets are told", old.outputs.wants_packets() != new.outputs.wants_packets()),
     ];
