@@ -5,14 +5,17 @@
 #[path = "history/browser.rs"]
 mod browser;
 #[path = "support/captures.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
 mod captures;
 #[path = "history/kept.rs"]
 mod kept;
 #[path = "replay/network.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
 mod network;
 #[path = "history/report.rs"]
 mod report;
 #[path = "support/sensor.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
 mod sensor;
 #[path = "support/skip.rs"]
 mod skip;

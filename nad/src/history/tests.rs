@@ -211,14 +211,15 @@ fn a_file_stays_within_its_size_and_keeps_the_newest() {
             (0..100).map(|n| second((round * 100 + n + 1) * MINUTE, &[1, 2, 3, 4, 5])).collect();
         store.add(&seconds).unwrap();
         store.prune().unwrap();
-        store.connection_for_tests().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        let connection = Connection::open(&place.config.path).unwrap();
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
         largest = largest.max(fs::metadata(&place.config.path).unwrap().len());
     }
     // What 100 minutes take comes before what leaves.
     assert!(largest > LEAST_MAX_SIZE / 2 && largest <= LEAST_MAX_SIZE, "{largest}");
     let spans = place.history().spans(0, u64::MAX).unwrap();
     assert!(spans.len() > 500 && spans.len() < 6000, "{}", spans.len());
-    assert_eq!(spans[spans.len() - 1].start_s, 5999 * 60 + 60 - 60 + 60 - 60, "the newest is there");
+    assert_eq!(spans[spans.len() - 1].start_s, 5999 * 60, "the newest is there");
 }
 
 #[test]

@@ -25,7 +25,14 @@ fn document(folder: &Folder, name: &str) -> String {
             "--disable-dev-shm-usage",
             "--allow-file-access-from-files",
         ])
-        .args([&profile, "--window-size=1280,900", "--virtual-time-budget=5000", "--dump-dom", &address])
+        .args([
+            &profile,
+            "--hide-scrollbars",
+            "--window-size=1280,900",
+            "--virtual-time-budget=5000",
+            "--dump-dom",
+            &address,
+        ])
         .stdin(Stdio::null())
         .output()
         .unwrap();
