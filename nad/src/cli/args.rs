@@ -88,6 +88,8 @@ pub(super) enum CliCommand {
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
     Doctor(DoctorArgs),
     /// Send one test message by the settings of the config file, and say what the server answered
+    ///
+    /// The password of [email] is that of NAD_SMTP_PASSWORD, where it is set, or else in its password_file.
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
     TestOutput(TestOutputArgs),
 }

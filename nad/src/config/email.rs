@@ -84,9 +84,9 @@ impl EmailSection {
                 security: self.security,
                 login,
                 authority: self.authority()?,
-                timeout: length("timeout", self.timeout, DEFAULT_TIMEOUT, LONGEST_TIMEOUT)?,
+                timeout: length("email: timeout", self.timeout, DEFAULT_TIMEOUT, LONGEST_TIMEOUT)?,
             },
-            interval: length("interval", self.interval, DEFAULT_INTERVAL, LONGEST_INTERVAL)?,
+            interval: length("email: interval", self.interval, DEFAULT_INTERVAL, LONGEST_INTERVAL)?,
             max_per_day,
         })
     }

@@ -65,7 +65,7 @@ impl WebhookSection {
     ///
     /// As for [`Self::check`]; also when two of them have the same spool.
     pub fn check_all(sections: &[Self]) -> Result<Vec<WebhookConfig>, ConfigError> {
-        let configs: Vec<WebhookConfig> =
+        let mut configs: Vec<WebhookConfig> =
             sections.iter().filter(|section| section.enabled).map(Self::check).collect::<Result<_, _>>()?;
         let spools: Vec<_> = configs.iter().filter_map(|config| config.spool.directory.as_ref()).collect();
         for (place, spool) in spools.iter().enumerate() {
@@ -74,6 +74,13 @@ impl WebhookSection {
                     "spool {} is named twice: give each webhook one of its own",
                     spool.display()
                 )));
+            }
+        }
+        let shown: Vec<String> = configs.iter().map(|config| config.url.to_string()).collect();
+        for (place, config) in configs.iter_mut().enumerate() {
+            let before = shown[..place].iter().filter(|other| **other == shown[place]).count();
+            if before > 0 {
+                config.url.number(before + 1);
             }
         }
         Ok(configs)
@@ -197,6 +204,15 @@ mod tests {
             let error = check(&format!("[[webhook]]\n{text}")).unwrap_err();
             assert!(error.contains(expected) && !error.contains("quiet"), "{error}");
         }
+    }
+
+    #[test]
+    fn two_webhooks_of_one_host_are_told_apart() {
+        let table = "[[webhook]]\nurl = \"https://hooks.example.org/quiet\"\n";
+        let names: Vec<String> =
+            check(&table.repeat(3)).unwrap().iter().map(|config| config.url.to_string()).collect();
+        let name = "https://hooks.example.org";
+        assert_eq!(names, [name.to_owned(), format!("{name} (2)"), format!("{name} (3)")]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ fn help_tells_the_exit_codes_the_defaults_and_the_environment() {
     let folder = Folder::new();
     let help = |command: &str| folder.nad(&format!("{command} --help")).exits(0).stdout;
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let expected: [(&str, &[&str]); 6] = [
+    let expected: [(&str, &[&str]); 7] = [
         (
             "",
             &[
@@ -16,6 +16,7 @@ fn help_tells_the_exit_codes_the_defaults_and_the_environment() {
                 "train",
                 "features",
                 "doctor",
+                "test-output",
                 "NAD_CONFIG",
                 "NAD_LOG",
                 "logs/anomaly_detector.log",
@@ -58,6 +59,7 @@ fn help_tells_the_exit_codes_the_defaults_and_the_environment() {
         ),
         ("features", &["[FILE]", "--out", "--view", "--list", "log2(1 + value)", "[default: 60s]"]),
         ("doctor", &["NAD_IFACE", "default route"]),
+        ("test-output", &["email", "webhook", "NAD_SMTP_PASSWORD", "where it is not enabled"]),
     ];
     for (command, parts) in expected {
         let text = help(command);

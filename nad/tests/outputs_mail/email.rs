@@ -1,6 +1,11 @@
 //! Mail, taken by aiosmtpd.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
@@ -157,6 +162,18 @@ fn a_dead_server_is_told_and_detection_goes_on() {
         "{}",
         ran.stderr
     );
+}
+
+#[test]
+fn a_server_that_says_nothing_is_waited_for_no_longer_than_it_may_take() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = Folder::new();
+    let port = silent.local_addr().unwrap().port();
+    folder.write("nad.toml", section(port, "security = \"none\"\ntimeout = \"1s\""));
+    let begun = Instant::now();
+    let ran = folder.nad("test-output email").exits(1);
+    assert!(ran.stderr.contains("no answer in time"), "{}", ran.stderr);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -1,6 +1,12 @@
 //! Webhooks, taken by Python's HTTP server.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    collections::HashSet,
+    fs,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
@@ -59,7 +65,7 @@ fn an_incident_is_posted_signed_when_it_opens_and_when_it_closes() {
         assert_eq!(headers["x-nad-delivery"].as_str().unwrap().len(), 32);
         assert_eq!(request["body"]["version"], 1);
     }
-    let ids: std::collections::HashSet<_> =
+    let ids: HashSet<_> =
         requests.iter().map(|request| request["headers"]["x-nad-delivery"].to_string()).collect();
     assert_eq!(ids.len(), requests.len());
     let incident: Value = serde_json::from_str(folder.read("i.jsonl").trim()).unwrap();
@@ -97,7 +103,7 @@ fn what_is_refused_is_not_posted_again_and_a_redirect_is_not_followed() {
     folder.write("nad.toml", section(server.port, ""));
     let ran = folder.nad(REPLAY).exits(0);
     let requests = requests(&folder);
-    let ids: std::collections::HashSet<_> =
+    let ids: HashSet<_> =
         requests.iter().map(|request| request["headers"]["x-nad-delivery"].to_string()).collect();
     assert_eq!(ids.len(), requests.len(), "each was posted once");
     assert!(requests.iter().all(|request| request["path"] == PATH), "{requests:#?}");
@@ -151,6 +157,17 @@ fn with_a_dead_server_detection_goes_on_and_what_is_on_disk_is_not_lost() {
     assert!(spooled(&kept) >= 2);
     let mode = fs::metadata(kept.path("spool")).unwrap().permissions().mode();
     assert_eq!(mode & 0o077, 0, "{mode:o}");
+}
+
+#[test]
+fn a_server_that_says_nothing_is_waited_for_no_longer_than_it_may_take() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = Folder::new();
+    folder.write("nad.toml", section(silent.local_addr().unwrap().port(), "timeout = \"1s\""));
+    let begun = Instant::now();
+    let ran = folder.nad("test-output webhook").exits(1);
+    assert!(ran.stderr.contains("no answer in time"), "{}", ran.stderr);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! How a mail gets to its server.
 
-use std::{fmt, time::Duration};
+use std::{error::Error, fmt, io, time::Duration};
 
 use lettre::{
     Message, SmtpTransport, Transport,
@@ -114,7 +114,7 @@ fn bare(name: &str) -> &str {
 
 /// What failed in the server's words, without the password where it repeats it.
 fn failure(server: &Server, error: &smtp::Error) -> Failure {
-    let mut words = error.to_string();
+    let mut words = if is_timeout(error) { "no answer in time".to_owned() } else { error.to_string() };
     if let Some(login) = &server.login {
         words = login.password.cut_out_of(&words);
     }
@@ -127,4 +127,16 @@ fn failure(server: &Server, error: &smtp::Error) -> Failure {
     } else {
         Failure::Later(words)
     }
+}
+
+/// Whether the server was waited for in vain; the system calls a read that took too long one that would block.
+fn is_timeout(error: &smtp::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        if let Some(failed) = next.downcast_ref::<io::Error>() {
+            return matches!(failed.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock);
+        }
+        cause = next.source();
+    }
+    false
 }

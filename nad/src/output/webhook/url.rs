@@ -45,6 +45,11 @@ impl Url {
         })
     }
 
+    /// Shows that it is the second, the third, … of its host.
+    pub fn number(&mut self, number: usize) {
+        self.shown += &format!(" ({number})");
+    }
+
     /// The host's name or address, an IPv6 address in brackets.
     pub fn host(&self) -> &str {
         &self.host
