@@ -2,8 +2,6 @@
 
 mod args;
 
-use std::path::PathBuf;
-
 use clap::{ArgMatches, parser::ValueSource};
 
 use crate::{
@@ -17,8 +15,8 @@ use crate::{
         train::TrainConfig,
     },
     config::{
-        self, ConfigError, DEFAULT_CONTAMINATION, DEFAULT_CONTAMINATION_COUNT, DEFAULT_LOG,
-        DEFAULT_TRAIN_FOR, File, Task, TaskChoice, TrainingChoice,
+        self, ConfigError, DEFAULT_CONTAMINATION, DEFAULT_CONTAMINATION_COUNT, DEFAULT_TRAIN_FOR, File,
+        LogConfig, Task, TaskChoice, TrainingChoice,
     },
     detector::BaselineLength,
     source::xdp::XdpOptions,
@@ -70,7 +68,7 @@ where
     let (cli, matches) = args::read(arguments)?;
     let file = File::load(cli.config.as_deref())?;
     let flags = matches.subcommand().map(|(_, matches)| matches);
-    let log = log_path(cli.log, &file);
+    let log = LogConfig::new(cli.log, &file.log)?;
     Ok(match cli.command {
         CliCommand::Run(args) => Command::Run(run(args, flags, &file, log)?),
         CliCommand::Replay(args) => Command::Replay(replay(args, flags, &file, log)?),
@@ -89,7 +87,7 @@ fn run(
     args: RunArgs,
     flags: Option<&ArgMatches>,
     file: &File,
-    log: Option<PathBuf>,
+    log: LogConfig,
 ) -> Result<RunConfig, UsageError> {
     let given = TaskChoice { count: args.count, ..task_choice(args.task) };
     let task = decide(given, flags, file.task_choice())?;
@@ -100,7 +98,7 @@ fn run(
     let training = config::training(training_choice(model), &file.training, default)?;
     let live = live(args.live, file)?;
     let detection = config::detection(alert_budget, file)?;
-    let outputs = output_config(outputs, true);
+    let outputs = output_config(outputs, file, true);
     Ok(RunConfig { live, task, training, contamination, detection, outputs, log, fail_on_anomaly })
 }
 
@@ -108,7 +106,7 @@ fn replay(
     args: ReplayArgs,
     flags: Option<&ArgMatches>,
     file: &File,
-    log: Option<PathBuf>,
+    log: LogConfig,
 ) -> Result<ReplayConfig, UsageError> {
     let from_file = TaskChoice { count: None, ..file.task_choice() };
     let task = decide(task_choice(args.task), flags, from_file)?;
@@ -122,7 +120,7 @@ fn replay(
         contamination,
         scores: args.scores,
         detection: config::detection(alert_budget, file)?,
-        outputs: output_config(outputs, false),
+        outputs: output_config(outputs, file, false),
         log,
         fail_on_anomaly,
     })
@@ -132,7 +130,7 @@ fn train(
     args: TrainArgs,
     flags: Option<&ArgMatches>,
     file: &File,
-    log: Option<PathBuf>,
+    log: LogConfig,
 ) -> Result<TrainConfig, UsageError> {
     let given =
         TaskChoice { train_for: args.train_for, train_packets: args.train_packets, ..TaskChoice::default() };
@@ -143,14 +141,15 @@ fn train(
     let training = config::training(training_choice(args.model), &file.training, DEFAULT_CONTAMINATION)?;
     let live = args.file.is_none().then(|| live(args.live, file)).transpose()?;
     let detection = config::detection(None, file)?;
-    Ok(TrainConfig { file: args.file, live, baseline, training, detection, out: args.out, log })
+    let terminal = file.output.with(None, args.terminal.color, args.terminal.quiet);
+    Ok(TrainConfig { file: args.file, live, baseline, training, detection, out: args.out, log, terminal })
 }
 
 fn features(
     args: FeaturesArgs,
     flags: Option<&ArgMatches>,
     file: &File,
-    log: Option<PathBuf>,
+    log: LogConfig,
 ) -> Result<FeaturesConfig, UsageError> {
     let (Some(capture), Some(out)) = (args.file, args.out) else { return Ok(FeaturesConfig::List) };
     let given = TaskChoice { train_for: args.train_for, ..TaskChoice::default() };
@@ -173,13 +172,14 @@ fn training_choice(args: ModelArgs) -> TrainingChoice {
     }
 }
 
-fn output_config(args: OutputArgs, is_live: bool) -> OutputConfig {
+fn output_config(args: OutputArgs, file: &File, is_live: bool) -> OutputConfig {
     OutputConfig {
         alerts: args.alerts,
         incidents: args.incidents,
         follow: args.follow,
         packets: args.packets,
         is_live,
+        terminal: file.output.with(args.format, args.terminal.color, args.terminal.quiet),
     }
 }
 
@@ -223,11 +223,6 @@ fn decide(given: TaskChoice, matches: Option<&ArgMatches>, file: TaskChoice) -> 
     };
     let places = [from(ValueSource::CommandLine), from(ValueSource::EnvVariable), file];
     Ok(TaskChoice::decide(&places)?.unwrap_or(Task::Learn(BaselineLength::Time(DEFAULT_TRAIN_FOR))))
-}
-
-fn log_path(given: Option<PathBuf>, file: &File) -> Option<PathBuf> {
-    let path = given.or_else(|| file.log.path.clone()).unwrap_or_else(|| DEFAULT_LOG.into());
-    (path.as_os_str() != "none").then_some(path)
 }
 
 #[cfg(test)]

@@ -10,17 +10,17 @@ pub mod train;
 
 mod count;
 mod signals;
+mod view;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use indicatif::ProgressBar;
 
 use crate::{
     cli::Command,
     config::Task,
     detector::{BaselineLength, Start},
-    incident::allow::{AllowRule, AllowRules},
+    incident::allow::AllowRules,
     ledger::{Ledger, OutputCounts},
     model::{Model, Training},
     output::{
@@ -28,7 +28,7 @@ use crate::{
         alerts::AlertFile,
         incidents::IncidentFile,
         log::AnomalyLog,
-        table::{self, Terminal},
+        terminal::{Screen, Terminal, TerminalConfig},
     },
     presentation,
     queue::WhenFull,
@@ -48,6 +48,8 @@ pub struct OutputConfig {
     pub packets: bool,
     /// Whether packets come as they come, and wait for nobody.
     pub is_live: bool,
+    /// What the terminal shows.
+    pub terminal: TerminalConfig,
 }
 
 impl OutputConfig {
@@ -58,7 +60,7 @@ impl OutputConfig {
 
     /// Opens every output; where a fixed number of packets is captured, it is packets that are shown. What is replayed
     /// waits for its outputs, and one that fails ends it; nothing live does.
-    fn open(&self, is_count: bool, progress: ProgressBar) -> Result<Outputs> {
+    fn open(&self, is_count: bool, screen: &Screen) -> Result<Outputs> {
         let packets = self.packets || is_count;
         let mut outputs = Outputs::default();
         let (when_full, when_failing) = if self.is_live {
@@ -66,7 +68,7 @@ impl OutputConfig {
         } else {
             (WhenFull::Wait, WhenFailing::Stop)
         };
-        outputs.add(Terminal::new(packets, progress), when_full, WhenFailing::Stop)?;
+        outputs.add(Terminal::new(packets, screen.clone()), when_full, WhenFailing::Stop)?;
         outputs.add(AnomalyLog { packets }, when_full, WhenFailing::GoOn)?;
         if let Some(path) = &self.alerts {
             outputs.add(AlertFile::create(path)?, when_full, when_failing)?;
@@ -194,18 +196,10 @@ fn warn_of_expired(rules: &AllowRules, now_ns: u64) {
     }
 }
 
-/// What was allowed: a line for each rule that has suppressed anything.
-fn allowed(rules: &AllowRules) -> impl Iterator<Item = String> {
-    let line = |rule: &AllowRule| {
-        let (count, comment) = (rule.suppressed(), &rule.criteria().comment);
-        format!("allowed {count} alert{}: {comment}", if count == 1 { "" } else { "s" })
-    };
-    rules.rules().iter().filter(|rule| rule.suppressed() > 0).map(line)
-}
-
-/// Says what was allowed, after what was found.
-fn say_allowed(rules: &AllowRules) -> Result<()> {
-    allowed(rules).try_for_each(|line| say(&line))
+/// What was allowed: the alerts that each rule has suppressed, if any, and its comment.
+fn allowed(rules: &AllowRules) -> Vec<(u64, String)> {
+    let suppressing = rules.rules().iter().filter(|rule| rule.suppressed() > 0);
+    suppressing.map(|rule| (rule.suppressed(), rule.criteria().comment.clone())).collect()
 }
 
 /// What was found, in a line.
@@ -257,8 +251,4 @@ fn report_output(output: &OutputCounts) {
     } else if output.delivered > 0 {
         tracing::info!("{output}");
     }
-}
-
-fn say(line: &str) -> Result<()> {
-    Ok(table::say(line)?)
 }

@@ -2,6 +2,9 @@
 
 mod allow;
 mod file;
+mod log;
+mod output;
+mod size;
 
 use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
 
@@ -9,9 +12,12 @@ use serde::Deserialize;
 
 pub use allow::AllowSection;
 pub use file::{
-    AlertsSection, CaptureSection, ContextSection, DEFAULT_FILE, EmailSection, File, LogSection, OneOrMany,
-    Relearn, TrainingSection,
+    AlertsSection, CaptureSection, ContextSection, DEFAULT_FILE, EmailSection, File, OneOrMany, Relearn,
+    TrainingSection,
 };
+pub use log::{LogConfig, LogFormat, LogSection, Rotate};
+pub use output::OutputSection;
+pub use size::Size;
 
 use crate::{
     detector::{BaselineLength, DetectorOptions},

@@ -8,7 +8,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -45,6 +45,8 @@ pub struct Tally {
     pub alerts_dropped: AtomicU64,
     /// Times that the drain had to wait because the detector's queue was full.
     pub queue_waits: AtomicU64,
+    /// The level of thinning in force: no count, but what is so now.
+    pub thinning: AtomicU8,
     /// What became of those who wanted an entry in a table, as of the last batch.
     context: Mutex<ContextCounts>,
     /// The counts of the outputs in use.

@@ -4,8 +4,9 @@ pub mod alerts;
 pub mod features;
 pub mod incidents;
 pub mod log;
+pub mod reopen;
 pub mod scores;
-pub mod table;
+pub mod terminal;
 
 mod worker;
 

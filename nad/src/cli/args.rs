@@ -10,6 +10,7 @@ use crate::{
     config::{DEFAULT_COUNT, Length},
     features::View,
     model::trainer::TrainerKind,
+    output::terminal::{Color, Format},
     policy::AlertBudget,
     source::xdp::{Directions, XdpMode},
 };
@@ -123,6 +124,8 @@ pub(super) struct TrainArgs {
     /// Where the model is written
     #[arg(long, value_name = "MODEL")]
     pub(super) out: PathBuf,
+    #[command(flatten)]
+    pub(super) terminal: TerminalArgs,
 }
 
 #[derive(Debug, Args)]
@@ -223,6 +226,21 @@ pub(super) struct OutputArgs {
     /// Write one JSON object per anomalous packet
     #[arg(long, env = "NAD_ALERTS", hide_env_values = true, value_name = "OUT.jsonl")]
     pub(super) alerts: Option<PathBuf>,
+    /// What is printed on standard output [default: table on a terminal, plain elsewhere]
+    #[arg(long, env = "NAD_FORMAT", hide_env_values = true, value_name = "FORMAT")]
+    pub(super) format: Option<Format>,
+    #[command(flatten)]
+    pub(super) terminal: TerminalArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TerminalArgs {
+    /// Print only incidents and errors
+    #[arg(long)]
+    pub(super) quiet: bool,
+    /// When the format table has colour; auto heeds NO_COLOR and CLICOLOR_FORCE [default: auto]
+    #[arg(long, value_name = "WHEN")]
+    pub(super) color: Option<Color>,
 }
 
 #[derive(Debug, Args)]

@@ -65,6 +65,7 @@ impl Relief {
                 self.seed = 0;
             }
             source.set_thinning(pressure::thinning(level, self.seed, self.cpus))?;
+            tally.thinning.store(level, Relaxed);
             self.announcer.changed(now, level, &reading);
         }
         self.announcer.catch_up(now);

@@ -8,7 +8,7 @@ use std::{
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{AllowSection, ConfigError, Length, TaskChoice};
+use super::{AllowSection, ConfigError, Length, LogSection, OutputSection, TaskChoice};
 use crate::{
     command::relief::Thin,
     model::trainer::TrainerKind,
@@ -35,6 +35,8 @@ pub struct File {
     pub context: ContextSection,
     /// Where is logged to.
     pub log: LogSection,
+    /// What the terminal shows.
+    pub output: OutputSection,
     /// Checked, but not used yet: nad sends no mail.
     pub email: Option<EmailSection>,
 }
@@ -125,14 +127,6 @@ pub struct ContextSection {
     pub links: Option<usize>,
     /// Things that are remembered for long.
     pub memory: Option<usize>,
-}
-
-/// `[log]`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LogSection {
-    /// The log file.
-    pub path: Option<PathBuf>,
 }
 
 /// `[email]`

@@ -64,9 +64,10 @@ fn every_setting_of_the_example_can_be_put_in_force() {
     let criteria: Vec<_> =
         rules.iter().map(|rule| rule.as_table().unwrap().keys().collect::<Vec<_>>()).collect();
     assert_eq!(criteria, [["comment", "destination", "expires", "port", "protocol", "shape", "source"]]);
-    assert_eq!(keys("log"), ["path"]);
+    assert_eq!(keys("log"), ["format", "keep", "max_size", "path", "rotate"]);
+    assert_eq!(keys("output"), ["color", "format", "quiet"]);
     assert_eq!(keys("email"), ["enabled", "password_file", "port", "receivers", "sender", "server", "user"]);
-    assert_eq!(table.len(), 7);
+    assert_eq!(table.len(), 8);
 }
 
 #[test]
@@ -94,6 +95,7 @@ fn the_example_names_every_setting_that_there_is() {
         "[[allow]]\n",
         "[context]\n",
         "[log]\n",
+        "[output]\n",
         "[email]\n",
     ] {
         folder.write("nad.toml", format!("{section}no_such_key = 1\n"));
@@ -125,6 +127,10 @@ fn the_defaults_that_the_example_tells_are_those_in_force() {
         "# dealings = 131072",
         "# links = 8192",
         "# memory = 262144",
+        "# max_size = \"64MiB\"",
+        "# rotate = \"daily\"",
+        "# keep = 14",
+        "# color = \"auto\"",
     ] {
         assert!(text.contains(default), "{default}");
     }
