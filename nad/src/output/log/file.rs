@@ -32,7 +32,7 @@ pub(super) struct LogFile {
     day: Day,
     looked: Instant,
     reopening: Reopening,
-    /// Until when no new file is begun, after one could not be.
+    /// Until when no new file is begun or looked for, after one could not be opened: so often is that said at most.
     not_before: Option<Instant>,
     /// Lines that are missing since it could not be written; 0 while it can.
     missing: u64,
@@ -68,13 +68,13 @@ impl LogFile {
         if !self.is_regular {
             return;
         }
-        if is_asked || self.looked.elapsed() >= LOOK {
+        let may = self.not_before.is_none_or(|then| Instant::now() >= then);
+        if is_asked || may && self.looked.elapsed() >= LOOK {
             self.looked = Instant::now();
             self.follow();
         }
         let is_full = self.size + line as u64 > self.config.max_size;
         let is_yesterday = self.config.rotate == Rotate::Daily && self.day != Day::of(now);
-        let may = self.not_before.is_none_or(|then| Instant::now() >= then);
         if self.size == 0 {
             self.day = Day::of(now);
         } else if (is_full || is_yesterday) && may {
@@ -89,6 +89,7 @@ impl LogFile {
             && let Err(error) = self.reopen()
         {
             self.complain("can't be opened anew", &error);
+            self.not_before = Some(Instant::now() + RETRY);
         }
     }
 
