@@ -67,7 +67,6 @@ impl Screen {
 
     /// Begins to show a line of text at the bottom; false where there is no terminal for it, or it is not wanted.
     pub fn show_status(&self) -> bool {
-        // Not filled up to the width, so that a terminal that gets narrower has nothing to wrap.
         self.show("{msg}")
     }
 
