@@ -3,8 +3,6 @@
 mod args;
 mod history;
 
-use std::path::PathBuf;
-
 use clap::{ArgMatches, parser::ValueSource};
 
 use crate::{
@@ -21,8 +19,8 @@ use crate::{
         train::TrainConfig,
     },
     config::{
-        self, ConfigError, DEFAULT_CONTAMINATION, DEFAULT_CONTAMINATION_COUNT, DEFAULT_LOG,
-        DEFAULT_TRAIN_FOR, EmailSection, File, MetricsConfig, PASSWORD_VARIABLE, Secret, Task, TaskChoice,
+        self, ConfigError, DEFAULT_CONTAMINATION, DEFAULT_CONTAMINATION_COUNT, DEFAULT_TRAIN_FOR,
+        EmailSection, File, LogConfig, MetricsConfig, PASSWORD_VARIABLE, Secret, Task, TaskChoice,
         TrainingChoice, WebhookSection,
     },
     detector::BaselineLength,
@@ -82,7 +80,7 @@ where
     let (cli, matches) = args::read(arguments)?;
     let file = File::load(cli.config.as_deref())?;
     let flags = matches.subcommand().map(|(_, matches)| matches);
-    let log = log_path(cli.log, &file);
+    let log = LogConfig::new(cli.log, &file.log)?;
     Ok(match cli.command {
         CliCommand::Run(args) => Command::Run(run(args, flags, &file, log)?),
         CliCommand::Replay(args) => Command::Replay(replay(args, flags, &file, log)?),
@@ -104,7 +102,7 @@ fn run(
     args: RunArgs,
     flags: Option<&ArgMatches>,
     file: &File,
-    log: Option<PathBuf>,
+    log: LogConfig,
 ) -> Result<RunConfig, UsageError> {
     let given = TaskChoice { count: args.count, ..task_choice(args.task) };
     let task = decide(given, flags, file.task_choice())?;
@@ -127,7 +125,7 @@ fn replay(
     args: ReplayArgs,
     flags: Option<&ArgMatches>,
     file: &File,
-    log: Option<PathBuf>,
+    log: LogConfig,
 ) -> Result<ReplayConfig, UsageError> {
     let from_file = TaskChoice { count: None, ..file.task_choice() };
     let task = decide(task_choice(args.task), flags, from_file)?;
@@ -152,7 +150,7 @@ fn train(
     args: TrainArgs,
     flags: Option<&ArgMatches>,
     file: &File,
-    log: Option<PathBuf>,
+    log: LogConfig,
 ) -> Result<TrainConfig, UsageError> {
     let given =
         TaskChoice { train_for: args.train_for, train_packets: args.train_packets, ..TaskChoice::default() };
@@ -163,14 +161,15 @@ fn train(
     let training = config::training(training_choice(args.model), &file.training, DEFAULT_CONTAMINATION)?;
     let live = args.file.is_none().then(|| live(args.live, file)).transpose()?;
     let detection = config::detection(None, file)?;
-    Ok(TrainConfig { file: args.file, live, baseline, training, detection, out: args.out, log })
+    let terminal = file.output.with(None, args.terminal.color, args.terminal.quiet);
+    Ok(TrainConfig { file: args.file, live, baseline, training, detection, out: args.out, log, terminal })
 }
 
 fn features(
     args: FeaturesArgs,
     flags: Option<&ArgMatches>,
     file: &File,
-    log: Option<PathBuf>,
+    log: LogConfig,
 ) -> Result<FeaturesConfig, UsageError> {
     let (Some(capture), Some(out)) = (args.file, args.out) else { return Ok(FeaturesConfig::List) };
     let given = TaskChoice { train_for: args.train_for, ..TaskChoice::default() };
@@ -210,6 +209,7 @@ fn output_config(
         webhooks: WebhookSection::check_all(&file.webhook)?,
         is_live,
         latencies: None,
+        terminal: file.output.with(args.format, args.terminal.color, args.terminal.quiet),
     })
 }
 
@@ -276,11 +276,6 @@ fn decide(given: TaskChoice, matches: Option<&ArgMatches>, file: TaskChoice) -> 
     };
     let places = [from(ValueSource::CommandLine), from(ValueSource::EnvVariable), file];
     Ok(TaskChoice::decide(&places)?.unwrap_or(Task::Learn(BaselineLength::Time(DEFAULT_TRAIN_FOR))))
-}
-
-fn log_path(given: Option<PathBuf>, file: &File) -> Option<PathBuf> {
-    let path = given.or_else(|| file.log.path.clone()).unwrap_or_else(|| DEFAULT_LOG.into());
-    (path.as_os_str() != "none").then_some(path)
 }
 
 #[cfg(test)]

@@ -14,18 +14,18 @@ pub mod train;
 mod count;
 mod reload;
 mod signals;
+mod view;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use indicatif::ProgressBar;
 
 use crate::{
     cli::Command,
     config::{Secret, Task},
     detector::{BaselineLength, Start},
     history::{HistoryConfig, LedgerBook},
-    incident::allow::{AllowRule, AllowRules},
+    incident::allow::AllowRules,
     ledger::{Ledger, OutputCounts},
     metrics::Latencies,
     model::{Model, Training},
@@ -37,7 +37,7 @@ use crate::{
         incidents::IncidentFile,
         log::AnomalyLog,
         metrics::MetricsSink,
-        table::{self, Terminal},
+        terminal::{Screen, Terminal, TerminalConfig},
         webhook::{Webhook, WebhookConfig},
     },
     presentation,
@@ -66,6 +66,8 @@ pub struct OutputConfig {
     pub is_live: bool,
     /// Where it is noted how long it took to tell; only of live packets.
     pub latencies: Option<Latencies>,
+    /// What the terminal shows.
+    pub terminal: TerminalConfig,
 }
 
 impl OutputConfig {
@@ -75,9 +77,9 @@ impl OutputConfig {
     }
 
     /// Opens every output; where a fixed number of packets is captured, it is packets that are shown.
-    fn open(&self, is_count: bool, progress: &ProgressBar) -> Result<Outputs> {
+    fn open(&self, is_count: bool, screen: &Screen) -> Result<Outputs> {
         let mut outputs = Outputs::default();
-        Self { packets: self.packets || is_count, ..self.clone() }.reopen(&mut outputs, progress)?;
+        Self { packets: self.packets || is_count, ..self.clone() }.reopen(&mut outputs, screen)?;
         Ok(outputs)
     }
 
@@ -87,7 +89,7 @@ impl OutputConfig {
     /// # Errors
     ///
     /// When one of them can't be opened; then nothing is changed.
-    fn reopen(&self, outputs: &mut Outputs, progress: &ProgressBar) -> Result<()> {
+    fn reopen(&self, outputs: &mut Outputs, screen: &Screen) -> Result<()> {
         let (when_full, when_failing) = if self.is_live {
             (WhenFull::Drop, WhenFailing::GoOn)
         } else {
@@ -95,7 +97,7 @@ impl OutputConfig {
         };
         let mut new = outputs.replacement(when_full);
         let packets = self.packets;
-        new.open("terminal", &packets, WhenFailing::Stop, || Ok(Terminal::new(packets, progress.clone())))?;
+        new.open("terminal", &packets, WhenFailing::Stop, || Ok(Terminal::new(packets, screen.clone())))?;
         new.open("log", &packets, WhenFailing::GoOn, || Ok(AnomalyLog { packets }))?;
         if let Some(path) = &self.alerts {
             new.open("alerts", path, when_failing, || Ok(AlertFile::create(path)?))?;
@@ -246,18 +248,10 @@ fn warn_of_expired(rules: &AllowRules, now_ns: u64) {
     }
 }
 
-/// What was allowed: a line for each rule that has suppressed anything.
-fn allowed(rules: &AllowRules) -> impl Iterator<Item = String> {
-    let line = |rule: &AllowRule| {
-        let (count, comment) = (rule.suppressed(), &rule.criteria().comment);
-        format!("allowed {count} alert{}: {comment}", if count == 1 { "" } else { "s" })
-    };
-    rules.rules().iter().filter(|rule| rule.suppressed() > 0).map(line)
-}
-
-/// Says what was allowed, after what was found.
-fn say_allowed(rules: &AllowRules) -> Result<()> {
-    allowed(rules).try_for_each(|line| say(&line))
+/// What was allowed: the alerts that each rule has suppressed, if any, and its comment.
+fn allowed(rules: &AllowRules) -> Vec<(u64, String)> {
+    let suppressing = rules.rules().iter().filter(|rule| rule.suppressed() > 0);
+    suppressing.map(|rule| (rule.suppressed(), rule.criteria().comment.clone())).collect()
 }
 
 /// What was found, in a line.
@@ -309,8 +303,4 @@ fn report_output(output: &OutputCounts) {
     } else if output.delivered > 0 {
         tracing::info!("{output}");
     }
-}
-
-fn say(line: &str) -> Result<()> {
-    Ok(table::say(line)?)
 }

@@ -4,8 +4,11 @@ mod allow;
 mod email;
 mod file;
 mod history;
+mod log;
 mod metrics;
+mod output;
 mod secret;
+mod size;
 mod webhook;
 
 use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
@@ -15,12 +18,14 @@ use serde::Deserialize;
 pub use allow::AllowSection;
 pub use email::{EmailSection, PASSWORD_VARIABLE};
 pub use file::{
-    AlertsSection, CaptureSection, ContextSection, DEFAULT_FILE, File, LogSection, OneOrMany, Relearn,
-    TrainingSection,
+    AlertsSection, CaptureSection, ContextSection, DEFAULT_FILE, File, OneOrMany, Relearn, TrainingSection,
 };
 pub use history::{HistorySection, history};
+pub use log::{LogConfig, LogFormat, LogSection, Rotate};
 pub use metrics::{Listen, MetricsConfig, MetricsSection};
+pub use output::OutputSection;
 pub use secret::Secret;
+pub use size::Size;
 pub use webhook::WebhookSection;
 
 use crate::{

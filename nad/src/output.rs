@@ -7,8 +7,9 @@ pub mod history;
 pub mod incidents;
 pub mod log;
 pub mod metrics;
+pub mod reopen;
 pub mod scores;
-pub mod table;
+pub mod terminal;
 pub mod webhook;
 
 mod summary;

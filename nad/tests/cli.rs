@@ -6,6 +6,8 @@
 mod captures;
 #[path = "support/sensor.rs"]
 mod sensor;
+#[path = "support/skip.rs"]
+mod skip;
 
 #[path = "cli/capture.rs"]
 mod capture;
@@ -15,6 +17,8 @@ mod doctor;
 mod example;
 #[path = "cli/features.rs"]
 mod features;
+#[path = "cli/logs.rs"]
+mod logs;
 #[path = "cli/model.rs"]
 mod model;
 #[path = "cli/outputs.rs"]
@@ -45,6 +49,15 @@ fn folder() -> Folder {
     let folder = Folder::new();
     let mut capture = Capture::steady(PACKETS - 3);
     capture.extend((0..3).map(|_| captures::xmas_scan()));
+    folder.write("office.pcap", capture.pcap());
+    folder
+}
+
+/// More rows than a pipe holds: each of them is an anomaly to the ordinary traffic before.
+fn folder_of_many_anomalies() -> Folder {
+    let folder = Folder::new();
+    let mut capture = Capture::steady(300);
+    capture.extend((0..5000).map(|_| captures::xmas_scan()));
     folder.write("office.pcap", capture.pcap());
     folder
 }

@@ -7,6 +7,8 @@
 mod captures;
 #[path = "support/sensor.rs"]
 mod sensor;
+#[path = "support/skip.rs"]
+mod skip;
 
 #[path = "replay/alerts.rs"]
 mod alerts;
@@ -24,6 +26,8 @@ mod network;
 mod odd;
 #[path = "replay/scores.rs"]
 mod scores;
+#[path = "replay/terminal.rs"]
+mod terminal;
 
 use captures::Capture;
 use sensor::Folder;

@@ -13,6 +13,7 @@ use crate::{
     config::{DEFAULT_COUNT, Length, Listen},
     features::View,
     model::trainer::TrainerKind,
+    output::terminal::{Color, Format},
     policy::AlertBudget,
     source::xdp::{Directions, XdpMode},
 };
@@ -140,6 +141,8 @@ pub(super) struct TrainArgs {
     /// Where the model is written
     #[arg(long, value_name = "MODEL")]
     pub(super) out: PathBuf,
+    #[command(flatten)]
+    pub(super) terminal: TerminalArgs,
 }
 
 #[derive(Debug, Args)]
@@ -241,7 +244,7 @@ pub(super) struct ModelArgs {
     pub(super) without: Vec<String>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct OutputArgs {
     /// Write one JSON object per incident, when it closes
     #[arg(long, env = "NAD_INCIDENTS", hide_env_values = true, value_name = "OUT.jsonl")]
@@ -258,6 +261,21 @@ pub(super) struct OutputArgs {
     /// Keep incidents and what went on in this file, for `nad incidents` and `nad report`
     #[arg(long, env = "NAD_HISTORY", hide_env_values = true, value_name = "FILE")]
     pub(super) history: Option<PathBuf>,
+    /// What is printed on standard output [default: table on a terminal, plain elsewhere]
+    #[arg(long, env = "NAD_FORMAT", hide_env_values = true, value_name = "FORMAT")]
+    pub(super) format: Option<Format>,
+    #[command(flatten)]
+    pub(super) terminal: TerminalArgs,
+}
+
+#[derive(Debug, Default, Args)]
+pub(super) struct TerminalArgs {
+    /// Print only incidents and errors
+    #[arg(long)]
+    pub(super) quiet: bool,
+    /// When the format table has colour; auto heeds NO_COLOR and CLICOLOR_FORCE [default: auto]
+    #[arg(long, value_name = "WHEN")]
+    pub(super) color: Option<Color>,
 }
 
 #[derive(Debug, Args)]

@@ -15,7 +15,7 @@ use crate::{
         incidents::{Doing, Export, IncidentsConfig, Listing},
         report::{ReportConfig, ReportSource},
     },
-    config::{ConfigError, File, Length},
+    config::{ConfigError, File, Length, LogConfig},
     history::{Filter, Standing},
     incident::{allow::AddressRange, shape::Shape},
     policy::AlertBudget,
@@ -142,7 +142,7 @@ impl ReportArgs {
         self,
         flags: Option<&ArgMatches>,
         file: &File,
-        log: Option<PathBuf>,
+        log: LogConfig,
     ) -> Result<ReportConfig, UsageError> {
         let period = self.period.check()?;
         let Some(capture) = self.capture else {
@@ -151,8 +151,7 @@ impl ReportArgs {
                 out: self.out,
             });
         };
-        let outputs =
-            OutputArgs { incidents: None, follow: false, packets: false, alerts: None, history: None };
+        let outputs = OutputArgs::default();
         let decision = DecisionArgs {
             model: self.model,
             alert_budget: self.alert_budget,

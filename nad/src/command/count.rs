@@ -5,8 +5,9 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 use anyhow::{Context, Result};
 
 use super::{
+    allowed,
     live::{Drain, Live},
-    report_ledger, say, say_allowed,
+    report_ledger,
     signals::StopSignals,
     warn_of_expired,
 };
@@ -16,7 +17,7 @@ use crate::{
     detector::{Detector, DetectorOptions, Findings, Start},
     ledger::{Ledger, Tally},
     model::Model,
-    output::Outputs,
+    output::{Outputs, terminal::Screen},
 };
 
 const NO_TABLES: &str = "the context tables could not be made";
@@ -28,6 +29,7 @@ pub(super) async fn count(
     start: Start,
     options: DetectorOptions,
     mut outputs: Outputs,
+    screen: &Screen,
     mut signals: StopSignals,
 ) -> Result<Ledger> {
     let tally = Arc::new(Tally::default());
@@ -65,15 +67,15 @@ pub(super) async fn count(
     }
     let counters = drain.join()?;
     let captured_packets: usize = captured.iter().map(RecordBatch::len).sum();
-    say(&format!("Captured {captured_packets} packets."))?;
+    screen.say(&format!("Captured {captured_packets} packets."))?;
 
     let mut findings = decide(&captured, start, clock, &options, &tally)?;
     outputs.tell(&findings.take_events())?;
     outputs.finish()?;
     let ledger = tally.read().with_source(counters.read()?);
     outputs.note(&ledger, true);
-    say(&format!("Detected {} anomalies.", ledger.anomalies))?;
-    say_allowed(&options.rules)?;
+    let found = format!("Detected {} anomalies.", ledger.anomalies);
+    screen.sum_up(&found, &ledger, &allowed(&options.rules))?;
     report_ledger(&ledger)?;
     Ok(ledger)
 }

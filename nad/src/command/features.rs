@@ -5,13 +5,19 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::{Context as _, Result};
 use nad_common::record::PacketRecord;
 
-use super::{Outcome, read_ahead, say};
+use super::{Outcome, read_ahead};
 use crate::{
     batch::RecordBatch,
+    config::LogConfig,
     context::{Context, Sizes, Verdict},
     detector::LEAST_BASELINE,
     features::View,
-    output::{OutputError, features::FeatureFile, log, spare_capture},
+    output::{
+        OutputError,
+        features::FeatureFile,
+        log, spare_capture,
+        terminal::{Screen, TerminalConfig},
+    },
     source::{Fill, Source},
 };
 
@@ -38,12 +44,12 @@ pub struct WriteConfig {
     /// How large the context's tables are.
     pub sizes: Sizes,
     /// The log file.
-    pub log: Option<PathBuf>,
+    pub log: LogConfig,
 }
 
 pub(super) fn features(config: &FeaturesConfig) -> Result<Outcome> {
     match config {
-        FeaturesConfig::List => say(&list())?,
+        FeaturesConfig::List => Screen::new(&TerminalConfig::default()).say(&list())?,
         FeaturesConfig::Write(config) => write(config)?,
     }
     Ok(Outcome::Fine)
@@ -60,10 +66,11 @@ fn list() -> String {
 
 fn write(config: &WriteConfig) -> Result<()> {
     spare_capture("feature file", &config.out, &config.file)?;
-    if let Some(path) = &config.log {
+    if let Some(path) = &config.log.path {
         spare_capture("log file", path, &config.file)?;
     }
-    log::start(config.log.as_deref(), false)?;
+    let screen = Screen::new(&TerminalConfig::default());
+    log::start(&config.log, false, &screen)?;
     let mut source = read_ahead(&config.file)?;
     let mut reader = Reader::new(config)?;
     let mut batch = RecordBatch::default();
@@ -78,8 +85,12 @@ fn write(config: &WriteConfig) -> Result<()> {
     };
     let rows = reader.finish()?;
     let counters = source.counters()?;
-    say(&format!("Captured {} packets.", counters.seen))?;
-    say(&format!("{rows} rows of the view {} written to {}.", config.view.name(), config.out.display()))?;
+    screen.say(&format!("Captured {} packets.", counters.seen))?;
+    screen.say(&format!(
+        "{rows} rows of the view {} written to {}.",
+        config.view.name(),
+        config.out.display()
+    ))?;
     if counters.unparsed_total() > 0 {
         tracing::warn!("{} packets could not be parsed and are in no row", counters.unparsed_total());
     }

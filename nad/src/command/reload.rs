@@ -1,13 +1,11 @@
 //! SIGHUP: reading the settings again, and putting those in force that can change while nad goes on.
 
-use indicatif::ProgressBar;
-
 use super::run::RunConfig;
 use crate::{
     cli::{self, Command},
     detector::{Change, PendingChange},
     incident::allow::AllowRules,
-    output::Outputs,
+    output::{Outputs, terminal::Screen},
 };
 
 /// The settings in force.
@@ -31,7 +29,7 @@ impl Reloader {
     /// that is another one now it is said that it takes a restart. Settings that can't be used change nothing.
     ///
     /// Returns the rules in force, where they changed.
-    pub(super) fn reload(&mut self, outputs: &mut Outputs, progress: &ProgressBar) -> Option<AllowRules> {
+    pub(super) fn reload(&mut self, outputs: &mut Outputs, screen: &Screen) -> Option<AllowRules> {
         let new = match cli::parse(std::env::args_os()) {
             Ok(Command::Run(new)) => new,
             // The arguments are those of this very run.
@@ -41,7 +39,7 @@ impl Reloader {
                 return None;
             }
         };
-        if let Err(error) = new.outputs.reopen(outputs, progress) {
+        if let Err(error) = new.outputs.reopen(outputs, screen) {
             tracing::warn!("the settings stay as they are: {error:#}");
             return None;
         }

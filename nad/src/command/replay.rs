@@ -1,7 +1,6 @@
 //! `nad replay`: the same with a capture file.
 
 use std::{
-    io::IsTerminal,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -11,20 +10,19 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
-    Outcome, OutputConfig, detected, outcome, read_ahead, report_ledger, report_trained, say, say_allowed,
+    Outcome, OutputConfig, allowed, detected, outcome, read_ahead, report_ledger, report_trained,
     signals::StopSignals, start, warn_of_expired,
 };
 use crate::{
     batch::RecordBatch,
     clock::Clock,
-    config::Task,
+    config::{LogConfig, Task},
     detector::{Detector, DetectorOptions, Findings, Wanted},
     ledger::{Ledger, Tally},
     model::Training,
-    output::{Outputs, log, scores::ScoreFile, spare_capture},
+    output::{Outputs, log, scores::ScoreFile, spare_capture, terminal::Screen},
     source::{
         Fill, Source,
         pcap::{CaptureError, ReadAhead},
@@ -49,14 +47,14 @@ pub struct ReplayConfig {
     /// Where incidents and packets are told.
     pub outputs: OutputConfig,
     /// The log file.
-    pub log: Option<PathBuf>,
+    pub log: LogConfig,
     /// Whether an anomaly makes the exit code 3.
     pub fail_on_anomaly: bool,
 }
 
 pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     for (name, output) in [
-        ("log file", &config.log),
+        ("log file", &config.log.path),
         ("score file", &config.scores),
         ("alert file", &config.outputs.alerts),
         ("incident file", &config.outputs.incidents),
@@ -64,7 +62,8 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     ] {
         output.as_ref().map_or(Ok(()), |output| spare_capture(name, output, &config.file))?;
     }
-    log::start(config.log.as_deref(), false)?;
+    let screen = Screen::new(&config.outputs.terminal);
+    log::start(&config.log, false, &screen)?;
     let tally = Arc::new(Tally::default());
     let start = start(
         &config.task,
@@ -80,15 +79,16 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     let options = DetectorOptions { wanted, ..config.detection.clone() };
     let mut detector = Detector::new(start, Clock::Unix, Arc::clone(&tally), options)
         .context("the context tables could not be made")?;
-    let mut sinks = Sinks::open(config)?;
+    let mut sinks = Sinks::open(config, screen.clone())?;
     tally.set_outputs(sinks.outputs.counts());
     let stop = stop_at_signal()?;
     let begun = Instant::now();
-    say("Starting packet capture…")?;
+    screen.say("Starting packet capture…")?;
+    screen.show_progress();
 
     let ended = pump(&mut source, &mut detector, &mut sinks, &tally, &stop);
     let told = sinks.outputs.finish();
-    sinks.progress.finish_and_clear();
+    screen.clear();
     let ended = ended?;
     told?;
     if let Some(scores) = sinks.scores.take() {
@@ -97,9 +97,8 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
 
     let ledger = tally.read().with_source(source.counters()?);
     sinks.outputs.note(&ledger, true);
-    say(&format!("Captured {} packets.", ledger.captured()))?;
-    say(&detected(&ledger))?;
-    say_allowed(detector.rules())?;
+    screen.say(&format!("Captured {} packets.", ledger.captured()))?;
+    screen.sum_up(&detected(&ledger), &ledger, &allowed(detector.rules()))?;
     let seconds = begun.elapsed().as_secs_f64();
     let rate = ledger.source.seen as f64 / seconds;
     tracing::info!("replayed in {seconds:.1} s, {rate:.0} packets/s");
@@ -112,19 +111,18 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     Ok(outcome(&ledger, config.fail_on_anomaly))
 }
 
-/// Everything that findings go to, and the bar that is in the way of what is printed.
+/// Everything that findings go to, and where is shown how far the capture was read.
 struct Sinks {
     outputs: Outputs,
     scores: Option<ScoreFile>,
-    progress: ProgressBar,
+    screen: Screen,
 }
 
 impl Sinks {
-    fn open(config: &ReplayConfig) -> Result<Self> {
-        let progress = progress_bar();
-        let outputs = config.outputs.open(false, &progress)?;
+    fn open(config: &ReplayConfig, screen: Screen) -> Result<Self> {
+        let outputs = config.outputs.open(false, &screen)?;
         let scores = config.scores.as_deref().map(ScoreFile::create).transpose()?;
-        Ok(Self { outputs, scores, progress })
+        Ok(Self { outputs, scores, screen })
     }
 
     fn take(&mut self, findings: &mut Findings) -> Result<()> {
@@ -132,7 +130,7 @@ impl Sinks {
             scores.write(&findings.scores)?;
         }
         if let Some(model) = &findings.trained {
-            self.progress.suspend(|| report_trained(model, findings.drift));
+            report_trained(model, findings.drift);
         }
         self.outputs.tell(&findings.take_events())?;
         Ok(())
@@ -163,7 +161,7 @@ fn pump(
         let filled = source.fill(&mut batch);
         if let Some(first) = batch.records().first().filter(|_| !has_begun) {
             has_begun = true;
-            sinks.progress.suspend(|| warn_of_expired(detector.rules(), first.time_ns));
+            warn_of_expired(detector.rules(), first.time_ns);
         }
         tally.drained.fetch_add(batch.len() as u64, Relaxed);
         let processed = detector.process(&batch, &mut findings);
@@ -174,8 +172,7 @@ fn pump(
         sinks.take(&mut findings)?;
         processed?;
         let progress = source.progress();
-        sinks.progress.set_length(progress.bytes_total.unwrap_or(progress.bytes_read));
-        sinks.progress.set_position(progress.bytes_read);
+        sinks.screen.progress(progress.bytes_read, progress.bytes_total.unwrap_or(progress.bytes_read));
         match filled {
             Ok(Fill::End) => return Ok(Ended::Complete),
             Ok(_) if is_stopping => return Ok(Ended::Stopped),
@@ -199,16 +196,6 @@ fn nothing_scored(file: &Path, ledger: &Ledger, detector: &Detector) -> Result<(
         );
     }
     Ok(())
-}
-
-fn progress_bar() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(0);
-    let template = "{wide_bar} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta}";
-    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar
 }
 
 /// A flag that Ctrl-C or SIGTERM sets, so that what was found so far is still reported.

@@ -11,11 +11,13 @@ use anyhow::{Context, Result};
 use super::{
     Outcome,
     replay::{self, ReplayConfig},
-    say,
 };
 use crate::{
     history::{DEFAULT_MAX_AGE, History, HistoryConfig},
-    output::OutputError,
+    output::{
+        OutputError,
+        terminal::{Screen, TerminalConfig},
+    },
     report::Report,
 };
 
@@ -55,7 +57,7 @@ pub(super) fn report(config: ReportConfig) -> Result<Outcome> {
         OutputError::new(format!("report {}", config.out.display()), error)
             .remedy("choose another place with --out")
     })?;
-    say(&format!("Report written to {}.", config.out.display()))?;
+    Screen::new(&TerminalConfig::default()).say(&format!("Report written to {}.", config.out.display()))?;
     Ok(Outcome::Fine)
 }
 

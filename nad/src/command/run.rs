@@ -1,14 +1,12 @@
 //! `nad run`: watch interfaces until Ctrl-C.
 
 use std::{
-    path::PathBuf,
     sync::{Arc, atomic::Ordering::Relaxed},
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
-use indicatif::ProgressBar;
 use tokio::sync::mpsc::Receiver;
 
 use super::{
@@ -16,19 +14,26 @@ use super::{
     live::{Drain, Live, LiveConfig},
     outcome,
     reload::Reloader,
-    report_ledger, report_trained, say, say_allowed,
+    report_ledger, report_trained,
     signals::{ReloadSignal, StopSignals},
-    start, warn_of_expired,
+    start,
+    view::{self, View},
+    warn_of_expired,
 };
 use crate::{
     batch::RecordBatch,
     clock::Clock,
-    config::{MetricsConfig, Task},
+    config::{LogConfig, MetricsConfig, Task},
     detector::{Detector, DetectorOptions, Findings, PendingChange, Start, Wanted},
+    incident::allow::AllowRules,
     ledger::{Ledger, Tally},
     metrics::{Listener, MetricsError},
     model::{Model, Training, forest::ForestError},
-    output::{Event, OutputError, Outputs, log},
+    output::{
+        Event, OutputError, Outputs, log,
+        terminal::{SAID, Screen},
+    },
+    presentation,
     privileges::Keep,
     queue::{self, Sender, Sent, WhenFull},
 };
@@ -58,7 +63,7 @@ pub struct RunConfig {
     /// Where metrics are served.
     pub metrics: Option<MetricsConfig>,
     /// The log file.
-    pub log: Option<PathBuf>,
+    pub log: LogConfig,
     /// Whether an anomaly makes the exit code 3.
     pub fail_on_anomaly: bool,
 }
@@ -70,9 +75,10 @@ enum Message {
 }
 
 pub(super) fn run(config: RunConfig) -> Result<Outcome> {
-    log::start(config.log.as_deref(), config.live.options.kernel_log)?;
+    let screen = Screen::new(&config.outputs.terminal);
+    log::start(&config.log, config.live.options.kernel_log, &screen)?;
     let is_count = matches!(config.task, Task::Count { .. });
-    let outputs = config.outputs.open(is_count, &ProgressBar::hidden())?;
+    let outputs = config.outputs.open(is_count, &screen)?;
     let metrics = listen(&config, is_count)?;
     // One thread: the packets have their own, and everything else is seldom.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -85,17 +91,18 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
         let reload = ReloadSignal::install().context("signals can't be received")?;
         let start = start(&config.task, config.training.clone(), config.contamination, "")?;
         let live = Live::open(&config.live, Keep::Counters)?;
-        say("Starting packet capture…")?;
+        screen.say("Starting packet capture…")?;
         match config.task {
             Task::Count { packets, .. } => {
-                count::count(live, packets, start, config.detection.clone(), outputs, signals).await
+                let options = config.detection.clone();
+                count::count(live, packets, start, options, outputs, &screen, signals).await
             }
             _ => {
                 let alerts = if config.outputs.wants_packets() { MOST_ALERTS } else { 0 };
                 let wanted = Wanted { scores: false, alerts };
                 let options = DetectorOptions { in_background: true, wanted, ..config.detection.clone() };
                 let reloader = Reloader::new(config, PendingChange::default());
-                watch(live, start, options, outputs, metrics, signals, (reload, reloader)).await
+                watch(live, start, options, outputs, metrics, &screen, signals, (reload, reloader)).await
             }
         }
     })?;
@@ -120,6 +127,7 @@ async fn watch(
     options: DetectorOptions,
     mut outputs: Outputs,
     metrics: Option<Listener>,
+    screen: &Screen,
     mut signals: StopSignals,
     (mut reload, mut reloader): (ReloadSignal, Reloader),
 ) -> Result<Ledger> {
@@ -136,6 +144,7 @@ async fn watch(
     // A clone shares the counts, which the detector's thread adds to.
     let mut rules = options.rules.clone();
     warn_of_expired(&rules, clock.now_ns());
+    let mut view = View::new(screen.clone(), options.budget, &start);
     let detector = Detector::new(start, clock, Arc::clone(&tally), options)
         .context("the context tables could not be made")?;
     let (drain, batches, used) = Drain::start(live, Arc::clone(&tally))?;
@@ -148,6 +157,7 @@ async fn watch(
 
     let mut status = tokio::time::interval(STATUS_INTERVAL);
     status.tick().await;
+    let mut look = tokio::time::interval(view::INTERVAL);
     let mut reported = Ledger::default();
     let mut failure = None;
     let mut is_stopping = false;
@@ -163,7 +173,7 @@ async fn watch(
             message = messages.recv() => match message {
                 None => break,
                 Some(message) if failure.is_none() => {
-                    if let Err(error) = tell(&mut outputs, message) {
+                    if let Err(error) = tell(&mut outputs, &mut view, message) {
                         failure = Some(error);
                         is_stopping = true;
                         drain.stop();
@@ -172,7 +182,7 @@ async fn watch(
                 Some(_) => {}
             },
             () = reload.received() => {
-                if let Some(new) = reloader.reload(&mut outputs, &ProgressBar::hidden()) {
+                if let Some(new) = reloader.reload(&mut outputs, screen) {
                     rules = new;
                     warn_of_expired(&rules, clock.now_ns());
                     tally.set_outputs(outputs.counts());
@@ -181,14 +191,14 @@ async fn watch(
             _ = status.tick() => {
                 let ledger = tally.read().with_source(drain.counters.read()?);
                 if ledger != reported {
-                    let coverage = coverage(&ledger, &reported);
-                    tracing::info!("{}; {coverage}{ledger}", found(&ledger, ", "));
-                    if ledger.suppressed != reported.suppressed {
-                        allowed(&rules).for_each(|line| tracing::info!("{line}"));
-                    }
+                    log_status(&ledger, &reported, &rules, view.is_shown());
                     outputs.note(&ledger, false);
                     reported = ledger;
                 }
+            }
+            _ = look.tick(), if view.is_shown() => {
+                let ledger = tally.read().with_source(drain.counters.read()?);
+                view.draw(ledger, tally.condition.thinning_level(), Instant::now(), clock.now_ns());
             }
         }
     }
@@ -197,12 +207,12 @@ async fn watch(
     if let Err(error) = outputs.finish() {
         failure.get_or_insert(error);
     }
+    drop(view);
     let ledger = tally.read().with_source(counters.read()?);
     outputs.note(&ledger, true);
     if failure.is_none() {
-        say(&format!("Captured {} packets.", ledger.captured()))?;
-        say(&detected(&ledger))?;
-        say_allowed(&rules)?;
+        screen.say(&format!("Captured {} packets.", ledger.captured()))?;
+        screen.sum_up(&detected(&ledger), &ledger, &allowed(&rules))?;
     }
     if ledger.scored == 0 {
         tracing::warn!(
@@ -225,10 +235,30 @@ fn coverage(ledger: &Ledger, earlier: &Ledger) -> String {
     }
 }
 
-fn tell(outputs: &mut Outputs, message: Message) -> Result<(), OutputError> {
+/// Logs how things are; on the terminal only where nothing shows the same.
+fn log_status(ledger: &Ledger, reported: &Ledger, rules: &AllowRules, is_shown: bool) {
+    let mut lines = vec![format!("{}; {}{ledger}", found(ledger, ", "), coverage(ledger, reported))];
+    if ledger.suppressed != reported.suppressed {
+        let line = |(count, comment)| format!("allowed {}: {comment}", presentation::counted(count, "alert"));
+        lines.extend(allowed(rules).into_iter().map(line));
+    }
+    for line in lines {
+        if is_shown {
+            tracing::info!(target: SAID, "{line}");
+        } else {
+            tracing::info!("{line}");
+        }
+    }
+}
+
+fn tell(outputs: &mut Outputs, view: &mut View, message: Message) -> Result<(), OutputError> {
     match message {
-        Message::Happened(events) => outputs.tell(&events),
+        Message::Happened(events) => {
+            view.note(&events);
+            outputs.tell(&events)
+        }
         Message::Trained(model, drift) => {
+            view.trained(&model);
             report_trained(&model, drift);
             Ok(())
         }

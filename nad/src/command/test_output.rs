@@ -2,10 +2,11 @@
 
 use anyhow::Result;
 
-use super::{Outcome, say};
+use super::Outcome;
 use crate::output::{
     Failure,
     email::{self, EmailConfig},
+    terminal::{Screen, TerminalConfig},
     webhook::{self, WebhookConfig},
 };
 
@@ -40,7 +41,7 @@ pub(super) fn test_output(config: &TestOutputConfig) -> Result<Outcome> {
 fn report(name: &str, answer: Result<String, Failure>) -> Result<Outcome> {
     match answer {
         Ok(answer) => {
-            say(&format!("{name}: taken: {answer}"))?;
+            Screen::new(&TerminalConfig::default()).say(&format!("{name}: taken: {answer}"))?;
             Ok(Outcome::Fine)
         }
         Err(failure) => {

@@ -4,6 +4,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering::Relaxed},
+    time::Instant,
 };
 
 use anyhow::{Context, Result};
@@ -11,16 +12,21 @@ use anyhow::{Context, Result};
 use super::{
     Outcome,
     live::{Drain, Live, LiveConfig},
-    read_ahead, report_ledger, report_trained, say,
+    read_ahead, report_ledger, report_trained,
     signals::StopSignals,
+    view::{self, View},
 };
 use crate::{
     batch::RecordBatch,
     clock::Clock,
+    config::LogConfig,
     detector::{BaselineLength, Detector, DetectorOptions, Findings, Start},
     ledger::{Ledger, Tally},
     model::{Model, Training, store::StoreError},
-    output::{log, spare_capture},
+    output::{
+        log, spare_capture,
+        terminal::{Screen, TerminalConfig},
+    },
     privileges::Keep,
     source::{Fill, Source, pcap::ReadAhead},
 };
@@ -41,16 +47,19 @@ pub struct TrainConfig {
     /// Where the model goes.
     pub out: PathBuf,
     /// The log file.
-    pub log: Option<PathBuf>,
+    pub log: LogConfig,
+    /// What the terminal shows.
+    pub terminal: TerminalConfig,
 }
 
 pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
     let kernel_log = config.live.as_ref().is_some_and(|live| live.options.kernel_log);
     if let Some(file) = &config.file {
         spare_capture("model", &config.out, file)?;
-        config.log.as_ref().map_or(Ok(()), |log| spare_capture("log file", log, file))?;
+        config.log.path.as_ref().map_or(Ok(()), |log| spare_capture("log file", log, file))?;
     }
-    log::start(config.log.as_deref(), kernel_log)?;
+    let screen = Screen::new(&config.terminal);
+    log::start(&config.log, kernel_log, &screen)?;
     check_writable(&config.out)?;
     let tally = Arc::new(Tally::default());
     let start = |source: String| Start::Learn {
@@ -64,7 +73,7 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
             let start = start(file.display().to_string());
             let detector = Detector::new(start, Clock::Unix, Arc::clone(&tally), config.detection.clone())
                 .context("the context tables could not be made")?;
-            from_file(file, source, detector, &tally)?
+            from_file(file, source, detector, &tally, &screen)?
         }
         (None, Some(live)) => {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -78,7 +87,9 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
                 let detector =
                     Detector::new(start, Clock::monotonic(), Arc::clone(&tally), config.detection.clone())
                         .context("the context tables could not be made")?;
-                from_interfaces(live, detector, signals, &tally).await
+                screen.say("Starting packet capture…")?;
+                let view = View::of_baseline(screen.clone(), config.baseline);
+                from_interfaces(live, detector, signals, &tally, view).await
             })?
         }
         (None, None) => anyhow::bail!("there is nothing to train on"),
@@ -86,7 +97,7 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
     report_trained(&model, None);
     report_ledger(&ledger)?;
     model.save(&config.out)?;
-    say(&format!("Model written to {}.", config.out.display()))?;
+    screen.say(&format!("Model written to {}.", config.out.display()))?;
     Ok(Outcome::Fine)
 }
 
@@ -108,7 +119,9 @@ fn from_file(
     mut source: ReadAhead,
     mut detector: Detector,
     tally: &Tally,
+    screen: &Screen,
 ) -> Result<(Arc<Model>, Ledger)> {
+    screen.show_progress();
     let mut batch = RecordBatch::default();
     let mut findings = Findings::default();
     while findings.trained.is_none() {
@@ -116,6 +129,8 @@ fn from_file(
         tally.drained.fetch_add(batch.len() as u64, Relaxed);
         findings.clear();
         detector.process(&batch, &mut findings)?;
+        let progress = source.progress();
+        screen.progress(progress.bytes_read, progress.bytes_total.unwrap_or(progress.bytes_read));
         match filled {
             Ok(Fill::End) => break,
             Ok(_) => {}
@@ -125,6 +140,7 @@ fn from_file(
             Err(error) => return Err(error.into()),
         }
     }
+    screen.clear();
     if let Some((packets, span)) = detector.learning() {
         tracing::warn!(
             "the capture ended before the baseline was complete: it has {packets} packets in {:.1} s",
@@ -140,12 +156,17 @@ async fn from_interfaces(
     mut detector: Detector,
     mut signals: StopSignals,
     tally: &Arc<Tally>,
+    mut view: View,
 ) -> Result<(Arc<Model>, Ledger)> {
-    say("Starting packet capture…")?;
     let (drain, mut batches, used) = Drain::start(live, Arc::clone(tally))?;
     let mut findings = Findings::default();
+    let mut look = tokio::time::interval(view::INTERVAL);
     loop {
         tokio::select! {
+            _ = look.tick(), if view.is_shown() => {
+                let ledger = tally.read().with_source(drain.counters.read()?);
+                view.draw(ledger, tally.condition.thinning_level(), Instant::now(), 0);
+            }
             () = signals.received() => {
                 tracing::warn!("stopped before the baseline was complete");
                 drain.stop();

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    AllowSection, ConfigError, EmailSection, HistorySection, Length, MetricsSection, TaskChoice,
-    WebhookSection,
+    AllowSection, ConfigError, EmailSection, HistorySection, Length, LogSection, MetricsSection,
+    OutputSection, TaskChoice, WebhookSection,
 };
 use crate::{
     command::relief::Thin,
@@ -38,6 +38,8 @@ pub struct File {
     pub context: ContextSection,
     /// Where is logged to.
     pub log: LogSection,
+    /// What the terminal shows.
+    pub output: OutputSection,
     /// Where metrics are served.
     pub metrics: MetricsSection,
     /// What is kept for later.
@@ -134,14 +136,6 @@ pub struct ContextSection {
     pub links: Option<usize>,
     /// Things that are remembered for long.
     pub memory: Option<usize>,
-}
-
-/// `[log]`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LogSection {
-    /// The log file.
-    pub path: Option<PathBuf>,
 }
 
 /// One name or a list of names.

@@ -6,13 +6,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Done, Event, Failure, Interests, OutputError, Sink};
+use super::{
+    Done, Event, Failure, Interests, OutputError, Sink,
+    reopen::{self, Reopening},
+};
 
 /// JSON lines, in the order in which the packets came.
 #[derive(Debug)]
 pub struct AlertFile {
     path: PathBuf,
     file: BufWriter<File>,
+    reopening: Reopening,
 }
 
 impl AlertFile {
@@ -24,7 +28,7 @@ impl AlertFile {
     pub fn create(path: &Path) -> Result<Self, OutputError> {
         let error = |error| OutputError::new(name(path), error).remedy("choose another place with --alerts");
         let file = File::create(path).map_err(error)?;
-        Ok(Self { path: path.into(), file: BufWriter::new(file) })
+        Ok(Self { path: path.into(), file: BufWriter::new(file), reopening: Reopening::default() })
     }
 }
 
@@ -38,6 +42,7 @@ impl Sink for AlertFile {
     }
 
     fn deliver(&mut self, events: &[Event]) -> Result<Done, Failure> {
+        self.reopen_if_asked();
         for event in events {
             if let Event::Alert(alert) = event {
                 writeln!(self.file, "{}", alert.to_json())?;
@@ -45,6 +50,23 @@ impl Sink for AlertFile {
         }
         self.file.flush()?;
         Ok(Done::all(events))
+    }
+
+    fn idle(&mut self) -> Result<Done, Failure> {
+        self.reopen_if_asked();
+        Ok(Done::default())
+    }
+}
+
+impl AlertFile {
+    /// Goes on in a file of the same name, which is made where it was moved away; in the old one where that fails.
+    fn reopen_if_asked(&mut self) {
+        if self.reopening.is_due() {
+            match reopen::append(&self.path) {
+                Ok(file) => self.file = BufWriter::new(file),
+                Err(error) => tracing::warn!("{} can't be opened anew: {error}", self.name()),
+            }
+        }
     }
 }
 

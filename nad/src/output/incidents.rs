@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Done, Event, Failure, Interests, OutputError, Sink};
+use super::{
+    Done, Event, Failure, Interests, OutputError, Sink,
+    reopen::{self, Reopening},
+};
 use crate::incident::Change;
 
 /// JSON lines: each incident when it closes, or, where the file is followed, whenever there is something new of
@@ -15,6 +18,7 @@ use crate::incident::Change;
 pub struct IncidentFile {
     path: PathBuf,
     file: BufWriter<File>,
+    reopening: Reopening,
     follows: bool,
 }
 
@@ -28,7 +32,7 @@ impl IncidentFile {
         let error =
             |error| OutputError::new(name(path), error).remedy("choose another place with --incidents");
         let file = File::create(path).map_err(error)?;
-        Ok(Self { path: path.into(), file: BufWriter::new(file), follows })
+        Ok(Self { path: path.into(), file: BufWriter::new(file), reopening: Reopening::default(), follows })
     }
 }
 
@@ -42,6 +46,7 @@ impl Sink for IncidentFile {
     }
 
     fn deliver(&mut self, events: &[Event]) -> Result<Done, Failure> {
+        self.reopen_if_asked();
         for event in events {
             if let Event::Incident(update) = event
                 && (self.follows || update.change == Change::Closed)
@@ -51,6 +56,23 @@ impl Sink for IncidentFile {
         }
         self.file.flush()?;
         Ok(Done::all(events))
+    }
+
+    fn idle(&mut self) -> Result<Done, Failure> {
+        self.reopen_if_asked();
+        Ok(Done::default())
+    }
+}
+
+impl IncidentFile {
+    /// Goes on in a file of the same name, which is made where it was moved away; in the old one where that fails.
+    fn reopen_if_asked(&mut self) {
+        if self.reopening.is_due() {
+            match reopen::append(&self.path) {
+                Ok(file) => self.file = BufWriter::new(file),
+                Err(error) => tracing::warn!("{} can't be opened anew: {error}", self.name()),
+            }
+        }
     }
 }
 

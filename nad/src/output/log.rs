@@ -1,26 +1,33 @@
 //! The log file, through tracing: alerts, and everything that nad says.
 
+mod file;
+mod json;
+mod rotation;
+
 use std::{
     fmt,
-    fs::{self, OpenOptions},
     io::{self, Write},
-    path::Path,
     sync::Mutex,
 };
 
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::{
-    Layer,
+    Layer, Registry,
     filter::filter_fn,
-    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, format::Writer},
     layer::SubscriberExt,
     registry::LookupSpan,
     util::SubscriberInitExt,
 };
 
-use super::{Done, Event as Told, Failure, Interests, OutputError, Sink, table::SAID};
+use self::{file::LogFile, json::JsonLines};
+use super::{
+    Done, Event as Told, Failure, Interests, OutputError, Sink,
+    terminal::{SAID, Screen},
+};
 use crate::{
     alert::Alert,
+    config::{LogConfig, LogFormat},
     incident::IncidentUpdate,
     presentation::{self, Endpoint},
 };
@@ -104,75 +111,70 @@ fn log_alert(alert: &Alert) {
 }
 
 /// Starts logging: everything to the file, where there is one, and what concerns the person at the terminal to
-/// standard error. `kernel_log` lets through what the kernel program logs.
+/// standard error, clear of what `screen` shows. `kernel_log` lets through what the kernel program logs.
 ///
 /// # Errors
 ///
 /// When the file or its folder can't be made.
-pub fn start(path: Option<&Path>, kernel_log: bool) -> Result<(), OutputError> {
-    let file = path.map(open).transpose()?;
-    let concerns = move |metadata: &Metadata<'_>| {
-        *metadata.level() <= Level::INFO || kernel_log && metadata.target().starts_with(KERNEL_PROGRAM)
-    };
-    let file_layer = file.map(|file| {
-        tracing_subscriber::fmt::layer()
-            .with_ansi(false)
-            .log_internal_errors(false)
-            .with_writer(Mutex::new(file))
-            .with_filter(filter_fn(concerns))
-    });
+pub fn start(config: &LogConfig, kernel_log: bool, screen: &Screen) -> Result<(), OutputError> {
+    let file_layer = config.path.is_some().then(|| file_layer(config, kernel_log, screen)).transpose()?;
+    let most = if screen.is_quiet() { Level::ERROR } else { Level::INFO };
     let terminal_layer = tracing_subscriber::fmt::layer()
         .event_format(Plain)
         .with_ansi(false)
         .log_internal_errors(false)
-        .with_writer(io::stderr)
+        .with_writer(AboveStatus(screen.clone()))
         .with_filter(filter_fn(move |metadata| {
-            concerns(metadata) && ![ANOMALY, SAID].contains(&metadata.target())
+            concerns(metadata, most, kernel_log) && ![ANOMALY, SAID].contains(&metadata.target())
         }));
     // Fails where logging was started before, as in tests that run in one process.
     let _ = tracing_subscriber::registry().with(file_layer).with(terminal_layer).try_init();
     Ok(())
 }
 
-fn open(path: &Path) -> Result<LogFile, OutputError> {
-    let name = format!("log file {}", path.display());
-    let error =
-        |error| OutputError::new(&name, error).remedy("choose another with --log, or none with --log none");
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(error)?;
+type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
+fn file_layer(config: &LogConfig, kernel_log: bool, screen: &Screen) -> Result<BoxedLayer, OutputError> {
+    let path = config.path.as_deref().unwrap_or("".as_ref());
+    let file = LogFile::open(path, config, screen.clone()).map_err(|error| {
+        OutputError::new(format!("log file {}", path.display()), error)
+            .remedy("choose another with --log, or none with --log none")
+    })?;
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .log_internal_errors(false)
+        .with_writer(Mutex::new(file));
+    let filter = filter_fn(move |metadata| concerns(metadata, Level::INFO, kernel_log));
+    Ok(match config.format {
+        LogFormat::Text => layer.with_filter(filter).boxed(),
+        LogFormat::Json => layer.event_format(JsonLines).with_filter(filter).boxed(),
+    })
+}
+
+fn concerns(metadata: &Metadata<'_>, most: Level, kernel_log: bool) -> bool {
+    *metadata.level() <= most || kernel_log && metadata.target().starts_with(KERNEL_PROGRAM)
+}
+
+/// Standard error, above what is shown at the bottom of the terminal.
+struct AboveStatus(Screen);
+
+impl<'a> MakeWriter<'a> for AboveStatus {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> &'a Self {
+        self
     }
-    let file = OpenOptions::new().create(true).append(true).open(path).map_err(error)?;
-    Ok(LogFile { name, file, failed: false })
 }
 
-/// The log file, which says once when it can no longer be written; watching goes on without it.
-struct LogFile {
-    name: String,
-    file: fs::File,
-    failed: bool,
-}
-
-impl Write for LogFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes);
-        match &written {
-            Err(error) if !self.failed && error.kind() != io::ErrorKind::Interrupted => {
-                self.failed = true;
-                // Not through tracing, which is what calls this.
-                let _ = writeln!(
-                    io::stderr(),
-                    "warning: {} can't be written: {error}; the log has gaps",
-                    self.name
-                );
-            }
-            Err(_) => {}
-            Ok(_) => self.failed = false,
-        }
-        written
+impl Write for &AboveStatus {
+    /// Takes a whole line.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.suspend(|| io::stderr().write_all(line))?;
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        Ok(())
     }
 }
 

@@ -64,7 +64,8 @@ fn every_setting_of_the_example_can_be_put_in_force() {
     let criteria: Vec<_> =
         rules.iter().map(|rule| rule.as_table().unwrap().keys().collect::<Vec<_>>()).collect();
     assert_eq!(criteria, [["comment", "destination", "expires", "port", "protocol", "shape", "source"]]);
-    assert_eq!(keys("log"), ["path"]);
+    assert_eq!(keys("log"), ["format", "keep", "max_size", "path", "rotate"]);
+    assert_eq!(keys("output"), ["color", "format", "quiet"]);
     assert_eq!(keys("metrics"), ["listen"]);
     assert_eq!(keys("history"), ["max_age", "max_size", "path"]);
     assert_eq!(
@@ -89,7 +90,7 @@ fn every_setting_of_the_example_can_be_put_in_force() {
         webhook,
         ["ca_file", "changes", "enabled", "secret_file", "spool", "spool_max", "template", "timeout", "url"]
     );
-    assert_eq!(table.len(), 10);
+    assert_eq!(table.len(), 11);
 }
 
 #[test]
@@ -119,6 +120,7 @@ fn the_example_names_every_setting_that_there_is() {
         "[log]\n",
         "[metrics]\n",
         "[history]\n",
+        "[output]\n",
         "[email]\n",
         "[[webhook]]\n",
     ] {
@@ -157,6 +159,10 @@ fn the_defaults_that_the_example_tells_are_those_in_force() {
         "# interval = \"15m\"",
         "# max_per_day = 50",
         "# spool_max = 16777216",
+        "# max_size = \"64MiB\"",
+        "# rotate = \"daily\"",
+        "# keep = 14",
+        "# color = \"auto\"",
     ] {
         assert!(text.contains(default), "{default}");
     }

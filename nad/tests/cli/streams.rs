@@ -7,21 +7,7 @@ use std::{
     thread,
 };
 
-use crate::{
-    PCAP_HEADER, REPLAY,
-    captures::{self, Capture},
-    folder,
-    sensor::{Folder, Ran},
-};
-
-/// More rows than a pipe holds: each of them is an anomaly to the ordinary traffic before.
-fn folder_of_many_anomalies() -> Folder {
-    let folder = Folder::new();
-    let mut capture = Capture::steady(300);
-    capture.extend((0..5000).map(|_| captures::xmas_scan()));
-    folder.write("office.pcap", capture.pcap());
-    folder
-}
+use crate::{PCAP_HEADER, REPLAY, folder, folder_of_many_anomalies, sensor::Ran};
 
 #[test]
 fn whoever_reads_the_output_may_leave_early() {

@@ -1,0 +1,28 @@
+//! `[output]`: what the terminal shows.
+
+use serde::Deserialize;
+
+use crate::output::terminal::{Color, Format, TerminalConfig};
+
+/// `[output]`
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OutputSection {
+    /// What is printed.
+    pub format: Option<Format>,
+    /// When it has colour.
+    pub color: Option<Color>,
+    /// Whether only incidents and errors are printed.
+    pub quiet: Option<bool>,
+}
+
+impl OutputSection {
+    /// The settings in force: flags and environment over the file's.
+    pub fn with(&self, format: Option<Format>, color: Option<Color>, quiet: bool) -> TerminalConfig {
+        TerminalConfig {
+            format: format.or(self.format),
+            color: color.or(self.color).unwrap_or_default(),
+            quiet: quiet || self.quiet.unwrap_or_default(),
+        }
+    }
+}

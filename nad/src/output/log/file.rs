@@ -1,0 +1,199 @@
+//! The log file: lines go into it whole or not at all, and what happens to it is said once.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    time::{Duration, Instant, SystemTime},
+};
+
+use super::rotation::{self, Day};
+use crate::{
+    config::{LogConfig, Rotate},
+    output::{reopen, reopen::Reopening, terminal::Screen},
+};
+
+/// How often is looked whether the path still leads to the file that is written: another nad may have begun a new one.
+const LOOK: Duration = Duration::from_secs(1);
+/// After a new file could not be begun, this long is waited before that is tried again.
+const RETRY: Duration = Duration::from_secs(60);
+
+/// See the module. Several nads may add to the same file: each line is one write to its end.
+pub(super) struct LogFile {
+    path: PathBuf,
+    config: LogConfig,
+    screen: Screen,
+    file: File,
+    /// Only a regular file is ever moved: not `/dev/null`.
+    is_regular: bool,
+    size: u64,
+    /// That of what lies in the file.
+    day: Day,
+    looked: Instant,
+    reopening: Reopening,
+    /// Until when no new file is begun or looked for, after one could not be opened: so often is that said at most.
+    not_before: Option<Instant>,
+    /// Lines that are missing since it could not be written; 0 while it can.
+    missing: u64,
+}
+
+impl LogFile {
+    /// Opens the file to add to it; its folder is made where it is missing.
+    pub(super) fn open(path: &Path, config: &LogConfig, screen: Screen) -> io::Result<Self> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(folder)?;
+        }
+        let file = reopen::append(path)?;
+        let metadata = file.metadata()?;
+        Ok(Self {
+            // Where it is a link, the file that it leads to is the one to move.
+            path: fs::canonicalize(path).unwrap_or_else(|_| path.into()),
+            config: config.clone(),
+            screen,
+            is_regular: metadata.is_file(),
+            size: metadata.len(),
+            day: day(&metadata),
+            file,
+            looked: Instant::now(),
+            reopening: Reopening::default(),
+            not_before: None,
+            missing: 0,
+        })
+    }
+
+    /// Opens the path anew where that is due, then begins a new file where that is.
+    fn prepare(&mut self, line: usize, now: SystemTime) {
+        let is_asked = self.reopening.is_due();
+        if !self.is_regular {
+            return;
+        }
+        let may = self.not_before.is_none_or(|then| Instant::now() >= then);
+        if is_asked || may && self.looked.elapsed() >= LOOK {
+            self.looked = Instant::now();
+            self.follow();
+        }
+        let is_full = self.size + line as u64 > self.config.max_size;
+        let is_yesterday = self.config.rotate == Rotate::Daily && self.day != Day::of(now);
+        if self.size == 0 {
+            self.day = Day::of(now);
+        } else if (is_full || is_yesterday) && may {
+            self.not_before = None;
+            self.rotate(now);
+        }
+    }
+
+    /// Goes on in the file that the path leads to, if it is another one by now; one that is missing is made.
+    fn follow(&mut self) {
+        if !self.is_followed()
+            && let Err(error) = self.reopen()
+        {
+            self.complain("can't be opened anew", &error);
+            self.not_before = Some(Instant::now() + RETRY);
+        }
+    }
+
+    fn is_followed(&self) -> bool {
+        match (fs::metadata(&self.path), self.file.metadata()) {
+            (Ok(there), Ok(own)) => (there.dev(), there.ino()) == (own.dev(), own.ino()),
+            _ => false,
+        }
+    }
+
+    fn reopen(&mut self) -> io::Result<()> {
+        let file = reopen::append(&self.path)?;
+        let metadata = file.metadata()?;
+        (self.file, self.size, self.is_regular) = (file, metadata.len(), metadata.is_file());
+        self.day = day(&metadata);
+        Ok(())
+    }
+
+    /// Moves the file away and begins a new one. A nad that is killed in between leaves no file of that name, and the next
+    /// one makes it. Where another nad was first, its new file is taken.
+    fn rotate(&mut self, now: SystemTime) {
+        let moved = if self.is_followed() { rotation::move_away(&self.path, now) } else { Ok(()) };
+        if let Err(error) = moved.and_then(|()| self.reopen()) {
+            self.complain("can't be rotated", &error);
+            self.not_before = Some(Instant::now() + RETRY);
+            return;
+        }
+        if let Err(error) = rotation::retain(&self.path, self.config.keep) {
+            self.complain("has old files that can't be deleted", &error);
+        }
+    }
+
+    /// Writes all of a line. Of one for which there is no room, nothing is left that would spoil the next one.
+    fn add(&mut self, line: &[u8]) -> io::Result<()> {
+        let before = self.file.metadata().map(|metadata| metadata.len());
+        let mut written = 0;
+        while written < line.len() {
+            match self.file.write(&line[written..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let after = self.file.metadata().map(|metadata| metadata.len());
+                    // Unless another nad has added to it meanwhile.
+                    if let (Ok(before), Ok(after)) = (before, after)
+                        && written > 0
+                        && after == before + written as u64
+                    {
+                        let _ = self.file.set_len(before);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        self.size += line.len() as u64;
+        Ok(())
+    }
+
+    fn complain(&self, what: &str, error: &io::Error) {
+        self.warn(&format!("log file {} {what}: {error}", self.path.display()));
+    }
+
+    /// Not through tracing, which is what calls this.
+    fn warn(&self, line: &str) {
+        let _ = self.screen.suspend(|| writeln!(io::stderr(), "warning: {line}"));
+    }
+}
+
+/// What lies in a file is of the day on which it was written last.
+fn day(metadata: &fs::Metadata) -> Day {
+    Day::of(metadata.modified().unwrap_or_else(|_| SystemTime::now()))
+}
+
+impl Write for LogFile {
+    /// Takes a whole line. It says once when it can't be written, and once when it can again; whoever logs is not to care.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.prepare(line.len(), SystemTime::now());
+        match self.add(line) {
+            Ok(()) => {
+                let missing = std::mem::take(&mut self.missing);
+                if missing > 0 {
+                    let path = self.path.display();
+                    self.warn(&format!(
+                        "log file {path} can be written again; {missing} lines are missing in it"
+                    ));
+                }
+            }
+            Err(error) => {
+                self.missing += 1;
+                if self.missing == 1 {
+                    self.complain(
+                        "can't be written",
+                        &io::Error::other(format!("{error}; the log has gaps")),
+                    );
+                }
+            }
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! What was found, as the last JSON object of a run.
+
+use nad_common::counters::Refusal;
+use serde_json::{Map, Value, json};
+
+use crate::ledger::Ledger;
+
+/// `{"summary": {…}}` in one line: packets, what was found, what each rule allowed, and where every packet went.
+pub(super) fn summary(ledger: &Ledger, allowed: &[(u64, String)]) -> String {
+    let allowed: Vec<Value> =
+        allowed.iter().map(|(alerts, comment)| json!({ "alerts": alerts, "comment": comment })).collect();
+    json!({
+        "summary": {
+            "captured": ledger.captured(),
+            "incidents": ledger.incidents,
+            "anomalous_packets": ledger.anomalies,
+            "allowed": allowed,
+            "ledger": counts(ledger),
+        }
+    })
+    .to_string()
+}
+
+/// The counts that balance, and those of what was not told.
+fn counts(ledger: &Ledger) -> Value {
+    let source = &ledger.source;
+    let unparsed: Map<String, Value> = Refusal::ALL
+        .into_iter()
+        .zip(source.unparsed)
+        .map(|(refusal, count)| (refusal.name().into(), count.into()))
+        .collect();
+    let outputs: Vec<Value> = ledger
+        .outputs
+        .iter()
+        .map(|output| {
+            json!({
+                "name": output.name,
+                "delivered": output.delivered,
+                "dropped": output.dropped,
+                "failed": output.failed,
+            })
+        })
+        .collect();
+    json!({
+        "seen": source.seen,
+        "egress": source.egress,
+        "recorded": source.recorded,
+        "thinned": source.thinned,
+        "untold": ledger.untold(),
+        "ring_full": source.ring_full,
+        "unparsed": unparsed,
+        "drained": ledger.drained,
+        "unreadable": ledger.unreadable,
+        "learned": ledger.learned,
+        "scored": ledger.scored,
+        "discarded": ledger.discarded,
+        "queue_waits": ledger.queue_waits,
+        "suppressed": ledger.suppressed,
+        "incidents_refused": ledger.incidents_refused,
+        "deviations_passed_over": ledger.deviations_passed_over,
+        "alerts_dropped": ledger.alerts_dropped,
+        "outputs": outputs,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use nad_common::counters::KernelCounters;
+
+    use super::*;
+
+    #[test]
+    fn the_summary_is_one_line_whose_numbers_balance() {
+        let source = KernelCounters {
+            seen: 9,
+            recorded: 7,
+            unparsed: [2, 0, 0, 0, 0, 0, 0],
+            ..KernelCounters::default()
+        };
+        let ledger = Ledger { drained: 7, scored: 7, incidents: 1, ..Ledger::default() }.with_source(source);
+        let line = summary(&ledger, &[(3, "a \"quoted\"\ncomment".into())]);
+        assert!(!line.contains('\n'), "{line}");
+        let value: Value = serde_json::from_str(&line).unwrap();
+        let summary = &value["summary"];
+        assert_eq!((&summary["captured"], &summary["incidents"]), (&json!(9), &json!(1)));
+        assert_eq!(summary["allowed"][0]["comment"], "a \"quoted\"\ncomment");
+        let unparsed: u64 =
+            summary["ledger"]["unparsed"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
+        assert_eq!(summary["ledger"]["recorded"].as_u64().unwrap() + unparsed, 9);
+    }
+}

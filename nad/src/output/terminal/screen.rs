@@ -1,0 +1,200 @@
+//! The two streams, and the line at the bottom that both keep clear of.
+
+use std::{
+    env,
+    io::{self, IsTerminal, Write},
+    os::fd::AsRawFd,
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{Color, Format, TerminalConfig, json};
+use crate::{ledger::Ledger, output::OutputError};
+
+/// Target of log events that stand on the terminal already.
+pub const SAID: &str = "nad::said";
+pub(super) const STANDARD_OUTPUT: &str = "standard output";
+
+/// How often the line at the bottom is drawn at most, a second.
+const DRAWN_A_SECOND: u8 = 4;
+const BYTES_TEMPLATE: &str = "{wide_bar} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta}";
+
+/// What a person looks at. Clones are the same screen.
+///
+/// Nothing may be logged while it is [suspended](Self::suspend): the log's part for the terminal suspends it, too.
+#[derive(Debug, Clone)]
+pub struct Screen {
+    format: Format,
+    has_color: bool,
+    is_quiet: bool,
+    bar: ProgressBar,
+}
+
+impl Screen {
+    /// One without anything at the bottom.
+    pub fn new(config: &TerminalConfig) -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        let format = config.format.unwrap_or(if is_terminal { Format::Table } else { Format::Plain });
+        let variable = |name: &str| env::var(name).ok();
+        let has_color = format == Format::Table && wants_color(config.color, is_terminal, variable);
+        Self { format, has_color, is_quiet: config.quiet, bar: ProgressBar::hidden() }
+    }
+
+    /// What is printed.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Whether it is coloured.
+    pub fn has_color(&self) -> bool {
+        self.has_color
+    }
+
+    /// Whether only incidents and errors are printed.
+    pub fn is_quiet(&self) -> bool {
+        self.is_quiet
+    }
+
+    /// Columns of the terminal that standard output is, as of now; `None` where it is none.
+    pub fn width(&self) -> Option<usize> {
+        (self.format == Format::Table).then(|| columns(&io::stdout())).flatten()
+    }
+
+    /// Columns that the line at the bottom has.
+    pub fn status_width(&self) -> usize {
+        columns(&io::stderr()).unwrap_or(80)
+    }
+
+    /// Begins to show a line of text at the bottom; false where there is no terminal for it, or it is not wanted.
+    pub fn show_status(&self) -> bool {
+        self.show("{msg}")
+    }
+
+    /// Begins to show how far a file was read; see [`Self::progress`].
+    pub fn show_progress(&self) -> bool {
+        self.show(BYTES_TEMPLATE)
+    }
+
+    fn show(&self, template: &str) -> bool {
+        if self.is_quiet {
+            return false;
+        }
+        let style = ProgressStyle::with_template(template);
+        self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        // Hidden where standard error is no terminal, or one that can't move its cursor.
+        self.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(DRAWN_A_SECOND));
+        !self.bar.is_hidden()
+    }
+
+    /// The text at the bottom from now on.
+    pub fn set_status(&self, line: String) {
+        self.bar.set_message(line);
+    }
+
+    /// Bytes that were read, of how many.
+    pub fn progress(&self, read: u64, total: u64) {
+        self.bar.set_length(total);
+        self.bar.set_position(read);
+    }
+
+    /// Takes away what is at the bottom.
+    pub fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// Does what writes to either stream while nothing is at the bottom.
+    pub fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.bar.suspend(write)
+    }
+
+    /// Prints a line, unless it is to be quiet, and writes it to the log in any case. Where standard output is for JSON, it
+    /// goes to standard error.
+    ///
+    /// # Errors
+    ///
+    /// When standard output can't be written.
+    pub fn say(&self, line: &str) -> Result<(), OutputError> {
+        tracing::info!(target: SAID, "{line}");
+        if self.is_quiet {
+            return Ok(());
+        }
+        if self.format == Format::Json {
+            // Whoever reads messages may have left.
+            let _ = self.suspend(|| writeln!(io::stderr(), "{line}"));
+            return Ok(());
+        }
+        self.print(line)
+    }
+
+    /// Says at the end what was found, in `line`, and how many alerts each rule allowed, with its comment.
+    ///
+    /// # Errors
+    ///
+    /// When standard output can't be written.
+    pub fn sum_up(&self, line: &str, ledger: &Ledger, allowed: &[(u64, String)]) -> Result<(), OutputError> {
+        self.say(line)?;
+        for (count, comment) in allowed {
+            let plural = if *count == 1 { "" } else { "s" };
+            self.say(&format!("allowed {count} alert{plural}: {comment}"))?;
+        }
+        if self.format == Format::Json { self.print(&json::summary(ledger, allowed)) } else { Ok(()) }
+    }
+
+    fn print(&self, line: &str) -> Result<(), OutputError> {
+        self.suspend(|| {
+            let mut out = io::stdout().lock();
+            writeln!(out, "{line}").and_then(|()| out.flush())
+        })
+        .map_err(|error| OutputError::new(STANDARD_OUTPUT, error))
+    }
+}
+
+/// By <https://no-color.org> and <https://bixense.com/clicolors>; what was asked for by flag or file counts first.
+fn wants_color(color: Color, is_terminal: bool, variable: impl Fn(&str) -> Option<String>) -> bool {
+    let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
+    let is_off = |name: &str| variable(name).is_some_and(|value| value == "0");
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto if is_set("NO_COLOR") => false,
+        Color::Auto if is_set("CLICOLOR_FORCE") && !is_off("CLICOLOR_FORCE") => true,
+        Color::Auto => {
+            let is_dumb = variable("TERM").is_none_or(|term| term == "dumb");
+            is_terminal && !is_dumb && !is_off("CLICOLOR")
+        }
+    }
+}
+
+fn columns(stream: &impl AsRawFd) -> Option<usize> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the kernel writes a window's size where one is meant to be; what is no terminal is refused.
+    let answered = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) } == 0;
+    // Terminals that don't know say 0.
+    (answered && size.ws_col > 0).then(|| size.ws_col.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_follows_the_flag_then_no_color_then_the_terminal() {
+        let wants = |color, is_terminal, set: &[(&str, &str)]| {
+            wants_color(color, is_terminal, |name| {
+                set.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        let term = ("TERM", "xterm");
+        assert!(wants(Color::Auto, true, &[term]));
+        assert!(wants(Color::Auto, true, &[term, ("NO_COLOR", "")]), "empty is as good as not set");
+        assert!(!wants(Color::Auto, true, &[term, ("NO_COLOR", "1")]));
+        assert!(!wants(Color::Auto, true, &[term, ("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]));
+        assert!(!wants(Color::Auto, true, &[("TERM", "dumb")]));
+        assert!(!wants(Color::Auto, true, &[term, ("CLICOLOR", "0")]));
+        assert!(!wants(Color::Auto, false, &[term]));
+        assert!(wants(Color::Auto, false, &[term, ("CLICOLOR_FORCE", "1")]));
+        assert!(!wants(Color::Auto, false, &[term, ("CLICOLOR_FORCE", "0")]));
+        assert!(wants(Color::Always, false, &[("NO_COLOR", "1")]));
+        assert!(!wants(Color::Never, true, &[term, ("CLICOLOR_FORCE", "1")]));
+    }
+}
