@@ -47,7 +47,10 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
         // Version 1 is the oldest: whoever adds one says here what becomes of an older file.
         Content::History(_) => {}
     }
-    connection.execute_batch("BEGIN").map_err(|cause| HistoryError::of(path, cause))?;
+    // It is the first query that the moment is of.
+    connection
+        .execute_batch("BEGIN; SELECT 1 FROM runs LIMIT 1")
+        .map_err(|cause| HistoryError::of(path, cause))?;
     Ok(connection)
 }
 
