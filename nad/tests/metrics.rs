@@ -24,6 +24,7 @@ use nad_common::counters::KernelCounters;
 use skip::skipped;
 
 const DASHBOARD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../dist/grafana/nad.json");
+const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/metrics.md");
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../dist/prometheus/alerts.yml");
 const RULE_TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../dist/prometheus/alerts_test.yml");
 
@@ -106,6 +107,19 @@ fn every_metric_that_the_dashboard_and_the_rules_name_is_served() {
     assert!(named.len() > 30, "{named:?}");
     let missing: Vec<_> = named.difference(&served).collect();
     assert!(missing.is_empty(), "not served: {missing:?}");
+}
+
+#[test]
+fn every_metric_that_is_served_is_explained_to_users() {
+    let text = fs::read_to_string(DOCS).unwrap();
+    let page = page(Format::Prometheus);
+    let kinds = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    for name in kinds.filter_map(|line| line.split(' ').next()) {
+        // The second and third of a row are told by their ends.
+        let is_told = text.contains(&format!("`{name}"))
+            || name.match_indices('_').any(|(place, _)| text.contains(&format!("`…{}`", &name[place..])));
+        assert!(is_told, "{name} is not in docs/metrics.md");
+    }
 }
 
 #[test]

@@ -5,7 +5,10 @@ use nad_common::record::AddressKind;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use super::*;
-use crate::model::trainer::{Growth, TrainerKind};
+use crate::{
+    condition::Stage,
+    model::trainer::{Growth, TrainerKind},
+};
 
 const MILLISECOND: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MILLISECOND;
@@ -70,6 +73,37 @@ fn as_many_packets_are_anomalous_whether_or_not_their_scores_are_wanted() {
         let counted = anomalies(extension_level, contamination, Wanted::NOTHING);
         assert_eq!(counted, (all, 0, 0), "level {extension_level:?}, contamination {contamination}");
     }
+}
+
+#[test]
+fn what_the_detector_lets_others_know_is_what_it_does() {
+    let options = DetectorOptions {
+        relearn_every: Some(Duration::from_secs(RELEARN_EVERY)),
+        ..DetectorOptions::default()
+    };
+    let tally = Arc::new(Tally::default());
+    let mut detector = Detector::new(learn(None, 0.01), Clock::Unix, Arc::clone(&tally), options).unwrap();
+    let (mut batch, mut findings) = (RecordBatch::default(), Findings::default());
+    let (mut stages, mut models, mut most_open) = (vec![tally.condition.judging().stage], vec![0], 0);
+    for record in &records() {
+        batch.clear();
+        batch.push(0, *record);
+        detector.process(&batch, &mut findings).unwrap();
+        let judging = tally.condition.judging();
+        let model_ns = detector.model().map_or(0, |model| model.window().last_ns);
+        let probability = detector.policy().map_or(0.0, Policy::probability);
+        assert_eq!((judging.model_ns, judging.threshold_probability), (model_ns, probability));
+        (stages, models) =
+            ([stages, vec![judging.stage]].concat(), [models, vec![judging.model_ns]].concat());
+        stages.dedup();
+        models.dedup();
+        most_open = most_open.max(judging.open_incidents);
+    }
+    assert_eq!(stages, [Stage::Learning, Stage::Detecting]);
+    assert!(models.len() > 2 && models.is_sorted(), "one was trained anew: {models:?}");
+    assert!(most_open > 0);
+    detector.finish(&mut findings);
+    assert_eq!(tally.condition.judging().open_incidents, 0);
 }
 
 fn learn(extension_level: Option<usize>, contamination: f64) -> Start {

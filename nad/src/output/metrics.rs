@@ -45,3 +45,66 @@ impl Sink for MetricsSink {
         Ok(Done::all(events))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use nad_common::counters::KernelCounters;
+
+    use super::*;
+    use crate::{
+        features::View,
+        incident::{
+            IncidentUpdate,
+            allow::AllowRules,
+            example::{of_source, source},
+            tracker::Tracker,
+        },
+        ledger::Tally,
+        metrics::{Format, Vitals},
+    };
+
+    /// An incident that was opened, and closed later on.
+    fn updates() -> Vec<IncidentUpdate> {
+        let mut updates = Vec::new();
+        let mut tracker = Tracker::new(AllowRules::default(), 60_000_000_000);
+        tracker.end_tick(
+            &[of_source(View::Reach, source(1, 200), 5)],
+            5_000_000_000,
+            &|_| Vec::new(),
+            &mut updates,
+        );
+        tracker.finish(&mut updates);
+        updates
+    }
+
+    #[test]
+    fn what_is_opened_is_as_late_as_its_second_is_long_ago_and_what_is_closed_is_not_late() {
+        let latencies = Latencies::default();
+        let mut sink = MetricsSink::new(latencies.clone());
+        let (mut events, ago) = (Vec::new(), 2_000_000_000);
+        for mut update in updates() {
+            update.incident.end_ns = sink.clock.now_ns() - ago;
+            events.push(Event::Incident(Arc::new(update)));
+        }
+        assert_eq!(events.len(), 2, "{events:?}");
+        assert_eq!(sink.deliver(&events).unwrap(), Done::all(&events));
+        // What is yet to come by the clock is not late either.
+        let early = sink.clock.now_ns() + ago;
+        assert_eq!(sink.seconds_since(early), 0.0);
+
+        let source = || Ok(KernelCounters::default());
+        let page = Vitals::new(Arc::<Tally>::default(), Box::new(source), latencies)
+            .page(Format::Prometheus)
+            .unwrap();
+        for line in [
+            "nad_incident_latency_seconds_bucket{le=\"1\"} 0",
+            "nad_incident_latency_seconds_bucket{le=\"2.5\"} 1",
+            "nad_incident_latency_seconds_count 1",
+            "nad_alert_latency_seconds_count 0",
+        ] {
+            assert!(page.contains(&format!("\n{line}\n")), "{line} is not in\n{page}");
+        }
+    }
+}
