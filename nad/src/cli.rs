@@ -100,7 +100,7 @@ fn run(
     let training = config::training(training_choice(model), &file.training, default)?;
     let live = live(args.live, file)?;
     let detection = config::detection(alert_budget, file)?;
-    let outputs = output_config(outputs, true);
+    let outputs = output_config(outputs, file, true);
     Ok(RunConfig { live, task, training, contamination, detection, outputs, log, fail_on_anomaly })
 }
 
@@ -122,7 +122,7 @@ fn replay(
         contamination,
         scores: args.scores,
         detection: config::detection(alert_budget, file)?,
-        outputs: output_config(outputs, false),
+        outputs: output_config(outputs, file, false),
         log,
         fail_on_anomaly,
     })
@@ -173,7 +173,7 @@ fn training_choice(args: ModelArgs) -> TrainingChoice {
     }
 }
 
-fn output_config(args: OutputArgs, is_live: bool) -> OutputConfig {
+fn output_config(args: OutputArgs, file: &File, is_live: bool) -> OutputConfig {
     OutputConfig {
         alerts: args.alerts,
         incidents: args.incidents,
@@ -222,6 +222,7 @@ fn decide(given: TaskChoice, matches: Option<&ArgMatches>, file: TaskChoice) -> 
         }
     };
     let places = [from(ValueSource::CommandLine), from(ValueSource::EnvVariable), file];
+        format: args.alert_format.or(file.output.alert_format).unwrap_or_default(),
     Ok(TaskChoice::decide(&places)?.unwrap_or(Task::Learn(BaselineLength::Time(DEFAULT_TRAIN_FOR))))
 }
 

@@ -27,6 +27,7 @@ use crate::{
         Outputs, WhenFailing,
         alerts::AlertFile,
         incidents::IncidentFile,
+        format::AlertFormat,
         log::AnomalyLog,
         table::{self, Terminal},
     },
@@ -47,6 +48,8 @@ pub struct OutputConfig {
     /// Whether packets above the threshold are shown and logged, too.
     pub packets: bool,
     /// Whether packets come as they come, and wait for nobody.
+    /// What the files of packets and incidents contain.
+    pub format: AlertFormat,
     pub is_live: bool,
 }
 
@@ -69,10 +72,10 @@ impl OutputConfig {
         outputs.add(Terminal::new(packets, progress), when_full, WhenFailing::Stop)?;
         outputs.add(AnomalyLog { packets }, when_full, WhenFailing::GoOn)?;
         if let Some(path) = &self.alerts {
-            outputs.add(AlertFile::create(path)?, when_full, when_failing)?;
+            outputs.add(AlertFile::create(path, self.format)?, when_full, when_failing)?;
         }
         if let Some(path) = &self.incidents {
-            outputs.add(IncidentFile::create(path, self.follow)?, when_full, when_failing)?;
+            outputs.add(IncidentFile::create(path, self.follow, self.format)?, when_full, when_failing)?;
         }
         Ok(outputs)
     }

@@ -3,6 +3,7 @@
 mod allow;
 mod file;
 
+mod output;
 use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
 
 use serde::Deserialize;
@@ -14,6 +15,7 @@ pub use file::{
 };
 
 use crate::{
+pub use output::OutputSection;
     detector::{BaselineLength, DetectorOptions},
     features::{MOST_FEATURES, View},
     incident::allow::AllowRules,

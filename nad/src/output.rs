@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod features;
+pub mod format;
 pub mod incidents;
 pub mod log;
 pub mod scores;

@@ -7,11 +7,15 @@
 mod captures;
 #[path = "support/sensor.rs"]
 mod sensor;
+#[path = "support/skip.rs"]
+mod skip;
 
 #[path = "replay/alerts.rs"]
 mod alerts;
 #[path = "replay/allow.rs"]
 mod allow;
+#[path = "replay/formats.rs"]
+mod formats;
 #[path = "replay/incidents.rs"]
 mod incidents;
 #[path = "replay/memory.rs"]

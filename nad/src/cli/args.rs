@@ -10,6 +10,7 @@ use crate::{
     config::{DEFAULT_COUNT, Length},
     features::View,
     model::trainer::TrainerKind,
+    output::format::AlertFormat,
     policy::AlertBudget,
     source::xdp::{Directions, XdpMode},
 };
@@ -249,6 +250,9 @@ fn from_clap(error: clap::Error) -> UsageError {
     let mut line = String::new();
     for part in said.lines().map(str::trim).filter(|part| !part.is_empty()) {
         let separator = match line.chars().last() {
+    /// What both files contain: nad's own JSON, Suricata's EVE, Elastic Common Schema, or OCSF [default: native]
+    #[arg(long, env = "NAD_ALERT_FORMAT", hide_env_values = true, value_name = "FORMAT")]
+    pub(super) alert_format: Option<AlertFormat>,
             None => "",
             Some(':' | ',') => " ",
             Some(_) => "; ",

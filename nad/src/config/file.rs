@@ -8,7 +8,7 @@ use std::{
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{AllowSection, ConfigError, Length, TaskChoice};
+use super::{AllowSection, ConfigError, Length, OutputSection, TaskChoice};
 use crate::{
     command::relief::Thin,
     model::trainer::TrainerKind,
@@ -33,6 +33,8 @@ pub struct File {
     pub allow: Vec<Spanned<AllowSection>>,
     /// How much is kept in mind.
     pub context: ContextSection,
+    /// What outputs have in common.
+    pub output: OutputSection,
     /// Where is logged to.
     pub log: LogSection,
     /// Checked, but not used yet: nad sends no mail.

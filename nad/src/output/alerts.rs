@@ -6,13 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Done, Event, Failure, Interests, OutputError, Sink};
+use super::{Done, Event, Failure, Interests, OutputError, Sink, format::AlertFormat};
 
 /// JSON lines, in the order in which the packets came.
 #[derive(Debug)]
 pub struct AlertFile {
     path: PathBuf,
     file: BufWriter<File>,
+    format: AlertFormat,
 }
 
 impl AlertFile {
@@ -21,10 +22,10 @@ impl AlertFile {
     /// # Errors
     ///
     /// When it can't be created.
-    pub fn create(path: &Path) -> Result<Self, OutputError> {
+    pub fn create(path: &Path, format: AlertFormat) -> Result<Self, OutputError> {
         let error = |error| OutputError::new(name(path), error).remedy("choose another place with --alerts");
         let file = File::create(path).map_err(error)?;
-        Ok(Self { path: path.into(), file: BufWriter::new(file) })
+        Ok(Self { path: path.into(), file: BufWriter::new(file), format })
     }
 }
 
@@ -40,7 +41,7 @@ impl Sink for AlertFile {
     fn deliver(&mut self, events: &[Event]) -> Result<Done, Failure> {
         for event in events {
             if let Event::Alert(alert) = event {
-                writeln!(self.file, "{}", alert.to_json())?;
+                writeln!(self.file, "{}", self.format.alert(alert))?;
             }
         }
         self.file.flush()?;

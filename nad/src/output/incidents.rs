@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Done, Event, Failure, Interests, OutputError, Sink};
+use super::{Done, Event, Failure, Interests, OutputError, Sink, format::AlertFormat};
 use crate::incident::Change;
 
 /// JSON lines: each incident when it closes, or, where the file is followed, whenever there is something new of
@@ -16,6 +16,7 @@ pub struct IncidentFile {
     path: PathBuf,
     file: BufWriter<File>,
     follows: bool,
+    format: AlertFormat,
 }
 
 impl IncidentFile {
@@ -24,11 +25,11 @@ impl IncidentFile {
     /// # Errors
     ///
     /// When it can't be created.
-    pub fn create(path: &Path, follows: bool) -> Result<Self, OutputError> {
+    pub fn create(path: &Path, follows: bool, format: AlertFormat) -> Result<Self, OutputError> {
         let error =
             |error| OutputError::new(name(path), error).remedy("choose another place with --incidents");
         let file = File::create(path).map_err(error)?;
-        Ok(Self { path: path.into(), file: BufWriter::new(file), follows })
+        Ok(Self { path: path.into(), file: BufWriter::new(file), follows, format })
     }
 }
 
@@ -46,7 +47,9 @@ impl Sink for IncidentFile {
             if let Event::Incident(update) = event
                 && (self.follows || update.change == Change::Closed)
             {
-                writeln!(self.file, "{}", update.incident.to_json())?;
+                // What is told once is not told as the end of something.
+                let change = self.follows.then_some(update.change);
+                writeln!(self.file, "{}", self.format.incident(&update.incident, change))?;
             }
         }
         self.file.flush()?;

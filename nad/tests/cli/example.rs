@@ -64,9 +64,10 @@ fn every_setting_of_the_example_can_be_put_in_force() {
     let criteria: Vec<_> =
         rules.iter().map(|rule| rule.as_table().unwrap().keys().collect::<Vec<_>>()).collect();
     assert_eq!(criteria, [["comment", "destination", "expires", "port", "protocol", "shape", "source"]]);
+    assert_eq!(keys("output"), ["alert_format"]);
     assert_eq!(keys("log"), ["path"]);
     assert_eq!(keys("email"), ["enabled", "password_file", "port", "receivers", "sender", "server", "user"]);
-    assert_eq!(table.len(), 7);
+    assert_eq!(table.len(), 8);
 }
 
 #[test]
@@ -93,6 +94,7 @@ fn the_example_names_every_setting_that_there_is() {
         "[alerts]\n",
         "[[allow]]\n",
         "[context]\n",
+        "[output]\n",
         "[log]\n",
         "[email]\n",
     ] {
@@ -125,6 +127,7 @@ fn the_defaults_that_the_example_tells_are_those_in_force() {
         "# dealings = 131072",
         "# links = 8192",
         "# memory = 262144",
+        "# alert_format = \"native\"",
     ] {
         assert!(text.contains(default), "{default}");
     }
