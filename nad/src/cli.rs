@@ -1,14 +1,16 @@
 //! Flags and environment, and from them and the file the validated settings of a command.
 
 mod args;
+mod given;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, parser::ValueSource};
 
 use crate::{
     command::{
         OutputConfig,
+        config::ConfigAnswer,
         doctor::DoctorConfig,
         features::{FeaturesConfig, WriteConfig},
         live::LiveConfig,
@@ -17,15 +19,15 @@ use crate::{
         train::TrainConfig,
     },
     config::{
-        self, ConfigError, DEFAULT_CONTAMINATION, DEFAULT_CONTAMINATION_COUNT, DEFAULT_LOG,
-        DEFAULT_TRAIN_FOR, File, Task, TaskChoice, TrainingChoice,
+        self, ConfigError, DEFAULT_CONTAMINATION, DEFAULT_CONTAMINATION_COUNT, DEFAULT_FILE, DEFAULT_LOG,
+        DEFAULT_TRAIN_FOR, File, Places, Task, TaskChoice, TrainingChoice,
     },
     detector::BaselineLength,
     source::xdp::XdpOptions,
 };
 use args::{
-    CliCommand, DecisionArgs, FeaturesArgs, LiveArgs, ModelArgs, OutputArgs, ReplayArgs, RunArgs, TaskArgs,
-    TrainArgs,
+    CheckArgs, CliCommand, ConfigArgs, ConfigCommand, DecisionArgs, FeaturesArgs, LiveArgs, ModelArgs,
+    OutputArgs, ReplayArgs, RunArgs, TaskArgs, TrainArgs,
 };
 
 /// What is to be done, with settings that were checked.
@@ -41,6 +43,8 @@ pub enum Command {
     Features(FeaturesConfig),
     /// `nad doctor`
     Doctor(DoctorConfig),
+    /// `nad config`
+    Config(ConfigAnswer),
 }
 
 /// Why there is nothing to do.
@@ -68,9 +72,13 @@ where
     T: Into<std::ffi::OsString> + Clone,
 {
     let (cli, matches) = args::read(arguments)?;
-    let file = File::load(cli.config.as_deref())?;
+    let file = match &cli.command {
+        // It reads the file that it is to check, which may be another.
+        CliCommand::Config(_) => File::default(),
+        _ => File::load(cli.config.as_deref())?,
+    };
     let flags = matches.subcommand().map(|(_, matches)| matches);
-    let log = log_path(cli.log, &file);
+    let log = log_path(cli.log.clone(), &file);
     Ok(match cli.command {
         CliCommand::Run(args) => Command::Run(run(args, flags, &file, log)?),
         CliCommand::Replay(args) => Command::Replay(replay(args, flags, &file, log)?),
@@ -82,7 +90,43 @@ where
             let sizes = config::detection(None, &file)?.sizes;
             Command::Doctor(DoctorConfig { interfaces, ring_bytes, sizes })
         }
+        CliCommand::Config(ConfigArgs { command }) => {
+            Command::Config(answer(command, cli.config, cli.log, &matches)?)
+        }
     })
+}
+
+/// Reads the settings as `nad run` does, and tells whether that is possible or what is in force.
+fn answer(
+    command: ConfigCommand,
+    config: Option<PathBuf>,
+    log: Option<PathBuf>,
+    matches: &ArgMatches,
+) -> Result<ConfigAnswer, UsageError> {
+    let flags = matches.subcommand().and_then(|(_, config)| config.subcommand()).map(|(_, flags)| flags);
+    match command {
+        ConfigCommand::Check(CheckArgs { file: path, run: args }) => {
+            let path = path.or(config).unwrap_or_else(|| DEFAULT_FILE.into());
+            let file = File::load(Some(&path))?;
+            run(args, flags, &file, log_path(log, &file))?;
+            Ok(ConfigAnswer::Fine(path))
+        }
+        ConfigCommand::Show(args) => {
+            let file = File::load(config.as_deref())?;
+            let path = config.or_else(|| Path::new(DEFAULT_FILE).exists().then(|| DEFAULT_FILE.into()));
+            let given = given::given(&args, log.clone());
+            let RunConfig { task, training, .. } = run(args, flags, &file, log)?;
+            let shown = config::shown(&Places {
+                given: &given,
+                given_by: &|section, key| given::given_by(flags, section, key),
+                file: &file,
+                path: path.as_deref(),
+                task: &task,
+                training: &training,
+            })?;
+            Ok(ConfigAnswer::Shown(shown))
+        }
+    }
 }
 
 fn run(
@@ -179,6 +223,7 @@ fn output_config(args: OutputArgs, file: &File, is_live: bool) -> OutputConfig {
         incidents: args.incidents,
         follow: args.follow,
         packets: args.packets,
+        format: args.alert_format.or(file.output.alert_format).unwrap_or_default(),
         is_live,
     }
 }
@@ -222,7 +267,6 @@ fn decide(given: TaskChoice, matches: Option<&ArgMatches>, file: TaskChoice) -> 
         }
     };
     let places = [from(ValueSource::CommandLine), from(ValueSource::EnvVariable), file];
-        format: args.alert_format.or(file.output.alert_format).unwrap_or_default(),
     Ok(TaskChoice::decide(&places)?.unwrap_or(Task::Learn(BaselineLength::Time(DEFAULT_TRAIN_FOR))))
 }
 

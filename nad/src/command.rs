@@ -1,5 +1,6 @@
 //! What the binary does: one file a command.
 
+pub mod config;
 pub mod doctor;
 pub mod features;
 pub mod live;
@@ -26,8 +27,8 @@ use crate::{
     output::{
         Outputs, WhenFailing,
         alerts::AlertFile,
-        incidents::IncidentFile,
         format::AlertFormat,
+        incidents::IncidentFile,
         log::AnomalyLog,
         table::{self, Terminal},
     },
@@ -47,9 +48,9 @@ pub struct OutputConfig {
     pub follow: bool,
     /// Whether packets above the threshold are shown and logged, too.
     pub packets: bool,
-    /// Whether packets come as they come, and wait for nobody.
     /// What the files of packets and incidents contain.
     pub format: AlertFormat,
+    /// Whether packets come as they come, and wait for nobody.
     pub is_live: bool,
 }
 
@@ -104,6 +105,7 @@ pub fn execute(command: Command) -> Result<Outcome> {
         Command::Train(config) => train::train(config),
         Command::Features(config) => features::features(&config),
         Command::Doctor(config) => Ok(doctor::doctor(config)),
+        Command::Config(answer) => config::config(&answer),
     }
 }
 

@@ -9,6 +9,8 @@ mod sensor;
 
 #[path = "cli/capture.rs"]
 mod capture;
+#[path = "cli/config.rs"]
+mod config;
 #[path = "cli/doctor.rs"]
 mod doctor;
 #[path = "cli/example.rs"]

@@ -79,6 +79,32 @@ pub(super) enum CliCommand {
     /// Check whether this machine can run nad, and say what to do where it can't
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
     Doctor(DoctorArgs),
+    /// Check a config file, or show every setting that is in force
+    Config(ConfigArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(super) command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Say whether `nad run` could use a config file, together with the environment and these flags
+    #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
+    Check(CheckArgs),
+    /// Print the settings that `nad run` would use with these flags, as a config file that says where each comes from
+    #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
+    Show(RunArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Config file [default: that of --config, else nad.toml]
+    pub(super) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
 }
 
 #[derive(Debug, Args)]
@@ -224,6 +250,9 @@ pub(super) struct OutputArgs {
     /// Write one JSON object per anomalous packet
     #[arg(long, env = "NAD_ALERTS", hide_env_values = true, value_name = "OUT.jsonl")]
     pub(super) alerts: Option<PathBuf>,
+    /// What both files contain: nad's own JSON, Suricata's EVE, Elastic Common Schema, or OCSF [default: native]
+    #[arg(long, env = "NAD_ALERT_FORMAT", hide_env_values = true, value_name = "FORMAT")]
+    pub(super) alert_format: Option<AlertFormat>,
 }
 
 #[derive(Debug, Args)]
@@ -250,9 +279,6 @@ fn from_clap(error: clap::Error) -> UsageError {
     let mut line = String::new();
     for part in said.lines().map(str::trim).filter(|part| !part.is_empty()) {
         let separator = match line.chars().last() {
-    /// What both files contain: nad's own JSON, Suricata's EVE, Elastic Common Schema, or OCSF [default: native]
-    #[arg(long, env = "NAD_ALERT_FORMAT", hide_env_values = true, value_name = "FORMAT")]
-    pub(super) alert_format: Option<AlertFormat>,
             None => "",
             Some(':' | ',') => " ",
             Some(_) => "; ",

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::{AllowSection, ConfigError, Length, OutputSection, TaskChoice};
@@ -20,7 +20,7 @@ use crate::{
 pub const DEFAULT_FILE: &str = "nad.toml";
 
 /// The file's content; every setting is optional.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct File {
     /// What is captured.
@@ -42,7 +42,7 @@ pub struct File {
 }
 
 /// `[capture]`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CaptureSection {
     /// Interfaces to attach to.
@@ -60,7 +60,7 @@ pub struct CaptureSection {
 }
 
 /// `[training]`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainingSection {
     /// Length of the baseline: `"300s"`.
@@ -84,7 +84,7 @@ pub struct TrainingSection {
 }
 
 /// `[alerts]`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AlertsSection {
     /// How often a person wants to be told of nothing.
@@ -96,13 +96,22 @@ pub struct AlertsSection {
 }
 
 /// How often the model is trained anew: a length of time, or `"never"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Relearn {
     /// Not at all.
     Never,
     /// This often.
     Every(Length),
+}
+
+impl From<Relearn> for String {
+    fn from(relearn: Relearn) -> Self {
+        match relearn {
+            Relearn::Never => "never".into(),
+            Relearn::Every(length) => length.into(),
+        }
+    }
 }
 
 impl TryFrom<String> for Relearn {
@@ -114,7 +123,7 @@ impl TryFrom<String> for Relearn {
 }
 
 /// `[context]`: entries of each table.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ContextSection {
     /// Flows.
@@ -130,7 +139,7 @@ pub struct ContextSection {
 }
 
 /// `[log]`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogSection {
     /// The log file.
@@ -138,7 +147,7 @@ pub struct LogSection {
 }
 
 /// `[email]`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EmailSection {
     /// Whether mail is to be sent, once nad can.
@@ -160,7 +169,7 @@ pub struct EmailSection {
 }
 
 /// One name or a list of names.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "an interface name or a list of them")]
 pub enum OneOrMany {
     /// `interface = "eth0"`

@@ -4,10 +4,10 @@ use std::fs;
 
 use crate::{REPLAY, folder};
 
-const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../nad.example.toml");
+pub(crate) const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../nad.example.toml");
 
 /// The example with every setting in force: what is behind `# ` and looks like a setting or a section.
-fn uncommented(text: &str) -> String {
+pub(crate) fn uncommented(text: &str) -> String {
     let is_setting = |rest: &str| {
         let name = rest.split(['=', ' ']).next().unwrap_or_default();
         let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
