@@ -1,13 +1,17 @@
 //! Flags and environment, and from them and the file the validated settings of a command.
 
 mod args;
+mod given;
 mod history;
+
+use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, parser::ValueSource};
 
 use crate::{
     command::{
         OutputConfig,
+        config::ConfigAnswer,
         doctor::DoctorConfig,
         features::{FeaturesConfig, WriteConfig},
         incidents::IncidentsConfig,
@@ -19,17 +23,17 @@ use crate::{
         train::TrainConfig,
     },
     config::{
-        self, ConfigError, DEFAULT_CONTAMINATION, DEFAULT_CONTAMINATION_COUNT, DEFAULT_TRAIN_FOR,
-        EmailSection, File, LogConfig, MetricsConfig, PASSWORD_VARIABLE, Secret, Task, TaskChoice,
-        TrainingChoice, WebhookSection,
+        self, ConfigError, DEFAULT_CONTAMINATION, DEFAULT_CONTAMINATION_COUNT, DEFAULT_FILE,
+        DEFAULT_TRAIN_FOR, EmailSection, File, LogConfig, MetricsConfig, PASSWORD_VARIABLE, Places, Secret,
+        Task, TaskChoice, TrainingChoice, WebhookSection,
     },
     detector::BaselineLength,
     metrics::Latencies,
     source::xdp::XdpOptions,
 };
 use args::{
-    CliCommand, DecisionArgs, FeaturesArgs, LiveArgs, ModelArgs, OutputArgs, OutputName, ReplayArgs, RunArgs,
-    TaskArgs, TrainArgs,
+    CheckArgs, CliCommand, ConfigArgs, ConfigCommand, DecisionArgs, FeaturesArgs, LiveArgs, ModelArgs,
+    OutputArgs, OutputName, ReplayArgs, RunArgs, TaskArgs, TrainArgs,
 };
 
 /// What is to be done, with settings that were checked.
@@ -51,6 +55,8 @@ pub enum Command {
     Doctor(DoctorConfig),
     /// `nad test-output`
     TestOutput(TestOutputConfig),
+    /// `nad config`
+    Config(ConfigAnswer),
 }
 
 /// Why there is nothing to do.
@@ -78,9 +84,13 @@ where
     T: Into<std::ffi::OsString> + Clone,
 {
     let (cli, matches) = args::read(arguments)?;
-    let file = File::load(cli.config.as_deref())?;
+    let file = match &cli.command {
+        // It reads the file that it is to check, which may be another.
+        CliCommand::Config(_) => File::default(),
+        _ => File::load(cli.config.as_deref())?,
+    };
     let flags = matches.subcommand().map(|(_, matches)| matches);
-    let log = LogConfig::new(cli.log, &file.log)?;
+    let log = LogConfig::new(cli.log.clone(), &file.log)?;
     Ok(match cli.command {
         CliCommand::Run(args) => Command::Run(run(args, flags, &file, log)?),
         CliCommand::Replay(args) => Command::Replay(replay(args, flags, &file, log)?),
@@ -95,7 +105,44 @@ where
             Command::Doctor(DoctorConfig { interfaces, ring_bytes, sizes })
         }
         CliCommand::TestOutput(args) => Command::TestOutput(test_output(args.output, &file)?),
+        CliCommand::Config(ConfigArgs { command }) => {
+            Command::Config(answer(command, cli.config, cli.log, &matches)?)
+        }
     })
+}
+
+/// Reads the settings as `nad run` does, and tells whether that is possible or what is in force.
+fn answer(
+    command: ConfigCommand,
+    config: Option<PathBuf>,
+    log: Option<PathBuf>,
+    matches: &ArgMatches,
+) -> Result<ConfigAnswer, UsageError> {
+    let flags = matches.subcommand().and_then(|(_, config)| config.subcommand()).map(|(_, flags)| flags);
+    match command {
+        ConfigCommand::Check(CheckArgs { file: path, run: args }) => {
+            let path = path.or(config).unwrap_or_else(|| DEFAULT_FILE.into());
+            let file = File::load(Some(&path))?;
+            run(args, flags, &file, LogConfig::new(log, &file.log)?)?;
+            Ok(ConfigAnswer::Fine(path))
+        }
+        ConfigCommand::Show(args) => {
+            let file = File::load(config.as_deref())?;
+            let path = config.or_else(|| Path::new(DEFAULT_FILE).exists().then(|| DEFAULT_FILE.into()));
+            let given = given::given(&args, log.clone());
+            let log = LogConfig::new(log, &file.log)?;
+            let RunConfig { task, training, .. } = run(args, flags, &file, log)?;
+            let shown = config::shown(&Places {
+                given: &given,
+                given_by: &|section, key| given::given_by(flags, section, key),
+                file: &file,
+                path: path.as_deref(),
+                task: &task,
+                training: &training,
+            })?;
+            Ok(ConfigAnswer::Shown(shown))
+        }
+    }
 }
 
 fn run(
@@ -207,6 +254,7 @@ fn output_config(
         history: config::history(args.history, &file.history, source)?,
         email: email.map(|email| email.check(smtp_password())).transpose()?,
         webhooks: WebhookSection::check_all(&file.webhook)?,
+        format: args.alert_format.or(file.output.alert_format).unwrap_or_default(),
         is_live,
         latencies: None,
         terminal: file.output.with(args.format, args.terminal.color, args.terminal.quiet),

@@ -1,5 +1,6 @@
 //! What the binary does: one file a command.
 
+pub mod config;
 pub mod doctor;
 pub mod features;
 pub mod incidents;
@@ -33,6 +34,7 @@ use crate::{
         Outputs, WhenFailing,
         alerts::AlertFile,
         email::{Email, EmailConfig},
+        format::AlertFormat,
         history::HistoryFile,
         incidents::IncidentFile,
         log::AnomalyLog,
@@ -62,6 +64,8 @@ pub struct OutputConfig {
     pub email: Option<EmailConfig>,
     /// Where incidents are posted to.
     pub webhooks: Vec<WebhookConfig>,
+    /// What the files of packets and incidents contain.
+    pub format: AlertFormat,
     /// Whether packets come as they come, and wait for nobody.
     pub is_live: bool,
     /// Where it is noted how long it took to tell; only of live packets.
@@ -100,11 +104,15 @@ impl OutputConfig {
         new.open("terminal", &packets, WhenFailing::Stop, || Ok(Terminal::new(packets, screen.clone())))?;
         new.open("log", &packets, WhenFailing::GoOn, || Ok(AnomalyLog { packets }))?;
         if let Some(path) = &self.alerts {
-            new.open("alerts", path, when_failing, || Ok(AlertFile::create(path)?))?;
+            let format = self.format;
+            new.open("alerts", &(path, format), when_failing, || Ok(AlertFile::create(path, format)?))?;
         }
         if let Some(path) = &self.incidents {
-            let follow = self.follow;
-            new.open("incidents", &(path, follow), when_failing, || Ok(IncidentFile::create(path, follow)?))?;
+            let (follow, format) = (self.follow, self.format);
+            let settings = (path, follow, format);
+            new.open("incidents", &settings, when_failing, || {
+                Ok(IncidentFile::create(path, follow, format)?)
+            })?;
         }
         if let Some(config) = &self.history {
             new.open("history", config, when_failing, || Ok(HistoryFile::open(config.clone())?))?;
@@ -155,6 +163,7 @@ pub fn execute(command: Command) -> Result<Outcome> {
         Command::Report(config) => report::report(config),
         Command::Doctor(config) => Ok(doctor::doctor(config)),
         Command::TestOutput(config) => test_output::test_output(&config),
+        Command::Config(answer) => config::config(&answer),
     }
 }
 
@@ -303,4 +312,9 @@ fn report_output(output: &OutputCounts) {
     } else if output.delivered > 0 {
         tracing::info!("{output}");
     }
+}
+
+/// Prints the answer of a command that has nothing else to show.
+fn say(line: &str) -> Result<()> {
+    Ok(Screen::new(&TerminalConfig::default()).say(line)?)
 }

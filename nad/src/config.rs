@@ -1,6 +1,7 @@
 //! What a person sets: in `nad.toml`, in the environment, by flags.
 
 mod allow;
+mod effective;
 mod email;
 mod file;
 mod history;
@@ -13,9 +14,10 @@ mod webhook;
 
 use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use allow::AllowSection;
+pub use effective::{Places, shown};
 pub use email::{EmailSection, PASSWORD_VARIABLE};
 pub use file::{
     AlertsSection, CaptureSection, ContextSection, DEFAULT_FILE, File, OneOrMany, Relearn, TrainingSection,
@@ -85,8 +87,8 @@ pub enum ConfigError {
 }
 
 /// A length of time with its unit: `300s`, `5m`, `1h`, `500ms`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Length(pub Duration);
 
 /// What the settings of one place (flags, environment, file) say about the baseline. They belong together: the
@@ -347,6 +349,17 @@ impl TryFrom<String> for Length {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse()
+    }
+}
+
+impl From<Length> for String {
+    /// In whole hours or seconds where it is some, as people give it.
+    fn from(Length(length): Length) -> Self {
+        match length.as_millis() {
+            hours if hours.is_multiple_of(3_600_000) => format!("{}h", hours / 3_600_000),
+            seconds if seconds.is_multiple_of(1_000) => format!("{}s", seconds / 1_000),
+            milliseconds => format!("{milliseconds}ms"),
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
     },
     features::View,
     model::Judgement,
-    presentation,
+    output::format::native,
 };
 use coverage::Coverage;
 use shape::Shape;
@@ -79,7 +79,7 @@ pub struct Parties {
 }
 
 /// Where an incident is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Further alerts are expected.
@@ -276,68 +276,9 @@ impl<T: fmt::Display> fmt::Display for Listed<T> {
     }
 }
 
-/// An incident as a JSON object.
-#[derive(Serialize)]
-struct Line<'a> {
-    id: &'a str,
-    state: State,
-    shape: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    technique: Option<&'static str>,
-    detected_at: f64,
-    start: f64,
-    end: f64,
-    sources: Vec<String>,
-    targets: Vec<String>,
-    more_sources: bool,
-    more_targets: bool,
-    ports: &'a [u16],
-    more_ports: bool,
-    protocols: Vec<String>,
-    alerts: u64,
-    packets: u64,
-    bytes: u64,
-    coverage: f64,
-    peak_score: f64,
-    score: f64,
-    probability: f64,
-    threshold: f64,
-    view: &'static str,
-    reason: &'a str,
-}
-
 impl Incident {
     /// The incident as one line of JSON, without the line's end.
     pub fn to_json(&self) -> String {
-        let seconds = |ns: u64| ns as f64 / 1e9;
-        let names = |hosts: &Listed<HostKey>| hosts.items.iter().map(ToString::to_string).collect();
-        let line = Line {
-            id: &self.id,
-            state: self.state,
-            shape: self.shape.name(),
-            technique: self.shape.technique(),
-            detected_at: seconds(self.detected_ns),
-            start: seconds(self.start_ns),
-            end: seconds(self.end_ns),
-            sources: names(&self.sources),
-            targets: names(&self.targets),
-            more_sources: self.sources.more,
-            more_targets: self.targets.more,
-            ports: &self.ports.items,
-            more_ports: self.ports.more,
-            protocols: self.protocols.iter().map(|number| presentation::protocol_name(*number)).collect(),
-            alerts: self.alerts,
-            packets: self.packets,
-            bytes: self.bytes,
-            coverage: self.coverage.percent(),
-            peak_score: self.peak_score,
-            score: self.score,
-            probability: self.probability,
-            threshold: self.threshold,
-            view: self.view.name(),
-            reason: &self.reason,
-        };
-        // Strings, numbers that are finite, and options of them: serialising them can't fail.
-        serde_json::to_string(&line).unwrap_or_default()
+        native::incident(self)
     }
 }

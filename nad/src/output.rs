@@ -3,6 +3,7 @@
 pub mod alerts;
 pub mod email;
 pub mod features;
+pub mod format;
 pub mod history;
 pub mod incidents;
 pub mod log;
@@ -163,7 +164,17 @@ pub enum WhenFailing {
 pub struct Outputs {
     /// Each by its settings.
     workers: Vec<(String, Worker)>,
+    /// Those that are open and have no thread yet.
+    prepared: Vec<Prepared>,
     book: Option<LedgerBook>,
+}
+
+/// An output that is open.
+struct Prepared {
+    key: String,
+    sink: Box<dyn Sink>,
+    when_full: WhenFull,
+    when_failing: WhenFailing,
 }
 
 /// Outputs that are to take the place of those in use.
@@ -172,7 +183,7 @@ pub struct Replacement<'a> {
     when_full: WhenFull,
     /// Places of those that stay.
     kept: Vec<usize>,
-    started: Vec<(String, Worker)>,
+    prepared: Vec<Prepared>,
 }
 
 /// An output that failed.
@@ -221,7 +232,19 @@ pub fn spare_capture(name: &str, output: &Path, capture: &Path) -> Result<(), Ou
 impl Outputs {
     /// Begins to replace them; new ones get queues with this policy.
     pub fn replacement(&mut self, when_full: WhenFull) -> Replacement<'_> {
-        Replacement { outputs: self, when_full, kept: Vec::new(), started: Vec::new() }
+        Replacement { outputs: self, when_full, kept: Vec::new(), prepared: Vec::new() }
+    }
+
+    /// Starts the threads of those that are new: once there are no more privileges than they are to have.
+    ///
+    /// # Errors
+    ///
+    /// When a thread can't be started.
+    pub fn start(&mut self) -> io::Result<()> {
+        for Prepared { key, sink, when_full, when_failing } in self.prepared.drain(..) {
+            self.workers.push((key, Worker::start(sink, when_full, when_failing)?));
+        }
+        Ok(())
     }
 
     /// What was delivered by each output, what was dropped and what failed; the counts go on.
@@ -267,12 +290,12 @@ impl Outputs {
 }
 
 impl Replacement<'_> {
-    /// One of them: that in use where it has the same `settings`, or else a new one, with a thread and a queue of 4,096
-    /// events of its own.
+    /// One of them: that in use where it has the same `settings`, or else a new one, which is to have a thread and a queue
+    /// of 4,096 events of its own.
     ///
     /// # Errors
     ///
-    /// When it can't be made, or its thread can't be started.
+    /// When it can't be made.
     pub fn open<S: Sink + 'static>(
         &mut self,
         kind: &str,
@@ -284,21 +307,21 @@ impl Replacement<'_> {
         if let Some(place) = self.outputs.workers.iter().position(|(existing, _)| *existing == key) {
             self.kept.push(place);
         } else {
-            let worker = Worker::start(Box::new(make()?), self.when_full, when_failing)?;
-            self.started.push((key, worker));
+            let sink = Box::new(make()?);
+            self.prepared.push(Prepared { key, sink, when_full: self.when_full, when_failing });
         }
         Ok(())
     }
 
-    /// Ends those that are not among them, in the background, and begins to tell the others.
+    /// Ends those that are not among them, in the background; [`Outputs::start`] starts the new ones.
     pub fn put_in_place(self) {
-        let Self { outputs, kept, started, .. } = self;
+        let Self { outputs, kept, prepared, .. } = self;
         let is_kept = |place: usize| kept.contains(&place);
         let mut left = Vec::new();
         for (place, worker) in std::mem::take(&mut outputs.workers).into_iter().enumerate() {
             if is_kept(place) { outputs.workers.push(worker) } else { left.push(worker.1) }
         }
-        outputs.workers.extend(started);
+        outputs.prepared.extend(prepared);
         left.iter().for_each(Worker::close);
         if !left.is_empty() {
             std::thread::spawn(move || {

@@ -2,13 +2,13 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 const DAY_S: f64 = 86_400.0;
 
 /// How often a person is willing to be told of something that turns out to be nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct AlertBudget {
     per_day: f64,
 }
@@ -33,6 +33,12 @@ impl Default for AlertBudget {
 impl fmt::Display for AlertBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/day", self.per_day)
+    }
+}
+
+impl From<AlertBudget> for String {
+    fn from(budget: AlertBudget) -> Self {
+        budget.to_string()
     }
 }
 

@@ -11,6 +11,8 @@ mod skip;
 
 #[path = "cli/capture.rs"]
 mod capture;
+#[path = "cli/config.rs"]
+mod config;
 #[path = "cli/doctor.rs"]
 mod doctor;
 #[path = "cli/example.rs"]

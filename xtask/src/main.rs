@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask run | test | ebpf | eval | bench`.
+//! The project's tasks: `cargo xtask run | test | ebpf | eval | bench | schema`.
 
 use std::process::ExitCode;
 
@@ -8,6 +8,7 @@ mod bench;
 mod ebpf;
 mod eval;
 mod run;
+mod schema;
 mod shell;
 mod test;
 #[cfg(test)]
@@ -33,6 +34,8 @@ enum Task {
     Eval(eval::Args),
     /// Measure how fast nad is, beside what does less or the same
     Bench(bench::Args),
+    /// Write the JSON Schema files of nad's own alerts and incidents anew
+    Schema,
 }
 
 fn main() -> ExitCode {
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Task::Ebpf(args) => ebpf::ebpf(&args),
         Task::Eval(args) => eval::eval(&args),
         Task::Bench(args) => bench::bench(&args),
+        Task::Schema => schema::schema(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -13,7 +13,10 @@ use crate::{
     config::{DEFAULT_COUNT, Length, Listen},
     features::View,
     model::trainer::TrainerKind,
-    output::terminal::{Color, Format},
+    output::{
+        format::AlertFormat,
+        terminal::{Color, Format},
+    },
     policy::AlertBudget,
     source::xdp::{Directions, XdpMode},
 };
@@ -93,6 +96,32 @@ pub(super) enum CliCommand {
     /// The password of [email] is that of NAD_SMTP_PASSWORD, where it is set, or else in its password_file.
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
     TestOutput(TestOutputArgs),
+    /// Check a config file, or show every setting that is in force
+    Config(ConfigArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(super) command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Say whether `nad run` could use a config file, together with the environment and these flags
+    #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
+    Check(CheckArgs),
+    /// Print the settings that `nad run` would use with these flags, as a config file that says where each comes from
+    #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
+    Show(RunArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Config file [default: that of --config, else nad.toml]
+    pub(super) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
 }
 
 #[derive(Debug, Args)]
@@ -258,6 +287,9 @@ pub(super) struct OutputArgs {
     /// Write one JSON object per anomalous packet
     #[arg(long, env = "NAD_ALERTS", hide_env_values = true, value_name = "OUT.jsonl")]
     pub(super) alerts: Option<PathBuf>,
+    /// What both files contain: nad's own JSON, Suricata's EVE, Elastic Common Schema, or OCSF [default: native]
+    #[arg(long, env = "NAD_ALERT_FORMAT", hide_env_values = true, value_name = "FORMAT")]
+    pub(super) alert_format: Option<AlertFormat>,
     /// Keep incidents and what went on in this file, for `nad incidents` and `nad report`
     #[arg(long, env = "NAD_HISTORY", hide_env_values = true, value_name = "FILE")]
     pub(super) history: Option<PathBuf>,

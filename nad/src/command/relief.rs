@@ -16,7 +16,9 @@ use crate::{
 };
 
 /// Whether packets may be left out where there are too many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Thin {
     /// Where the sensor falls behind, by design and with their number; see [`crate::pressure`].

@@ -39,7 +39,8 @@ impl Reloader {
                 return None;
             }
         };
-        if let Err(error) = new.outputs.reopen(outputs, screen) {
+        let reopened = new.outputs.reopen(outputs, screen).and_then(|()| Ok(outputs.start()?));
+        if let Err(error) = reopened {
             tracing::warn!("the settings stay as they are: {error:#}");
             return None;
         }

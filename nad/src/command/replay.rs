@@ -120,7 +120,8 @@ struct Sinks {
 
 impl Sinks {
     fn open(config: &ReplayConfig, screen: Screen) -> Result<Self> {
-        let outputs = config.outputs.open(false, &screen)?;
+        let mut outputs = config.outputs.open(false, &screen)?;
+        outputs.start().context("the threads of outputs could not be started")?;
         let scores = config.scores.as_deref().map(ScoreFile::create).transpose()?;
         Ok(Self { outputs, scores, screen })
     }

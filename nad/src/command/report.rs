@@ -11,13 +11,11 @@ use anyhow::{Context, Result};
 use super::{
     Outcome,
     replay::{self, ReplayConfig},
+    say,
 };
 use crate::{
     history::{DEFAULT_MAX_AGE, History, HistoryConfig},
-    output::{
-        OutputError,
-        terminal::{Screen, TerminalConfig},
-    },
+    output::OutputError,
     report::Report,
 };
 
@@ -57,7 +55,7 @@ pub(super) fn report(config: ReportConfig) -> Result<Outcome> {
         OutputError::new(format!("report {}", config.out.display()), error)
             .remedy("choose another place with --out")
     })?;
-    Screen::new(&TerminalConfig::default()).say(&format!("Report written to {}.", config.out.display()))?;
+    say(&format!("Report written to {}.", config.out.display()))?;
     Ok(Outcome::Fine)
 }
 

@@ -78,7 +78,7 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
     let screen = Screen::new(&config.outputs.terminal);
     log::start(&config.log, config.live.options.kernel_log, &screen)?;
     let is_count = matches!(config.task, Task::Count { .. });
-    let outputs = config.outputs.open(is_count, &screen)?;
+    let mut outputs = config.outputs.open(is_count, &screen)?;
     let metrics = listen(&config, is_count)?;
     // One thread: the packets have their own, and everything else is seldom.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -91,6 +91,7 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
         let reload = ReloadSignal::install().context("signals can't be received")?;
         let start = start(&config.task, config.training.clone(), config.contamination, "")?;
         let live = Live::open(&config.live, Keep::Counters)?;
+        outputs.start().context("the threads of outputs could not be started")?;
         screen.say("Starting packet capture…")?;
         match config.task {
             Task::Count { packets, .. } => {

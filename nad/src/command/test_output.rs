@@ -2,11 +2,10 @@
 
 use anyhow::Result;
 
-use super::Outcome;
+use super::{Outcome, say};
 use crate::output::{
     Failure,
     email::{self, EmailConfig},
-    terminal::{Screen, TerminalConfig},
     webhook::{self, WebhookConfig},
 };
 
@@ -41,7 +40,7 @@ pub(super) fn test_output(config: &TestOutputConfig) -> Result<Outcome> {
 fn report(name: &str, answer: Result<String, Failure>) -> Result<Outcome> {
     match answer {
         Ok(answer) => {
-            Screen::new(&TerminalConfig::default()).say(&format!("{name}: taken: {answer}"))?;
+            say(&format!("{name}: taken: {answer}"))?;
             Ok(Outcome::Fine)
         }
         Err(failure) => {

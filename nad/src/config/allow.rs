@@ -1,7 +1,7 @@
 //! `[[allow]]` in the file: what is not to be reported.
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{
     incident::{
@@ -12,12 +12,12 @@ use crate::{
 };
 
 /// One `[[allow]]`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AllowSection {
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "text", serialize_with = "as_text")]
     source: Option<AddressRange>,
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "text", serialize_with = "as_text")]
     destination: Option<AddressRange>,
     port: Option<Port>,
     protocol: Option<Protocol>,
@@ -26,11 +26,11 @@ pub struct AllowSection {
     expires: Option<Expiry>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "i64")]
 struct Port(u16);
 
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "NameOrNumber")]
 struct Protocol(u8);
 
@@ -41,13 +41,13 @@ enum NameOrNumber {
     Number(i64),
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 struct Comment(String);
 
 /// The moment from which on a rule is over, in nanoseconds since the Unix epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(try_from = "TextOrDate")]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "TextOrDate", into = "String")]
 struct Expiry(u64);
 
 #[derive(Deserialize)]
@@ -115,6 +115,12 @@ impl TryFrom<String> for Comment {
     }
 }
 
+impl From<Expiry> for String {
+    fn from(Expiry(time_ns): Expiry) -> Self {
+        Timestamp::from_nanosecond(time_ns.into()).unwrap_or(Timestamp::MAX).to_string()
+    }
+}
+
 impl TryFrom<TextOrDate> for Expiry {
     type Error = String;
 
@@ -147,6 +153,11 @@ fn end(text: &str) -> Option<u64> {
 /// Reads a value from its text; serde's own way would take an absent one for an error.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<AddressRange>, D::Error> {
     String::deserialize(deserializer)?.parse().map(Some).map_err(D::Error::custom)
+}
+
+#[expect(clippy::ref_option, reason = "serde passes fields by reference")]
+fn as_text<S: Serializer>(range: &Option<AddressRange>, serializer: S) -> Result<S::Ok, S::Error> {
+    range.map(|range| range.to_string()).serialize(serializer)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::{fs, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use lettre::{message::Mailbox, transport::smtp::client::Certificate};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, Length, Secret};
 use crate::output::email::{EmailConfig, Login, Security, Server};
@@ -19,7 +19,7 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(300);
 const LEAST: Duration = Duration::from_secs(1);
 
 /// `[email]`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EmailSection {
     /// Whether mail is sent; off unless it is said.

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::{
@@ -23,7 +23,7 @@ use crate::{
 pub const DEFAULT_FILE: &str = "nad.toml";
 
 /// The file's content; every setting is optional.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct File {
     /// What is captured.
@@ -36,10 +36,10 @@ pub struct File {
     pub allow: Vec<Spanned<AllowSection>>,
     /// How much is kept in mind.
     pub context: ContextSection,
+    /// What the terminal shows, and what outputs have in common.
+    pub output: OutputSection,
     /// Where is logged to.
     pub log: LogSection,
-    /// What the terminal shows.
-    pub output: OutputSection,
     /// Where metrics are served.
     pub metrics: MetricsSection,
     /// What is kept for later.
@@ -51,7 +51,7 @@ pub struct File {
 }
 
 /// `[capture]`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CaptureSection {
     /// Interfaces to attach to.
@@ -69,7 +69,7 @@ pub struct CaptureSection {
 }
 
 /// `[training]`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainingSection {
     /// Length of the baseline: `"300s"`.
@@ -93,7 +93,7 @@ pub struct TrainingSection {
 }
 
 /// `[alerts]`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AlertsSection {
     /// How often a person wants to be told of nothing.
@@ -105,13 +105,22 @@ pub struct AlertsSection {
 }
 
 /// How often the model is trained anew: a length of time, or `"never"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Relearn {
     /// Not at all.
     Never,
     /// This often.
     Every(Length),
+}
+
+impl From<Relearn> for String {
+    fn from(relearn: Relearn) -> Self {
+        match relearn {
+            Relearn::Never => "never".into(),
+            Relearn::Every(length) => length.into(),
+        }
+    }
 }
 
 impl TryFrom<String> for Relearn {
@@ -123,7 +132,7 @@ impl TryFrom<String> for Relearn {
 }
 
 /// `[context]`: entries of each table.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ContextSection {
     /// Flows.
@@ -139,7 +148,7 @@ pub struct ContextSection {
 }
 
 /// One name or a list of names.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "an interface name or a list of them")]
 pub enum OneOrMany {
     /// `interface = "eth0"`

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Length};
+use super::{ConfigError, Length, Size};
 use crate::history::{DEFAULT_MAX_AGE, DEFAULT_MAX_SIZE, HistoryConfig, LEAST_MAX_SIZE, SPAN_S};
 
 /// `[history]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HistorySection {
     /// The file; none for no history.
@@ -17,29 +17,6 @@ pub struct HistorySection {
     pub max_age: Option<Length>,
     /// The size from which on the oldest leaves.
     pub max_size: Option<Size>,
-}
-
-/// Bytes with their unit: `256MiB`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Size(pub u64);
-
-impl TryFrom<String> for Size {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let error = || format!("\"{text}\" is no size: give a number and a unit, as in 64MiB or 2GiB");
-        let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(error)?;
-        let (number, unit) = text.split_at(digits);
-        let number: u64 = number.parse().map_err(|_| error())?;
-        let bytes = match unit {
-            "KiB" => 1 << 10,
-            "MiB" => 1 << 20,
-            "GiB" => 1 << 30,
-            _ => return Err(error()),
-        };
-        number.checked_mul(bytes).map(Self).ok_or_else(error)
-    }
 }
 
 /// The history in force: a flag's file before the config's; `None` where there is to be none.
@@ -73,12 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_size_needs_a_unit_and_room_for_something() {
-        let size = |text: &str| Size::try_from(text.to_owned()).map(|size| size.0);
-        assert_eq!((size("1MiB"), size("2GiB"), size("64KiB")), (Ok(1 << 20), Ok(2 << 30), Ok(64 << 10)));
-        for bad in ["", "1", "MiB", "-1MiB", "1MB", "1 MiB", "99999999999GiB"] {
-            assert!(size(bad).is_err_and(|error| error.contains("64MiB")), "{bad}");
-        }
+    fn there_has_to_be_room_for_something() {
         let small = HistorySection { max_size: Some(Size(1 << 19)), ..HistorySection::default() };
         assert!(history(None, &small, String::new()).unwrap_err().to_string().contains("1MiB is the least"));
     }

@@ -2,18 +2,18 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, DEFAULT_LOG, Size, check};
 
-const DEFAULT_MAX_SIZE: Size = Size(64 << 20);
-const DEFAULT_KEEP: usize = 14;
+pub(super) const DEFAULT_LOG_SIZE: Size = Size(64 << 20);
+pub(super) const DEFAULT_LOGS_KEPT: usize = 14;
 /// A smaller file would hold a few lines.
 const LEAST_MAX_SIZE: Size = Size(4 << 10);
 const MOST_KEPT: usize = 10_000;
 
 /// `[log]`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogSection {
     /// The log file; `none` for none.
@@ -29,7 +29,7 @@ pub struct LogSection {
 }
 
 /// What a line of the log looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// Time, level, target and message, then each field as `name=value`.
@@ -40,7 +40,7 @@ pub enum LogFormat {
 }
 
 /// When a new file is begun, whatever the size of the old one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rotate {
     /// With the first line after midnight, UTC.
@@ -73,13 +73,13 @@ impl LogConfig {
     /// When a number is out of range.
     pub fn new(path: Option<PathBuf>, file: &LogSection) -> Result<Self, ConfigError> {
         let path = path.or_else(|| file.path.clone()).unwrap_or_else(|| DEFAULT_LOG.into());
-        let max_size = file.max_size.unwrap_or(DEFAULT_MAX_SIZE);
+        let max_size = file.max_size.unwrap_or(DEFAULT_LOG_SIZE);
         if max_size < LEAST_MAX_SIZE {
             return Err(ConfigError::Value(format!(
                 "max_size {max_size} of the log is out of range: give at least {LEAST_MAX_SIZE}"
             )));
         }
-        let keep = file.keep.unwrap_or(DEFAULT_KEEP);
+        let keep = file.keep.unwrap_or(DEFAULT_LOGS_KEPT);
         check("keep", keep, 1, MOST_KEPT)?;
         Ok(Self {
             path: (path.as_os_str() != "none").then_some(path),

@@ -2,10 +2,10 @@
 
 use std::{net::SocketAddr, str::FromStr};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// `[metrics]`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MetricsSection {
     /// Where; not at all where nothing is said.
@@ -52,6 +52,15 @@ impl FromStr for Listen {
                  [::1]:9469, or none"
             )
         })
+    }
+}
+
+impl Serialize for Listen {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Off => serializer.serialize_str("none"),
+            Self::At(address) => serializer.collect_str(address),
+        }
     }
 }
 

@@ -1,11 +1,14 @@
-//! `[output]`: what the terminal shows.
+//! `[output]`: what the terminal shows, and what outputs have in common.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::output::terminal::{Color, Format, TerminalConfig};
+use crate::output::{
+    format::AlertFormat,
+    terminal::{Color, Format, TerminalConfig},
+};
 
 /// `[output]`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OutputSection {
     /// What is printed.
@@ -14,6 +17,8 @@ pub struct OutputSection {
     pub color: Option<Color>,
     /// Whether only incidents and errors are printed.
     pub quiet: Option<bool>,
+    /// What the files of alerts and incidents contain.
+    pub alert_format: Option<AlertFormat>,
 }
 
 impl OutputSection {

@@ -10,7 +10,7 @@ use std::{
     sync::OnceLock,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::ConfigError;
 
@@ -75,6 +75,12 @@ impl Secret {
     /// What somebody else said, without the secret where they repeat it.
     pub fn cut_out_of(&self, words: &str) -> String {
         if self.0.is_empty() { words.into() } else { words.replace(&self.0, "***") }
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("***")
     }
 }
 

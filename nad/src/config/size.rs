@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A number of bytes: `64MiB`, `256MB`, or bytes without a unit. `kB`, `MB`, `GB` and `TB` are powers of 1000, `KiB`, `MiB`,
 /// `GiB` and `TiB` powers of 1024. In `nad.toml` also a number.
@@ -41,6 +41,12 @@ impl FromStr for Size {
         }
         let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
         bytes.map(Self).ok_or_else(|| format!("{text} is out of range: a size is less than 16777216TiB"))
+    }
+}
+
+impl Serialize for Size {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use ureq::tls::{Certificate, PemItem, parse_pem};
 
 use super::{
@@ -21,7 +21,7 @@ const LEAST_SPOOL: u64 = 64 << 10;
 const LARGEST_SPOOL: u64 = 1 << 30;
 
 /// `[[webhook]]`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookSection {
     /// Whether anything is posted; on unless it is said.
@@ -47,7 +47,7 @@ pub struct WebhookSection {
 }
 
 /// What happened to an incident that is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Told {
     /// See [`Change::Opened`].

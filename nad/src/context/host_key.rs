@@ -72,6 +72,12 @@ impl HostKey {
         Some(Ipv6Addr::from(u128::from(self.high) << 64 | u128::from(self.low)).into())
     }
 
+    /// The MAC address, where it is one.
+    pub fn to_mac(self) -> Option<[u8; 6]> {
+        let bytes = self.low.to_be_bytes();
+        self.is_mac().then(|| std::array::from_fn(|place| bytes[place + 2]))
+    }
+
     /// Whether it is a MAC address.
     pub fn is_mac(self) -> bool {
         self.high == LINK_HIGH && self.low >> 48 == 0
@@ -123,11 +129,7 @@ impl fmt::Display for HostKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.to_ip() {
             Some(ip) => ip.fmt(f),
-            None if self.is_mac() => {
-                let bytes = self.low.to_be_bytes();
-                f.write_str(&presentation::mac(std::array::from_fn(|i| bytes[i + 2])))
-            }
-            None => f.write_str("-"),
+            None => f.write_str(&self.to_mac().map_or_else(|| "-".into(), presentation::mac)),
         }
     }
 }

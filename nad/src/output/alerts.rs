@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     Done, Event, Failure, Interests, OutputError, Sink,
+    format::AlertFormat,
     reopen::{self, Reopening},
 };
 
@@ -17,6 +18,7 @@ pub struct AlertFile {
     path: PathBuf,
     file: BufWriter<File>,
     reopening: Reopening,
+    format: AlertFormat,
 }
 
 impl AlertFile {
@@ -25,10 +27,10 @@ impl AlertFile {
     /// # Errors
     ///
     /// When it can't be created.
-    pub fn create(path: &Path) -> Result<Self, OutputError> {
+    pub fn create(path: &Path, format: AlertFormat) -> Result<Self, OutputError> {
         let error = |error| OutputError::new(name(path), error).remedy("choose another place with --alerts");
         let file = File::create(path).map_err(error)?;
-        Ok(Self { path: path.into(), file: BufWriter::new(file), reopening: Reopening::default() })
+        Ok(Self { path: path.into(), file: BufWriter::new(file), reopening: Reopening::default(), format })
     }
 }
 
@@ -45,7 +47,7 @@ impl Sink for AlertFile {
         self.reopen_if_asked();
         for event in events {
             if let Event::Alert(alert) = event {
-                writeln!(self.file, "{}", alert.to_json())?;
+                writeln!(self.file, "{}", self.format.alert(alert))?;
             }
         }
         self.file.flush()?;

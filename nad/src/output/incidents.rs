@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     Done, Event, Failure, Interests, OutputError, Sink,
+    format::AlertFormat,
     reopen::{self, Reopening},
 };
 use crate::incident::Change;
@@ -20,6 +21,7 @@ pub struct IncidentFile {
     file: BufWriter<File>,
     reopening: Reopening,
     follows: bool,
+    format: AlertFormat,
 }
 
 impl IncidentFile {
@@ -28,11 +30,17 @@ impl IncidentFile {
     /// # Errors
     ///
     /// When it can't be created.
-    pub fn create(path: &Path, follows: bool) -> Result<Self, OutputError> {
+    pub fn create(path: &Path, follows: bool, format: AlertFormat) -> Result<Self, OutputError> {
         let error =
             |error| OutputError::new(name(path), error).remedy("choose another place with --incidents");
         let file = File::create(path).map_err(error)?;
-        Ok(Self { path: path.into(), file: BufWriter::new(file), reopening: Reopening::default(), follows })
+        Ok(Self {
+            path: path.into(),
+            file: BufWriter::new(file),
+            reopening: Reopening::default(),
+            follows,
+            format,
+        })
     }
 }
 
@@ -51,7 +59,9 @@ impl Sink for IncidentFile {
             if let Event::Incident(update) = event
                 && (self.follows || update.change == Change::Closed)
             {
-                writeln!(self.file, "{}", update.incident.to_json())?;
+                // What is told once is not told as the end of something.
+                let change = self.follows.then_some(update.change);
+                writeln!(self.file, "{}", self.format.incident(&update.incident, change))?;
             }
         }
         self.file.flush()?;

@@ -4,10 +4,10 @@ use std::fs;
 
 use crate::{REPLAY, folder};
 
-const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../nad.example.toml");
+pub(crate) const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../nad.example.toml");
 
 /// The example with every setting in force: what is behind `# ` and looks like a setting or a section.
-fn uncommented(text: &str) -> String {
+pub(crate) fn uncommented(text: &str) -> String {
     let is_setting = |rest: &str| {
         let name = rest.split(['=', ' ']).next().unwrap_or_default();
         let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
@@ -65,7 +65,7 @@ fn every_setting_of_the_example_can_be_put_in_force() {
         rules.iter().map(|rule| rule.as_table().unwrap().keys().collect::<Vec<_>>()).collect();
     assert_eq!(criteria, [["comment", "destination", "expires", "port", "protocol", "shape", "source"]]);
     assert_eq!(keys("log"), ["format", "keep", "max_size", "path", "rotate"]);
-    assert_eq!(keys("output"), ["color", "format", "quiet"]);
+    assert_eq!(keys("output"), ["alert_format", "color", "format", "quiet"]);
     assert_eq!(keys("metrics"), ["listen"]);
     assert_eq!(keys("history"), ["max_age", "max_size", "path"]);
     assert_eq!(
@@ -163,6 +163,7 @@ fn the_defaults_that_the_example_tells_are_those_in_force() {
         "# rotate = \"daily\"",
         "# keep = 14",
         "# color = \"auto\"",
+        "# alert_format = \"native\"",
     ] {
         assert!(text.contains(default), "{default}");
     }

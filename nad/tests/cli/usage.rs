@@ -40,6 +40,8 @@ fn help_tells_the_exit_codes_the_defaults_and_the_environment() {
                 "[default: seeded]",
                 "the same packets and the same seed give the same model",
                 "NAD_ALERTS",
+                "NAD_ALERT_FORMAT",
+                "[default: native]",
                 "--fail-on-anomaly",
                 "[default: auto]",
                 "8388608",

@@ -10,7 +10,7 @@ use lettre::{
         client::{Certificate, Tls, TlsParameters},
     },
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Failure;
 use crate::{config::Secret, presentation};
@@ -45,7 +45,7 @@ pub struct Login {
 }
 
 /// How a connection is kept from being read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Security {
     /// It begins in clear and goes on encrypted, or not at all (RFC 3207).

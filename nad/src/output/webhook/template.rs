@@ -1,6 +1,6 @@
 //! What is posted, in the shape that its receiver takes.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{incident::IncidentUpdate, output::summary::Summary, presentation};
@@ -13,7 +13,7 @@ const SLACK_FIELD: usize = 2000;
 const SLACK_FIELDS: usize = 10;
 
 /// Whom a message is for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Template {
     /// A program that knows nad: the incident as in `--incidents`, with what happened to it.

@@ -58,6 +58,7 @@ fn add(outputs: &mut Outputs, sink: impl Sink + 'static, when_full: WhenFull, wh
     let mut new = outputs.replacement(when_full);
     new.open("test", &(), when_failing, || Ok(sink)).unwrap();
     new.put_in_place();
+    outputs.start().unwrap();
 }
 
 fn counted(counts: &SinkCounts) -> (u64, u64, u64) {
@@ -207,6 +208,7 @@ fn an_output_with_the_same_settings_goes_on_and_another_takes_its_place() {
         })
         .unwrap();
         new.put_in_place();
+        outputs.start().unwrap();
         outputs.tell(&seconds(1)).unwrap();
         outputs.counts()
     };

@@ -11,7 +11,9 @@ use super::{
 use crate::interface::{self, Interface, InterfaceError, NativeXdp};
 
 /// How the program is attached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum XdpMode {
     /// Native where the driver can, generic otherwise.

@@ -4,7 +4,9 @@ use super::AttachError;
 use crate::interface::{Interface, InterfaceError, Shared, Stack};
 
 /// Which packets of an interface are watched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Directions {
     /// Those that it receives.

@@ -1,0 +1,29 @@
+//! `nad config`: whether a config file can be used, and what is in force.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::{Outcome, say};
+
+/// What was asked of the settings, and found.
+#[derive(Debug)]
+pub enum ConfigAnswer {
+    /// The file can be used.
+    Fine(PathBuf),
+    /// The settings in force, as TOML.
+    Shown(String),
+}
+
+/// Prints what was found.
+///
+/// # Errors
+///
+/// When standard output can't be written.
+pub fn config(answer: &ConfigAnswer) -> Result<Outcome> {
+    match answer {
+        ConfigAnswer::Fine(path) => say(&format!("{}: fine", path.display()))?,
+        ConfigAnswer::Shown(settings) => say(settings)?,
+    }
+    Ok(Outcome::Fine)
+}

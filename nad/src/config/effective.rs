@@ -1,0 +1,254 @@
+//! Every setting that is in force and where it comes from, as a config file: what `nad config show` prints.
+//!
+//! The settings of each place are a [`File`], written by serde: a section or a setting that is added is shown without a
+//! word here. [`defaults`] names every setting, so that the compiler asks for the default of a new one.
+
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
+
+use serde::Serialize as _;
+use serde_json::{Map, Value};
+use toml::{Spanned, de::DeTable, de::DeValue, ser::ValueSerializer};
+
+use super::{
+    AlertsSection, CaptureSection, ConfigError, ContextSection, DEFAULT_LOG, DEFAULT_TRAIN_FOR, File,
+    HistorySection, Length, LogSection, MetricsSection, OutputSection, Relearn, Size, Task, TrainingSection,
+    log::{DEFAULT_LOG_SIZE, DEFAULT_LOGS_KEPT},
+};
+use crate::{
+    detector::{BaselineLength, DetectorOptions},
+    history::{DEFAULT_MAX_AGE, DEFAULT_MAX_SIZE},
+    model::{
+        Training,
+        trainer::{Growth, TrainerKind},
+    },
+    source::xdp::default_ring_bytes,
+};
+
+/// Settings that are shown as three asterisks. What is in a file that a setting names is never read.
+const SECRET: [&str; 4] = ["password", "secret", "token", "url"];
+const MASK: &str = "***";
+
+/// The settings of which one place says everything; see [`super::TaskChoice`].
+const OF_THE_TASK: [(&str, &str); 4] = [
+    ("capture", "packet_count"),
+    ("training", "train_for"),
+    ("training", "train_packets"),
+    ("training", "model"),
+];
+
+/// A section and a setting in it.
+type Key = (String, String);
+
+/// Where settings come from.
+pub struct Places<'a> {
+    /// What flags and environment say.
+    pub given: &'a File,
+    /// By which flag or variable a setting was given.
+    pub given_by: &'a dyn Fn(&str, &str) -> Option<String>,
+    /// What the file says.
+    pub file: &'a File,
+    /// The file's path, where there is one.
+    pub path: Option<&'a Path>,
+    /// What follows from all of them.
+    pub task: &'a Task,
+    /// Likewise.
+    pub training: &'a Training,
+}
+
+/// Every setting that is in force as TOML, with a comment that says where it comes from.
+///
+/// # Errors
+///
+/// When the file can't be read again.
+pub fn shown(places: &Places<'_>) -> Result<String, ConfigError> {
+    let lines = places.path.map(lines).transpose()?.unwrap_or_default();
+    let layers = [places.given, places.file, &defaults(places.task, places.training)].map(object);
+    let told_by_task = told_by(places.task);
+    let origin = |layer: usize, section: &str, key: &str| match layer {
+        0 => (places.given_by)(section, key).unwrap_or_else(|| "flag".into()),
+        1 => match (places.path, lines.get(&(section.into(), key.into()))) {
+            (Some(path), Some(line)) => format!("{} line {line}", path.display()),
+            _ => "default".into(),
+        },
+        _ => "default".into(),
+    };
+    let mut text = String::new();
+    for section in layers[2].keys() {
+        let of_layers = layers.each_ref().map(|layer| &layer[section]);
+        if let Some(tables) = of_layers.iter().find_map(|value| value.as_array()) {
+            // Flags give no tables.
+            let tables = layers[1][section].as_array().unwrap_or(tables);
+            show_tables(&mut text, section, tables, |place| origin(1, &element(section, place), ""));
+            continue;
+        }
+        let mut names: Vec<&String> =
+            of_layers.iter().filter_map(|value| value.as_object()).flat_map(Map::keys).collect();
+        names.sort_unstable();
+        names.dedup();
+        if names.is_empty() {
+            text += &format!("# [{section}] is not set\n\n");
+            continue;
+        }
+        text += &format!("[{section}]\n");
+        for name in names {
+            let is_told = !OF_THE_TASK.contains(&(section, name)) || told_by_task.contains(&(section, name));
+            let found =
+                of_layers.iter().position(|layer| layer.get(name).is_some_and(|value| !value.is_null()));
+            match found.filter(|_| is_told) {
+                Some(layer) => show(&mut text, name, &of_layers[layer][name], &origin(layer, section, name)),
+                None => text += &format!("# {name} is not set\n"),
+            }
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
+    Ok(text)
+}
+
+/// The defaults, as far as there are any. Every setting is named here.
+fn defaults(task: &Task, training: &Training) -> File {
+    let detection = DetectorOptions::default();
+    let growth = Growth::default();
+    let is_default = *task == Task::Learn(BaselineLength::Time(DEFAULT_TRAIN_FOR));
+    File {
+        capture: CaptureSection {
+            interface: None,
+            packet_count: None,
+            direction: Some(Default::default()),
+            xdp_mode: Some(Default::default()),
+            ring_bytes: Some(default_ring_bytes()),
+            thin: Some(Default::default()),
+        },
+        training: TrainingSection {
+            train_for: is_default.then_some(Length(DEFAULT_TRAIN_FOR)),
+            train_packets: None,
+            model: None,
+            // It depends on the task.
+            contamination: Some(training.contamination),
+            trees: Some(growth.trees),
+            samples_per_tree: Some(growth.samples_per_tree),
+            extension_level: None,
+            seed: (training.trainer != TrainerKind::Crate).then_some(growth.seed),
+            trainer: Some(Default::default()),
+        },
+        alerts: AlertsSection {
+            budget: Some(detection.budget),
+            silence: Some(Length(detection.silence)),
+            relearn: Some(
+                detection.relearn_every.map_or(Relearn::Never, |every| Relearn::Every(Length(every))),
+            ),
+        },
+        allow: Vec::new(),
+        context: ContextSection {
+            flows: Some(detection.sizes.flows),
+            hosts: Some(detection.sizes.hosts),
+            dealings: Some(detection.sizes.dealings),
+            links: Some(detection.sizes.links),
+            memory: Some(detection.sizes.memory),
+        },
+        output: OutputSection {
+            // It depends on where it is printed.
+            format: None,
+            color: Some(Default::default()),
+            quiet: Some(false),
+            alert_format: Some(Default::default()),
+        },
+        log: LogSection {
+            path: Some(DEFAULT_LOG.into()),
+            format: Some(Default::default()),
+            max_size: Some(DEFAULT_LOG_SIZE),
+            rotate: Some(Default::default()),
+            keep: Some(DEFAULT_LOGS_KEPT),
+        },
+        metrics: MetricsSection { listen: None },
+        history: HistorySection {
+            path: None,
+            max_age: Some(Length(DEFAULT_MAX_AGE)),
+            max_size: Some(Size(DEFAULT_MAX_SIZE)),
+        },
+        email: None,
+        webhook: Vec::new(),
+    }
+}
+
+/// The settings that say what the task is.
+fn told_by(task: &Task) -> Vec<(&'static str, &'static str)> {
+    let [count, time, packets, model] = OF_THE_TASK;
+    match task {
+        Task::Learn(BaselineLength::Time(_)) => vec![time],
+        Task::Learn(BaselineLength::Packets(_)) => vec![packets],
+        Task::Detect(_) => vec![model],
+        Task::Count { model: Some(_), .. } => vec![count, model],
+        Task::Count { model: None, .. } => vec![count],
+    }
+}
+
+/// A file's sections; what is not set is null.
+fn object(file: &File) -> Map<String, Value> {
+    // Strings, numbers and lists under names: serialising them can't fail.
+    match serde_json::to_value(file) {
+        Ok(Value::Object(sections)) => sections,
+        _ => Map::new(),
+    }
+}
+
+fn show_tables(text: &mut String, section: &str, tables: &[Value], origin: impl Fn(usize) -> String) {
+    if tables.is_empty() {
+        *text += &format!("# There is no [[{section}]]\n\n");
+    }
+    for (place, table) in tables.iter().enumerate() {
+        *text += &format!("[[{section}]] # {}\n", origin(place));
+        for (name, value) in table.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+            *text += &format!("{name} = {}\n", written(name, value));
+        }
+        text.push('\n');
+    }
+}
+
+fn show(text: &mut String, name: &str, value: &Value, origin: &str) {
+    // Writing to a string can't fail.
+    let _ = writeln!(text, "{name} = {} # {origin}", written(name, value));
+}
+
+/// A value as TOML writes it in a line.
+fn written(name: &str, value: &Value) -> String {
+    let is_secret = SECRET.iter().any(|secret| name == *secret || name.ends_with(&format!("_{secret}")));
+    let value = if is_secret { &Value::from(MASK) } else { value };
+    let mut text = String::new();
+    match value.serialize(ValueSerializer::new(&mut text)) {
+        Ok(_) => text,
+        Err(error) => format!("\"{error}\""),
+    }
+}
+
+/// The lines, from 1, on which settings and tables of the file stand.
+fn lines(path: &Path) -> Result<BTreeMap<Key, usize>, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
+    let mut lines = BTreeMap::new();
+    // It was parsed before; where it has changed meanwhile, no line is known.
+    let Ok(table) = DeTable::parse(&text) else { return Ok(lines) };
+    let line = |start: usize| text[..start.min(text.len())].matches('\n').count() + 1;
+    for (section, value) in table.get_ref() {
+        let section: &str = section.get_ref();
+        match value.get_ref() {
+            DeValue::Table(table) => {
+                for key in table.keys() {
+                    let name: &str = key.get_ref();
+                    lines.insert((section.into(), name.into()), line(key.span().start));
+                }
+            }
+            DeValue::Array(tables) => {
+                for (place, table) in tables.iter().map(Spanned::span).enumerate() {
+                    lines.insert((element(section, place), String::new()), line(table.start));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(lines)
+}
+
+/// Name of one of several tables.
+fn element(section: &str, place: usize) -> String {
+    format!("{section}[{place}]")
+}

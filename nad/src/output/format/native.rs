@@ -1,0 +1,217 @@
+//! nad's own format. The JSON Schema files in schemas/ are made from these types, with what is said of each field.
+
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::Serialize;
+
+use crate::{
+    alert::Alert,
+    context::host_key::HostKey,
+    incident::{Incident, Listed, State},
+    presentation::{self, Endpoint},
+};
+
+/// The version of both objects: it changes where a field is taken out or means something else.
+const VERSION: u8 = 1;
+
+/// A packet above the threshold, as nad writes it to the alert file.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "nad alert", deny_unknown_fields)]
+pub struct AlertLine<'a> {
+    /// Version of this object: 1.
+    schema: u8,
+    /// When the packet came, in seconds since the Unix epoch, by the packet's own clock.
+    time: f64,
+    /// The same in RFC 3339, in UTC with milliseconds.
+    timestamp: String,
+    /// The packet's place in the capture, from 0, or live the number of its record.
+    index: u64,
+    /// Index of the interface as the kernel counts them; absent where it is not known.
+    #[serde(skip_serializing_if = "is_zero")]
+    interface: u32,
+    /// Source IP address; for ARP the sender's. Null where there is none.
+    src_ip: Option<String>,
+    /// Destination IP address; for ARP the one that is spoken of. Null where there is none.
+    dst_ip: Option<String>,
+    /// Source MAC address, of packets that are not IP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    src_mac: Option<String>,
+    /// Destination MAC address, of packets that are not IP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dst_mac: Option<String>,
+    /// Source port, 0 where there is none.
+    src_port: u16,
+    /// Destination port, 0 where there is none.
+    dst_port: u16,
+    /// Usual name of the protocol, such as TCP, ICMPv6 or ARP, or its number.
+    protocol: String,
+    /// Length on the wire in bytes, with the Ethernet header.
+    length: u32,
+    /// Outer VLAN id, where there is a tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vlan: Option<u16>,
+    /// The tunnel that the packet came in, where it came in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tunnel: Option<&'static str>,
+    /// What is wrong with the packet, where it is malformed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    defect: Option<&'static str>,
+    /// How anomalous the packet is, 0 to 1.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    score: f64,
+    /// The score from which on packets were reported, 0 to 1.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    threshold: f64,
+    /// Why it stands out, in words.
+    reason: &'a str,
+}
+
+/// Alerts of one cause, as nad writes them to the incident file.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "nad incident", deny_unknown_fields)]
+pub struct IncidentLine<'a> {
+    /// Version of this object: 1.
+    schema: u8,
+    /// Name of the incident: unique in a run, the same whenever the same packets come.
+    id: &'a str,
+    /// Whether further alerts are expected.
+    state: State,
+    /// What it looks like, such as `port scan`.
+    shape: &'static str,
+    /// Technique of that shape in MITRE ATT&CK (Enterprise, version 15); absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    technique: Option<&'static str>,
+    /// When it was opened, in seconds since the Unix epoch, by the packets' clock as all times here.
+    detected_at: f64,
+    /// Beginning of the first second with an alert, in seconds since the Unix epoch.
+    start: f64,
+    /// End of the last second with an alert, in seconds since the Unix epoch.
+    end: f64,
+    /// IP or MAC addresses of those who did it, at most 16; none for a flood from everywhere.
+    sources: Vec<String>,
+    /// IP or MAC addresses of those whom it was done to, at most 16.
+    targets: Vec<String>,
+    /// Whether there were more sources than are listed.
+    more_sources: bool,
+    /// Whether there were more targets than are listed.
+    more_targets: bool,
+    /// Ports of the services concerned, at most 16.
+    ports: &'a [u16],
+    /// Whether there were more ports than are listed.
+    more_ports: bool,
+    /// Usual names of the IP protocols, or their numbers.
+    protocols: Vec<String>,
+    /// Alerts so far: a subject that was out of the ordinary in a second.
+    alerts: u64,
+    /// Packets in the seconds with alerts.
+    packets: u64,
+    /// Bytes on the wire in the seconds with alerts.
+    bytes: u64,
+    /// How much of what came meanwhile, by whomever, was looked at, in percent.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    coverage: f64,
+    /// The highest score of an alert, 0 to 1.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    peak_score: f64,
+    /// The score of the last alert, 0 to 1.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    score: f64,
+    /// The least probability of an alert that an ordinary subject is as far out, 0 to 1.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    probability: f64,
+    /// The score from which on alerts were made at the peak, 0 to 1.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    threshold: f64,
+    /// The view that saw the peak; `nad features --list` lists them.
+    view: &'static str,
+    /// Why, in one sentence.
+    reason: &'a str,
+}
+
+impl<'a> From<&'a Alert> for AlertLine<'a> {
+    fn from(alert: &'a Alert) -> Self {
+        let record = &alert.record;
+        let (source, destination) = Endpoint::of(record);
+        Self {
+            schema: VERSION,
+            time: alert.time_ns as f64 / 1e9,
+            timestamp: presentation::timestamp(alert.time_ns),
+            index: alert.index,
+            interface: record.interface,
+            src_ip: source.ip.map(|ip| ip.to_string()),
+            dst_ip: destination.ip.map(|ip| ip.to_string()),
+            src_mac: source.mac.map(presentation::mac),
+            dst_mac: destination.mac.map(presentation::mac),
+            src_port: record.source_port,
+            dst_port: record.destination_port,
+            protocol: presentation::protocol(record),
+            length: record.length,
+            vlan: presentation::vlan(record),
+            tunnel: record.tunnel().map(|tunnel| tunnel.name()),
+            defect: record.defect().map(|defect| defect.name()),
+            score: alert.score,
+            threshold: alert.threshold,
+            reason: &alert.reason,
+        }
+    }
+}
+
+impl<'a> From<&'a Incident> for IncidentLine<'a> {
+    fn from(incident: &'a Incident) -> Self {
+        let seconds = |ns: u64| ns as f64 / 1e9;
+        let names = |hosts: &Listed<HostKey>| hosts.items.iter().map(ToString::to_string).collect();
+        let protocol = |number: &u8| presentation::protocol_name(*number);
+        Self {
+            schema: VERSION,
+            id: &incident.id,
+            state: incident.state,
+            shape: incident.shape.name(),
+            technique: incident.shape.technique(),
+            detected_at: seconds(incident.detected_ns),
+            start: seconds(incident.start_ns),
+            end: seconds(incident.end_ns),
+            sources: names(&incident.sources),
+            targets: names(&incident.targets),
+            more_sources: incident.sources.more,
+            more_targets: incident.targets.more,
+            ports: &incident.ports.items,
+            more_ports: incident.ports.more,
+            protocols: incident.protocols.iter().map(protocol).collect(),
+            alerts: incident.alerts,
+            packets: incident.packets,
+            bytes: incident.bytes,
+            coverage: incident.coverage.percent(),
+            peak_score: incident.peak_score,
+            score: incident.score,
+            probability: incident.probability,
+            threshold: incident.threshold,
+            view: incident.view.name(),
+            reason: &incident.reason,
+        }
+    }
+}
+
+/// A packet as one line of JSON, without the line's end.
+pub fn alert(alert: &Alert) -> String {
+    super::line(&AlertLine::from(alert))
+}
+
+/// An incident as one line of JSON, without the line's end.
+pub fn incident(incident: &Incident) -> String {
+    super::line(&IncidentLine::from(incident))
+}
+
+/// The JSON Schema (draft 2020-12) of each object: its file's name, and its text.
+pub fn schemas() -> [(&'static str, String); 2] {
+    [("alert.schema.json", schema::<AlertLine<'_>>()), ("incident.schema.json", schema::<IncidentLine<'_>>())]
+}
+
+fn schema<T: JsonSchema>() -> String {
+    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    // A tree of strings, numbers and lists: writing it can't fail.
+    serde_json::to_string_pretty(&generator.into_root_schema_for::<T>()).unwrap_or_default() + "\n"
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_zero(value: &u32) -> bool {
+    *value == 0
+}

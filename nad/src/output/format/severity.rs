@@ -1,0 +1,88 @@
+//! How grave an event is, on the scales of other systems.
+
+use crate::{
+    alert::Alert,
+    incident::{Incident, shape::Shape},
+};
+
+/// From what its shape does to whom it meets, and from how sure it is that it is not ordinary. No event is critical:
+/// what is at stake is not in packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Severity {
+    Low,
+    Medium,
+    High,
+}
+
+/// From this probability on that an ordinary subject is as far out, an incident is a level less grave than its shape.
+const UNSURE: f64 = 1e-6;
+
+impl Severity {
+    /// That of the shape, or a level less where it is not sure.
+    pub(super) fn of_incident(incident: &Incident) -> Self {
+        let of_shape = Self::of_shape(incident.shape);
+        if incident.probability >= UNSURE { of_shape.below() } else { of_shape }
+    }
+
+    /// Of a single packet: medium where it is malformed.
+    pub(super) fn of_packet(alert: &Alert) -> Self {
+        if alert.record.defect().is_some() { Self::Medium } else { Self::Low }
+    }
+
+    const fn of_shape(shape: Shape) -> Self {
+        match shape {
+            Shape::SynFlood
+            | Shape::Flood
+            | Shape::Amplification
+            | Shape::ArpSpoofing
+            | Shape::DnsTunnel
+            | Shape::UnusualUpload => Self::High,
+            Shape::PortScan
+            | Shape::HostSweep
+            | Shape::BruteForce
+            | Shape::Enumeration
+            | Shape::SlowRequests
+            | Shape::Beacon => Self::Medium,
+            Shape::MalformedPackets | Shape::Unusual => Self::Low,
+        }
+    }
+
+    const fn below(self) -> Self {
+        match self {
+            Self::Low | Self::Medium => Self::Low,
+            Self::High => Self::Medium,
+        }
+    }
+
+    /// Its name, as OCSF and others have it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Low => "Low",
+            Self::Medium => "Medium",
+            Self::High => "High",
+        }
+    }
+
+    /// 1 to 3.
+    pub(super) const fn level(self) -> u8 {
+        self as u8 + 1
+    }
+
+    /// 0 to 100, the numbers that Elastic's rules have for their severities.
+    pub(super) const fn risk_score(self) -> u8 {
+        match self {
+            Self::Low => 21,
+            Self::Medium => 47,
+            Self::High => 73,
+        }
+    }
+
+    /// A priority of Suricata's, 1 the gravest.
+    pub(super) const fn priority(self) -> u8 {
+        match self {
+            Self::High => 1,
+            Self::Medium => 2,
+            Self::Low => 3,
+        }
+    }
+}
