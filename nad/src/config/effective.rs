@@ -252,3 +252,21 @@ fn lines(path: &Path) -> Result<BTreeMap<Key, usize>, ConfigError> {
 fn element(section: &str, place: usize) -> String {
     format!("{section}[{place}]")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_masked_and_the_file_that_holds_one_is_named() {
+        for (name, expected) in [
+            ("password", "\"***\""),
+            ("smtp_password", "\"***\""),
+            ("url", "\"***\""),
+            ("password_file", "\"sesame\""),
+            ("server", "\"sesame\""),
+        ] {
+            assert_eq!(written(name, &Value::from("sesame")), expected, "{name}");
+        }
+    }
+}

@@ -61,7 +61,7 @@ fn every_technique_has_a_name() {
 
 #[test]
 fn each_shape_has_a_signature_of_its_own_in_the_range_of_local_rules() {
-    let mut numbers: Vec<u64> = SHAPES
+    let numbers: Vec<u64> = SHAPES
         .iter()
         .map(|shape| {
             let line = AlertFormat::Eve.incident(&incident(*shape), None);
@@ -69,8 +69,6 @@ fn each_shape_has_a_signature_of_its_own_in_the_range_of_local_rules() {
         })
         .collect();
     assert_eq!(numbers, (1_900_001..=1_900_014).collect::<Vec<_>>(), "they never change");
-    numbers.dedup();
-    assert_eq!(numbers.len(), SHAPES.len());
 }
 
 #[test]
