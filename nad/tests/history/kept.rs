@@ -25,6 +25,8 @@ fn the_history_has_what_the_incident_file_has() {
     for field in ["run", "source"] {
         kept[0].as_object_mut().unwrap().remove(field);
     }
+    // Which has the number of a schema of its own.
+    told.as_object_mut().unwrap().remove("schema");
     assert_eq!(&mut kept[0], &mut told);
 }
 
