@@ -53,7 +53,7 @@ fn packets_before_the_damage_are_scored_and_then_the_place_is_told() {
     let last = PCAP_PACKET_HEADER + captures::xmas_scan().len();
     folder.write("cut.pcap", &whole[..whole.len() - 7]);
     let ran = folder
-        .nad("replay cut.pcap --train-packets 300 --contamination 0.01 --scores s.csv --alerts a.jsonl")
+        .nad("replay cut.pcap --train-packets 300 --contamination 0.001 --scores s.csv --alerts a.jsonl")
         .exits(1);
     let place = format!("damaged at byte {}", whole.len() - last);
     assert_eq!(ran.detected().1, 2);
