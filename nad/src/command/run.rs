@@ -103,7 +103,7 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
                 let wanted = Wanted { scores: false, alerts };
                 let options = DetectorOptions { in_background: true, wanted, ..config.detection.clone() };
                 let reloader = Reloader::new(config, PendingChange::default());
-                watch(live, start, options, outputs, metrics, &screen, signals, (reload, reloader)).await
+                watch(live, start, options, outputs, metrics, &screen, (signals, reload, reloader)).await
             }
         }
     })?;
@@ -129,8 +129,7 @@ async fn watch(
     mut outputs: Outputs,
     metrics: Option<Listener>,
     screen: &Screen,
-    mut signals: StopSignals,
-    (mut reload, mut reloader): (ReloadSignal, Reloader),
+    (mut signals, mut reload, mut reloader): (StopSignals, ReloadSignal, Reloader),
 ) -> Result<Ledger> {
     let tally = Arc::new(Tally::default());
     tally.set_outputs(outputs.counts());
