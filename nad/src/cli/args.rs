@@ -93,7 +93,7 @@ pub(super) enum CliCommand {
     Doctor(DoctorArgs),
     /// Send one test message by the settings of the config file, and say what the server answered
     ///
-    /// The password of [email] is that of NAD_SMTP_PASSWORD, where it is set, or else in its password_file.
+    /// The password of the section email is that of NAD_SMTP_PASSWORD, where it is set, or else in its password_file.
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
     TestOutput(TestOutputArgs),
     /// Check a config file, or show every setting that is in force
@@ -213,9 +213,9 @@ pub(super) struct TestOutputArgs {
 /// Outputs that can be tested.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub(super) enum OutputName {
-    /// The mail of [email]
+    /// The mail of the section email
     Email,
-    /// Each [[webhook]]
+    /// Each webhook
     Webhook,
 }
 

@@ -1,6 +1,6 @@
 //! Incidents as JSON, posted to a URL one by one in the order in which they happened.
 //!
-//! What can't be posted waits in a [`Spool`], on disk where there is a directory for it, and is posted again until it
+//! What can't be posted waits in a `Spool`, on disk where there is a directory for it, and is posted again until it
 //! was taken or refused: at least once, with the same `X-Nad-Delivery` each time.
 
 mod post;
