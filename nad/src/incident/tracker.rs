@@ -175,7 +175,7 @@ impl Tracker {
         by_principal(parties.source)
             .or_else(|| by_principal(parties.alias))
             .or_else(|| self.open.iter().position(|open| open.answers(parties)))
-            .or_else(|| self.open.iter().position(|open| open.is_joined_by(parties, shape)))
+            .or_else(|| self.open.iter().position(|open| open.is_joined_by(parties, shape, time_ns)))
             .or_else(|| by_principal(parties.target.filter(|_| parties.source.is_none())))
             .or_else(|| self.open.iter().position(|open| open.explains(parties, time_ns)))
     }
@@ -270,12 +270,16 @@ impl Open {
     }
 
     /// Whether another source does the same to the same target: bots of one flood.
-    fn is_joined_by(&self, parties: &Parties, shape: Shape) -> bool {
+    fn is_joined_by(&self, parties: &Parties, shape: Shape, time_ns: u64) -> bool {
         let is_flood = |shape| matches!(shape, Shape::SynFlood | Shape::Flood | Shape::Amplification);
         let is_the_same = match shape {
             Shape::BruteForce | Shape::SlowRequests => self.incident.shape == shape,
-            // What one of many sends looks like another kind of flood than all of it.
-            shape => is_flood(shape) && is_flood(self.incident.shape),
+            shape if shape == self.incident.shape => is_flood(shape),
+            // What one of many sends looks like another kind of flood than all of it, while that goes on.
+            shape => {
+                let goes_on = time_ns.saturating_sub(self.incident.end_ns) <= GOES_ON_NS;
+                goes_on && is_flood(shape) && is_flood(self.incident.shape)
+            }
         };
         is_the_same && parties.target.is_some_and(|target| self.incident.targets.items.contains(&target))
     }

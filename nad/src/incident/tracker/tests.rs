@@ -202,6 +202,19 @@ fn bots_that_press_on_one_target_are_one_flood_and_a_scan_beside_it_is_none_of_i
 }
 
 #[test]
+fn another_kind_of_flood_after_the_first_one_is_an_incident_of_its_own() {
+    let mut tracker = tracker();
+    let flood = |client, protocol, at| {
+        let mut dealing = between(key(client), key(9), if protocol == 6 { 443 } else { 0 }, protocol);
+        (dealing.opened_10, dealing.failed_10) = (90.0, 80.0);
+        of_dealing(View::Connections, dealing, at)
+    };
+    second(&mut tracker, &[flood(1, 6, 100)], 100);
+    second(&mut tracker, &[flood(2, 1, 130)], 130);
+    assert_eq!(tracker.opened(), 2);
+}
+
+#[test]
 fn only_what_is_said_is_explained() {
     let mut tracker = tracker();
     let asked = std::cell::Cell::new(0);
