@@ -37,9 +37,10 @@ use crate::{
         format::AlertFormat,
         history::HistoryFile,
         incidents::IncidentFile,
-        log::AnomalyLog,
+        log::{AnomalyLog, LOG},
         metrics::MetricsSink,
-        terminal::{Screen, Terminal, TerminalConfig},
+        reopen::Earlier,
+        terminal::{STANDARD_OUTPUT, Screen, Terminal, TerminalConfig},
         webhook::{Webhook, WebhookConfig},
     },
     presentation,
@@ -99,19 +100,22 @@ impl OutputConfig {
         } else {
             (WhenFull::Wait, WhenFailing::Stop)
         };
+        let earlier = if outputs.are_in_use() { Earlier::Kept } else { Earlier::Replaced };
         let mut new = outputs.replacement(when_full);
         let packets = self.packets;
         new.open("terminal", &packets, WhenFailing::Stop, || Ok(Terminal::new(packets, screen.clone())))?;
         new.open("log", &packets, WhenFailing::GoOn, || Ok(AnomalyLog { packets }))?;
         if let Some(path) = &self.alerts {
             let format = self.format;
-            new.open("alerts", &(path, format), when_failing, || Ok(AlertFile::create(path, format)?))?;
+            new.open("alerts", &(path, format), when_failing, || {
+                Ok(AlertFile::open(path, format, earlier)?)
+            })?;
         }
         if let Some(path) = &self.incidents {
             let (follow, format) = (self.follow, self.format);
             let settings = (path, follow, format);
             new.open("incidents", &settings, when_failing, || {
-                Ok(IncidentFile::create(path, follow, format)?)
+                Ok(IncidentFile::open(path, follow, format, earlier)?)
             })?;
         }
         if let Some(config) = &self.history {
@@ -305,11 +309,12 @@ fn report_ledger(ledger: &Ledger) -> Result<()> {
     Ok(())
 }
 
-/// What an output was told; what it was not told is a warning.
+/// What an output was told; what it was not told is a warning. What the terminal and the log were told can be read there.
 fn report_output(output: &OutputCounts) {
+    let is_elsewhere = ![STANDARD_OUTPUT, LOG].contains(&output.name.as_str());
     if output.dropped + output.failed > 0 {
         tracing::warn!("{output}");
-    } else if output.delivered > 0 {
+    } else if output.delivered > 0 && is_elsewhere {
         tracing::info!("{output}");
     }
 }

@@ -230,6 +230,11 @@ pub fn spare_capture(name: &str, output: &Path, capture: &Path) -> Result<(), Ou
 }
 
 impl Outputs {
+    /// Whether there are any that are told of what happens.
+    pub fn are_in_use(&self) -> bool {
+        !self.workers.is_empty()
+    }
+
     /// Begins to replace them; new ones get queues with this policy.
     pub fn replacement(&mut self, when_full: WhenFull) -> Replacement<'_> {
         Replacement { outputs: self, when_full, kept: Vec::new(), prepared: Vec::new() }

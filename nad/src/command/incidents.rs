@@ -14,7 +14,7 @@ use clap::ValueEnum;
 use super::Outcome;
 use crate::{
     history::{Filter, History, KeptIncident},
-    output::OutputError,
+    output::{OutputError, terminal::STANDARD_OUTPUT},
 };
 
 /// Settings of `nad incidents`.
@@ -81,7 +81,7 @@ pub(super) fn incidents(config: &IncidentsConfig) -> Result<Outcome> {
             }
         }
     };
-    written.and_then(|()| out.flush()).map_err(|error| OutputError::new("standard output", error))?;
+    written.and_then(|()| out.flush()).map_err(|error| OutputError::new(STANDARD_OUTPUT, error))?;
     Ok(Outcome::Fine)
 }
 

@@ -1,15 +1,11 @@
 //! A file with one JSON object per incident.
 
-use std::{
-    fs::File,
-    io::{BufWriter, Write},
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use super::{
     Done, Event, Failure, Interests, OutputError, Sink,
     format::AlertFormat,
-    reopen::{self, Reopening},
+    reopen::{Earlier, LineFile},
 };
 use crate::incident::Change;
 
@@ -17,75 +13,52 @@ use crate::incident::Change;
 /// it.
 #[derive(Debug)]
 pub struct IncidentFile {
-    path: PathBuf,
-    file: BufWriter<File>,
-    reopening: Reopening,
+    file: LineFile,
     follows: bool,
     format: AlertFormat,
 }
 
 impl IncidentFile {
-    /// Creates the file, or empties the one that is there.
+    /// Opens the file.
     ///
     /// # Errors
     ///
-    /// When it can't be created.
-    pub fn create(path: &Path, follows: bool, format: AlertFormat) -> Result<Self, OutputError> {
-        let error =
-            |error| OutputError::new(name(path), error).remedy("choose another place with --incidents");
-        let file = File::create(path).map_err(error)?;
-        Ok(Self {
-            path: path.into(),
-            file: BufWriter::new(file),
-            reopening: Reopening::default(),
-            follows,
-            format,
-        })
+    /// When it can't be opened.
+    pub fn open(
+        path: &Path,
+        follows: bool,
+        format: AlertFormat,
+        earlier: Earlier,
+    ) -> Result<Self, OutputError> {
+        let file = LineFile::open("incident file", path, earlier);
+        let file = file.map_err(|error| error.remedy("choose another place with --incidents"))?;
+        Ok(Self { file, follows, format })
     }
 }
 
 impl Sink for IncidentFile {
     fn name(&self) -> String {
-        name(&self.path)
+        self.file.name()
     }
 
     fn interests(&self) -> Interests {
         Interests { incidents: true, updates: self.follows, ..Interests::default() }
     }
 
+    /// What is not written, because the file is not followed, counts as nothing.
     fn deliver(&mut self, events: &[Event]) -> Result<Done, Failure> {
-        self.reopen_if_asked();
-        for event in events {
-            if let Event::Incident(update) = event
-                && (self.follows || update.change == Change::Closed)
-            {
+        let (follows, format) = (self.follows, self.format);
+        self.file.add(events.iter().filter_map(|event| match event {
+            Event::Incident(update) if follows || update.change == Change::Closed => {
                 // What is told once is not told as the end of something.
-                let change = self.follows.then_some(update.change);
-                writeln!(self.file, "{}", self.format.incident(&update.incident, change))?;
+                let change = follows.then_some(update.change);
+                Some(format.incident(&update.incident, change))
             }
-        }
-        self.file.flush()?;
-        Ok(Done::all(events))
+            _ => None,
+        }))
     }
 
     fn idle(&mut self) -> Result<Done, Failure> {
-        self.reopen_if_asked();
-        Ok(Done::default())
+        self.file.add([])
     }
-}
-
-impl IncidentFile {
-    /// Goes on in a file of the same name, which is made where it was moved away; in the old one where that fails.
-    fn reopen_if_asked(&mut self) {
-        if self.reopening.is_due() {
-            match reopen::append(&self.path) {
-                Ok(file) => self.file = BufWriter::new(file),
-                Err(error) => tracing::warn!("{} can't be opened anew: {error}", self.name()),
-            }
-        }
-    }
-}
-
-fn name(path: &Path) -> String {
-    format!("incident file {}", path.display())
 }

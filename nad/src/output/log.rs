@@ -32,6 +32,9 @@ use crate::{
     presentation::{self, Endpoint},
 };
 
+/// What the log is called in messages and counts.
+pub const LOG: &str = "log";
+
 /// Target of the events that alerts are; the terminal has its own table for them.
 const ANOMALY: &str = "nad::anomaly";
 
@@ -47,7 +50,7 @@ pub struct AnomalyLog {
 
 impl Sink for AnomalyLog {
     fn name(&self) -> String {
-        "log".into()
+        LOG.into()
     }
 
     fn interests(&self) -> Interests {

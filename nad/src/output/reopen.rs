@@ -1,11 +1,13 @@
-//! Opening files anew at SIGUSR1, as whoever moves them away asks for.
+//! Files of lines, and opening them anew at SIGUSR1, as whoever moves them away asks for.
 
 use std::{
     fs::{File, OpenOptions},
-    io,
-    path::Path,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
+
+use super::{Done, Failure, OutputError};
 
 /// How often it was asked for. A signal is for the whole process, and so is this.
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
@@ -36,6 +38,80 @@ impl Reopening {
     }
 }
 
+/// What becomes of lines that are in a file already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Earlier {
+    /// They are of an earlier run, and go.
+    Replaced,
+    /// They are of this run, before other settings came into force, and stay.
+    Kept,
+}
+
+/// A file that lines are added to.
+#[derive(Debug)]
+pub struct LineFile {
+    name: String,
+    path: PathBuf,
+    file: BufWriter<File>,
+    reopening: Reopening,
+}
+
+impl LineFile {
+    /// Opens the file, which is made where it is missing; `what` it is stands in messages.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be opened.
+    pub fn open(what: &str, path: &Path, earlier: Earlier) -> Result<Self, OutputError> {
+        let name = format!("{what} {}", path.display());
+        // Lines go to the end in any case: those of this nad's other settings may still be on their way into it.
+        let opened = append(path).and_then(|file| {
+            if earlier == Earlier::Replaced && file.metadata()?.is_file() {
+                file.set_len(0)?;
+            }
+            Ok(file)
+        });
+        match opened {
+            Ok(file) => {
+                let file = BufWriter::new(file);
+                Ok(Self { name, path: path.into(), file, reopening: Reopening::default() })
+            }
+            Err(error) => Err(OutputError::new(name, error)),
+        }
+    }
+
+    /// What it is, and its path.
+    pub fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    /// Adds lines, and makes them visible to whoever reads the file.
+    ///
+    /// # Errors
+    ///
+    /// When they can't be written.
+    pub fn add(&mut self, lines: impl IntoIterator<Item = String>) -> Result<Done, Failure> {
+        self.reopen_if_asked();
+        let mut delivered = 0;
+        for line in lines {
+            writeln!(self.file, "{line}")?;
+            delivered += 1;
+        }
+        self.file.flush()?;
+        Ok(Done { delivered, failed: 0 })
+    }
+
+    /// Goes on in a file of the same name, which is made where it was moved away; in the old one where that fails.
+    fn reopen_if_asked(&mut self) {
+        if self.reopening.is_due() {
+            match append(&self.path) {
+                Ok(file) => self.file = BufWriter::new(file),
+                Err(error) => tracing::warn!("{} can't be opened anew: {error}", self.name),
+            }
+        }
+    }
+}
+
 /// Opens a file to add to it; it is made where it is missing.
 ///
 /// # Errors
@@ -48,6 +124,22 @@ pub fn append(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_an_earlier_run_go_and_those_of_other_settings_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl");
+        let open = |earlier| LineFile::open("alert file", &path, earlier).unwrap();
+        let mut old = open(Earlier::Replaced);
+        assert_eq!(old.add(["1".into(), "2".into()]).unwrap(), Done { delivered: 2, failed: 0 });
+        let mut new = open(Earlier::Kept);
+        new.add(["3".into()]).unwrap();
+        // What the old one was still to write overwrites nothing.
+        old.add(["4".into()]).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n2\n3\n4\n");
+        open(Earlier::Replaced).add(["5".into()]).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "5\n");
+    }
 
     #[test]
     fn a_request_is_seen_once_by_each_file() {

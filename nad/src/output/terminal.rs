@@ -9,7 +9,7 @@ mod table;
 use std::io::{self, Write};
 
 use super::{Done, Event, Failure, Interests, Sink};
-pub use screen::{SAID, Screen};
+pub use screen::{SAID, STANDARD_OUTPUT, Screen};
 pub use status::{Phase, Status};
 use table::Table;
 
@@ -82,7 +82,7 @@ impl Terminal {
 
 impl Sink for Terminal {
     fn name(&self) -> String {
-        screen::STANDARD_OUTPUT.into()
+        STANDARD_OUTPUT.into()
     }
 
     fn interests(&self) -> Interests {

@@ -13,7 +13,8 @@ use crate::{ledger::Ledger, output::OutputError};
 
 /// Target of log events that stand on the terminal already.
 pub const SAID: &str = "nad::said";
-pub(super) const STANDARD_OUTPUT: &str = "standard output";
+/// What standard output is called in messages and counts.
+pub const STANDARD_OUTPUT: &str = "standard output";
 
 /// How often the line at the bottom is drawn at most, a second.
 const DRAWN_A_SECOND: u8 = 4;
