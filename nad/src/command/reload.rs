@@ -6,6 +6,7 @@ use crate::{
     detector::{Change, PendingChange},
     incident::allow::AllowRules,
     output::{Outputs, terminal::Screen},
+    policy::AlertBudget,
 };
 
 /// The settings in force.
@@ -28,8 +29,12 @@ impl Reloader {
     /// Reads flags, environment and file as at the start. Thresholds, allow rules and outputs change; of everything else
     /// that is another one now it is said that it takes a restart. Settings that can't be used change nothing.
     ///
-    /// Returns the rules in force, where they changed.
-    pub(super) fn reload(&mut self, outputs: &mut Outputs, screen: &Screen) -> Option<AllowRules> {
+    /// Returns the rules and the budget in force, where settings could be used.
+    pub(super) fn reload(
+        &mut self,
+        outputs: &mut Outputs,
+        screen: &Screen,
+    ) -> Option<(AllowRules, AlertBudget)> {
         let new = match cli::parse(std::env::args_os()) {
             Ok(Command::Run(new)) => new,
             // The arguments are those of this very run.
@@ -58,7 +63,7 @@ impl Reloader {
         for name in take_a_restart(&old, new) {
             tracing::warn!("{name}: the change takes a restart of nad");
         }
-        Some(new.detection.rules.clone())
+        Some((new.detection.rules.clone(), new.detection.budget))
     }
 }
 
@@ -78,7 +83,8 @@ fn take_a_restart(old: &RunConfig, new: &RunConfig) -> Vec<&'static str> {
         }),
         ("sizes of tables ([context])", old.detection.sizes != new.detection.sizes),
         ("where metrics are served ([metrics])", old.metrics != new.metrics),
-        ("the log file", old.log != new.log),
+        ("the log file ([log])", old.log != new.log),
+        ("what the terminal shows ([output])", old.outputs.terminal != new.outputs.terminal),
         ("whether packets are told", old.outputs.wants_packets() != new.outputs.wants_packets()),
     ];
     changes.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name).collect()

@@ -182,8 +182,9 @@ async fn watch(
                 Some(_) => {}
             },
             () = reload.received() => {
-                if let Some(new) = reloader.reload(&mut outputs, screen) {
+                if let Some((new, budget)) = reloader.reload(&mut outputs, screen) {
                     rules = new;
+                    view.set_budget(budget);
                     warn_of_expired(&rules, clock.now_ns());
                     tally.set_outputs(outputs.counts());
                 }

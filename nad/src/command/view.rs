@@ -94,6 +94,11 @@ impl View {
         }
     }
 
+    /// Takes note of another alert budget.
+    pub(super) fn set_budget(&mut self, budget: AlertBudget) {
+        self.budget = budget;
+    }
+
     /// Takes note of another model.
     pub(super) fn trained(&mut self, model: &Model) {
         self.trained_ns = Some(model.window().last_ns);
