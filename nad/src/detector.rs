@@ -39,7 +39,7 @@ use crate::{
     clock::Clock,
     context::{Context, ContextCounts, Verdict},
     features::View,
-    incident::{Deviation, SubjectState, allow::AllowRules, tracker::Tracker},
+    incident::{Deviation, SubjectState, allow::AllowRules, coverage::Coverage, tracker::Tracker},
     ledger::Tally,
     model::{Model, Training, forest::ForestError},
     policy::Policy,
@@ -184,7 +184,8 @@ impl Detector {
         let now_ns = self.clock.now_ns();
         if now_ns > self.context.tick_end_ns() && self.tracker.open_count() > 0 {
             self.close_tick(&RecordBatch::none(), findings);
-            self.tracker.end_tick(&[], now_ns, &|_| Vec::new(), &mut findings.incidents);
+            let nothing = Coverage::default();
+            self.tracker.end_tick(&[], nothing, now_ns, &|_| Vec::new(), &mut findings.incidents);
             self.publish();
         }
     }
@@ -258,7 +259,6 @@ impl Detector {
             State::Training(_) => self.taken.learned += 1,
             State::Detecting(..) => {
                 let values = View::read_packet(record, &seen);
-                self.tracker.count(record);
                 self.relearning.take_packet(&values, seen.standing);
                 self.packets.add(&values, seen.standing, place, now_ns);
                 self.taken.scored += 1;
@@ -278,7 +278,8 @@ impl Detector {
     fn close_tick(&mut self, batch: &RecordBatch, findings: &mut Findings) {
         let (room, second) = (&mut self.room, &mut self.second);
         let end_ns = self.context.tick_end_ns();
-        let mut threshold = 0.0;
+        // That of subjects, where they are judged.
+        let mut threshold = None;
         let is_learning = matches!(self.state, State::Learning(_));
         match &mut self.state {
             State::Learning(learning) => self.context.close_tick(|subject| {
@@ -293,31 +294,33 @@ impl Detector {
                 let (model, probability) = (Arc::clone(model), policy.probability());
                 let relearning = &mut self.relearning;
                 let judge = Judge::new(&model, probability, end_ns);
-                threshold = score_of(probability);
-                let mut least: f64 = 1.0;
+                threshold = Some(score_of(probability));
+                let mut lowest: f64 = 1.0;
                 self.context.close_tick(|subject| {
                     second.visit(&subject);
                     let is_suspect = suspects.contains(&subject.principal());
-                    let (verdict, probability) = judge.judge(&subject, is_suspect, room, relearning);
-                    least = least.min(probability);
+                    let (verdict, lately) = judge.judge(&subject, is_suspect, room, relearning);
+                    lowest = lowest.min(lately);
                     verdict
                 });
-                second.add_score(score_of(least));
+                second.add_score(score_of(lowest));
             }
             State::Training(_) | State::Detecting(..) | State::Failed => self.context.close_tick(|subject| {
                 second.visit(&subject);
                 Verdict { standing: 0.0, is_ordinary: true }
             }),
         }
-        findings.seconds.extend(self.second.end(end_ns, threshold, is_learning));
-        if threshold > 0.0 {
-            self.report(findings, end_ns);
+        let ended = self.second.end(end_ns, threshold.unwrap_or_default(), is_learning);
+        let coverage = ended.as_ref().map_or(Coverage::default(), |second| second.coverage);
+        findings.seconds.extend(ended);
+        if threshold.is_some() {
+            self.report(findings, coverage, end_ns);
             self.relearn(batch, findings, end_ns);
         }
     }
 
     /// Hands the tick's deviations to the tracker.
-    fn report(&mut self, findings: &mut Findings, end_ns: u64) {
+    fn report(&mut self, findings: &mut Findings, coverage: Coverage, end_ns: u64) {
         let State::Detecting(model, policy) = &mut self.state else { return };
         let before = (self.tracker.opened(), self.tracker.refused(), self.tracker.rules().suppressed());
         let deviations = self.room.crowds.sorted();
@@ -330,7 +333,7 @@ impl Detector {
         }
         let explain =
             |deviation: &Deviation| model.view(deviation.view).explain(deviation.view, &deviation.vector);
-        self.tracker.end_tick(deviations, end_ns, &explain, &mut findings.incidents);
+        self.tracker.end_tick(deviations, coverage, end_ns, &explain, &mut findings.incidents);
         let passed_over = self.room.crowds.clear();
         let opened = self.tracker.opened() - before.0;
         self.tally.incidents.fetch_add(opened, Relaxed);

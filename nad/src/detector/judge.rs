@@ -30,7 +30,7 @@ impl<'a> Judge<'a> {
         Self { model, probability, thresholds: Default::default(), end_ns }
     }
 
-    /// What a subject is, and the least probability of it in any view.
+    /// What a subject is, and the least probability of what it did lately in any view.
     pub(super) fn judge(
         &self,
         subject: &Subject<'_>,
@@ -72,6 +72,6 @@ impl<'a> Judge<'a> {
         }
         // What is ordinary for a host says nothing about its packets.
         let standing = if lately * views < ORDINARY { -(lately * views).log10() as f32 } else { 0.0 };
-        (Verdict { standing, is_ordinary }, least)
+        (Verdict { standing, is_ordinary }, lately)
     }
 }

@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use nad_common::record::PacketRecord;
-
 use super::{
     Change, Deviation, Incident, IncidentUpdate, Listed, Parties, State, allow::AllowRules,
     coverage::Coverage, echo::Echoes, reason::reason, shape::Shape,
@@ -32,8 +30,6 @@ pub struct Tracker {
     silence_ns: u64,
     opened: u64,
     refused: u64,
-    /// Of this tick so far.
-    coverage: Coverage,
 }
 
 /// An open incident and what it needs while it is.
@@ -66,36 +62,25 @@ struct Vote {
 impl Tracker {
     /// One without incidents; an incident is closed after a silence of `silence_ns`.
     pub fn new(rules: AllowRules, silence_ns: u64) -> Self {
-        Self {
-            open: Vec::new(),
-            echoes: Echoes::default(),
-            rules,
-            silence_ns,
-            opened: 0,
-            refused: 0,
-            coverage: Coverage::default(),
-        }
+        Self { open: Vec::new(), echoes: Echoes::default(), rules, silence_ns, opened: 0, refused: 0 }
     }
 
-    /// Counts a record of this tick, and what travels with it.
-    pub fn count(&mut self, record: &PacketRecord) {
-        self.coverage.count(record);
-    }
-
-    /// Takes a tick's deviations into account, each of which counts unless an allow rule suppresses it or it is the
+    /// Takes a tick's deviations into account, and its coverage, which counts with every incident that is open. Each
+    /// deviation counts unless an allow rule suppresses it or it is the
     /// echo of what is over, and ends the tick: tells what was opened or has changed in it, and closes what has been
     /// silent for long.
     pub fn end_tick(
         &mut self,
         deviations: &[Deviation],
+        coverage: Coverage,
         now_ns: u64,
         explain: Explain<'_>,
         updates: &mut Vec<IncidentUpdate>,
     ) {
         deviations.iter().for_each(|deviation| self.take(deviation, updates));
         self.echoes.forget(now_ns);
-        self.cover();
         for open in &mut self.open {
+            open.silent_coverage.add(coverage);
             open.end_tick(explain, updates);
         }
         let silence_ns = self.silence_ns;
@@ -104,7 +89,6 @@ impl Tracker {
 
     /// Closes everything.
     pub fn finish(&mut self, updates: &mut Vec<IncidentUpdate>) {
-        self.cover();
         self.close_where(updates, |_| true);
     }
 
@@ -159,12 +143,6 @@ impl Tracker {
             Some(place) => self.open[place].add(deviation, &parties, shape),
             None => self.refused += 1,
         }
-    }
-
-    /// What was counted in this tick counts with every incident that is open.
-    fn cover(&mut self) {
-        let coverage = std::mem::take(&mut self.coverage);
-        self.open.iter_mut().for_each(|open| open.silent_coverage.add(coverage));
     }
 
     fn find(&self, parties: &Parties, shape: Shape, time_ns: u64) -> Option<usize> {

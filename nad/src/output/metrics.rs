@@ -58,6 +58,7 @@ mod tests {
         incident::{
             IncidentUpdate,
             allow::AllowRules,
+            coverage::Coverage,
             example::{of_source, source},
             tracker::Tracker,
         },
@@ -71,6 +72,7 @@ mod tests {
         let mut tracker = Tracker::new(AllowRules::default(), 60_000_000_000);
         tracker.end_tick(
             &[of_source(View::Reach, source(1, 200), 5)],
+            Coverage::default(),
             5_000_000_000,
             &|_| Vec::new(),
             &mut updates,

@@ -1,6 +1,3 @@
-use bytemuck::Zeroable;
-use nad_common::record::PacketRecord;
-
 use super::*;
 use crate::{
     context::memory::{ServiceKey, Strangeness},
@@ -18,7 +15,7 @@ fn tracker() -> Tracker {
 /// Takes the deviations of one second and ends it.
 fn second(tracker: &mut Tracker, deviations: &[Deviation], at: u64) -> Vec<IncidentUpdate> {
     let mut updates = Vec::new();
-    tracker.end_tick(deviations, at * SECOND, &|_| Vec::new(), &mut updates);
+    tracker.end_tick(deviations, Coverage::default(), at * SECOND, &|_| Vec::new(), &mut updates);
     updates
 }
 
@@ -52,24 +49,20 @@ fn a_scan_that_several_views_see_for_a_while_is_one_incident() {
 #[test]
 fn an_incident_says_how_much_was_looked_at_from_its_first_alert_to_its_last() {
     let mut tracker = tracker();
-    let count = |tracker: &mut Tracker, thinned| {
-        let record = PacketRecord { thinned_packets: thinned, ..PacketRecord::zeroed() };
-        tracker.count(&record);
+    let mut second = |at, is_alert: bool, packets| {
+        let deviations = if is_alert { vec![of_source(View::Reach, source(1, 2), at)] } else { Vec::new() };
+        let mut updates = Vec::new();
+        let coverage = Coverage { records: 1, packets };
+        tracker.end_tick(&deviations, coverage, at * SECOND, &|_| Vec::new(), &mut updates);
+        updates
     };
-    let alert = |at| [of_source(View::Reach, source(1, 2), at)];
-    count(&mut tracker, 1000);
-    second(&mut tracker, &[], 99);
-    count(&mut tracker, 9);
-    let told = second(&mut tracker, &alert(100), 100);
+    second(99, false, 1001);
+    let told = second(100, true, 10);
     assert_eq!(told[0].incident.coverage.percent(), 10.0, "what came before it is no part of it");
-    count(&mut tracker, 29);
-    second(&mut tracker, &[], 101);
-    count(&mut tracker, 9);
-    let told = second(&mut tracker, &alert(102), 102);
+    second(101, false, 30);
+    let told = second(102, true, 10);
     assert_eq!(told[0].incident.coverage, Coverage { records: 3, packets: 50 });
-    count(&mut tracker, 1000);
-    let mut told = Vec::new();
-    tracker.end_tick(&[], 103 * SECOND, &|_| Vec::new(), &mut told);
+    let mut told = second(103, false, 1001);
     tracker.finish(&mut told);
     assert_eq!(told[0].incident.coverage.percent(), 6.0, "nor what came after it");
 }
@@ -225,7 +218,8 @@ fn only_what_is_said_is_explained() {
     for at in 100..103 {
         let deviations: Vec<_> = (20..120).map(|last| of_source(View::Push, source(last, 2), at)).collect();
         let flood = [of_target(target(2, 20..120), at)];
-        tracker.end_tick(&[&flood[..], &deviations].concat(), at * SECOND, &explain, &mut Vec::new());
+        let all = [&flood[..], &deviations].concat();
+        tracker.end_tick(&all, Coverage::default(), at * SECOND, &explain, &mut Vec::new());
         assert_eq!(tracker.opened() as usize, tracker.open_count());
     }
     assert!(asked.get() <= 3 * tracker.open_count(), "{} explanations", asked.get());
