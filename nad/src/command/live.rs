@@ -141,13 +141,15 @@ fn drain(
     let mut nap = SHORTEST_NAP;
     let mut last_sent = Instant::now();
     let mut is_last_round = false;
+    // One that was not sent, as nothing came.
+    let mut unused: Option<RecordBatch> = None;
     loop {
         if stop.load(Relaxed) && !is_last_round {
             source.detach();
             thread::sleep(GRACE);
             is_last_round = true;
         }
-        let mut batch = empties.try_recv().unwrap_or_default();
+        let mut batch = unused.take().or_else(|| empties.try_recv().ok()).unwrap_or_default();
         batch.clear();
         let fill = source.fill(&mut batch)?;
         tally.drained.fetch_add(batch.len() as u64, Relaxed);
@@ -174,6 +176,8 @@ fn drain(
                     stop.store(true, Relaxed);
                 }
             }
+        } else {
+            unused = Some(batch);
         }
         if fill == Fill::More {
             continue;
