@@ -1,0 +1,82 @@
+//! The end of a tick: subjects are judged, and deviations become incidents.
+
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+use super::{Detector, Findings, State, judge::Judge, packets::score_of};
+use crate::{
+    batch::RecordBatch,
+    context::Verdict,
+    incident::{Deviation, SubjectState, coverage::Coverage},
+};
+
+impl Detector {
+    /// Ends a tick within a batch.
+    pub(super) fn close_tick(&mut self, batch: &RecordBatch, findings: &mut Findings) {
+        let (room, second) = (&mut self.room, &mut self.second);
+        let end_ns = self.context.tick_end_ns();
+        // That of subjects, where they are judged.
+        let mut threshold = None;
+        let is_learning = matches!(self.state, State::Learning(_));
+        match &mut self.state {
+            State::Learning(learning) => self.context.close_tick(|subject| {
+                second.visit(&subject);
+                Verdict {
+                    standing: 0.0,
+                    is_ordinary: learning.take_subject(&subject, &mut room.vector, end_ns),
+                }
+            }),
+            State::Detecting(model, policy) if model.judges_subjects() => {
+                let suspects = self.tracker.suspects();
+                let (model, probability) = (Arc::clone(model), policy.probability());
+                let relearning = &mut self.relearning;
+                let judge = Judge::new(&model, probability, end_ns);
+                threshold = Some(score_of(probability));
+                let mut lowest: f64 = 1.0;
+                self.context.close_tick(|subject| {
+                    second.visit(&subject);
+                    let is_suspect = suspects.contains(&subject.principal());
+                    let (verdict, lately) = judge.judge(&subject, is_suspect, room, relearning);
+                    lowest = lowest.min(lately);
+                    verdict
+                });
+                second.add_score(score_of(lowest));
+            }
+            State::Training(_) | State::Detecting(..) | State::Failed => self.context.close_tick(|subject| {
+                second.visit(&subject);
+                Verdict { standing: 0.0, is_ordinary: true }
+            }),
+        }
+        let ended = self.second.end(end_ns, threshold.unwrap_or_default(), is_learning);
+        let coverage = ended.as_ref().map_or(Coverage::default(), |second| second.coverage);
+        findings.seconds.extend(ended);
+        if threshold.is_some() {
+            self.report(findings, coverage, end_ns);
+            self.relearn(batch, findings, end_ns);
+        }
+    }
+
+    /// Hands the tick's deviations to the tracker.
+    fn report(&mut self, findings: &mut Findings, coverage: Coverage, end_ns: u64) {
+        let State::Detecting(model, policy) = &mut self.state else { return };
+        let before = (self.tracker.opened(), self.tracker.refused(), self.tracker.rules().suppressed());
+        let deviations = self.room.crowds.sorted();
+        for deviation in &mut *deviations {
+            if let SubjectState::Link(link) = &mut deviation.subject
+                && let Some(ip) = self.context.ip_of_link(link.key)
+            {
+                link.own_ip = ip;
+            }
+        }
+        let explain =
+            |deviation: &Deviation| model.view(deviation.view).explain(deviation.view, &deviation.vector);
+        self.tracker.end_tick(deviations, coverage, end_ns, &explain, &mut findings.incidents);
+        let passed_over = self.room.crowds.clear();
+        let opened = self.tracker.opened() - before.0;
+        self.tally.incidents.fetch_add(opened, Relaxed);
+        self.tally.incidents_refused.fetch_add(self.tracker.refused() - before.1, Relaxed);
+        self.tally.suppressed.fetch_add(self.tracker.rules().suppressed() - before.2, Relaxed);
+        self.tally.deviations_passed_over.fetch_add(passed_over, Relaxed);
+        policy.advance(end_ns, opened);
+        self.context.set_suspects(self.tracker.suspects());
+    }
+}
