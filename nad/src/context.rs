@@ -194,7 +194,7 @@ impl Context {
 
         let source_slot = self.enter_host(keys.source, keys.source_hash, now_ns);
         if let Some(slot) = source_slot {
-            self.hosts.get_mut(slot).send(keys.source, record, &step, is_real, now_ns);
+            self.hosts.get_mut(slot).send((keys.source, keys.destination), record, &step, is_real, now_ns);
         }
         let target_slot = self.enter_host(keys.destination, keys.destination_hash, now_ns);
         // Its place may have been the only one that was left for the target.
@@ -202,7 +202,7 @@ impl Context {
             source_slot.filter(|_| source_slot != target_slot || keys.source == keys.destination);
         if let Some(slot) = target_slot {
             let target = self.hosts.get_mut(slot);
-            target.receive(keys.destination, record, &step, is_real, now_ns);
+            target.receive((keys.destination, keys.source), record, &step, is_real, now_ns);
             if is_error {
                 target.be_unreached();
             }

@@ -206,12 +206,7 @@ impl SubjectState {
                 }
             }
             Self::Target(host) => {
-                let admirer = host.admirer.winner();
-                Parties {
-                    source: admirer.map(|(host, _)| host),
-                    target: Some(host.key),
-                    ..Parties::default()
-                }
+                Parties { source: host.presser(), target: Some(host.key), ..Parties::default() }
             }
             Self::Link(link) => {
                 let named = |key: HostKey| Some(key).filter(|key| *key != HostKey::NOBODY);
@@ -223,6 +218,22 @@ impl SubjectState {
                     ..Parties::default()
                 }
             }
+        }
+    }
+
+    /// Whether it is a client that is not served, and asks for no more than is usual and for nothing that is new to it:
+    /// what a flood does to those who use its target.
+    pub fn is_unserved(&self) -> bool {
+        match self {
+            Self::Dealing(dealing, usual) => {
+                dealing.strangeness() == 0.0
+                    && dealing.opened_10 <= 2.0 * usual.opened_10.max(1.0)
+                    && dealing.unsuccessful_10() > 0.5 * dealing.opened_10
+            }
+            Self::Source(host) => {
+                host.services_10() < 0.5 && host.failed_10 + host.waiting_10 > 0.5 * host.opened_10
+            }
+            Self::Target(_) | Self::Link(_) => false,
         }
     }
 

@@ -1,5 +1,7 @@
 //! One host: what it does as the one who begins, and what is done to it.
 
+mod peers;
+
 use bytemuck::{Pod, Zeroable};
 use nad_common::record::{PacketRecord, flag};
 
@@ -14,6 +16,7 @@ use super::{
     table::Entry,
     weight::{Volume, Weight},
 };
+use peers::{Majority, Recent};
 
 /// Nanoseconds of a sketch's window: it covers one to two of them.
 const SHORT_WINDOW_NS: u64 = 5_000_000_000;
@@ -78,10 +81,10 @@ pub struct HostState {
     pub begun: TickCount,
     /// See `begun`.
     pub asked: TickCount,
-    /// Whom it mostly began flows with lately, and who mostly began flows with it.
+    /// Whom it mostly began flows with lately.
     pub favourite: Majority,
-    /// See `favourite`.
-    pub admirer: Majority,
+    /// Who was behind most of what presses on it: flows that nobody went on with, and packets in them.
+    presser: Majority,
     /// The last different hosts that it began flows with, and that began flows with it.
     recent_targets: Recent,
     /// See `recent_targets`.
@@ -92,7 +95,9 @@ pub struct HostState {
     services_120: Distinct,
     /// Hosts of such services, of the last 5 to 10 s.
     peers_10: Distinct,
-    rest: [u64; 6],
+    /// Who sent most of the pings to it.
+    pinger: Majority,
+    rest: u64,
 }
 
 /// Packets and bytes both ways in one tick.
@@ -125,63 +130,6 @@ const REAL: u32 = 1;
 
 const PROTOCOL_TCP: u8 = 6;
 
-/// The one that had more than half of the votes lately, if any had (Boyer and Moore's vote).
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
-pub struct Majority {
-    host: HostKey,
-    /// Up to when votes have faded.
-    last_ns: u64,
-    port: u32,
-    votes: f32,
-    total: f32,
-    padding: u32,
-}
-
-/// The last few different hosts.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Recent {
-    hosts: [HostKey; 4],
-    next: u64,
-}
-
-impl Recent {
-    fn add(&mut self, host: HostKey) {
-        if !self.hosts.contains(&host) {
-            self.hosts[self.next as usize % self.hosts.len()] = host;
-            self.next += 1;
-        }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = HostKey> {
-        self.hosts.into_iter().filter(|host| *host != HostKey::NOBODY)
-    }
-}
-
-impl Majority {
-    fn vote(&mut self, host: HostKey, port: u16, now_ns: u64) {
-        let factor = Decay::after(now_ns.saturating_sub(self.last_ns)).ten;
-        self.votes *= factor;
-        self.total *= factor;
-        self.last_ns = now_ns;
-        self.total += 1.0;
-        if self.host == host {
-            self.votes += 1.0;
-            self.port = port.into();
-        } else if self.votes < 1.0 {
-            *self = Self { host, port: port.into(), votes: 1.0, ..*self };
-        } else {
-            self.votes -= 1.0;
-        }
-    }
-
-    /// Who it is, and the last port, where it leads by a third of all votes.
-    pub fn winner(&self) -> Option<(HostKey, u16)> {
-        (self.votes > 0.0 && self.votes >= self.total / 3.0).then_some((self.host, self.port as u16))
-    }
-}
-
 impl Entry for HostState {
     fn is_real(&self) -> bool {
         self.marks & REAL != 0
@@ -192,8 +140,15 @@ impl HostState {
     /// Bytes from the beginning on that every packet needs.
     pub const HOT_BYTES: usize = std::mem::offset_of!(Self, favourite);
 
-    /// Takes a packet into account that this host sent; a zeroed state is one that begins with it.
-    pub fn send(&mut self, key: HostKey, record: &PacketRecord, step: &FlowStep, is_real: bool, now_ns: u64) {
+    /// Takes a packet into account that this host sent to a peer; a zeroed state is one that begins with it.
+    pub fn send(
+        &mut self,
+        (key, peer): (HostKey, HostKey),
+        record: &PacketRecord,
+        step: &FlowStep,
+        is_real: bool,
+        now_ns: u64,
+    ) {
         self.begin(key, now_ns);
         self.fade(now_ns);
         let weight = Weight::of(record);
@@ -216,14 +171,18 @@ impl HostState {
         } else if step.refused || step.established {
             // What has no handshake is established by its answer.
             self.half_open_10 = (self.half_open_10 - flows).max(0.0);
-            self.turned_away_10 += if step.refused { flows } else { 0.0 };
+            if step.refused {
+                self.turned_away_10 += flows;
+            } else {
+                self.presser.retract(peer, flows);
+            }
         }
     }
 
-    /// Takes a packet into account that this host received.
+    /// Takes a packet into account that this host received from a peer.
     pub fn receive(
         &mut self,
-        key: HostKey,
+        (key, peer): (HostKey, HostKey),
         record: &PacketRecord,
         step: &FlowStep,
         is_real: bool,
@@ -245,16 +204,34 @@ impl HostState {
             }
             return;
         }
-        self.icmp_in_10 += if super::flow::is_ping(record) { packets } else { 0.0 };
+        if super::flow::is_ping(record) {
+            self.icmp_in_10 += packets;
+            self.pinger.vote(peer, 0, packets, now_ns);
+        }
         if !is_real && !step.opened {
             self.pressed_10 += packets;
+            self.presser.vote(peer, record.destination_port, packets, now_ns);
         }
         if step.established || step.aborted {
             self.half_open_10 = (self.half_open_10 - flows).max(0.0);
         }
+        if step.established {
+            self.presser.retract(peer, flows);
+        }
         if step.aborted {
             self.turned_away_10 += flows;
         }
+    }
+
+    /// Whether pings are what presses on it most.
+    pub fn is_pressed_by_pings(&self) -> bool {
+        self.icmp_in_10 > (self.half_open_10 + self.turned_away_10).max(self.pressed_10)
+    }
+
+    /// Who presses on it, where one does most of it.
+    pub fn presser(&self) -> Option<HostKey> {
+        let majority = if self.is_pressed_by_pings() { &self.pinger } else { &self.presser };
+        majority.winner().map(|(host, _)| host)
     }
 
     /// This host opened a flow to a service, and `more` like it to whomever.
@@ -273,7 +250,7 @@ impl HostState {
             self.services_120.add(hash, now_ns / LONG_WINDOW_NS);
             self.peers_10.add(peer, now_ns / SHORT_WINDOW_NS);
         }
-        self.favourite.vote(service.server, service.port, now_ns);
+        self.favourite.vote(service.server, service.port, 1.0, now_ns);
         self.recent_targets.add(service.server);
     }
 
@@ -283,9 +260,8 @@ impl HostState {
         self.asked_10 += flows;
         self.asked_tcp_10 += if service.protocol == PROTOCOL_TCP { flows } else { 0.0 };
         self.half_open_10 += flows;
-        self.admirer.vote(client, service.port, now_ns);
-        // Nobody knows who they were, so nobody may seem to have been most of them.
-        self.admirer.total += more as f32;
+        self.presser.vote(client, service.port, 1.0, now_ns);
+        self.presser.add_others(more as f32);
         self.recent_sources.add(client);
     }
 

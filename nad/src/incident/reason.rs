@@ -47,8 +47,8 @@ fn whom(deviation: &Deviation) -> String {
             Some((target, _)) => format!(", mostly at {target}"),
             None => String::new(),
         },
-        SubjectState::Target(host) => match host.admirer.winner() {
-            Some((source, _)) => format!(", mostly from {source}"),
+        SubjectState::Target(host) => match host.presser() {
+            Some(source) => format!(", mostly from {source}"),
             None => ", from many sources".into(),
         },
         SubjectState::Link(link) if link.claimed != HostKey::NOBODY => match link.told {

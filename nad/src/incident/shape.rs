@@ -106,13 +106,8 @@ impl Shape {
             },
             SubjectState::Target(host) => {
                 let connections = host.half_open_10 + host.turned_away_10;
-                if host.icmp_in_10 > connections.max(host.pressed_10) {
-                    Self::Flood
-                } else if connections > 0.25 * host.pressed_10 && host.is_mostly_tcp() {
-                    Self::SynFlood
-                } else {
-                    Self::Flood
-                }
+                let is_syns = connections > 0.25 * host.pressed_10 && host.is_mostly_tcp();
+                if is_syns && !host.is_pressed_by_pings() { Self::SynFlood } else { Self::Flood }
             }
             SubjectState::Link(link) => {
                 if link.conflicts_60 >= 1.0 {

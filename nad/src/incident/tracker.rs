@@ -17,6 +17,8 @@ use crate::{
 pub const MOST_OPEN: usize = 256;
 /// An incident goes on as long as its last alert is no older than this.
 const GOES_ON_NS: u64 = 2 * TICK_NS;
+/// What a flood did to its target's clients shows in their counts as long after it as those fade.
+const AFTERMATH_NS: u64 = 10 * TICK_NS;
 
 /// What isolates a deviation, the most important first. It takes long, so that only what is said is explained.
 pub type Explain<'a> = &'a dyn Fn(&Deviation) -> Vec<Evidence>;
@@ -66,9 +68,8 @@ impl Tracker {
     }
 
     /// Takes a tick's deviations into account, and its coverage, which counts with every incident that is open. Each
-    /// deviation counts unless an allow rule suppresses it or it is the
-    /// echo of what is over, and ends the tick: tells what was opened or has changed in it, and closes what has been
-    /// silent for long.
+    /// deviation counts unless an allow rule suppresses it, or it is the echo of what is over or the harm that a flood
+    /// does. Then ends the tick: tells what was opened or has changed in it, and closes what has been silent for long.
     pub fn end_tick(
         &mut self,
         deviations: &[Deviation],
@@ -136,6 +137,9 @@ impl Tracker {
         let shape = Shape::of(deviation);
         if self.rules.suppress(&parties, shape, deviation.time_ns) || self.echoes.is_echo(deviation, &parties)
         {
+            return;
+        }
+        if self.open.iter().any(|open| open.harms(deviation, &parties)) {
             return;
         }
         let found = self.find(&parties, shape, deviation.time_ns);
@@ -233,6 +237,10 @@ fn weight_of(view: View) -> f64 {
     }
 }
 
+fn is_flood(shape: Shape) -> bool {
+    matches!(shape, Shape::SynFlood | Shape::Flood | Shape::Amplification)
+}
+
 impl Open {
     /// Whether a deviation is what comes back from this incident's target.
     fn answers(&self, parties: &Parties) -> bool {
@@ -247,9 +255,18 @@ impl Open {
             && parties.target.is_some_and(|target| self.incident.targets.items.contains(&target))
     }
 
+    /// Whether a deviation shows no more than that this flood's target does not serve one of its clients.
+    fn harms(&self, deviation: &Deviation, parties: &Parties) -> bool {
+        is_flood(self.incident.shape)
+            && deviation.view != View::Push
+            && deviation.time_ns.saturating_sub(self.incident.end_ns) <= AFTERMATH_NS
+            && Some(self.principal) != parties.source
+            && parties.target.is_some_and(|target| self.incident.targets.items.contains(&target))
+            && deviation.subject.is_unserved()
+    }
+
     /// Whether another source does the same to the same target: bots of one flood.
     fn is_joined_by(&self, parties: &Parties, shape: Shape, time_ns: u64) -> bool {
-        let is_flood = |shape| matches!(shape, Shape::SynFlood | Shape::Flood | Shape::Amplification);
         let is_the_same = match shape {
             Shape::BruteForce | Shape::SlowRequests => self.incident.shape == shape,
             shape if shape == self.incident.shape => is_flood(shape),

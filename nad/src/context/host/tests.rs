@@ -12,11 +12,11 @@ fn a_sweep_shows_as_services_peers_and_failures() {
     let record = PacketRecord { protocol: 6, tcp_flags: 2, ..PacketRecord::zeroed() };
     for port in 1..=400_u16 {
         let opened = FlowStep { opened: true, ..FlowStep::NONE };
-        host.send(key(1), &record, &opened, false, SECOND);
+        host.send((key(1), key(2)), &record, &opened, false, SECOND);
         let service = ServiceKey { server: key(2 + (port % 4) as u8), port, protocol: 6 };
         host.open(&service, Strangeness::NewEverything, 0, SECOND);
         let refused = FlowStep { from_initiator: false, refused: true, ..FlowStep::NONE };
-        host.receive(key(1), &record, &refused, false, SECOND);
+        host.receive((key(1), key(2)), &record, &refused, false, SECOND);
     }
     assert!((host.services_10() / 400.0 - 1.0).abs() < 0.1, "{}", host.services_10());
     assert!((host.peers_10() - 4.0).abs() < 0.1);
@@ -24,20 +24,52 @@ fn a_sweep_shows_as_services_peers_and_failures() {
     assert!(!host.is_real());
 }
 
-#[test]
-fn who_is_asked_by_one_client_most_of_the_time_has_an_admirer() {
-    let mut host = HostState::zeroed();
+/// A client opens so many connections to a service of the host with the last byte 1, and completes them or does not.
+fn ask(host: &mut HostState, client: HostKey, connections: u32, completes: bool) {
     let service = ServiceKey { server: key(1), port: 443, protocol: 6 };
-    for asked in 0..100 {
-        host.fade((asked as u64 + 1) * 1_000_000);
-        let client = if asked % 5 < 2 { key(100 + asked) } else { key(7) };
+    let record = PacketRecord { protocol: 6, ..PacketRecord::zeroed() };
+    for _ in 0..connections {
         host.be_asked(client, &service, 0, SECOND);
+        if completes {
+            let established = FlowStep { established: true, from_initiator: true, ..FlowStep::NONE };
+            host.receive((key(1), client), &record, &established, true, SECOND);
+        }
     }
-    assert_eq!(host.admirer.winner().map(|(host, _)| host), None, "a lead below a third is no majority");
-    for _ in 0..100 {
-        host.be_asked(key(7), &service, 0, SECOND);
+}
+
+#[test]
+fn who_presses_most_is_named_where_it_leads_by_a_third() {
+    let mut host = HostState::zeroed();
+    for asked in 0..100 {
+        let client = if asked % 5 < 2 { key(100 + asked) } else { key(7) };
+        ask(&mut host, client, 1, false);
     }
-    assert_eq!(host.admirer.winner(), Some((key(7), 443)));
+    assert_eq!(host.presser(), None, "a lead below a third is no majority");
+    ask(&mut host, key(7), 100, false);
+    assert_eq!(host.presser(), Some(key(7)));
+}
+
+#[test]
+fn who_completes_its_connections_does_not_press_however_many_there_are() {
+    let mut host = HostState::zeroed();
+    ask(&mut host, key(5), 200, true);
+    assert_eq!(host.presser(), None);
+    for _ in 0..10 {
+        ask(&mut host, key(5), 20, true);
+        ask(&mut host, key(7), 4, false);
+    }
+    assert_eq!(host.presser(), Some(key(7)));
+}
+
+#[test]
+fn a_ping_flood_is_its_senders_and_not_that_of_who_opens_more_flows() {
+    let mut host = HostState::zeroed();
+    ask(&mut host, key(5), 20, false);
+    let ping = PacketRecord { protocol: 1, message_type: 8, ..PacketRecord::zeroed() };
+    let step = FlowStep { from_initiator: true, ..FlowStep::NONE };
+    (0..500).for_each(|_| host.receive((key(1), key(7)), &ping, &step, true, SECOND));
+    assert!(host.is_pressed_by_pings());
+    assert_eq!(host.presser(), Some(key(7)));
 }
 
 #[test]

@@ -195,6 +195,31 @@ fn bots_that_press_on_one_target_are_one_flood_and_a_scan_beside_it_is_none_of_i
 }
 
 #[test]
+fn a_client_that_a_flood_shuts_out_is_neither_behind_it_nor_an_incident() {
+    let tries = |client, opened, at| {
+        let mut dealing = between(key(client), key(2), 443, 6);
+        (dealing.opened_10, dealing.failed_10) = (opened, opened);
+        of_dealing(View::Connections, dealing, at)
+    };
+    let fails = |client, at| {
+        let mut host = source(client, 2);
+        (host.opened_10, host.failed_10) = (6.0, 6.0);
+        of_source(View::Reach, host, at)
+    };
+    let mut tracker = tracker();
+    second(&mut tracker, &[tries(1, 900.0, 100), tries(5, 8.0, 100), fails(5, 100)], 100);
+    second(&mut tracker, &[tries(6, 300.0, 101), tries(7, 6.0, 101)], 101);
+    second(&mut tracker, &[tries(8, 6.0, 105)], 105);
+    let mut updates = Vec::new();
+    tracker.finish(&mut updates);
+    let [flood] = &updates[..] else { panic!("{updates:?}") };
+    assert_eq!(flood.incident.sources.items, [key(1), key(6)], "those that ask for more than is usual");
+    assert_eq!(flood.incident.end_ns, 101 * SECOND);
+
+    assert_eq!(second(&mut tracker, &[tries(5, 8.0, 300)], 300).len(), 1, "without a flood it is told");
+}
+
+#[test]
 fn another_kind_of_flood_after_the_first_one_is_an_incident_of_its_own() {
     let mut tracker = tracker();
     let flood = |client, protocol, at| {

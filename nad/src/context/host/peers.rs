@@ -1,0 +1,74 @@
+//! Whom a host mostly deals with, in little memory.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::context::{decay::Decay, host_key::HostKey};
+
+/// The one that had more than half of the votes lately, if any had (Boyer and Moore's vote).
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+pub struct Majority {
+    host: HostKey,
+    /// Up to when votes have faded.
+    last_ns: u64,
+    port: u32,
+    votes: f32,
+    total: f32,
+    padding: u32,
+}
+
+/// The last few different hosts.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub(super) struct Recent {
+    hosts: [HostKey; 4],
+    next: u64,
+}
+
+impl Recent {
+    pub(super) fn add(&mut self, host: HostKey) {
+        if !self.hosts.contains(&host) {
+            self.hosts[self.next as usize % self.hosts.len()] = host;
+            self.next += 1;
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = HostKey> {
+        self.hosts.into_iter().filter(|host| *host != HostKey::NOBODY)
+    }
+}
+
+impl Majority {
+    pub(super) fn vote(&mut self, host: HostKey, port: u16, weight: f32, now_ns: u64) {
+        let factor = Decay::after(now_ns.saturating_sub(self.last_ns)).ten;
+        self.votes *= factor;
+        self.total *= factor;
+        self.last_ns = now_ns;
+        self.total += weight;
+        if self.host == host {
+            self.votes += weight;
+            self.port = port.into();
+        } else if self.votes < weight {
+            *self = Self { host, port: port.into(), votes: weight - self.votes, ..*self };
+        } else {
+            self.votes -= weight;
+        }
+    }
+
+    /// Counts votes of which nobody knows for whom they are.
+    pub(super) fn add_others(&mut self, votes: f32) {
+        self.total += votes;
+    }
+
+    /// Takes votes back.
+    pub(super) fn retract(&mut self, host: HostKey, weight: f32) {
+        self.total = (self.total - weight).max(0.0);
+        let votes = if self.host == host { self.votes - weight } else { self.votes + weight };
+        self.votes = votes.clamp(0.0, self.total);
+    }
+
+    /// Who it is, and the last port, where it leads by a third of all votes.
+    pub fn winner(&self) -> Option<(HostKey, u16)> {
+        (self.votes > 0.0 && self.votes >= self.total / 3.0).then_some((self.host, self.port as u16))
+    }
+}
