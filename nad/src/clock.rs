@@ -22,6 +22,11 @@ impl Clock {
         Self::Monotonic { zero_ns: unix_ns.saturating_sub(monotonic_ns()) }
     }
 
+    /// Whether records of now come with it, as opposed to those of a capture.
+    pub const fn is_live(&self) -> bool {
+        matches!(self, Self::Monotonic { .. })
+    }
+
     /// The Unix time of this moment, in nanoseconds, as this clock has it: records of now have it, too. A capture's
     /// clock has no now, and stands at 0.
     pub fn now_ns(&self) -> u64 {
@@ -40,7 +45,8 @@ impl Clock {
     }
 }
 
-fn monotonic_ns() -> u64 {
+/// Nanoseconds of `CLOCK_MONOTONIC`.
+pub(crate) fn monotonic_ns() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is writable, and the clock exists on every Linux.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };

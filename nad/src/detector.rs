@@ -43,6 +43,7 @@ use crate::{
     incident::{allow::AllowRules, coverage::Coverage, tracker::Tracker},
     ledger::Tally,
     model::{Model, Training, forest::ForestError},
+    own::{self, OwnTraffic},
     policy::Policy,
 };
 use crowds::Crowds;
@@ -84,6 +85,8 @@ pub struct Detector {
     second: Ongoing,
     room: Room,
     taken: Taken,
+    /// Where records are of this machine and of now.
+    own: Option<OwnTraffic>,
 }
 
 enum State {
@@ -140,6 +143,7 @@ impl Detector {
             second: Ongoing::default(),
             room: Room::default(),
             taken: Taken::default(),
+            own: clock.is_live().then(|| OwnTraffic::new(&own::CONNECTIONS)),
             options,
         };
         detector.publish();
@@ -154,6 +158,7 @@ impl Detector {
     pub fn process(&mut self, batch: &RecordBatch, findings: &mut Findings) -> Result<(), ForestError> {
         let mut result = self.take_up_model(findings);
         self.context.prepare(batch.records());
+        self.own.iter_mut().for_each(OwnTraffic::refresh);
         for (place, record) in batch.records().iter().enumerate() {
             let now_ns = self.clock.unix_ns(record.time_ns);
             if self.context.is_tick_over(now_ns) {
@@ -250,6 +255,10 @@ impl Detector {
 
     fn take(&mut self, place: usize, record: &PacketRecord, now_ns: u64) {
         self.second.count(record);
+        if self.own.as_mut().is_some_and(|own| own.has(record)) {
+            self.taken.own += 1;
+            return;
+        }
         let seen = self.context.observe(place, record, now_ns);
         match &mut self.state {
             State::Learning(learning) => {

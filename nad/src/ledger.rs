@@ -1,7 +1,7 @@
 //! The ledger: what became of every packet, in the kernel and after it.
 //!
 //! `seen = recorded + thinned + ring_full + unparsed` and `recorded = drained + unreadable`,
-//! `drained = learned + scored + discarded`. While packets are on their way, the differences are what is still in
+//! `drained = learned + scored + own + discarded`. While packets are on their way, the differences are what is still in
 //! the rings and in the queue; at the end there are none.
 
 use std::{
@@ -29,6 +29,8 @@ pub struct Tally {
     pub learned: AtomicU64,
     /// Records that were scored.
     pub scored: AtomicU64,
+    /// Records of nad's own connections.
+    pub own: AtomicU64,
     /// Records that came after the wanted number of packets, or after a failure.
     pub discarded: AtomicU64,
     /// Records whose score was above the threshold.
@@ -68,6 +70,8 @@ pub struct Ledger {
     pub learned: u64,
     /// See [`Tally::scored`].
     pub scored: u64,
+    /// See [`Tally::own`].
+    pub own: u64,
     /// See [`Tally::discarded`].
     pub discarded: u64,
     /// See [`Tally::anomalies`].
@@ -130,12 +134,13 @@ impl Tally {
     /// Reads the userspace half. What happens later in a packet's life is read first, so that no packet is seen
     /// to arrive before it left.
     pub fn read(&self) -> Ledger {
-        let (learned, scored, discarded) =
-            (self.learned.load(Relaxed), self.scored.load(Relaxed), self.discarded.load(Relaxed));
+        let [learned, scored, own, discarded] =
+            [&self.learned, &self.scored, &self.own, &self.discarded].map(|count| count.load(Relaxed));
         Ledger {
             source: KernelCounters::default(),
             learned,
             scored,
+            own,
             discarded,
             drained: self.drained.load(Relaxed),
             unreadable: self.unreadable.load(Relaxed),
@@ -156,6 +161,14 @@ impl Tally {
                 .map(|counts| OutputCounts::of(counts))
                 .collect(),
         }
+    }
+
+    /// Records that the detector is done with.
+    pub fn judged(&self) -> u64 {
+        [&self.learned, &self.scored, &self.own, &self.discarded]
+            .map(|count| count.load(Relaxed))
+            .iter()
+            .sum()
     }
 
     /// Notes what became of those who wanted an entry in a table.
@@ -200,9 +213,14 @@ impl Ledger {
         self.source.recorded.saturating_sub(self.drained + self.unreadable)
     }
 
+    /// Records that the detector is done with.
+    pub fn judged(&self) -> u64 {
+        self.learned + self.scored + self.own + self.discarded
+    }
+
     /// Records that are between the drain and the detector.
     pub fn in_queue(&self) -> u64 {
-        self.drained.saturating_sub(self.learned + self.scored + self.discarded)
+        self.drained.saturating_sub(self.judged())
     }
 
     /// Whether every packet is accounted for and none is on its way: what must hold at the end.
@@ -211,7 +229,7 @@ impl Ledger {
         source.seen == source.recorded + source.thinned + source.ring_full + source.unparsed_total()
             && self.told <= source.thinned
             && source.recorded == self.drained + self.unreadable
-            && self.drained == self.learned + self.scored + self.discarded
+            && self.drained == self.judged()
     }
 }
 
@@ -243,6 +261,7 @@ impl fmt::Display for Ledger {
         }
         write!(f, "; drained {} = learned {} + scored {}", self.drained, self.learned, self.scored)?;
         let rest = [
+            ("own", self.own),
             ("discarded", self.discarded),
             ("unreadable", self.unreadable),
             ("in_rings", self.in_rings()),

@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod metrics;
 pub mod model;
 pub mod output;
+pub mod own;
 pub mod policy;
 pub mod presentation;
 pub mod pressure;

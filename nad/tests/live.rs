@@ -32,6 +32,8 @@ mod netns;
 mod other;
 #[path = "live/overload.rs"]
 mod overload;
+#[path = "live/own.rs"]
+mod own;
 #[path = "live/paged.rs"]
 mod paged;
 #[path = "live/privileges.rs"]

@@ -56,7 +56,7 @@ impl Relief {
         if self.ladder.is_sample_due(now) {
             self.seen = source.counters()?.seen;
         }
-        let judged = tally.learned.load(Relaxed) + tally.scored.load(Relaxed) + tally.discarded.load(Relaxed);
+        let judged = tally.judged();
         let behind = tally.drained.load(Relaxed).saturating_sub(judged);
         let reading = Reading { ring: source.fullest_ring(), behind, judged, seen: self.seen };
         if let Some(level) = self.ladder.advance(now, &reading) {

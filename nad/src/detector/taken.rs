@@ -9,6 +9,7 @@ use crate::ledger::Tally;
 pub(super) struct Taken {
     pub(super) learned: u64,
     pub(super) scored: u64,
+    pub(super) own: u64,
     pub(super) discarded: u64,
 }
 
@@ -18,6 +19,7 @@ impl Taken {
         let taken = std::mem::take(self);
         tally.learned.fetch_add(taken.learned, Relaxed);
         tally.scored.fetch_add(taken.scored, Relaxed);
+        tally.own.fetch_add(taken.own, Relaxed);
         tally.discarded.fetch_add(taken.discarded, Relaxed);
     }
 }

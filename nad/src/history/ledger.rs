@@ -41,6 +41,7 @@ impl KeptLedger {
             told,
             learned,
             scored,
+            own,
             discarded,
             anomalies,
             incidents,
@@ -52,7 +53,7 @@ impl KeptLedger {
             context,
             outputs,
         } = ledger;
-        let own = [
+        let numbers = [
             ("seen", source.seen),
             ("egress", source.egress),
             ("recorded", source.recorded),
@@ -65,6 +66,7 @@ impl KeptLedger {
             ("told", *told),
             ("learned", *learned),
             ("scored", *scored),
+            ("own", *own),
             ("discarded", *discarded),
             ("anomalies", *anomalies),
             ("incidents", *incidents),
@@ -74,10 +76,10 @@ impl KeptLedger {
             ("alerts_dropped", *alerts_dropped),
             ("queue_waits", *queue_waits),
         ];
-        let own = own.into_iter().map(|(name, count)| (name.to_owned(), count));
+        let numbers = numbers.into_iter().map(|(name, count)| (name.to_owned(), count));
         let refused = Refusal::ALL.into_iter().zip(source.unparsed);
         let refused = refused.map(|(refusal, count)| (format!("unparsed_{}", refusal.name()), count));
-        let counters = own.chain(refused).chain(of_tables(context)).collect();
+        let counters = numbers.chain(refused).chain(of_tables(context)).collect();
         Self { counters, outputs: outputs.iter().map(OutputTally::of).collect() }
     }
 

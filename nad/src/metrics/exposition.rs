@@ -114,6 +114,7 @@ impl Reading {
             told,
             learned,
             scored,
+            own,
             discarded,
             anomalies,
             incidents,
@@ -132,6 +133,7 @@ impl Reading {
             ("nad_records_unreadable", "Records in a ring that could not be read", unreadable),
             ("nad_records_learned", "Records that came while there was no model", learned),
             ("nad_records_scored", "Records that a model has judged", scored),
+            ("nad_records_own", "Records of nad's own connections, which are not judged", own),
             ("nad_records_discarded", "Records that were neither learnt from nor judged", discarded),
             ("nad_anomalies", "Packets above the threshold", anomalies),
             ("nad_incidents", "Incidents that were opened", incidents),
@@ -210,11 +212,10 @@ fn kernel(source: &KernelCounters, page: &mut Page<'_>) -> fmt::Result {
 fn astray(ledger: &Ledger) -> u64 {
     let source = &ledger.source;
     let accounted = source.recorded + source.thinned + source.ring_full + source.unparsed_total();
-    let judged = ledger.learned + ledger.scored + ledger.discarded;
     source.seen.abs_diff(accounted)
         + ledger.told.saturating_sub(source.thinned)
         + (ledger.drained + ledger.unreadable).saturating_sub(source.recorded)
-        + judged.saturating_sub(ledger.drained)
+        + ledger.judged().saturating_sub(ledger.drained)
 }
 
 fn tables(context: &ContextCounts, page: &mut Page<'_>) -> fmt::Result {

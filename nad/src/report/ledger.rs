@@ -4,7 +4,7 @@ use super::{html::Html, scale};
 use crate::history::KeptLedger;
 
 /// What each counter counts, in the order in which packets go.
-const MEANINGS: [(&str, &str); 40] = [
+const MEANINGS: [(&str, &str); 41] = [
     ("seen", "packets that reached the sensor"),
     ("egress", "of these, packets that were sent; the others were received"),
     ("recorded", "packets whose headers were taken down"),
@@ -24,6 +24,7 @@ const MEANINGS: [(&str, &str); 40] = [
     ("unreadable", "records that could not be read"),
     ("learned", "records that the baseline was learnt from"),
     ("scored", "records that were judged"),
+    ("own", "records of nad's own connections, which it does not judge"),
     ("discarded", "records beyond what was asked for, or after a failure"),
     ("anomalies", "packets above the threshold"),
     ("incidents", "incidents that were opened"),
@@ -81,7 +82,7 @@ pub(super) fn section(ledger: Option<&KeptLedger>, page: &mut Html) {
     page.add(
         "<p>What became of every packet of the runs above, from their beginning to their last note: \
          seen = recorded + thinned + ring_full + unparsed; recorded = drained + unreadable; \
-         drained = learned + scored + discarded.</p>\n\
+         drained = learned + scored + own + discarded.</p>\n\
          <div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Ledger\"><table>\n\
          <thead><tr><th scope=\"col\">Counter</th><th scope=\"col\" class=\"n\">Count</th>\
          <th scope=\"col\">What it counts</th></tr></thead>\n<tbody>\n",

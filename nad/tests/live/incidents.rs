@@ -167,13 +167,13 @@ impl Drop for Recorder {
 }
 
 /// What goes on every day: pages, pings and a line to the web server by hand, each every few hundred milliseconds.
-struct Life {
+pub(crate) struct Life {
     is_over: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Life {
-    fn begin(lab: &Lab) -> Self {
+    pub(crate) fn begin(lab: &Lab) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let page = format!("http://{SENSOR_IP}:{PORT}/page");
         let line = format!("printf 'HEAD /page HTTP/1.0\\r\\n\\r\\n' | nc -w 2 {SENSOR_IP} {PORT}");
@@ -197,7 +197,7 @@ impl Life {
         Self { is_over, threads: threads.into() }
     }
 
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         self.is_over.store(true, Relaxed);
         self.threads.drain(..).for_each(|thread| thread.join().expect("its thread ends"));
     }

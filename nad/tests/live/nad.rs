@@ -174,7 +174,7 @@ impl Ledger {
         let sum = |names: &[&str]| names.iter().map(|name| self.get(name)).sum::<u64>();
         assert_eq!(self.get("seen"), sum(&["recorded", "thinned", "ring_full", "unparsed"]), "{self:?}");
         assert_eq!(self.get("recorded"), sum(&["drained", "unreadable"]), "{self:?}");
-        assert_eq!(self.get("drained"), sum(&["learned", "scored", "discarded"]), "{self:?}");
+        assert_eq!(self.get("drained"), sum(&["learned", "scored", "own", "discarded"]), "{self:?}");
         assert_eq!(sum(&["in_rings", "in_queue"]), 0, "{self:?}");
     }
 }

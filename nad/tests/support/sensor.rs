@@ -133,7 +133,12 @@ impl Ran {
             lines[0]
         );
         assert_eq!(recorded, drained + count("unreadable"), "{}", lines[0]);
-        assert_eq!(drained, ledger.learned + ledger.scored + count("discarded"), "{}", lines[0]);
+        assert_eq!(
+            drained,
+            ledger.learned + ledger.scored + count("own") + count("discarded"),
+            "{}",
+            lines[0]
+        );
         ledger
     }
 }

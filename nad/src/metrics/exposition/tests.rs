@@ -32,6 +32,7 @@ fn numbered() -> (Ledger, Vec<u64>) {
         told: next(),
         learned: next(),
         scored: next(),
+        own: next(),
         discarded: next(),
         anomalies: next(),
         incidents: next(),

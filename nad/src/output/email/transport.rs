@@ -1,6 +1,6 @@
 //! How a mail gets to its server.
 
-use std::{error::Error, fmt, io, time::Duration};
+use std::{error::Error, fmt, io, net::ToSocketAddrs, time::Duration};
 
 use lettre::{
     Message, SmtpTransport, Transport,
@@ -13,7 +13,7 @@ use lettre::{
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
-use crate::{config::Secret, presentation};
+use crate::{config::Secret, own, presentation};
 
 /// Characters of a server's words that are repeated.
 const MOST_REPEATED: usize = 300;
@@ -93,6 +93,9 @@ pub(super) fn send(server: &Server, message: &Message, timeout: Duration) -> Res
     if let Some(Login { user, password }) = &server.login {
         builder = builder.credentials(Credentials::new(user.clone(), password.expose().into()));
     }
+    // Where its name can't be resolved, sending says so.
+    let addresses = (bare(&server.name), server.port).to_socket_addrs();
+    let _connecting = own::CONNECTIONS.begin(&addresses.map(Vec::from_iter).unwrap_or_default());
     let answer = builder.build().send(message).map_err(failure)?;
     let words: Vec<&str> = answer.message().collect();
     Ok(presentation::printable(&format!("{} {}", answer.code(), words.join(" ")), MOST_REPEATED))

@@ -53,6 +53,7 @@ fn counts(ledger: &Ledger) -> Value {
         "unreadable": ledger.unreadable,
         "learned": ledger.learned,
         "scored": ledger.scored,
+        "own": ledger.own,
         "discarded": ledger.discarded,
         "queue_waits": ledger.queue_waits,
         "suppressed": ledger.suppressed,

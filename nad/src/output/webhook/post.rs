@@ -1,16 +1,28 @@
 //! One request, and what its answer means.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use jiff::{Timestamp, fmt::rfc2822};
 use ureq::{
     Agent,
-    http::{Response, StatusCode, header::RETRY_AFTER},
+    config::Config,
+    http::{Response, StatusCode, Uri, header::RETRY_AFTER},
     tls::{RootCerts, TlsConfig},
+    unversioned::{
+        resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver},
+        transport::{DefaultConnector, NextTimeout},
+    },
 };
 
 use super::{Failure, Url, WebhookConfig, signature::sign};
-use crate::{config::Secret, presentation};
+use crate::{
+    config::Secret,
+    own::{self, Connecting},
+    presentation,
+};
 
 /// Bytes of an answer that are read, and characters of it that are repeated.
 const MOST_READ: u64 = 4096;
@@ -23,6 +35,29 @@ pub(super) struct Poster {
     agent: Agent,
     url: Url,
     key: Option<Secret>,
+    /// The connection that is being made, so that its packets are known as nad's own.
+    connecting: Arc<Mutex<Option<Connecting<'static>>>>,
+}
+
+/// Says whom it has found the addresses of, before anybody connects to them: the server, or a proxy.
+#[derive(Debug)]
+struct Announcing {
+    resolver: DefaultResolver,
+    connecting: Arc<Mutex<Option<Connecting<'static>>>>,
+}
+
+impl Resolver for Announcing {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let addresses = self.resolver.resolve(uri, config, timeout)?;
+        let connecting = own::CONNECTIONS.begin(&addresses);
+        *self.connecting.lock().unwrap_or_else(PoisonError::into_inner) = Some(connecting);
+        Ok(addresses)
+    }
 }
 
 /// Why a request was not taken.
@@ -37,15 +72,18 @@ pub(super) struct Refusal {
 impl Poster {
     pub(super) fn new(config: &WebhookConfig) -> Self {
         let roots = config.authorities.as_deref().map_or(RootCerts::WebPki, RootCerts::new_with_certs);
-        let agent = Agent::config_builder()
+        let agent_config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("nad/", env!("CARGO_PKG_VERSION")))
             .tls_config(TlsConfig::builder().root_certs(roots).build())
-            .build()
-            .into();
-        Self { agent, url: config.url.clone(), key: config.key.clone() }
+            .build();
+        let connecting = Arc::default();
+        let resolver =
+            Announcing { resolver: DefaultResolver::default(), connecting: Arc::clone(&connecting) };
+        let agent = Agent::with_parts(agent_config, DefaultConnector::default(), resolver);
+        Self { agent, url: config.url.clone(), key: config.key.clone(), connecting }
     }
 
     /// Posts a body, and gives the answer's status and first words.
@@ -67,7 +105,9 @@ impl Poster {
         if let Some(key) = &self.key {
             request = request.header("X-Nad-Signature", sign(key, id, now, body));
         }
-        let mut response = request.send(body).map_err(|error| self.no_answer(&error))?;
+        let answer = request.send(body);
+        *self.connecting.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut response = answer.map_err(|error| self.no_answer(&error))?;
         let status = response.status();
         let retry_after = pause(&response);
         let words = response.body_mut().with_config().limit(MOST_READ).lossy_utf8(true).read_to_string();
