@@ -39,8 +39,8 @@ pub(super) fn figure(report: &Report, page: &mut Html) {
         "<figcaption><span class=\"key learning\"></span> a baseline was being learnt \
          <span class=\"key gap\"></span> nothing was recorded: nad was not running, or no packet came \
          <span class=\"key limit\"></span> threshold. The score says how improbable the most \
-         unusual subject was on the scale of the threshold; it fades slowly after an attack, and what only fades opens \
-         no incident. A step is {}.</figcaption>\n</figure>\n</section>\n",
+         unusual subject was on the scale of the threshold; it fades slowly after an attack. What only fades opens \
+         no incident, and neither does what a flood does to its target's clients. A step is {}.</figcaption>\n</figure>\n</section>\n",
         &[&scale::length(report.bucket_s as f64)],
     );
 }
