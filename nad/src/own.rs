@@ -5,7 +5,6 @@
 //! program's that is opened to the same server in the same moments counts as nad's, too.
 
 use std::{
-    collections::HashMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -21,13 +20,17 @@ use crate::{clock::monotonic_ns, context::host_key::HostKey};
 pub static CONNECTIONS: Registry = Registry::new();
 
 const PROTOCOL_TCP: u8 = 6;
+const FIN: u8 = 0x01;
 const SYN: u8 = 0x02;
+const RST: u8 = 0x04;
 /// A record is looked at no later than this after its packet.
 const LATE_NS: u64 = 10_000_000_000;
-/// A connection that was silent for this long is forgotten.
+/// A connection that was silent for this long is forgotten, and one that ends sooner: each that is known is looked for
+/// with every packet.
 const SILENCE_NS: u64 = 300_000_000_000;
+const ENDING_NS: u64 = 10_000_000_000;
 /// Connections that are known at a time, far more than outputs have.
-const MOST: usize = 1024;
+const MOST: usize = 256;
 
 /// Who is being connected to, and when.
 #[derive(Debug)]
@@ -50,6 +53,17 @@ struct Attempt {
 
 type End = (HostKey, u16);
 
+impl Attempt {
+    /// Whether no record of it can come any more.
+    const fn is_past(&self, now_ns: u64) -> bool {
+        now_ns.saturating_sub(self.ended_ns) >= LATE_NS
+    }
+
+    fn is_of(&self, local: End, server: End, time_ns: u64) -> bool {
+        self.server == server && self.local == local.0 && (self.begun_ns..=self.ended_ns).contains(&time_ns)
+    }
+}
+
 /// Connections to a server are nad's while it lives.
 #[derive(Debug)]
 #[must_use]
@@ -69,7 +83,7 @@ impl Registry {
         let now_ns = monotonic_ns();
         let mut attempts = self.lock();
         let number = self.version.fetch_add(1, Relaxed) + 1;
-        attempts.retain(|attempt| now_ns.saturating_sub(attempt.ended_ns) < LATE_NS);
+        attempts.retain(|attempt| !attempt.is_past(now_ns));
         attempts.extend(servers.iter().filter_map(|server| {
             Some(Attempt {
                 number,
@@ -118,23 +132,44 @@ pub struct OwnTraffic {
     registry: &'static Registry,
     version: u64,
     attempts: Vec<Attempt>,
-    /// Local and remote end of those that were opened, and when each was last heard of.
-    open: HashMap<(End, End), u64>,
+    open: Vec<Open>,
+}
+
+/// A connection that was opened.
+#[derive(Debug)]
+struct Open {
+    local: End,
+    server: End,
+    forget_ns: u64,
+}
+
+impl Open {
+    fn has(&self, sender: End, receiver: End) -> bool {
+        (self.local, self.server) == (sender, receiver) || (self.server, self.local) == (sender, receiver)
+    }
 }
 
 impl OwnTraffic {
     /// One that knows of none so far.
     pub fn new(registry: &'static Registry) -> Self {
-        Self { registry, version: 0, attempts: Vec::new(), open: HashMap::new() }
+        Self { registry, version: 0, attempts: Vec::new(), open: Vec::new() }
     }
 
-    /// Takes up what was registered since. Due before a batch of records.
+    /// Takes up what was registered since, and forgets what is over. Due before a batch of records.
     pub fn refresh(&mut self) {
         let version = self.registry.version.load(Relaxed);
         if version != self.version {
             self.version = version;
             self.attempts.clone_from(&self.registry.lock());
         }
+        if !(self.attempts.is_empty() && self.open.is_empty()) {
+            self.forget(monotonic_ns());
+        }
+    }
+
+    fn forget(&mut self, now_ns: u64) {
+        self.attempts.retain(|attempt| !attempt.is_past(now_ns));
+        self.open.retain(|open| now_ns < open.forget_ns);
     }
 
     /// Whether a record of the kernel's is of one of them.
@@ -145,31 +180,30 @@ impl OwnTraffic {
     }
 
     fn look(&mut self, record: &PacketRecord) -> bool {
-        let (source, destination) = HostKey::of(record);
-        let (sender, receiver) = ((source, record.source_port), (destination, record.destination_port));
-        let now_ns = record.time_ns;
-        for (local, server) in [(sender, receiver), (receiver, sender)] {
-            if let Some(heard_ns) = self.open.get_mut(&(local, server)) {
-                *heard_ns = now_ns;
-                return true;
-            }
-            let is_begun = record.tcp_flags & SYN != 0
-                && self.attempts.iter().any(|attempt| {
-                    attempt.server == server
-                        && attempt.local == local.0
-                        && (attempt.begun_ns..=attempt.ended_ns).contains(&now_ns)
-                });
-            if is_begun {
-                if self.open.len() >= MOST {
-                    self.open.retain(|_, heard_ns| now_ns.saturating_sub(*heard_ns) < SILENCE_NS);
-                }
-                if self.open.len() < MOST {
-                    self.open.insert((local, server), now_ns);
-                }
-                return true;
-            }
+        let ports = [record.source_port, record.destination_port];
+        let is_port = |port: u16| ports.contains(&port);
+        if !(self.open.iter().any(|open| is_port(open.local.1) && is_port(open.server.1))
+            || self.attempts.iter().any(|attempt| is_port(attempt.server.1)))
+        {
+            return false;
         }
-        false
+        let (source, destination) = HostKey::of(record);
+        let (sender, receiver) = ((source, ports[0]), (destination, ports[1]));
+        let now_ns = record.time_ns;
+        let silence_ns = if record.tcp_flags & (FIN | RST) == 0 { SILENCE_NS } else { ENDING_NS };
+        if let Some(open) = self.open.iter_mut().find(|open| open.has(sender, receiver)) {
+            open.forget_ns = now_ns + silence_ns;
+            return true;
+        }
+        let is_begun = |(local, server): &(End, End)| {
+            self.attempts.iter().any(|attempt| attempt.is_of(*local, *server, now_ns))
+        };
+        let ends = [(sender, receiver), (receiver, sender)].into_iter().find(is_begun);
+        let Some((local, server)) = ends.filter(|_| record.tcp_flags & SYN != 0) else { return false };
+        if self.open.len() < MOST {
+            self.open.push(Open { local, server, forget_ns: now_ns + silence_ns });
+        }
+        true
     }
 }
 
@@ -228,6 +262,21 @@ mod tests {
         drop(connecting);
         std::thread::sleep(std::time::Duration::from_millis(2));
         assert!(!has(&mut own, packet(40_005, 587, SYN)), "opened after");
+    }
+
+    #[test]
+    fn what_is_over_is_forgotten_soon_and_what_is_silent_later() {
+        let registry = registry();
+        let mut own = OwnTraffic::new(registry);
+        let connecting = registry.begin(&[SERVER.parse().unwrap()]);
+        assert!(has(&mut own, packet(40_001, 587, SYN)) && has(&mut own, packet(40_002, 587, SYN)));
+        drop(connecting);
+        assert!(has(&mut own, packet(40_001, 587, RST)));
+        own.forget(monotonic_ns() + 11_000_000_000);
+        assert!(!has(&mut own, packet(40_001, 587, 0x10)), "it had ended");
+        assert!(has(&mut own, packet(40_002, 587, 0x10)));
+        own.forget(monotonic_ns() + 301_000_000_000);
+        assert!(!has(&mut own, packet(40_002, 587, 0x10)), "silent for five minutes");
     }
 
     #[test]
