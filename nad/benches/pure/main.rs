@@ -85,9 +85,7 @@ fn forest(criterion: &mut Criterion) {
 
     let mut group = criterion.benchmark_group("sums of paths");
     group.throughput(Throughput::Elements(BLOCK as u64));
-    let mut kernels = vec![Kernel::best(), Kernel::Scalar];
-    kernels.dedup();
-    for kernel in kernels {
+    for kernel in Kernel::all() {
         let forest = CodedForest::compile(&forest, &scaler, &[]).expect("it is a standard forest over codes");
         let forest = forest.with_kernel(kernel);
         group.bench_function(kernel.name(), |bencher| {

@@ -2,12 +2,14 @@
 //!
 //! Where every feature has at most 256 values, a split is a comparison of bytes. Each tree becomes a complete one of
 //! eight levels in breadth-first order (where it ends early, both ways lead to the same path), and as many samples as
-//! a vector has bytes go down together: the first levels by comparing with every node and choosing among the
-//! outcomes, the others by looking up feature and limit in tables that lie in registers. Path lengths are whole numbers
+//! a vector has bytes go down together: the first levels by choosing among what every node compares, the others by
+//! looking up feature and limit in tables that lie in registers. Path lengths are whole numbers
 //! of 2^-19 levels, so that their sum is exact in any order, and every machine has the same.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod lanes;
 mod scalar;
 
@@ -44,6 +46,9 @@ pub enum Kernel {
     /// 32 samples at a time.
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// 64 samples at a time, with AVX-512 VBMI.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
 }
 
 /// One tree: node 1 is the root, and the children of node n are 2n and 2n + 1.
@@ -81,13 +86,20 @@ impl Block {
 }
 
 impl Kernel {
-    /// The fastest that this machine has.
-    pub fn best() -> Self {
+    /// All that this machine can do, the fastest last.
+    pub fn all() -> Vec<Self> {
+        let mut all = vec![Self::Scalar];
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
-            return Self::Avx2;
+            all.push(Self::Avx2);
+            all.extend(avx512::is_there().then_some(Self::Avx512));
         }
-        Self::Scalar
+        all
+    }
+
+    /// The fastest that this machine can do.
+    pub fn best() -> Self {
+        Self::all().pop().unwrap_or(Self::Scalar)
     }
 
     /// Its name.
@@ -96,6 +108,8 @@ impl Kernel {
             Self::Scalar => "scalar",
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => "AVX2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => "AVX-512 VBMI",
         }
     }
 }
@@ -133,6 +147,9 @@ impl CodedForest {
             // SAFETY: there is such a kernel only where the machine was found to have AVX2.
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2 => unsafe { avx2::paths(&self.trees, block, limit, sums) },
+            // SAFETY: as above, of AVX-512 F, BW and VBMI.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512 => unsafe { avx512::paths(&self.trees, block, limit, sums) },
         }
     }
 

@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 
 use super::{
     BLOCK, Block, CodedTree,
-    lanes::{self, Lanes},
+    lanes::{self, Descent, Lanes},
 };
 
 /// See [`lanes::paths`].
@@ -25,17 +25,54 @@ pub(super) unsafe fn paths(trees: &[CodedTree], block: &Block, limit: u32, sums:
 
 struct Avx2;
 
-// A mask is a vector of which only the top bit of each byte counts.
-impl Lanes for Avx2 {
-    type Bytes = __m256i;
-    type Mask = __m256i;
+impl Descent for Avx2 {
     type Sums = [__m256i; 2];
 
     const LANES: usize = 32;
 
     #[inline(always)]
-    unsafe fn load(from: *const u8) -> __m256i {
+    unsafe fn go_down(trees: &[CodedTree], columns: *const u8, planes: &mut [Self::Sums; 3]) {
         // SAFETY: the caller's promise, here and below.
+        unsafe {
+            for tree in trees {
+                lanes::go_down::<Self>(tree, columns, planes);
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn no_sums() -> [__m256i; 2] {
+        // SAFETY: see above.
+        unsafe { [_mm256_setzero_si256(); 2] }
+    }
+
+    #[inline(always)]
+    unsafe fn are_above([even, odd]: &[__m256i; 2], limit: u16) -> bool {
+        // SAFETY: see above. What a saturating subtraction leaves of the limit is what a sum lacks.
+        unsafe {
+            let limit = _mm256_set1_epi16(limit.saturating_add(1).cast_signed());
+            let lacking = _mm256_or_si256(_mm256_subs_epu16(limit, *even), _mm256_subs_epu16(limit, *odd));
+            _mm256_testz_si256(lacking, lacking) != 0
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn sum(sums: &[__m256i; 2], lane: usize) -> u32 {
+        let mut words = [0_u16; 16];
+        // SAFETY: see above.
+        unsafe { _mm256_storeu_si256(words.as_mut_ptr().cast(), sums[lane % 2]) };
+        words[lane / 2].into()
+    }
+}
+
+// A mask is a vector of which only the top bit of each byte counts.
+impl Lanes for Avx2 {
+    type Bytes = __m256i;
+    type Mask = __m256i;
+
+    #[inline(always)]
+    unsafe fn load(from: *const u8) -> __m256i {
+        // SAFETY: see above.
         unsafe { _mm256_load_si256(from.cast()) }
     }
 
@@ -102,35 +139,11 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn are_above([even, odd]: &[__m256i; 2], limit: u16) -> bool {
-        // SAFETY: see above. What a saturating subtraction leaves of the limit is what a sum lacks.
-        unsafe {
-            let limit = _mm256_set1_epi16(limit.saturating_add(1).cast_signed());
-            let lacking = _mm256_or_si256(_mm256_subs_epu16(limit, *even), _mm256_subs_epu16(limit, *odd));
-            _mm256_testz_si256(lacking, lacking) != 0
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn no_sums() -> [__m256i; 2] {
-        // SAFETY: see above.
-        unsafe { [_mm256_setzero_si256(); 2] }
-    }
-
-    #[inline(always)]
     unsafe fn add([even, odd]: [__m256i; 2], bytes: __m256i) -> [__m256i; 2] {
         // SAFETY: see above.
         unsafe {
             let low = _mm256_and_si256(bytes, _mm256_set1_epi16(0x00ff));
             [_mm256_add_epi16(even, low), _mm256_add_epi16(odd, _mm256_srli_epi16::<8>(bytes))]
         }
-    }
-
-    #[inline(always)]
-    unsafe fn sum(sums: &[__m256i; 2], lane: usize) -> u32 {
-        let mut words = [0_u16; 16];
-        // SAFETY: see above.
-        unsafe { _mm256_storeu_si256(words.as_mut_ptr().cast(), sums[lane % 2]) };
-        words[lane / 2].into()
     }
 }

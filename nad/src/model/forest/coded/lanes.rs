@@ -2,22 +2,41 @@
 
 use super::{BLOCK, Block, COLUMNS, CodedTree};
 
-/// Vectors of bytes, one a sample.
+/// A way of taking many samples down a tree together.
+///
+/// What uses vectors is inlined into functions that may (`#[target_feature]`), down to plain loops: a closure that
+/// the standard library calls is compiled without their instructions, and takes twenty times as long.
 ///
 /// # Safety
 ///
 /// All may only be called where the machine has what they use; pointers must be good for a vector's bytes, those to
 /// tables for the table's.
-pub(super) trait Lanes {
-    /// A byte for each sample.
-    type Bytes: Copy;
-    /// Yes or no for each sample.
-    type Mask: Copy;
+pub(super) trait Descent {
     /// Sums of 16 bits: of the samples at even places, and of those at odd ones.
     type Sums: Copy;
 
     /// Samples that are taken together.
     const LANES: usize;
+
+    /// Takes samples down each of a few trees and adds the three bytes of their paths.
+    unsafe fn go_down(trees: &[CodedTree], columns: *const u8, planes: &mut [Self::Sums; 3]);
+    unsafe fn no_sums() -> Self::Sums;
+    /// Whether every sum is above a limit.
+    unsafe fn are_above(sums: &Self::Sums, limit: u16) -> bool;
+    /// The sum of a sample.
+    unsafe fn sum(sums: &Self::Sums, lane: usize) -> u32;
+}
+
+/// Vectors of bytes, one a sample, that look up in tables of 16: enough for [`go_down`].
+///
+/// # Safety
+///
+/// See [`Descent`].
+pub(super) trait Lanes: Descent {
+    /// A byte for each sample.
+    type Bytes: Copy;
+    /// Yes or no for each sample.
+    type Mask: Copy;
 
     unsafe fn load(from: *const u8) -> Self::Bytes;
     unsafe fn splat(byte: u8) -> Self::Bytes;
@@ -33,12 +52,7 @@ pub(super) trait Lanes {
     unsafe fn low_bits(bytes: Self::Bytes) -> Self::Bytes;
     /// The bytes of a table of 16, by the low four bits of each index, whose top bit is not set.
     unsafe fn lookup(table: *const u8, index: Self::Bytes) -> Self::Bytes;
-    unsafe fn no_sums() -> Self::Sums;
     unsafe fn add(sums: Self::Sums, bytes: Self::Bytes) -> Self::Sums;
-    /// Whether every sum is above a limit.
-    unsafe fn are_above(sums: &Self::Sums, limit: u16) -> bool;
-    /// The sum of a sample.
-    unsafe fn sum(sums: &Self::Sums, lane: usize) -> u32;
 }
 
 /// Trees after which it is looked whether the rest can be spared.
@@ -48,9 +62,9 @@ pub(super) const BETWEEN_LOOKS: usize = 8;
 ///
 /// # Safety
 ///
-/// See [`Lanes`].
+/// See [`Descent`].
 #[inline(always)]
-pub(super) unsafe fn paths<L: Lanes>(
+pub(super) unsafe fn paths<D: Descent>(
     trees: &[CodedTree],
     block: &Block,
     limit: u32,
@@ -58,21 +72,19 @@ pub(super) unsafe fn paths<L: Lanes>(
 ) {
     // The high bytes alone are a lower bound.
     let high_limit = u16::try_from(limit >> 16).unwrap_or(u16::MAX);
-    for first in (0..BLOCK).step_by(L::LANES) {
+    for first in (0..BLOCK).step_by(D::LANES) {
         // SAFETY: the caller's promise; `first` and the lanes from it on lie in every column.
         unsafe {
             let columns = block.columns.as_ptr().cast::<u8>().add(first);
-            let mut planes = [L::no_sums(); 3];
+            let mut planes = [D::no_sums(); 3];
             for trees in trees.chunks(BETWEEN_LOOKS) {
-                for tree in trees {
-                    go_down::<L>(tree, columns, &mut planes);
-                }
-                if L::are_above(&planes[2], high_limit) {
+                D::go_down(trees, columns, &mut planes);
+                if D::are_above(&planes[2], high_limit) {
                     break;
                 }
             }
-            for (lane, sum) in sums[first..first + L::LANES].iter_mut().enumerate() {
-                let [low, middle, high] = planes.each_ref().map(|plane| L::sum(plane, lane));
+            for (lane, sum) in sums[first..first + D::LANES].iter_mut().enumerate() {
+                let [low, middle, high] = planes.each_ref().map(|plane| D::sum(plane, lane));
                 *sum = low + (middle << 8) + (high << 16);
             }
         }
@@ -82,7 +94,7 @@ pub(super) unsafe fn paths<L: Lanes>(
 /// Takes samples down one tree and adds their paths. `m0` to `m7` are the turns taken, so the number of the node in its
 /// level has `m0` as its highest bit.
 #[inline(always)]
-unsafe fn go_down<L: Lanes>(tree: &CodedTree, columns: *const u8, planes: &mut [L::Sums; 3]) {
+pub(super) unsafe fn go_down<L: Lanes>(tree: &CodedTree, columns: *const u8, planes: &mut [L::Sums; 3]) {
     let (features, limits) = (tree.features.as_ptr(), tree.limits.as_ptr());
     // SAFETY: as for the caller; nodes and features are below the sizes of their tables.
     unsafe {

@@ -8,15 +8,6 @@ use crate::model::{
 const WIDTH: usize = PACKET_FEATURES;
 type Codes = [u8; WIDTH];
 
-/// Every kernel that this machine has.
-fn kernels() -> Vec<Kernel> {
-    let mut kernels = vec![Kernel::Scalar];
-    if Kernel::best() != Kernel::Scalar {
-        kernels.push(Kernel::best());
-    }
-    kernels
-}
-
 /// Codes as packets have them: constant columns, flags, few values, and all there are.
 fn codes(random: &mut Random) -> Codes {
     std::array::from_fn(|column| match column % 5 {
@@ -90,7 +81,7 @@ fn every_kernel_gives_the_float_forests_scores_and_order_also_at_its_limits() {
             matrix(&questions).rows().map(|row| forest.score(&scale(&scaler, row))).collect();
         let mut before: Option<Vec<u32>> = None;
         let mut coded = coded;
-        for kernel in kernels() {
+        for kernel in Kernel::all() {
             coded = coded.with_kernel(kernel);
             let sums = sums(&coded, &questions);
             for (sum, float) in sums.iter().zip(&float) {
@@ -166,7 +157,7 @@ fn sums_up_to_a_limit_are_whole_and_those_above_it_are_above_it() {
     let mut coded = CodedForest::compile(&forest, &scaler, &[]).unwrap();
     let whole = sums(&coded, &rows);
     let mut spared = 0;
-    for kernel in kernels() {
+    for kernel in Kernel::all() {
         coded = coded.with_kernel(kernel);
         for limit in [0, 1 << 24, *whole.iter().min().unwrap(), *whole.iter().max().unwrap(), u32::MAX] {
             for (part, whole) in rows.chunks(BLOCK).zip(whole.chunks(BLOCK)) {
