@@ -60,6 +60,15 @@ pub(crate) struct Ended {
     pub(crate) failure: Option<String>,
 }
 
+impl Ended {
+    /// A count of the ledger's, 0 where it is not in it.
+    pub(crate) fn count(&self, name: &str) -> u64 {
+        let words: Vec<&str> = self.ledger.split([' ', ',', ';']).filter(|word| !word.is_empty()).collect();
+        let place = words.iter().position(|word| *word == name);
+        place.and_then(|place| words.get(place + 1)?.parse().ok()).unwrap_or(0)
+    }
+}
+
 impl Sensor {
     /// Starts it on the receiving end of a cable, in this thread's network, and waits until it captures.
     pub(crate) fn start(
