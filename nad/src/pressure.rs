@@ -30,9 +30,11 @@ const SETTLE: Duration = Duration::from_millis(5);
 /// Rates are measured over this time at least.
 const SAMPLE: Duration = Duration::from_millis(20);
 /// What can be judged is measured over at most this time, which has one of everything that it takes, a second's end
-/// included; and over no less than that.
+/// included, and over no less than a part of it. That it is less than what was thought needs a longer one: a moment in
+/// which the detector was held up does not make it slow.
 const PERIOD: Duration = Duration::from_secs(1);
 const SHORTEST_PERIOD: Duration = Duration::from_millis(50);
+const SHORTEST_BUSY_PERIOD: Duration = Duration::from_millis(500);
 /// Records that the detector is behind when it works as fast as it can.
 const BUSY: u64 = 4096;
 /// Packets may be this part of what can be judged when all of them are recorded again.
@@ -197,12 +199,10 @@ impl Ladder {
             return;
         }
         let judged = reading.judged.saturating_sub(before) as f64 / length.as_secs_f64();
-        self.capacity = if was_busy {
-            judged.max(f64::midpoint(self.capacity, judged))
-        } else {
-            self.capacity.max(judged)
-        };
-        if was_busy {
+        let thought = self.capacity;
+        self.capacity = thought.max(judged);
+        if was_busy && length >= SHORTEST_BUSY_PERIOD {
+            self.capacity = judged.max(f64::midpoint(thought, judged));
             self.busy_capacity = Some(self.capacity);
         }
     }

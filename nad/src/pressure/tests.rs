@@ -11,6 +11,8 @@ const QUEUE: f64 = 262_144.0;
 struct Sensor {
     /// Records that its detector judges in a second.
     capacity: f64,
+    /// Until when it judges nothing, as at a second's end.
+    held_up_until: Duration,
     ladder: Ladder,
     now: Duration,
     waiting: f64,
@@ -24,6 +26,7 @@ impl Sensor {
     fn new() -> Self {
         Self {
             capacity: CAPACITY,
+            held_up_until: Duration::ZERO,
             ladder: Ladder::default(),
             now: Duration::ZERO,
             waiting: 0.0,
@@ -42,7 +45,8 @@ impl Sensor {
             let packets = rate * STEP.as_secs_f64();
             self.seen += packets;
             self.waiting += packets * parts[usize::from(self.ladder.level())];
-            let judged = self.waiting.min(self.capacity * STEP.as_secs_f64());
+            let capacity = if self.now < self.held_up_until { 0.0 } else { self.capacity };
+            let judged = self.waiting.min(capacity * STEP.as_secs_f64());
             self.waiting -= judged;
             self.judged += judged;
             let most = QUEUE + ROOM;
@@ -59,6 +63,12 @@ impl Sensor {
                 self.changes.push((self.now, level));
             }
         }
+        self
+    }
+
+    /// Holds the detector up from now on.
+    fn hold_up(&mut self, seconds: f64) -> &mut Self {
+        self.held_up_until = self.now + Duration::from_secs_f64(seconds);
         self
     }
 
@@ -126,6 +136,17 @@ fn a_slow_detector_is_not_left_with_more_than_it_can_judge_in_a_second() {
         assert_eq!(level, 0);
         assert!(when - ended < Duration::from_secs(2), "{:?} at {capacity}/s", when - ended);
     }
+}
+
+#[test]
+fn what_holds_the_detector_up_for_a_moment_does_not_make_it_a_slow_one() {
+    let mut sensor = Sensor { capacity: 2e6, ..Sensor::new() };
+    // Few packets wait for a model that is put in force, and later many for each second's end.
+    sensor.run(5e4, 5.0, FLOOD).hold_up(0.25).run(5e4, 2.0, FLOOD);
+    for _ in 0..10 {
+        sensor.hold_up(0.08).run(3e5, 1.0, FLOOD);
+    }
+    assert_eq!(sensor.changes, []);
 }
 
 #[test]
