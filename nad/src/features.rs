@@ -11,6 +11,8 @@ mod link;
 mod packet;
 pub mod scale;
 
+use std::sync::LazyLock;
+
 use nad_common::record::PacketRecord;
 
 use crate::context::{Seen, Subject};
@@ -151,7 +153,14 @@ impl View {
 
     /// Its features, in order. The list of names is the schema that a model is checked against.
     pub fn features(self) -> impl ExactSizeIterator<Item = &'static Feature> {
-        let features: Vec<&'static Feature> = match self {
+        /// Made once: this is asked for each subject of each second.
+        static ALL: LazyLock<[Vec<&'static Feature>; View::ALL.len()]> =
+            LazyLock::new(|| View::ALL.map(View::list));
+        ALL[self as usize].iter().copied()
+    }
+
+    fn list(self) -> Vec<&'static Feature> {
+        match self {
             Self::Packet => packet::FEATURES.iter().collect(),
             Self::Reach => list(&host::REACH),
             Self::SlowReach => list(&host::SLOW_REACH),
@@ -165,8 +174,7 @@ impl View {
             Self::Rhythm => list(&dealing::RHYTHM),
             Self::Names => list(&dealing::NAMES),
             Self::Claims => list(&link::CLAIMS),
-        };
-        features.into_iter()
+        }
     }
 
     /// Reads the features of a subject into `vector`, on the scale of each; `false` where this view does not look
