@@ -9,7 +9,7 @@ use std::hint::black_box;
 use anyhow::{Context as _, Result};
 use nad::{
     features::{PACKET_FEATURES, View, packet_codes},
-    model::{forest::coded::Kernel, matrix::Matrix},
+    model::{forest::kernel::Kernel, matrix::Matrix},
 };
 
 use crate::{

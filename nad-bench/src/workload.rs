@@ -10,7 +10,10 @@ use nad::{
     batch::BATCH_RECORDS,
     context::Context,
     features::{PACKET_FEATURES, View, packet_codes},
-    model::forest::coded::{BLOCK, Block, CodedForest, Kernel},
+    model::forest::{
+        coded::{BLOCK, Block, CodedForest},
+        kernel::Kernel,
+    },
 };
 use nad_common::{
     frame::SliceFrame,

@@ -20,7 +20,7 @@ use crate::{context::memory::Memories, features::View};
 use baseline::Baseline;
 use forest::ForestError;
 use trainer::{Growth, TrainerKind};
-pub use view::{Compiled, Evidence, Judgement, ViewModel, Workspace};
+pub use view::{Compiled, Evidence, Judgement, Scorer, ViewModel};
 
 /// The shortest time, in seconds, of a baseline after settling from which it can be told what hosts usually do.
 const LEAST_SECONDS: f64 = 5.0;

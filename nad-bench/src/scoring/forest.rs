@@ -8,8 +8,9 @@ use nad::{
     features::PACKET_FEATURES,
     model::{
         forest::{
-            Forest,
-            coded::{BLOCK, Block, CodedForest, Kernel},
+            coded::{BLOCK, Block, CodedForest},
+            kernel::Kernel,
+            planes::{PlaneForest, Values},
         },
         matrix::Matrix,
         scaler::Scaler,
@@ -28,8 +29,8 @@ pub(super) struct Forests {
 enum Nads {
     /// Over codes of a byte, many at once.
     Coded(CodedForest),
-    /// As it is, row by row, where it can't be compiled.
-    Flat(Forest),
+    /// Over scaled values, row by row, where it is no standard one.
+    Planes(PlaneForest),
 }
 
 /// What is scored, in the forms that there are of it.
@@ -50,7 +51,7 @@ impl Forests {
     pub(super) fn with_kernel(self, kernel: Kernel) -> Self {
         match self.nads {
             Nads::Coded(coded) => Self { nads: Nads::Coded(coded.with_kernel(kernel)), ..self },
-            Nads::Flat(_) => self,
+            Nads::Planes(planes) => Self { nads: Nads::Planes(planes.with_kernel(kernel)), ..self },
         }
     }
 
@@ -60,7 +61,13 @@ impl Forests {
             Nads::Coded(coded) => each_block(coded, samples, u32::MAX, |paths| {
                 scores.extend(paths.iter().map(|paths| coded.score(*paths)));
             }),
-            Nads::Flat(flat) => flat.score_batch(&samples.rows, scores),
+            Nads::Planes(planes) => {
+                let mut values = Values::default();
+                scores.extend(samples.rows.rows().map(|row| {
+                    values.set(row);
+                    planes.score(planes.path(&values, f64::INFINITY))
+                }));
+            }
         }
     }
 
@@ -126,7 +133,10 @@ where
         CrateForest::from_slice(&samples, &options).map_err(|error| anyhow!("the crate: {error}"))?;
     let flat = from_crate(&crates, samples_per_tree)?;
     let coded = CodedForest::compile(&flat, scaler, &[]);
-    Ok(Forests { nads: coded.map_or(Nads::Flat(flat), Nads::Coded), crates: Box::new(crates) })
+    Ok(Forests {
+        nads: coded.map_or_else(|| Nads::Planes(PlaneForest::compile(&flat)), Nads::Coded),
+        crates: Box::new(crates),
+    })
 }
 
 impl<const N: usize> CrateScorer for CrateForest<f32, N> {

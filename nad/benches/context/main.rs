@@ -16,7 +16,7 @@ use nad::{
     context::{Context, Sizes, Verdict, flow::FlowState, hash::mix, table::Table},
     features::{View, packet_codes},
     model::{
-        Model, Training, TrainingWindow, Workspace,
+        Model, Scorer, Training, TrainingWindow,
         baseline::Baseline,
         forest::coded::{BLOCK, Block, CodedForest},
         trainer::{Growth, TrainerKind},
@@ -159,7 +159,7 @@ struct Bench {
     block: Block,
     batch: Vec<PacketRecord>,
     vector: Vec<f32>,
-    workspace: Workspace,
+    scorers: Vec<Scorer>,
 }
 
 impl Bench {
@@ -204,16 +204,8 @@ impl Bench {
         let model = Model::train(&baseline, &training, window, memories).expect("there are packets enough");
         let compiled = model.view(View::Packet).compile();
         let forest = compiled.expect("it is a standard forest over codes").forest;
-        Self {
-            context,
-            traffic,
-            model,
-            forest,
-            block: Block::default(),
-            batch,
-            vector: Vec::new(),
-            workspace: Workspace::default(),
-        }
+        let scorers = View::ALL.iter().map(|view| model.view(*view).scorer()).collect();
+        Self { context, traffic, model, forest, block: Block::default(), batch, vector: Vec::new(), scorers }
     }
 
     /// The time that batches take; making them and closing ticks is left out.
@@ -272,7 +264,8 @@ impl Bench {
             for view in View::ALL {
                 if view.read(&subject, &mut self.vector) {
                     if judges {
-                        black_box(self.model.view(view).judge(&self.vector, &mut self.workspace));
+                        let scorer = &mut self.scorers[view as usize];
+                        black_box(self.model.view(view).judge(&self.vector, scorer));
                     } else {
                         black_box(&self.vector);
                     }

@@ -13,7 +13,10 @@ use criterion::{Criterion, Throughput};
 use nad::{
     features::{PACKET_FEATURES, View},
     model::{
-        forest::coded::{BLOCK, Block, CodedForest, Kernel},
+        forest::{
+            coded::{BLOCK, Block, CodedForest},
+            kernel::Kernel,
+        },
         matrix::Matrix,
         scaler::Scaler,
         trainer::{Growth, Seeded, Trainer},

@@ -11,8 +11,11 @@ use crate::{
     batch::RecordBatch,
     features::{PACKET_FEATURES, View, packet_codes},
     model::{
-        Model, Workspace,
-        forest::coded::{self, Block, CodedForest},
+        Model, ViewModel,
+        forest::{
+            coded::{self, Block, CodedForest},
+            planes::{PlaneForest, Values},
+        },
     },
 };
 
@@ -35,7 +38,6 @@ pub(super) struct PacketScorer {
     /// Their values, where somebody may ask for more than the decision.
     values: Vec<[f32; PACKET_FEATURES]>,
     blocks: [Block; MOST_WAITING / coded::BLOCK],
-    workspace: Workspace,
     wanted: Wanted,
     keeps_values: bool,
     rule: Option<Rule>,
@@ -44,7 +46,7 @@ pub(super) struct PacketScorer {
 
 /// Own scores by the sums of paths that they follow from, as far as they were asked for lately: a flood's packets are
 /// alike, and a tail's probability costs more than all their paths.
-struct OwnScores(Vec<(u32, f64)>);
+struct OwnScores(Vec<(u64, f64)>);
 
 struct Waiting {
     time_ns: u64,
@@ -56,15 +58,36 @@ struct Waiting {
 /// What packets are scored and reported by.
 struct Rule {
     model: Arc<Model>,
-    forest: Option<CodedForest>,
-    /// Whether it gives the scores; otherwise it only says whose are asked for.
-    is_own: bool,
+    forests: Forests,
     /// A packet is reported above this score.
     threshold: f64,
     /// Where neither its own score nor what it inherits is as high as this, it is not reported whatever the other is.
     near: f64,
-    /// The longest sum of paths by which its own score may be as high as that.
+}
+
+/// What packets' own scores come from.
+enum Forests {
+    /// A standard forest.
+    Coded(Coded),
+    /// Another one, and a standard forest that says whose scores are asked for.
+    Screened(Option<Coded>, Whole),
+}
+
+/// A standard forest, compiled.
+struct Coded {
+    forest: CodedForest,
+    /// The longest sum of paths by which a packet may be near, or asked for.
     longest_path: u32,
+}
+
+/// A forest that is not over codes, compiled.
+struct Whole {
+    forest: PlaneForest,
+    /// What each code of each feature is scaled to.
+    scaled: Vec<[f32; 256]>,
+    values: Values,
+    /// The longest sum of paths by which a packet's own score may be near.
+    longest_path: f64,
 }
 
 /// The score of a probability.
@@ -78,7 +101,6 @@ impl PacketScorer {
             waiting: Vec::with_capacity(MOST_WAITING),
             values: Vec::with_capacity(MOST_WAITING),
             blocks: std::array::from_fn(|_| Block::default()),
-            workspace: Workspace::default(),
             wanted,
             keeps_values: true,
             rule: None,
@@ -91,15 +113,21 @@ impl PacketScorer {
         let view = model.view(View::Packet);
         let limit = score_of(model.contamination());
         let near = limit * (1.0 - OF_THE_LOWER);
+        let probability = libm::exp10(-near * FARTHEST);
         let compiled = view.compile();
         let is_own = compiled.as_ref().is_some_and(|compiled| compiled.is_own);
         let screened = (model.contamination() * SCREENED_CONTAMINATIONS).clamp(SCREENED, 1.0);
-        let probability = if is_own { libm::exp10(-near * FARTHEST) } else { screened };
-        let longest_path = compiled.as_ref().map_or(u32::MAX, |compiled| compiled.longest_path(probability));
-        let forest = compiled.map(|compiled| compiled.forest);
+        let coded = compiled.map(|compiled| Coded {
+            longest_path: compiled.longest_path(if is_own { probability } else { screened }),
+            forest: compiled.forest,
+        });
+        let forests = match coded {
+            Some(coded) if is_own => Forests::Coded(coded),
+            screen => Forests::Screened(screen, Whole::new(view, probability)),
+        };
         self.keeps_values = !is_own || self.wanted.alerts > 0;
         self.own_scores = OwnScores::default();
-        self.rule = Some(Rule { is_own, forest, threshold: combine(limit, 0.0), near, longest_path, model });
+        self.rule = Some(Rule { forests, threshold: combine(limit, 0.0), near, model });
     }
 
     /// Whether what waits is to be scored before more is added.
@@ -126,32 +154,42 @@ impl PacketScorer {
         alerts: &mut Vec<Alert>,
     ) -> Scored {
         let mut scored = Scored::default();
-        let Some(rule) = &self.rule else { return scored };
+        let Some(rule) = &mut self.rule else { return scored };
         let view = rule.model.view(View::Packet);
         let alerts_before = alerts.len();
-        let mut paths = [0; coded::BLOCK];
+        let mut sums = [0; coded::BLOCK];
         for (number, packet) in self.waiting.iter().enumerate() {
-            let (block, lane) = (number / coded::BLOCK, number % coded::BLOCK);
-            if lane == 0
-                && let Some(forest) = &rule.forest
-            {
-                // Where its own score is asked for only if it is high, a low one need not be known exactly.
-                let of_block = &self.waiting[number..self.waiting.len().min(number + coded::BLOCK)];
-                let is_asked = self.wanted.scores || of_block.iter().any(|it| it.inherited() >= rule.near);
-                let limit = if is_asked { u32::MAX } else { rule.longest_path };
-                forest.paths(&self.blocks[block], limit, &mut paths);
-            }
-            let paths = paths[lane];
             let inherited = packet.inherited();
-            let is_quiet = paths > rule.longest_path && inherited < rule.near;
-            if is_quiet && !self.wanted.scores {
-                continue;
-            }
-            let own = match &rule.forest {
-                Some(forest) if rule.is_own => {
-                    self.own_scores.get(paths, || score_of(view.probability(forest.score(paths))))
+            // Where its own score is asked for only if it is high, a low one need not be known exactly.
+            let is_asked = self.wanted.scores || inherited >= rule.near;
+            let mut coded_path = 0;
+            if let Some(coded) = rule.forests.coded() {
+                let (block, lane) = (number / coded::BLOCK, number % coded::BLOCK);
+                if lane == 0 {
+                    let of_block = &self.waiting[number..self.waiting.len().min(number + coded::BLOCK)];
+                    let is_asked =
+                        self.wanted.scores || of_block.iter().any(|it| it.inherited() >= rule.near);
+                    let limit = if is_asked { u32::MAX } else { coded.longest_path };
+                    coded.forest.paths(&self.blocks[block], limit, &mut sums);
                 }
-                _ => score_of(view.judge(&self.values[number], &mut self.workspace).probability),
+                coded_path = sums[lane];
+                if coded_path > coded.longest_path && !is_asked {
+                    continue;
+                }
+            }
+            let own_scores = &mut self.own_scores;
+            let own = match &mut rule.forests {
+                Forests::Coded(Coded { forest, .. }) => {
+                    own_scores.get(coded_path.into(), || score_of(view.probability(forest.score(coded_path))))
+                }
+                Forests::Screened(_, whole) => {
+                    let limit = if is_asked { f64::INFINITY } else { whole.longest_path };
+                    let path = whole.path(&self.values[number], limit);
+                    if path > limit {
+                        continue;
+                    }
+                    own_scores.get(path.to_bits(), || score_of(view.probability(whole.forest.score(path))))
+                }
             };
             let score = combine(own, inherited);
             if self.wanted.scores {
@@ -184,16 +222,46 @@ pub(super) struct Scored {
 
 impl Default for OwnScores {
     fn default() -> Self {
-        // No packet has a path as long as this.
-        Self(vec![(u32::MAX, 0.0); Self::KEPT])
+        // No packet has a path like this.
+        Self(vec![(u64::MAX, 0.0); Self::KEPT])
+    }
+}
+
+impl Forests {
+    fn coded(&self) -> Option<&Coded> {
+        match self {
+            Self::Coded(coded) => Some(coded),
+            Self::Screened(screen, _) => screen.as_ref(),
+        }
+    }
+}
+
+impl Whole {
+    fn new(view: &ViewModel, probability: f64) -> Self {
+        let forest = view.planes();
+        let longest_path = forest.longest_path(view.threshold(probability));
+        Self { forest, scaled: view.scaled_codes(), values: Values::default(), longest_path }
+    }
+
+    /// The sum of a packet's path lengths; see [`PlaneForest::path`].
+    fn path(&mut self, values: &[f32; PACKET_FEATURES], limit: f64) -> f64 {
+        let codes = packet_codes(values);
+        let scaled: [f32; PACKET_FEATURES] = std::array::from_fn(|i| self.scaled[i][usize::from(codes[i])]);
+        self.values.set(&scaled);
+        self.forest.path(&self.values, limit)
     }
 }
 
 impl OwnScores {
     const KEPT: usize = 1024;
 
-    fn get(&mut self, paths: u32, score: impl FnOnce() -> f64) -> f64 {
-        let (known, kept) = &mut self.0[paths as usize % Self::KEPT];
+    fn place(paths: u64) -> usize {
+        // The multiplier of Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4).
+        (paths.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize % Self::KEPT
+    }
+
+    fn get(&mut self, paths: u64, score: impl FnOnce() -> f64) -> f64 {
+        let (known, kept) = &mut self.0[Self::place(paths)];
         if *known != paths {
             (*known, *kept) = (paths, score());
         }
@@ -264,7 +332,7 @@ mod tests {
     #[test]
     fn a_score_is_asked_for_once_and_never_taken_for_anothers() {
         let mut scores = OwnScores::default();
-        let other = 7 + OwnScores::KEPT as u32;
+        let other = (8..).find(|other| OwnScores::place(*other) == OwnScores::place(7)).unwrap();
         for (paths, score) in [(7, 0.5), (7, 0.5), (other, 0.25), (7, 0.5)] {
             assert_eq!(scores.get(paths, || score), score);
         }

@@ -6,7 +6,7 @@
 
 use crate::{
     features::View,
-    model::{Judgement, ViewModel, Workspace},
+    model::{Judgement, Scorer, ViewModel},
 };
 
 /// Judgements that are kept of each view: a newer one takes the place of an older one with the same low bits.
@@ -16,32 +16,46 @@ const NOTHING: u64 = u64::MAX;
 
 /// See the module.
 pub(super) struct Recent {
-    views: Vec<Vec<(u64, Judgement)>>,
-    workspace: Workspace,
+    views: Vec<RecentView>,
+}
+
+/// What was judged of one view.
+struct RecentView {
+    judged: Vec<(u64, Judgement)>,
+    /// Made when it is first asked for.
+    scorer: Option<Scorer>,
 }
 
 impl Default for Recent {
     fn default() -> Self {
-        let nothing = (NOTHING, Judgement { score: 0.0, probability: 1.0 });
-        Self { views: vec![vec![nothing; KEPT]; View::ALL.len()], workspace: Workspace::default() }
+        Self { views: View::ALL.iter().map(|_| RecentView::new()).collect() }
     }
 }
 
 impl Recent {
     /// The judgement of a vector by the model in force.
     pub(super) fn judge(&mut self, view: View, model: &ViewModel, vector: &[f32]) -> Judgement {
-        let Some(codes) = model.packed_codes(vector) else { return model.judge(vector, &mut self.workspace) };
+        let RecentView { judged, scorer } = &mut self.views[view as usize];
+        let mut judge = || model.judge(vector, scorer.get_or_insert_with(|| model.scorer()));
+        let Some(codes) = model.packed_codes(vector) else { return judge() };
         // The multiplier of Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4).
         let place = (codes.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize % KEPT;
-        let (known, judgement) = &mut self.views[view as usize][place];
+        let (known, judgement) = &mut judged[place];
         if *known != codes {
-            (*known, *judgement) = (codes, model.judge(vector, &mut self.workspace));
+            (*known, *judgement) = (codes, judge());
         }
         *judgement
     }
 
     /// Forgets everything: another model is in force.
     pub(super) fn forget(&mut self) {
-        self.views.iter_mut().flatten().for_each(|(known, _)| *known = NOTHING);
+        *self = Self::default();
+    }
+}
+
+impl RecentView {
+    fn new() -> Self {
+        let nothing = (NOTHING, Judgement { score: 0.0, probability: 1.0 });
+        Self { judged: vec![nothing; KEPT], scorer: None }
     }
 }

@@ -9,7 +9,11 @@ use super::{
     augment::augment,
     baseline::Baseline,
     calibration::Calibration,
-    forest::{Forest, ForestError, coded::CodedForest},
+    forest::{
+        Forest, ForestError,
+        coded::CodedForest,
+        planes::{PlaneForest, Values},
+    },
     matrix::Matrix,
     random::Random,
     scaler::Scaler,
@@ -82,10 +86,12 @@ pub struct Evidence {
     pub weight: f64,
 }
 
-/// Room that judging works in, so that nothing is allocated for a vector.
-#[derive(Debug, Default)]
-pub struct Workspace {
+/// A view's own forest, compiled for its vectors, and room to scale them in.
+#[derive(Debug)]
+pub struct Scorer {
+    forest: PlaneForest,
     scaled: Vec<f32>,
+    values: Values,
 }
 
 impl ViewModel {
@@ -144,11 +150,31 @@ impl ViewModel {
         self.scaler.packed_codes(vector)
     }
 
-    /// Scores a vector of the view.
-    pub fn judge(&self, vector: &[f32], workspace: &mut Workspace) -> Judgement {
-        self.scale(vector, &mut workspace.scaled);
-        let score = self.forest.score(&workspace.scaled);
+    /// What judges vectors by this model.
+    pub fn scorer(&self) -> Scorer {
+        Scorer { forest: PlaneForest::compile(&self.forest), scaled: Vec::new(), values: Values::default() }
+    }
+
+    /// Judges a vector of the view by a scorer of this model.
+    pub fn judge(&self, vector: &[f32], scorer: &mut Scorer) -> Judgement {
+        self.scale(vector, &mut scorer.scaled);
+        scorer.values.set(&scorer.scaled);
+        let score = scorer.forest.score(scorer.forest.path(&scorer.values, f64::INFINITY));
         Judgement { score, probability: self.calibration.probability(score) }
+    }
+
+    /// What each code of each feature is scaled to.
+    pub fn scaled_codes(&self) -> Vec<[f32; 256]> {
+        // What is left out is everywhere the same.
+        let scaled = |column: u16| {
+            if self.blind.contains(&column) { [0.0; 256] } else { self.scaler.scaled_codes(column.into()) }
+        };
+        (0..self.forest.columns() as u16).map(scaled).collect()
+    }
+
+    /// The forest, compiled for vectors that are scaled already.
+    pub fn planes(&self) -> PlaneForest {
+        PlaneForest::compile(&self.forest)
     }
 
     /// The features that isolate a vector of `view` most, the most important first.
@@ -222,12 +248,18 @@ impl Prepared<'_> {
 
 fn calibrate(forest: &Forest, rows: &Matrix, trees: usize) -> Result<Calibration, ForestError> {
     let step = rows.len().div_ceil(CALIBRATION_VECTORS).max(1);
+    let compiled = PlaneForest::compile(forest);
+    let mut values = Values::default();
+    let mut score = |row: &[f32]| {
+        values.set(row);
+        compiled.score(compiled.path(&values, f64::INFINITY))
+    };
     // Rows of codes repeat themselves, and a forest takes longer than a look at what it said before.
     let mut known: HashMap<&[u32], f64> = HashMap::new();
     let scores: Vec<f64> = rows
         .rows()
         .step_by(step)
-        .map(|row| *known.entry(bytemuck::cast_slice(row)).or_insert_with(|| forest.score(row)))
+        .map(|row| *known.entry(bytemuck::cast_slice(row)).or_insert_with(|| score(row)))
         .collect();
     Calibration::new(&scores, trees).map_err(|error| ForestError::Training(error.to_string()))
 }

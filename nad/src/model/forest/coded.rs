@@ -13,7 +13,7 @@ mod avx512;
 mod lanes;
 mod scalar;
 
-use super::{Forest, Node};
+use super::{Forest, Node, kernel::Kernel};
 use crate::{features::PACKET_FEATURES, model::scaler::Scaler};
 
 /// Samples of a block.
@@ -36,19 +36,6 @@ pub struct CodedForest {
     trees: Vec<CodedTree>,
     mean_path: f64,
     kernel: Kernel,
-}
-
-/// How blocks are scored; all give the same sums.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kernel {
-    /// One sample after the other.
-    Scalar,
-    /// 32 samples at a time.
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    /// 64 samples at a time, with AVX-512 VBMI.
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
 }
 
 /// One tree: node 1 is the root, and the children of node n are 2n and 2n + 1.
@@ -85,33 +72,10 @@ impl Block {
     }
 }
 
-impl Kernel {
-    /// All that this machine can do, the fastest last.
-    pub fn all() -> Vec<Self> {
-        let mut all = vec![Self::Scalar];
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") {
-            all.push(Self::Avx2);
-            all.extend(avx512::is_there().then_some(Self::Avx512));
-        }
-        all
-    }
-
-    /// The fastest that this machine can do.
-    pub fn best() -> Self {
-        Self::all().pop().unwrap_or(Self::Scalar)
-    }
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Scalar => "scalar",
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => "AVX2",
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => "AVX-512 VBMI",
-        }
-    }
+/// Whether the machine has what [`Kernel::Avx512`] takes.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn has_avx512() -> bool {
+    avx512::is_there()
 }
 
 impl CodedForest {

@@ -104,6 +104,15 @@ fn axis(term: &Term, low: u32) -> (Node, bool) {
 }
 
 impl Node {
+    /// How many terms it splits by.
+    pub(super) fn terms(&self) -> usize {
+        match self {
+            Self::Leaf { .. } => 0,
+            Self::Axis { .. } => 1,
+            Self::Plane { term_count, .. } => (*term_count).into(),
+        }
+    }
+
     /// The same node, where so many nodes and terms of other trees come before.
     pub(super) fn moved(self, nodes: u32, terms: u32) -> Self {
         match self {

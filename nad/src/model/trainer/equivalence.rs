@@ -11,9 +11,7 @@ fn grow(trainer: &dyn Trainer, samples: &Matrix, extension_level: usize, seed: u
 }
 
 fn scores(forest: &Forest, samples: &Matrix) -> Vec<f64> {
-    let mut scores = Vec::new();
-    forest.score_batch(samples, &mut scores);
-    scores
+    samples.rows().map(|row| forest.score(row)).collect()
 }
 
 /// The two-sample statistic of Kolmogorov and Smirnov: the largest distance of the two distributions.
