@@ -4,6 +4,7 @@
 //! tick's end the subjects that were active are judged, and deviations go to the tracker. Nothing here depends on how
 //! records are cut into batches, so that live and replay agree.
 
+mod background;
 mod change;
 mod condition;
 mod crowds;
@@ -290,8 +291,10 @@ impl Detector {
         self.context.end_baseline();
         let memories = self.context.memory().keep();
         let relearning = &mut self.relearning;
-        relearning.begin(learning.baseline().clone());
-        self.state = State::Training(std::thread::spawn(move || learning.train(memories)));
+        relearning.begin(learning.baseline());
+        let training = background::train(!self.options.in_background, move || learning.train(memories))
+            .map_err(|error| ForestError::Training(error.to_string()))?;
+        self.state = State::Training(training);
         if self.options.in_background { Ok(()) } else { self.await_model(findings) }
     }
 
@@ -322,16 +325,16 @@ impl Detector {
 
     fn relearn(&mut self, batch: &RecordBatch, findings: &mut Findings, now_ns: u64) {
         let State::Detecting(model, _) = &self.state else { return };
-        let Some((new, drift)) = self.relearning.advance(model, &self.context, now_ns) else { return };
+        let Some(retrained) = self.relearning.advance(model, &self.context, now_ns) else { return };
         // What waits came before this moment, wherever its batch ends.
         self.score_packets(batch, findings);
         let State::Detecting(model, policy) = &mut self.state else { return };
-        policy.set_rate(new.decisions_per_second());
-        *model = Arc::new(new);
+        policy.set_rate(retrained.model.decisions_per_second());
+        *model = Arc::new(retrained.model);
         self.packets.set_model(Arc::clone(model));
         self.room.recent.forget();
         findings.trained = Some(Arc::clone(model));
-        findings.drift = Some(drift);
+        findings.drift = Some(retrained.drift);
     }
 }
 

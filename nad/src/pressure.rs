@@ -199,6 +199,7 @@ impl Ladder {
             return;
         }
         let judged = reading.judged.saturating_sub(before) as f64 / length.as_secs_f64();
+        self.busy_capacity = self.busy_capacity.map(|thought| thought.max(judged));
         let thought = self.capacity;
         self.capacity = thought.max(judged);
         if was_busy && length >= SHORTEST_BUSY_PERIOD {

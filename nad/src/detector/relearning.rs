@@ -2,11 +2,14 @@
 //! off the packets' way, and takes the old one's place.
 
 use std::{
-    sync::mpsc::{self, TryRecvError},
+    sync::{
+        Arc,
+        mpsc::{self, TryRecvError},
+    },
     time::Duration,
 };
 
-use super::recent::Recent;
+use super::{background, recent::Recent};
 use crate::{
     context::{Context, Subject},
     features::View,
@@ -25,7 +28,14 @@ pub(super) struct Relearning {
     baseline: Baseline,
     since_ns: u64,
     packets: u64,
-    training: Option<mpsc::Receiver<Result<Model, ForestError>>>,
+    training: Option<mpsc::Receiver<Result<Retrained, ForestError>>>,
+}
+
+/// A model, and the drift: by how much more often than before its baseline lies beyond what 1 % of the old one did, as a
+/// factor.
+pub(super) struct Retrained {
+    pub(super) model: Model,
+    pub(super) drift: f64,
 }
 
 impl Relearning {
@@ -41,9 +51,9 @@ impl Relearning {
     }
 
     /// Goes on from a baseline that was just learnt.
-    pub(super) fn begin(&mut self, baseline: Baseline) {
+    pub(super) fn begin(&mut self, baseline: &Baseline) {
         if self.every_ns.is_some() {
-            self.baseline = baseline;
+            self.baseline = baseline.clone();
             self.baseline.halve();
         }
     }
@@ -63,9 +73,8 @@ impl Relearning {
         self.baseline.add_subject(subject, vector);
     }
 
-    /// Begins to train when it is time, and returns a model once there is one, with the drift: by how much more
-    /// often than before the new baseline lies beyond what 1 % of the old one did, as a factor.
-    pub(super) fn advance(&mut self, model: &Model, context: &Context, now_ns: u64) -> Option<(Model, f64)> {
+    /// Begins to train when it is time, and returns a model once there is one.
+    pub(super) fn advance(&mut self, model: &Arc<Model>, context: &Context, now_ns: u64) -> Option<Retrained> {
         let every_ns = self.every_ns?;
         if self.since_ns == 0 {
             self.since_ns = now_ns;
@@ -76,10 +85,9 @@ impl Relearning {
         let trained = answer(self.training.as_ref()?, !self.in_background)?;
         self.training = None;
         match trained {
-            Ok(new) => {
-                let drift = drift(model, &self.baseline);
+            Ok(retrained) => {
                 self.baseline.halve();
-                Some((new, drift))
+                Some(retrained)
             }
             Err(error) => {
                 tracing::warn!("the model could not be trained anew, so the old one stays: {error}");
@@ -88,9 +96,9 @@ impl Relearning {
         }
     }
 
-    fn start(&mut self, model: &Model, context: &Context, now_ns: u64) {
+    fn start(&mut self, model: &Arc<Model>, context: &Context, now_ns: u64) {
         let (sender, receiver) = mpsc::sync_channel(1);
-        let (baseline, training) = (self.baseline.clone(), model.training().clone());
+        let (baseline, model) = (self.baseline.clone(), Arc::clone(model));
         let memories = context.memory().keep();
         let window = TrainingWindow {
             source: model.window().source.clone(),
@@ -99,15 +107,21 @@ impl Relearning {
             last_ns: now_ns,
             packets: self.packets,
         };
-        let rate = model.decisions_per_second();
         self.since_ns = now_ns;
         self.packets = 0;
-        std::thread::spawn(move || {
-            let trained = Model::train(&baseline, &training, window, memories);
-            // Nobody waits for it any more when nad is ending.
-            let _ = sender.send(trained.map(|trained| trained.with_decisions_per_second(rate)));
-        });
         self.training = Some(receiver);
+        let started = background::train(!self.in_background, move || {
+            let retrained = Model::train(&baseline, model.training(), window, memories).map(|new| Retrained {
+                drift: drift(&model, &baseline),
+                model: new.with_decisions_per_second(model.decisions_per_second()),
+            });
+            // Nobody waits for it any more when nad is ending.
+            let _ = sender.send(retrained);
+        });
+        if let Err(error) = started {
+            // It is tried again next time; what is waited for has ended without an answer.
+            tracing::warn!("no thread can be started to train the model anew: {error}");
+        }
     }
 }
 

@@ -150,6 +150,19 @@ fn what_holds_the_detector_up_for_a_moment_does_not_make_it_a_slow_one() {
 }
 
 #[test]
+fn what_makes_the_detector_slow_for_a_second_is_forgotten_once_it_is_fast_again() {
+    let mut sensor = Sensor { capacity: 5e4, ..Sensor::new() };
+    // A model is trained beside it.
+    sensor.run(6e4, 1.2, FLOOD);
+    sensor.capacity = 2e6;
+    sensor.run(2e5, 3.0, FLOOD);
+    for _ in 0..10 {
+        sensor.hold_up(0.08).run(3e5, 1.0, FLOOD);
+    }
+    assert_eq!(sensor.changes, []);
+}
+
+#[test]
 fn what_one_level_can_not_relieve_the_next_one_does() {
     let mut sensor = Sensor::new();
     sensor.run(10.0 * CAPACITY, 2.0, SMALL_FLOWS);

@@ -1,0 +1,52 @@
+//! Work beside the detector.
+
+use std::{
+    io,
+    thread::{self, JoinHandle},
+};
+
+/// What is added to the nice value (nice(7)): beside a busy detector such work gets about a tenth of a CPU that they share.
+const NICER_BY: libc::c_int = 10;
+
+/// Starts a thread that trains. One that nobody waits for leaves the CPU to whoever reads and judges packets, as do the
+/// threads that it starts.
+pub(super) fn train<T: Send + 'static>(
+    is_awaited: bool,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    thread::Builder::new().name("nad-train".into()).spawn(move || {
+        if !is_awaited {
+            step_back();
+        }
+        work()
+    })
+}
+
+/// Makes the calling thread a nicer one.
+fn step_back() {
+    // SAFETY: it only changes this thread's priority; on Linux 0 is the calling thread, and not its process.
+    let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice() + NICER_BY) };
+    if result != 0 {
+        tracing::debug!("the training thread keeps its priority: {}", io::Error::last_os_error());
+    }
+}
+
+fn nice() -> libc::c_int {
+    // SAFETY: it takes no pointers.
+    unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_waits_for_is_nice_with_all_its_threads_and_nothing_else_is() {
+        const NICEST: libc::c_int = 19;
+        let before = nice();
+        let child = || thread::spawn(nice).join().unwrap();
+        assert_eq!(train(true, nice).unwrap().join().unwrap(), before);
+        assert_eq!(train(false, child).unwrap().join().unwrap(), (before + NICER_BY).min(NICEST));
+        assert_eq!(nice(), before, "this thread is as it was");
+    }
+}
