@@ -4,11 +4,14 @@ use super::{
     Context,
     memory::Usual,
     subject::{Subject, Verdict},
-    table::Slot,
+    table::{Entry, Slot, Table},
 };
 
 /// Subjects of one kind that are visited at a tick's end; more are counted as passed over.
 const MOST_VISITED: usize = 16_384;
+
+/// Subjects ahead of whose turn the memory is asked for their states, and twice as many for where these are.
+const AHEAD: usize = 6;
 
 /// The subjects of one kind that were active in this tick.
 #[derive(Debug, Default)]
@@ -22,7 +25,12 @@ impl Context {
     /// visit finds is noted with the subject.
     pub fn close_tick(&mut self, mut visit: impl FnMut(Subject<'_>) -> Verdict) {
         let end_ns = self.tick_end_ns();
-        for (slot, hash) in self.active_dealings.places.drain(..) {
+        for place in 0..self.active_dealings.places.len() {
+            let (slot, hash) = self.active_dealings.places[place];
+            prefetch(&self.dealings, &self.active_dealings.places, place);
+            if let Some((_, hash)) = self.active_dealings.places.get(place + 2 * AHEAD) {
+                self.memory.prefetch(*hash);
+            }
             if !self.dealings.holds(slot, hash) {
                 continue;
             }
@@ -46,7 +54,10 @@ impl Context {
                 }
             }
         }
-        for (slot, hash) in self.active_sources.places.drain(..) {
+        self.active_dealings.places.clear();
+        for place in 0..self.active_sources.places.len() {
+            let (slot, hash) = self.active_sources.places[place];
+            prefetch(&self.hosts, &self.active_sources.places, place);
             if !self.hosts.holds(slot, hash) {
                 continue;
             }
@@ -54,7 +65,10 @@ impl Context {
             state.fade(end_ns);
             self.hosts.get_mut(slot).source_standing = visit(Subject::Source(&state)).standing;
         }
-        for (slot, hash) in self.active_targets.places.drain(..) {
+        self.active_sources.places.clear();
+        for place in 0..self.active_targets.places.len() {
+            let (slot, hash) = self.active_targets.places[place];
+            prefetch(&self.hosts, &self.active_targets.places, place);
             if !self.hosts.holds(slot, hash) {
                 continue;
             }
@@ -62,7 +76,10 @@ impl Context {
             state.fade(end_ns);
             self.hosts.get_mut(slot).target_standing = visit(Subject::Target(&state)).standing;
         }
-        for (slot, hash) in self.active_links.places.drain(..) {
+        self.active_targets.places.clear();
+        for place in 0..self.active_links.places.len() {
+            let (slot, hash) = self.active_links.places[place];
+            prefetch(&self.links, &self.active_links.places, place);
             if !self.links.holds(slot, hash) {
                 continue;
             }
@@ -70,6 +87,16 @@ impl Context {
             state.fade(end_ns);
             self.links.get_mut(slot).standing = visit(Subject::Link(&state)).standing;
         }
+        self.active_links.places.clear();
+    }
+}
+
+fn prefetch<V: Entry>(table: &Table<V>, places: &[(Slot, u64)], place: usize) {
+    if let Some((_, hash)) = places.get(place + 2 * AHEAD) {
+        table.prefetch(*hash);
+    }
+    if let Some((_, hash)) = places.get(place + AHEAD) {
+        table.prefetch_value(*hash, size_of::<V>());
     }
 }
 

@@ -74,7 +74,12 @@ impl Relearning {
     }
 
     /// Begins to train when it is time, and returns a model once there is one.
-    pub(super) fn advance(&mut self, model: &Arc<Model>, context: &Context, now_ns: u64) -> Option<Retrained> {
+    pub(super) fn advance(
+        &mut self,
+        model: &Arc<Model>,
+        context: &Context,
+        now_ns: u64,
+    ) -> Option<Retrained> {
         let every_ns = self.every_ns?;
         if self.since_ns == 0 {
             self.since_ns = now_ns;
@@ -111,10 +116,11 @@ impl Relearning {
         self.packets = 0;
         self.training = Some(receiver);
         let started = background::train(!self.in_background, move || {
-            let retrained = Model::train(&baseline, model.training(), window, memories).map(|new| Retrained {
-                drift: drift(&model, &baseline),
-                model: new.with_decisions_per_second(model.decisions_per_second()),
-            });
+            let retrained =
+                Model::train(&baseline, model.training(), window, memories).map(|new| Retrained {
+                    drift: drift(&model, &baseline),
+                    model: new.with_decisions_per_second(model.decisions_per_second()),
+                });
             // Nobody waits for it any more when nad is ending.
             let _ = sender.send(retrained);
         });
