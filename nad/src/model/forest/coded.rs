@@ -72,12 +72,6 @@ impl Block {
     }
 }
 
-/// Whether the machine has what [`Kernel::Avx512`] takes.
-#[cfg(target_arch = "x86_64")]
-pub(super) fn has_avx512() -> bool {
-    avx512::is_there()
-}
-
 impl CodedForest {
     /// Compiles a forest whose samples are scaled codes; `None` where it is not a standard one, or too large: that
     /// is scored as it is.

@@ -8,7 +8,7 @@ pub enum Kernel {
     /// 32 bytes at a time.
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// 64 bytes at a time, with AVX-512 VBMI.
+    /// 64 bytes at a time, with AVX-512 VBMI, and what comes with it: F, BW, DQ and VL.
     #[cfg(target_arch = "x86_64")]
     Avx512,
 }
@@ -20,7 +20,7 @@ impl Kernel {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
             all.push(Self::Avx2);
-            all.extend(super::coded::has_avx512().then_some(Self::Avx512));
+            all.extend(has_avx512().then_some(Self::Avx512));
         }
         all
     }
@@ -40,4 +40,13 @@ impl Kernel {
             Self::Avx512 => "AVX-512 VBMI",
         }
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512vbmi")
 }

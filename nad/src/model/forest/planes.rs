@@ -1,17 +1,21 @@
 //! A forest of slanted splits, compiled for speed.
 //!
-//! The terms of a split become a row of eights, filled up with terms that add nothing, and eight trees are gone down
+//! The terms of a split become a row of eights, filled up with terms that add nothing, and 8 or 16 trees are gone down
 //! together: each gives the products of its own row, and turned round they are added in the order of the terms,
 //! as [`goes_left`](super::goes_left) does, so that every sample goes the very same way. Splits along one feature are rows, too.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 
 use super::{Forest, Node, Term, kernel::Kernel};
 use crate::features::MOST_FEATURES;
 
-/// Terms of a part of a row, and trees that are gone down together.
-const LANES: usize = 8;
+/// Terms of a part of a row.
+const TERMS: usize = 8;
+/// Trees that are gone down together at most.
+const MOST_TOGETHER: usize = 16;
 
 /// See the module.
 #[derive(Debug)]
@@ -20,13 +24,14 @@ pub struct PlaneForest {
     parts: Vec<Part>,
     parts_per_row: usize,
     /// Which features a part's terms are of; empty where part n of a row has the eight features from 8 n on.
-    features: Vec<[u8; LANES]>,
-    /// What lies to the left and to the right of each split, and of what is no split. Numbers from that of the splits on
-    /// are those of leaves.
+    features: Vec<[u8; TERMS]>,
+    splits: u32,
+    /// What lies to the left and to the right of each node: those before the number of splits are splits, the others
+    /// leaves, at which it does not go on.
     children: Vec<[u32; 2]>,
     /// The path that ends at each leaf.
     paths: Vec<f32>,
-    /// Where each tree begins; filled up to eights with leaves of no length.
+    /// Where each tree begins; filled up to [`MOST_TOGETHER`] with leaves of no length.
     roots: Vec<u32>,
     trees: usize,
     mean_path: f64,
@@ -37,8 +42,8 @@ pub struct PlaneForest {
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(C, align(64))]
 struct Part {
-    coefficients: [f32; LANES],
-    points: [f32; LANES],
+    coefficients: [f32; TERMS],
+    points: [f32; TERMS],
 }
 
 /// A sample's values, and zeros.
@@ -77,12 +82,13 @@ impl PlaneForest {
             })
             .collect();
         let most_terms = forest.nodes.iter().map(Node::terms).max().unwrap_or(0).max(1);
-        let (of_terms, of_columns) = (most_terms.div_ceil(LANES), forest.columns().div_ceil(LANES));
+        let (of_terms, of_columns) = (most_terms.div_ceil(TERMS), forest.columns().div_ceil(TERMS));
         let mut compiled = Self {
             parts: Vec::with_capacity((splits + 1) * of_terms),
             parts_per_row: of_terms,
             features: Vec::new(),
-            children: Vec::with_capacity(splits + 1),
+            splits: splits as u32,
+            children: Vec::with_capacity(forest.nodes.len() + 1),
             paths: Vec::with_capacity(leaves + 1),
             roots: forest.roots.iter().map(|root| numbers[*root as usize]).collect(),
             trees: forest.roots.len(),
@@ -108,10 +114,10 @@ impl PlaneForest {
             compiled.children.push([numbers[low as usize], numbers[low as usize + 1]]);
         }
         compiled.add_row(&[], is_sparse);
-        compiled.children.push([0; 2]);
         let nothing = (splits + leaves) as u32;
+        compiled.children.extend((splits as u32..=nothing).map(|leaf| [leaf; 2]));
         compiled.paths.push(0.0);
-        compiled.roots.resize(compiled.trees.next_multiple_of(LANES), nothing);
+        compiled.roots.resize(compiled.trees.next_multiple_of(MOST_TOGETHER), nothing);
         compiled
     }
 
@@ -126,9 +132,12 @@ impl PlaneForest {
     pub fn path(&self, values: &Values, limit: f64) -> f64 {
         match self.kernel {
             Kernel::Scalar => self.path_one_by_one(values, limit),
-            // SAFETY: there are such kernels only where the machine was found to have AVX2.
+            // SAFETY: there is such a kernel only where the machine was found to have AVX2.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 | Kernel::Avx512 => unsafe { avx2::path(self, values, limit) },
+            Kernel::Avx2 => unsafe { avx2::path(self, values, limit) },
+            // SAFETY: as above, of AVX-512 F, DQ and VL.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512 => unsafe { avx512::path(self, values, limit) },
         }
     }
 
@@ -147,11 +156,11 @@ impl PlaneForest {
         let first = self.parts.len();
         self.parts.resize(first + self.parts_per_row, Part::default());
         if is_sparse {
-            self.features.resize(self.parts.len(), [0; LANES]);
+            self.features.resize(self.parts.len(), [0; TERMS]);
         }
         for (place, term) in terms.iter().enumerate() {
             let place = if is_sparse { place } else { term.feature.into() };
-            let (part, lane) = (first + place / LANES, place % LANES);
+            let (part, lane) = (first + place / TERMS, place % TERMS);
             self.parts[part].coefficients[lane] = term.coefficient;
             self.parts[part].points[lane] = term.point;
             if is_sparse {
@@ -160,20 +169,16 @@ impl PlaneForest {
         }
     }
 
-    /// The number of splits, which is also that of the row of what is none.
-    fn splits(&self) -> usize {
-        self.children.len() - 1
-    }
-
     fn path_one_by_one(&self, values: &Values, limit: f64) -> f64 {
         let mut total = 0.0;
-        for roots in self.roots.chunks(LANES) {
+        for roots in self.roots.chunks(MOST_TOGETHER) {
             for root in roots {
-                let mut at = *root as usize;
-                while at < self.splits() {
-                    at = self.children[at][usize::from(self.push(at, values) > 0.0)] as usize;
+                let mut at = *root;
+                while at < self.splits {
+                    let is_right = self.push(at as usize, values) > 0.0;
+                    at = self.children[at as usize][usize::from(is_right)];
                 }
-                total += f64::from(self.paths[at - self.splits()]);
+                total += f64::from(self.paths[(at - self.splits) as usize]);
             }
             if total > limit {
                 break;
@@ -188,9 +193,9 @@ impl PlaneForest {
         let mut sum = 0.0;
         for number in 0..self.parts_per_row {
             let part = &self.parts[first + number];
-            for lane in 0..LANES {
+            for lane in 0..TERMS {
                 let feature =
-                    self.features.get(first + number).map_or(LANES * number + lane, |it| it[lane].into());
+                    self.features.get(first + number).map_or(TERMS * number + lane, |it| it[lane].into());
                 sum += (values.0[feature] - part.points[lane]) * part.coefficients[lane];
             }
         }

@@ -18,13 +18,6 @@ const WIDTH: usize = 64;
 /// Trees that are gone down side by side: each level of one waits for the level before.
 const TOGETHER: usize = 2;
 
-/// Whether this machine has what [`paths`] needs.
-pub(super) fn is_there() -> bool {
-    is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("avx512vbmi")
-}
-
 /// See [`lanes::paths`].
 ///
 /// # Safety

@@ -6,19 +6,22 @@ use std::arch::x86_64::{
     _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_sub_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
 };
 
-use super::{LANES, PlaneForest, Values};
+use super::{PlaneForest, TERMS, Values};
+
+/// Trees that are gone down together.
+const LANES: usize = 8;
 
 /// See [`PlaneForest::path`].
 #[target_feature(enable = "avx2")]
 pub(super) fn path(forest: &PlaneForest, values: &Values, limit: f64) -> f64 {
-    let splits = forest.splits();
+    let splits = forest.splits;
     let mut total = 0.0;
     for roots in forest.roots.as_chunks::<LANES>().0 {
         let mut nodes = *roots;
         loop {
-            let mut rows = [0_usize; LANES];
+            let mut rows = [0_u32; LANES];
             for (row, node) in rows.iter_mut().zip(nodes) {
-                *row = splits.min(node as usize);
+                *row = splits.min(node);
             }
             if rows == [splits; LANES] {
                 break;
@@ -28,13 +31,12 @@ pub(super) fn path(forest: &PlaneForest, values: &Values, limit: f64) -> f64 {
             } else {
                 turns::<true>(forest, &rows, values)
             };
-            for lane in 0..LANES {
-                let child = forest.children[rows[lane]][(turns >> lane & 1) as usize];
-                nodes[lane] = if rows[lane] < splits { child } else { nodes[lane] };
+            for (lane, node) in nodes.iter_mut().enumerate() {
+                *node = forest.children[*node as usize][(turns >> lane & 1) as usize];
             }
         }
         for node in nodes {
-            total += f64::from(forest.paths[node as usize - splits]);
+            total += f64::from(forest.paths[(node - splits) as usize]);
         }
         if total > limit {
             break;
@@ -46,12 +48,13 @@ pub(super) fn path(forest: &PlaneForest, values: &Values, limit: f64) -> f64 {
 /// Whether each row pushes the sample to the right, a bit a row.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn turns<const IS_SPARSE: bool>(forest: &PlaneForest, rows: &[usize; LANES], values: &Values) -> u32 {
+fn turns<const IS_SPARSE: bool>(forest: &PlaneForest, rows: &[u32; LANES], values: &Values) -> u32 {
     let mut sums = _mm256_setzero_ps();
     for part in 0..forest.parts_per_row {
+        // As many terms as lanes: a square is turned round.
         let mut products = [_mm256_setzero_ps(); LANES];
         for (product, row) in products.iter_mut().zip(rows) {
-            let place = row * forest.parts_per_row + part;
+            let place = *row as usize * forest.parts_per_row + part;
             let terms = &forest.parts[place];
             let values = if IS_SPARSE {
                 let features = &forest.features[place];
@@ -61,7 +64,7 @@ fn turns<const IS_SPARSE: bool>(forest: &PlaneForest, rows: &[usize; LANES], val
                     _mm256_i32gather_ps::<4>(values.0.as_ptr(), features)
                 }
             } else {
-                let values = values.0.as_chunks::<LANES>().0;
+                let values = values.0.as_chunks::<TERMS>().0;
                 // SAFETY: it is aligned, as the values are.
                 unsafe { _mm256_load_ps(values[part].as_ptr()) }
             };
