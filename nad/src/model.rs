@@ -4,6 +4,8 @@
 mod augment;
 pub mod baseline;
 pub mod calibration;
+#[cfg(test)]
+pub(crate) mod example;
 pub mod forest;
 pub mod matrix;
 pub mod scaler;

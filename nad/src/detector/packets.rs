@@ -3,6 +3,8 @@
 //! A packet's score joins what its own vector says with how far out its dealing and its hosts are: both as
 //! probabilities, of which the lower one counts, on a logarithmic scale from 0 (1) to 1 (1e-12).
 
+mod whole;
+
 use std::sync::Arc;
 
 use super::options::Wanted;
@@ -11,13 +13,11 @@ use crate::{
     batch::RecordBatch,
     features::{PACKET_FEATURES, View, packet_codes},
     model::{
-        Model, ViewModel,
-        forest::{
-            coded::{self, Block, CodedForest},
-            planes::{PlaneForest, Values},
-        },
+        Model,
+        forest::coded::{self, Block, CodedForest},
     },
 };
+use whole::Whole;
 
 /// -log10 of the least probability: the score 1.
 const FARTHEST: f64 = 12.0;
@@ -78,16 +78,6 @@ struct Coded {
     forest: CodedForest,
     /// The longest sum of paths by which a packet may be near, or asked for.
     longest_path: u32,
-}
-
-/// A forest that is not over codes, compiled.
-struct Whole {
-    forest: PlaneForest,
-    /// What each code of each feature is scaled to.
-    scaled: Vec<[f32; 256]>,
-    values: Values,
-    /// The longest sum of paths by which a packet's own score may be near.
-    longest_path: f64,
 }
 
 /// The score of a probability.
@@ -183,11 +173,7 @@ impl PacketScorer {
                     own_scores.get(coded_path.into(), || score_of(view.probability(forest.score(coded_path))))
                 }
                 Forests::Screened(_, whole) => {
-                    let limit = if is_asked { f64::INFINITY } else { whole.longest_path };
-                    let path = whole.path(&self.values[number], limit);
-                    if path > limit {
-                        continue;
-                    }
+                    let Some(path) = whole.path(&self.values[number], is_asked) else { continue };
                     own_scores.get(path.to_bits(), || score_of(view.probability(whole.forest.score(path))))
                 }
             };
@@ -233,22 +219,6 @@ impl Forests {
             Self::Coded(coded) => Some(coded),
             Self::Screened(screen, _) => screen.as_ref(),
         }
-    }
-}
-
-impl Whole {
-    fn new(view: &ViewModel, probability: f64) -> Self {
-        let forest = view.planes();
-        let longest_path = forest.longest_path(view.threshold(probability));
-        Self { forest, scaled: view.scaled_codes(), values: Values::default(), longest_path }
-    }
-
-    /// The sum of a packet's path lengths; see [`PlaneForest::path`].
-    fn path(&mut self, values: &[f32; PACKET_FEATURES], limit: f64) -> f64 {
-        let codes = packet_codes(values);
-        let scaled: [f32; PACKET_FEATURES] = std::array::from_fn(|i| self.scaled[i][usize::from(codes[i])]);
-        self.values.set(&scaled);
-        self.forest.path(&self.values, limit)
     }
 }
 

@@ -166,38 +166,10 @@ fn compare_schema(found: &[String]) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        context::{Context, Sizes},
-        features::View,
-        model::{
-            Training, TrainingWindow,
-            baseline::Baseline,
-            trainer::{Growth, TrainerKind},
-        },
-    };
+    use crate::model::example;
 
     fn model() -> Model {
-        let mut baseline = Baseline::new(0);
-        for view in View::ALL {
-            let columns = view.features().len();
-            for i in 0..400 {
-                let vector: Vec<f32> = (0..columns).map(|feature| ((i * (feature + 3)) % 5) as f32).collect();
-                baseline.add(view, &vector);
-            }
-        }
-        let growth = Growth { trees: 5, ..Growth::default() };
-        let window =
-            TrainingWindow { source: "lo".into(), first_ns: 1, settled_ns: 1, last_ns: 9, packets: 400 };
-        let training = Training {
-            growth,
-            extension_level: None,
-            trainer: TrainerKind::Seeded,
-            contamination: 0.01,
-            without: Vec::new(),
-        };
-        let sizes = Sizes { flows: 64, hosts: 64, dealings: 64, links: 64, memory: 64 };
-        let memories = Context::new(&sizes, 60).unwrap().memory().keep();
-        Model::train(&baseline, &training, window, memories).unwrap()
+        example::model(None)
     }
 
     #[test]
