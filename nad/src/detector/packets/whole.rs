@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Sums of paths that are kept, each in the place of its codes: a power of two.
-const KEPT: usize = 4096;
+const KEPT: usize = 16_384;
 /// Codes of a packet, filled up to whole words, and by one byte at least.
 const CODES: usize = (PACKET_FEATURES + 1).next_multiple_of(8);
 
