@@ -79,6 +79,9 @@ impl Bucket {
     }
 }
 
+/// Bytes that come from the memory together.
+const LINE: usize = 64;
+
 /// See the module.
 #[derive(Debug)]
 pub struct Table<V> {
@@ -141,11 +144,17 @@ impl<V: Entry> Table<V> {
     /// has one.
     #[inline]
     pub fn prefetch_value(&self, hash: u64, bytes: usize) -> bool {
-        const LINE: usize = 64;
         let Some(slot) = self.find(hash) else { return false };
         let value = bytemuck::bytes_of(self.get(slot));
         value[..bytes.min(value.len())].iter().step_by(LINE).for_each(prefetch);
         true
+    }
+
+    /// Asks the memory for the value at a place, and for whose it is.
+    #[inline]
+    pub fn prefetch_slot(&self, slot: Slot) {
+        prefetch(&self.buckets()[slot.0 / BUCKET].low);
+        bytemuck::bytes_of(self.get(slot)).iter().step_by(LINE).for_each(prefetch);
     }
 
     /// The place of a hash, where it has one.

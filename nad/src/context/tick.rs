@@ -10,8 +10,8 @@ use super::{
 /// Subjects of one kind that are visited at a tick's end; more are counted as passed over.
 const MOST_VISITED: usize = 16_384;
 
-/// Subjects ahead of whose turn the memory is asked for their states, and twice as many for where these are.
-const AHEAD: usize = 6;
+/// Subjects ahead of whose turn the memory is asked for their states.
+const AHEAD: usize = 8;
 
 /// The subjects of one kind that were active in this tick.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ impl Context {
         for place in 0..self.active_dealings.places.len() {
             let (slot, hash) = self.active_dealings.places[place];
             prefetch(&self.dealings, &self.active_dealings.places, place);
-            if let Some((_, hash)) = self.active_dealings.places.get(place + 2 * AHEAD) {
+            if let Some((_, hash)) = self.active_dealings.places.get(place + AHEAD) {
                 self.memory.prefetch(*hash);
             }
             if !self.dealings.holds(slot, hash) {
@@ -92,11 +92,8 @@ impl Context {
 }
 
 fn prefetch<V: Entry>(table: &Table<V>, places: &[(Slot, u64)], place: usize) {
-    if let Some((_, hash)) = places.get(place + 2 * AHEAD) {
-        table.prefetch(*hash);
-    }
-    if let Some((_, hash)) = places.get(place + AHEAD) {
-        table.prefetch_value(*hash, size_of::<V>());
+    if let Some((slot, _)) = places.get(place + AHEAD) {
+        table.prefetch_slot(*slot);
     }
 }
 

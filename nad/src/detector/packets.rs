@@ -70,7 +70,7 @@ enum Forests {
     /// A standard forest.
     Coded(Coded),
     /// Another one, and a standard forest that says whose scores are asked for.
-    Screened(Option<Coded>, Whole),
+    Screened(Option<Coded>, Box<Whole>),
 }
 
 /// A standard forest, compiled.
@@ -113,7 +113,7 @@ impl PacketScorer {
         });
         let forests = match coded {
             Some(coded) if is_own => Forests::Coded(coded),
-            screen => Forests::Screened(screen, Whole::new(view, probability)),
+            screen => Forests::Screened(screen, Box::new(Whole::new(view, probability))),
         };
         self.keeps_values = !is_own || self.wanted.alerts > 0;
         self.own_scores = OwnScores::default();

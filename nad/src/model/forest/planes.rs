@@ -1,8 +1,8 @@
 //! A forest of slanted splits, compiled for speed.
 //!
-//! The terms of a split become a row of eights, filled up with terms that add nothing, and 8 or 16 trees are gone down
+//! The terms of a split become a row of eights, filled up with terms that add nothing, and several trees are gone down
 //! together: each gives the products of its own row, and turned round they are added in the order of the terms,
-//! as [`goes_left`](super::goes_left) does, so that every sample goes the very same way. Splits along one feature are rows, too.
+//! as [`Forest::score`] does, so that every sample goes the very same way. Splits along one feature are rows, too.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
