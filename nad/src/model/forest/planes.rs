@@ -159,6 +159,7 @@ impl PlaneForest {
             self.features.resize(self.parts.len(), [0; TERMS]);
         }
         for (place, term) in terms.iter().enumerate() {
+            assert!(usize::from(term.feature) < MOST_FEATURES, "a sound forest has no such feature");
             let place = if is_sparse { place } else { term.feature.into() };
             let (part, lane) = (first + place / TERMS, place % TERMS);
             self.parts[part].coefficients[lane] = term.coefficient;
