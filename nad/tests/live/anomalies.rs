@@ -107,9 +107,9 @@ fn more_packets_than_wanted_are_accounted_for() {
     let sender = RawSender::open(&lab.sender, SENDER);
     let nad = Nad::capturing(&lab, &["run", "--iface", SENSOR, "--count", "50"]);
     // In the ring before the sensor can stop.
-    nad.signal(libc::SIGSTOP);
+    nad.halt();
     send_with_a_stranger(&sender);
-    nad.signal(libc::SIGCONT);
+    nad.resume();
     let ended = nad.end();
     let ledger = ended.ledger();
     assert!(ended.stdout.contains("Captured 50 packets."), "{ended:?}");

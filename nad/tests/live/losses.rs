@@ -3,7 +3,7 @@
 use std::thread;
 
 use crate::{
-    lab::{Lab, SENDER, SENSOR, SENSOR_IP, inside, succeed},
+    lab::{Lab, SENDER, SENSOR, SENSOR_IP, inside, succeed, until},
     nad_process::Nad,
     raw::RawSender,
     traffic::usual,
@@ -23,10 +23,12 @@ fn a_ring_that_is_too_small_loses_packets_and_says_so() {
         let arguments =
             ["run", "--iface", SENSOR, "--xdp-mode", mode, "--ring-bytes", "4096", "--thin", "off"];
         let nad = Nad::capturing(&lab, &arguments);
-        // Stopped, it drains nothing, so that what is lost does not depend on who is faster.
-        nad.signal(libc::SIGSTOP);
+        let before = lab.received(SENSOR);
+        // Halted, it drains nothing, so that what is lost does not depend on who is faster.
+        nad.halt();
         usual(BURST as usize).iter().for_each(|frame| sender.send(frame));
-        nad.signal(libc::SIGCONT);
+        until("the burst is over", || lab.received(SENSOR) >= before + BURST);
+        nad.resume();
         // Slow enough for the smallest ring.
         let pings = ["-n", "-q", "-c", &PINGS.to_string(), "-i", "0.01", SENSOR_IP];
         succeed(inside(&lab.sender, "ping").args(pings));

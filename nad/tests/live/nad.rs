@@ -98,6 +98,23 @@ impl Nad {
         assert_eq!(unsafe { libc::kill(id, signal) }, 0, "{}", std::io::Error::last_os_error());
     }
 
+    /// Halts it. The signal alone says little: a thread goes on until it is its turn to take it.
+    pub(crate) fn halt(&self) {
+        self.signal(libc::SIGSTOP);
+        let tasks = format!("/proc/{}/task", self.id());
+        let is_halted = |task: std::io::Result<std::fs::DirEntry>| {
+            let stat = std::fs::read_to_string(task.expect("its threads are listed").path().join("stat"));
+            // The name before the state is in parentheses and may hold any; one that just ended goes on no more.
+            stat.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T')))
+        };
+        until("every thread has halted", || std::fs::read_dir(&tasks).expect("it is there").all(is_halted));
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        self.signal(libc::SIGCONT);
+    }
+
     /// Waits for its end.
     pub(crate) fn end(self) -> Ended {
         self.end_within(PATIENCE)
