@@ -237,6 +237,11 @@ impl SubjectState {
         }
     }
 
+    /// Whether it is a host over which comes what no single source sends most of.
+    pub fn is_target_of_many(&self) -> bool {
+        matches!(self, Self::Target(host) if host.presser().is_none())
+    }
+
     /// Packets and bytes of the second that was looked at.
     pub fn volume(&self) -> (u64, u64) {
         match self {

@@ -76,7 +76,8 @@ pub struct HostState {
     pub target_standing: f32,
     /// Bit 0: it took part in an exchange both ways.
     marks: u32,
-    padding: u32,
+    /// TCP connections among the flows that it opened.
+    opened_tcp_10: f32,
     /// What went on in the flows that it began, and in those that others began to it.
     pub begun: TickCount,
     /// See `begun`.
@@ -238,6 +239,7 @@ impl HostState {
     pub fn open(&mut self, service: &ServiceKey, strangeness: Strangeness, more: u32, now_ns: u64) {
         let flows = 1.0 + more as f32;
         self.opened_10 += flows;
+        self.opened_tcp_10 += if service.protocol == PROTOCOL_TCP { flows } else { 0.0 };
         self.waiting_10 += flows;
         if strangeness > Strangeness::NewClient {
             self.unfamiliar_60 += flows;
@@ -279,6 +281,7 @@ impl HostState {
         self.sent_1 *= decay.second;
         for count in [
             &mut self.opened_10,
+            &mut self.opened_tcp_10,
             &mut self.failed_10,
             &mut self.waiting_10,
             &mut self.stray_10,
@@ -299,6 +302,12 @@ impl HostState {
         self.failed_60 *= decay.minute;
         self.unfamiliar_60 *= decay.minute;
         self.last_ns = now_ns;
+    }
+
+    /// TCP connections that it opened and that were refused, given up, unreachable or not answered so far; 0 where most of
+    /// its flows are none.
+    pub fn unsuccessful_tcp_10(&self) -> f32 {
+        if self.opened_tcp_10 > 0.5 * self.opened_10 { self.failed_10 + self.waiting_10 } else { 0.0 }
     }
 
     /// Whether the flows that others opened to it were mostly TCP connections.

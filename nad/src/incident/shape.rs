@@ -101,7 +101,12 @@ impl Shape {
                     // Packets that nobody answers are looked at even where they open no flow.
                     let packets = if view == View::Push { host.stray_10 } else { 0.0 };
                     let services = host.services_10().max(host.services_120());
-                    of_reach(services, host.peers_10(), host.failed_10, host.opened_10.max(packets))
+                    of_reach(
+                        services,
+                        host.peers_10(),
+                        host.unsuccessful_tcp_10(),
+                        host.opened_10.max(packets),
+                    )
                 }
             },
             SubjectState::Target(host) => {
@@ -124,10 +129,10 @@ impl Shape {
     }
 }
 
-fn of_reach(services: f32, peers: f32, failed: f32, tried: f32) -> Shape {
+fn of_reach(services: f32, peers: f32, unsuccessful: f32, tried: f32) -> Shape {
     if services < 0.1 * tried {
         // The same few services again and again.
-        return if failed > 0.25 * tried { Shape::SynFlood } else { Shape::Flood };
+        return if unsuccessful > 0.25 * tried { Shape::SynFlood } else { Shape::Flood };
     }
     if peers > 0.5 * services && peers > 4.0 { Shape::HostSweep } else { Shape::PortScan }
 }

@@ -311,12 +311,16 @@ impl Open {
     }
 
     fn vote(&mut self, deviation: &Deviation, shape: Shape) {
-        let rank = |deviation: &Deviation| (deviation.judgement.probability, deviation.view);
+        let rank = |deviation: &Deviation| {
+            let is_of_one = !deviation.subject.is_target_of_many();
+            (is_of_one, deviation.judgement.probability, deviation.view)
+        };
         let weight = -deviation.judgement.probability.log10() * weight_of(deviation.view);
         match self.votes.iter_mut().find(|vote| vote.shape == shape) {
             Some(vote) => {
                 vote.weight += weight;
-                // The latest of equals says how far it has come; what happens in seconds says it best.
+                // What comes over a target from many is more than what one of them does. The latest of equals says how
+                // far it has come; what happens in seconds says it best.
                 if rank(deviation) <= rank(&vote.best) {
                     vote.best = deviation.clone();
                     vote.reason = None;

@@ -58,9 +58,16 @@ fn a_sources_reach_tells_a_scan_from_a_sweep_and_a_flood() {
     assert_eq!(shape(View::Reach, reach(100, 1)), Shape::PortScan);
     assert_eq!(shape(View::SlowReach, reach(1, 100)), Shape::HostSweep);
     assert_eq!(shape(View::Form, reach(100, 1)), Shape::MalformedPackets);
-    let again = with(reach(1, 1), |host| host.opened_10 = 1000.0);
-    assert_eq!(shape(View::Push, again), Shape::Flood);
-    assert_eq!(shape(View::Push, with(again, |host| host.failed_10 = 900.0)), Shape::SynFlood);
+    let again = |protocol| {
+        let service = ServiceKey { server: key(10), port: 1, protocol };
+        with(reach(1, 1), |host| host.open(&service, Strangeness::Known, 999, 0))
+    };
+    let answered = with(again(6), |host| host.waiting_10 = 0.0);
+    assert_eq!(shape(View::Push, answered), Shape::Flood);
+    assert_eq!(shape(View::Push, with(answered, |host| host.failed_10 = 900.0)), Shape::SynFlood);
+    assert_eq!(shape(View::SlowReach, again(6)), Shape::SynFlood, "no answer is none that came late");
+    let refused = with(again(17), |host| (host.waiting_10, host.failed_10) = (100.0, 900.0));
+    assert_eq!(shape(View::Push, refused), Shape::Flood, "there are no connections");
     assert_eq!(shape(View::Push, with(reach(1, 1), |host| host.icmp_10 = 900.0)), Shape::Flood);
     let pressing = with(reach(1, 1), |host| (host.opened_10, host.stray_10) = (1.0, 60.0));
     assert_eq!(

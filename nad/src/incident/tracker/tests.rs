@@ -2,8 +2,11 @@ use super::*;
 use crate::{
     context::memory::{ServiceKey, Strangeness},
     features::View,
+    incident::SubjectState,
     incident::allow::Criteria,
-    incident::example::{SECOND, between, dealing, key, of_dealing, of_source, of_target, source, target},
+    incident::example::{
+        SECOND, between, dealing, key, of_dealing, of_source, of_target, source, target, with,
+    },
 };
 
 const SILENCE: u64 = 60 * SECOND;
@@ -75,6 +78,24 @@ fn a_target_of_many_sources_is_an_incident_without_a_source() {
     assert!(updates[0].incident.sources.items.is_empty());
     assert_eq!(updates[0].incident.targets.items, [key(2)]);
     assert_eq!(tracker.suspects(), HashSet::from([key(2)]), "whom it is against stands for nobody");
+}
+
+#[test]
+fn a_flood_of_many_sources_is_told_by_what_comes_over_its_target() {
+    let mut tracker = tracker();
+    let service = ServiceKey { server: key(2), port: 80, protocol: 6 };
+    let forged = |last| with(source(last, 2), |host| host.open(&service, Strangeness::Known, 99, 0));
+    for at in 100..105 {
+        let mut deviations: Vec<Deviation> =
+            (10..200).map(|last| of_source(View::SlowReach, forged(last), at)).collect();
+        deviations.iter_mut().for_each(|deviation| deviation.judgement.probability = 1e-12);
+        deviations.push(of_target(target(2, 10..200), at));
+        let updates = second(&mut tracker, &deviations, at);
+        let [IncidentUpdate { incident, .. }] = &updates[..] else { panic!("one incident: {updates:?}") };
+        assert_eq!(incident.shape, Shape::SynFlood);
+        let best = &tracker.open[0].winner().expect("something speaks for it").best;
+        assert!(matches!(best.subject, SubjectState::Target(_)), "{best:?}");
+    }
 }
 
 #[test]
