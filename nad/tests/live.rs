@@ -44,6 +44,8 @@ mod raw;
 mod reload;
 #[path = "live/replay.rs"]
 mod replay;
+#[path = "live/share.rs"]
+mod share;
 #[path = "support/skip.rs"]
 mod skip;
 #[path = "live/tools.rs"]

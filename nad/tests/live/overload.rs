@@ -21,6 +21,7 @@ use crate::{
     lab::{Lab, PATIENCE, SENDER, SENSOR, until},
     nad_process::Nad,
     raw::RawSender,
+    share::Share,
     skip::skipped,
     traffic::{commonplace, segment, usual},
 };
@@ -36,8 +37,9 @@ const SCANNED: [u8; 4] = [10, 77, 0, 7];
 pub(crate) const SCANNERS: [[u8; 4]; 2] = [[10, 77, 0, 65], [10, 77, 0, 66]];
 const SCAN_PAUSE: Duration = Duration::from_millis(25);
 const FLOOD: Duration = Duration::from_secs(5);
-/// A forest that takes so long that a flood is far more than can be judged.
+/// A forest that takes long, and the part of a core that it gets: so that a flood is far more than can be judged.
 const SLOW: &str = "[training]\ntrees = 200\nextension_level = 15\n";
+const PART: f64 = 0.06;
 /// How far.
 const FAR: f64 = 10.0;
 /// Full coverage is to be back after the flood within this time.
@@ -59,9 +61,15 @@ fn a_flood_far_beyond_what_can_be_judged_hides_no_scan_and_loses_nothing() {
         let run =
             ["run", "--iface", SENSOR, "--xdp-mode", "native", "--model", "m", "--incidents", "i.jsonl"];
         let forged = segment(FORGED, VICTIM, (1024, 80), SYN, 0);
-        let capacity = capacity(lab, &forged);
+        let share = Share::of_a_core(PART);
+        if let Err(error) = &share {
+            skipped(&format!("a sensor that gets a part of a core: {error}"));
+        }
+        let share = share.as_ref().ok();
+        let capacity = capacity(lab, &forged, share);
         let before = lab.received(SENSOR);
         let nad = Nad::capturing(lab, &run);
+        share.inspect(|share| share.give_to(nad.id()));
         thread::sleep(Duration::from_secs(1));
         let floods = [
             (Vary::Nothing, segment(ELEPHANT, [10, 77, 0, 5], (40_000, 443), ACK, 400), SCANNERS[0]),
@@ -123,9 +131,10 @@ impl Drop for End<'_> {
 }
 
 /// Packets a second that nad judges where it has always more to do and leaves nothing out.
-fn capacity(lab: &Lab, frame: &[u8]) -> f64 {
+fn capacity(lab: &Lab, frame: &[u8], share: Option<&Share>) -> f64 {
     const LENGTH: Duration = Duration::from_millis(500);
     let nad = Nad::capturing(lab, &["run", "--iface", SENSOR, "--model", "m", "--thin", "off"]);
+    share.inspect(|share| share.give_to(nad.id()));
     let begun = Instant::now();
     Generator::load(Vary::Source).send(&lab.sender, frame, LENGTH);
     // It ends once everything that waited is judged.
