@@ -24,6 +24,7 @@ use anyhow::{Context, Result};
 use crate::{
     cli::Command,
     config::{Secret, Task},
+    context::{Sizes, Tables},
     detector::{BaselineLength, Start},
     history::{HistoryConfig, LedgerBook},
     incident::allow::AllowRules,
@@ -194,6 +195,11 @@ fn start(task: &Task, training: Training, contamination: Option<f64>, source: &s
             source: source.to_owned(),
         }),
     }
+}
+
+/// A context's tables, whose memory begins to come.
+fn tables(sizes: &Sizes) -> Result<Tables> {
+    Ok(Tables::new(sizes).context("the context tables could not be made")?.fetch())
 }
 
 /// Opens a capture and begins to read it.

@@ -22,9 +22,10 @@ pub mod weight;
 
 mod ahead;
 mod subject;
+mod tables;
 mod tick;
 
-use std::{collections::HashSet, io};
+use std::collections::HashSet;
 
 use bytemuck::Zeroable;
 use nad_common::record::{AddressKind, Addresses, PacketRecord};
@@ -35,10 +36,12 @@ use flow::{FlowKey, FlowState, FlowStep};
 use host::HostState;
 use host_key::HostKey;
 use link::{Binding, LinkState};
-use memory::{Memories, Memory, ServiceKey, Strangeness};
+use memory::{Memories, Memory, Remembered, ServiceKey, Strangeness};
 use subject::nobody;
 pub use subject::{ContextCounts, Seen, Subject, Verdict};
 use table::{Entry, Slot, Table};
+use tables::Fetching;
+pub use tables::Tables;
 use tick::Active;
 use weight::Weight;
 
@@ -76,6 +79,9 @@ impl Default for Sizes {
 /// See the module.
 #[derive(Debug)]
 pub struct Context {
+    // The first to be dropped.
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    fetching: Option<Fetching>,
     flows: Table<FlowState>,
     hosts: Table<HostState>,
     dealings: Table<DealingState>,
@@ -95,31 +101,24 @@ pub struct Context {
 
 impl Context {
     /// An empty one, for a baseline of this many seconds.
-    ///
-    /// # Errors
-    ///
-    /// When there is not enough memory.
-    pub fn new(sizes: &Sizes, baseline_s: u64) -> io::Result<Self> {
-        Self::with_memory(sizes, Memory::new(sizes.memory, baseline_s)?)
+    pub fn new(tables: Tables, baseline_s: u64) -> Self {
+        Self::with_memory(tables, |table| Memory::new(table, baseline_s))
     }
 
     /// One that remembers what a model does.
-    ///
-    /// # Errors
-    ///
-    /// When there is not enough memory.
-    pub fn restore(sizes: &Sizes, memories: &Memories) -> io::Result<Self> {
-        Self::with_memory(sizes, Memory::restore(sizes.memory, memories)?)
+    pub fn restore(tables: Tables, memories: &Memories) -> Self {
+        Self::with_memory(tables, |table| Memory::restore(table, memories))
     }
 
-    fn with_memory(sizes: &Sizes, memory: Memory) -> io::Result<Self> {
-        Ok(Self {
-            flows: Table::new(sizes.flows, FLOW_IDLE_NS)?,
-            hosts: Table::new(sizes.hosts, HOST_IDLE_NS)?,
-            dealings: Table::new(sizes.dealings, HOST_IDLE_NS)?,
-            links: Table::new(sizes.links, HOST_IDLE_NS)?,
-            bindings: Table::new(sizes.links, HOST_IDLE_NS)?,
-            memory,
+    fn with_memory(tables: Tables, memory: impl FnOnce(Table<Remembered>) -> Memory) -> Self {
+        Self {
+            fetching: tables.fetching,
+            flows: tables.flows,
+            hosts: tables.hosts,
+            dealings: tables.dealings,
+            links: tables.links,
+            bindings: tables.bindings,
+            memory: memory(tables.memory),
             suspects: HashSet::new(),
             tick: 0,
             now_ns: 0,
@@ -128,7 +127,7 @@ impl Context {
             active_targets: Active::default(),
             active_links: Active::default(),
             keys: Vec::new(),
-        })
+        }
     }
 
     /// Computes where a batch's states are and asks the memory for them; [`Self::observe`] of the same records,

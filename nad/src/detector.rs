@@ -22,7 +22,6 @@ mod tests;
 mod tick;
 
 use std::{
-    io,
     sync::{Arc, atomic::Ordering::Relaxed},
     thread::JoinHandle,
     time::Duration,
@@ -39,7 +38,7 @@ pub use second::{HostVolume, Second};
 use crate::{
     batch::RecordBatch,
     clock::Clock,
-    context::{Context, ContextCounts},
+    context::{Context, ContextCounts, Tables},
     features::View,
     incident::{allow::AllowRules, coverage::Coverage, tracker::Tracker},
     ledger::Tally,
@@ -109,19 +108,21 @@ struct Room {
 
 impl Detector {
     /// A detector that learns or detects from the first record on.
-    ///
-    /// # Errors
-    ///
-    /// When there is not enough memory for the tables.
-    pub fn new(start: Start, clock: Clock, tally: Arc<Tally>, options: DetectorOptions) -> io::Result<Self> {
+    pub fn new(
+        start: Start,
+        tables: Tables,
+        clock: Clock,
+        tally: Arc<Tally>,
+        options: DetectorOptions,
+    ) -> Self {
         let (state, context, seed) = match start {
             Start::Learn { baseline, training, source } => {
-                let context = Context::new(&options.sizes, baseline.seconds())?;
+                let context = Context::new(tables, baseline.seconds());
                 let seed = training.seed();
                 (State::Learning(Box::new(Learning::new(baseline, training, source))), context, seed)
             }
             Start::Detect(model) => {
-                let context = Context::restore(&options.sizes, model.memories())?;
+                let context = Context::restore(tables, model.memories());
                 let policy = Policy::new(options.budget, model.decisions_per_second());
                 let seed = model.training().seed();
                 (State::Detecting(Arc::new(*model), policy), context, seed)
@@ -148,7 +149,7 @@ impl Detector {
             options,
         };
         detector.publish();
-        Ok(detector)
+        detector
     }
 
     /// Takes one batch and adds to `findings`.

@@ -13,7 +13,7 @@ use std::{
 use criterion::{BenchmarkId, Criterion, Throughput};
 use nad::{
     batch::BATCH_RECORDS,
-    context::{Context, Sizes, Verdict, flow::FlowState, hash::mix, table::Table},
+    context::{Context, Sizes, Tables, Verdict, flow::FlowState, hash::mix, table::Table},
     features::{View, packet_codes},
     model::{
         Model, Scorer, Training, TrainingWindow,
@@ -173,7 +173,7 @@ impl Bench {
             memory: usual.memory.max(2 * flows as usize),
             ..usual
         };
-        let mut context = Context::new(&sizes, 60).expect("memory is enough");
+        let mut context = Context::new(Tables::new(&sizes).expect("memory is enough"), 60);
         let mut traffic = Traffic::new(flows);
         let mut baseline = Baseline::new(0);
         let mut batch: Vec<PacketRecord> = Vec::new();

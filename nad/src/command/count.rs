@@ -9,7 +9,7 @@ use super::{
     live::{Drain, Live},
     report_ledger,
     signals::StopSignals,
-    warn_of_expired,
+    tables, warn_of_expired,
 };
 use crate::{
     batch::{BATCH_RECORDS, RecordBatch},
@@ -19,8 +19,6 @@ use crate::{
     model::Model,
     output::{Outputs, terminal::Screen},
 };
-
-const NO_TABLES: &str = "the context tables could not be made";
 
 /// Captures `packets` packets, or as many as came before a signal.
 pub(super) async fn count(
@@ -105,7 +103,8 @@ fn decide(
         return detect(captured, start, clock, options, tally);
     }
     let mut findings = Findings::default();
-    let mut learner = Detector::new(start, clock, Arc::clone(tally), options.clone()).context(NO_TABLES)?;
+    let mut learner =
+        Detector::new(start, tables(&options.sizes)?, clock, Arc::clone(tally), options.clone());
     for batch in captured {
         learner.process(batch, &mut findings)?;
     }
@@ -130,7 +129,8 @@ fn detect(
     tally: &Arc<Tally>,
 ) -> Result<Findings> {
     let mut findings = Findings::default();
-    let mut detector = Detector::new(start, clock, Arc::clone(tally), options.clone()).context(NO_TABLES)?;
+    let mut detector =
+        Detector::new(start, tables(&options.sizes)?, clock, Arc::clone(tally), options.clone());
     for batch in captured {
         detector.process(batch, &mut findings)?;
     }

@@ -6,7 +6,7 @@ use aya::util::nr_cpus;
 
 use super::{Outcome, live::QUEUE_BYTES};
 use crate::{
-    context::{Context, Sizes},
+    context::{Context, Sizes, Tables},
     doctor::{self, Finding, Part},
     interface,
     model::baseline,
@@ -59,8 +59,8 @@ fn overlap(interfaces: &[String]) -> Option<Finding> {
 
 /// What takes memory once it is full. The tables are made for it, but not touched, so they take none here.
 fn memory(sizes: &Sizes, rings: usize) -> Vec<Finding> {
-    let tables = match Context::new(sizes, 0) {
-        Ok(context) => context.bytes(),
+    let tables = match Tables::new(sizes) {
+        Ok(tables) => Context::new(tables, 0).bytes(),
         Err(error) => {
             let finding = Finding::fail("memory", format!("the context tables can't be made: {error}"));
             return vec![finding.remedy("smaller tables ([context] in nad.toml)")];

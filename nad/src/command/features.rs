@@ -2,10 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use nad_common::record::PacketRecord;
 
-use super::{Outcome, read_ahead};
+use super::{Outcome, read_ahead, tables};
 use crate::{
     batch::RecordBatch,
     config::LogConfig,
@@ -110,10 +110,9 @@ struct Reader {
 impl Reader {
     fn new(config: &WriteConfig) -> Result<Self> {
         let columns: Vec<&str> = config.view.features().map(|feature| feature.name).collect();
-        let context = Context::new(&config.sizes, config.train_for.as_secs());
         Ok(Self {
             view: config.view,
-            context: context.context("the context tables could not be made")?,
+            context: Context::new(tables(&config.sizes)?, config.train_for.as_secs()),
             baseline: BaselineClock { length: config.train_for, first_ns: None, packets: 0, is_over: false },
             table: FeatureFile::create(&config.out, &columns)?,
             rows: 0,

@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 
 use super::{
     Outcome, OutputConfig, allowed, detected, outcome, read_ahead, report_ledger, report_trained,
-    signals::StopSignals, start, warn_of_expired,
+    signals::StopSignals, start, tables, warn_of_expired,
 };
 use crate::{
     batch::RecordBatch,
@@ -65,20 +65,20 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     let screen = Screen::new(&config.outputs.terminal);
     log::start(&config.log, false, &screen)?;
     let tally = Arc::new(Tally::default());
+    let mut source = read_ahead(&config.file)?;
+    let tables = tables(&config.detection.sizes)?;
     let start = start(
         &config.task,
         config.training.clone(),
         config.contamination,
         &config.file.display().to_string(),
     )?;
-    let mut source = read_ahead(&config.file)?;
     let wanted = Wanted {
         scores: config.scores.is_some(),
         alerts: if config.outputs.wants_packets() { usize::MAX } else { 0 },
     };
     let options = DetectorOptions { wanted, ..config.detection.clone() };
-    let mut detector = Detector::new(start, Clock::Unix, Arc::clone(&tally), options)
-        .context("the context tables could not be made")?;
+    let mut detector = Detector::new(start, tables, Clock::Unix, Arc::clone(&tally), options);
     let mut sinks = Sinks::open(config, screen.clone())?;
     tally.set_outputs(sinks.outputs.counts());
     let stop = stop_at_signal()?;

@@ -16,7 +16,7 @@ use super::{
     reload::Reloader,
     report_ledger, report_trained,
     signals::{ReloadSignal, StopSignals},
-    start,
+    start, tables,
     view::{self, View},
     warn_of_expired,
 };
@@ -24,6 +24,7 @@ use crate::{
     batch::RecordBatch,
     clock::Clock,
     config::{LogConfig, MetricsConfig, Task},
+    context::Tables,
     detector::{Detector, DetectorOptions, Findings, PendingChange, Start, Wanted},
     incident::allow::AllowRules,
     ledger::{Ledger, Tally},
@@ -89,6 +90,7 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
     let ledger = runtime.block_on(async move {
         let signals = StopSignals::install().context("signals can't be received")?;
         let reload = ReloadSignal::install().context("signals can't be received")?;
+        let tables = tables(&config.detection.sizes)?;
         let start = start(&config.task, config.training.clone(), config.contamination, "")?;
         let live = Live::open(&config.live, Keep::Counters)?;
         outputs.start().context("the threads of outputs could not be started")?;
@@ -103,7 +105,8 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
                 let wanted = Wanted { scores: false, alerts };
                 let options = DetectorOptions { in_background: true, wanted, ..config.detection.clone() };
                 let reloader = Reloader::new(config, PendingChange::default());
-                watch(live, start, options, outputs, metrics, &screen, (signals, reload, reloader)).await
+                watch(live, (start, tables), options, outputs, metrics, &screen, (signals, reload, reloader))
+                    .await
             }
         }
     })?;
@@ -124,7 +127,7 @@ fn listen(config: &RunConfig, is_count: bool) -> Result<Option<Listener>, Metric
 
 async fn watch(
     live: Live,
-    start: Start,
+    (start, tables): (Start, Tables),
     options: DetectorOptions,
     mut outputs: Outputs,
     metrics: Option<Listener>,
@@ -145,8 +148,7 @@ async fn watch(
     let mut rules = options.rules.clone();
     warn_of_expired(&rules, clock.now_ns());
     let mut view = View::new(screen.clone(), options.budget, &start);
-    let detector = Detector::new(start, clock, Arc::clone(&tally), options)
-        .context("the context tables could not be made")?;
+    let detector = Detector::new(start, tables, clock, Arc::clone(&tally), options);
     let (drain, batches, used) = Drain::start(live, Arc::clone(&tally))?;
     let counters = drain.counters.clone();
     let source = move || counters.read().map_err(|error| error.to_string());

@@ -14,6 +14,7 @@ use super::{
     live::{Drain, Live, LiveConfig},
     read_ahead, report_ledger, report_trained,
     signals::StopSignals,
+    tables,
     view::{self, View},
 };
 use crate::{
@@ -71,8 +72,8 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
         (Some(file), _) => {
             let source = read_ahead(file)?;
             let start = start(file.display().to_string());
-            let detector = Detector::new(start, Clock::Unix, Arc::clone(&tally), config.detection.clone())
-                .context("the context tables could not be made")?;
+            let (tables, options) = (tables(&config.detection.sizes)?, config.detection.clone());
+            let detector = Detector::new(start, tables, Clock::Unix, Arc::clone(&tally), options);
             from_file(file, source, detector, &tally, &screen)?
         }
         (None, Some(live)) => {
@@ -82,11 +83,11 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
                 .context("the runtime could not be started")?;
             runtime.block_on(async {
                 let signals = StopSignals::install().context("signals can't be received")?;
+                let tables = tables(&config.detection.sizes)?;
                 let live = Live::open(live, Keep::CountersAndFiles)?;
                 let start = start(live.interfaces.clone());
-                let detector =
-                    Detector::new(start, Clock::monotonic(), Arc::clone(&tally), config.detection.clone())
-                        .context("the context tables could not be made")?;
+                let options = config.detection.clone();
+                let detector = Detector::new(start, tables, Clock::monotonic(), Arc::clone(&tally), options);
                 screen.say("Starting packet capture…")?;
                 let view = View::of_baseline(screen.clone(), config.baseline);
                 from_interfaces(live, detector, signals, &tally, view).await

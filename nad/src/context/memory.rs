@@ -87,7 +87,7 @@ impl ServiceKey {
 
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Remembered {
+pub(super) struct Remembered {
     first_s: u32,
     last_s: u32,
     /// Number of the epoch that `growing` belongs to.
@@ -148,24 +148,19 @@ pub struct Memories {
 }
 
 impl Memory {
-    /// An empty one of at least `capacity` things, for a baseline of this many seconds.
-    ///
-    /// # Errors
-    ///
-    /// When there is not enough memory.
-    pub fn new(capacity: usize, baseline_s: u64) -> io::Result<Self> {
-        let table = Table::new(capacity, u64::MAX)?;
+    /// A table of at least `capacity` things.
+    pub(super) fn table(capacity: usize) -> io::Result<Table<Remembered>> {
+        Table::new(capacity, u64::MAX)
+    }
+
+    /// One without memories, for a baseline of this many seconds.
+    pub(super) fn new(table: Table<Remembered>, baseline_s: u64) -> Self {
         let epoch_s = (baseline_s / 4).clamp(EPOCH_RANGE_S.0.into(), EPOCH_RANGE_S.1.into()) as u32;
-        Ok(Self { table, epoch_s, baseline_end_s: 0 })
+        Self { table, epoch_s, baseline_end_s: 0 }
     }
 
     /// One that continues what a model remembers.
-    ///
-    /// # Errors
-    ///
-    /// When there is not enough memory.
-    pub fn restore(capacity: usize, memories: &Memories) -> io::Result<Self> {
-        let mut table = Table::new(capacity, u64::MAX)?;
+    pub(super) fn restore(mut table: Table<Remembered>, memories: &Memories) -> Self {
         for (hash, first_s, last_s, settled) in &memories.entries {
             if let Some(slot) = table.enter(*hash, u64::from(*last_s) * 1_000_000_000) {
                 let entry = Remembered {
@@ -177,7 +172,7 @@ impl Memory {
                 *table.get_mut(slot) = entry;
             }
         }
-        Ok(Self { table, epoch_s: memories.epoch_s, baseline_end_s: memories.baseline_end_s })
+        Self { table, epoch_s: memories.epoch_s, baseline_end_s: memories.baseline_end_s }
     }
 
     /// The baseline is over: all that was seen in it is known, and what comes from now on must stay for longer.

@@ -221,6 +221,11 @@ impl<V: Entry> Table<V> {
         (self.mask + 1) * BUCKET
     }
 
+    /// What it lies in.
+    pub fn memory(&self) -> [&[u8]; 2] {
+        [&self.buckets, &self.values]
+    }
+
     /// Bytes of address space that it takes when it is full.
     pub fn bytes(&self) -> usize {
         self.buckets.len() + self.values.len()

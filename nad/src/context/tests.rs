@@ -6,7 +6,7 @@ const ACK: u8 = 0x10;
 
 fn context() -> Context {
     let sizes = Sizes { flows: 4096, hosts: 4096, dealings: 4096, links: 64, memory: 4096 };
-    Context::new(&sizes, 60).unwrap()
+    Context::new(Tables::new(&sizes).unwrap(), 60)
 }
 
 fn tcp(source: ([u8; 4], u16), destination: ([u8; 4], u16), flags: u8) -> PacketRecord {
@@ -124,7 +124,7 @@ fn a_group_address_is_no_host_but_one_may_deal_with_it() {
 #[test]
 fn a_million_forged_sources_leave_those_that_were_there_in_place() {
     const HOSTS: u8 = 200;
-    let mut context = Context::new(&Sizes::default(), 60).unwrap();
+    let mut context = Context::new(Tables::new(&Sizes::default()).unwrap(), 60);
     for host in 0..HOSTS {
         let (client, server) = ([10, 0, 0, host], [10, 0, 1, host % 8]);
         connect(&mut context, client, server, 1000, 100 * SECOND);

@@ -58,9 +58,7 @@ fn as_many_packets_are_anomalous_whether_or_not_their_scores_are_wanted() {
     let anomalies = |extension_level, contamination, wanted| {
         let options = DetectorOptions { wanted, ..DetectorOptions::default() };
         let tally = Arc::new(Tally::default());
-        let mut detector =
-            Detector::new(learn(extension_level, contamination), Clock::Unix, Arc::clone(&tally), options)
-                .unwrap();
+        let mut detector = detector(learn(extension_level, contamination), Arc::clone(&tally), options);
         let (mut batch, mut findings) = (RecordBatch::default(), Findings::default());
         records.iter().enumerate().for_each(|(index, record)| batch.push(index as u64, *record));
         detector.process(&batch, &mut findings).unwrap();
@@ -82,7 +80,7 @@ fn what_the_detector_lets_others_know_is_what_it_does() {
         ..DetectorOptions::default()
     };
     let tally = Arc::new(Tally::default());
-    let mut detector = Detector::new(learn(None, 0.01), Clock::Unix, Arc::clone(&tally), options).unwrap();
+    let mut detector = detector(learn(None, 0.01), Arc::clone(&tally), options);
     let (mut batch, mut findings) = (RecordBatch::default(), Findings::default());
     let (mut stages, mut models, mut most_open) = (vec![tally.condition.judging().stage], vec![0], 0);
     for record in &records() {
@@ -106,6 +104,10 @@ fn what_the_detector_lets_others_know_is_what_it_does() {
     assert_eq!(tally.condition.judging().open_incidents, 0);
 }
 
+fn detector(start: Start, tally: Arc<Tally>, options: DetectorOptions) -> Detector {
+    Detector::new(start, Tables::new(&options.sizes).unwrap(), Clock::Unix, tally, options)
+}
+
 fn learn(extension_level: Option<usize>, contamination: f64) -> Start {
     let training = Training {
         growth: Growth { trees: 10, ..Growth::default() },
@@ -123,7 +125,7 @@ fn run(records: &[PacketRecord], length: usize) -> Left {
         relearn_every: Some(Duration::from_secs(RELEARN_EVERY)),
         ..DetectorOptions::default()
     };
-    let mut detector = Detector::new(learn(None, 0.01), Clock::Unix, Arc::default(), options).unwrap();
+    let mut detector = detector(learn(None, 0.01), Arc::default(), options);
     let mut left = Left { scores: Vec::new(), alerts: Vec::new(), incidents: Vec::new(), model: None };
     let (mut batch, mut findings) = (RecordBatch::default(), Findings::default());
     let mut index = 0;

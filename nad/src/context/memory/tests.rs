@@ -11,7 +11,7 @@ fn ssh(server: u8) -> ServiceKey {
 }
 
 fn memory() -> Memory {
-    Memory::new(1024, 400).unwrap()
+    Memory::new(Memory::table(1024).unwrap(), 400)
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn what_was_in_the_baseline_is_known_at_its_end_and_what_comes_later_after_an_ho
     assert_eq!(after(&memory, 2, 1020), Strangeness::Known);
     assert_eq!(after(&memory, 3, 1020 + 3599), Strangeness::NewServer);
     assert_eq!(after(&memory, 3, 1020 + 3600), Strangeness::Known);
-    let restored = Memory::restore(1024, &memory.keep()).unwrap();
+    let restored = Memory::restore(Memory::table(1024).unwrap(), &memory.keep());
     assert_eq!(after(&restored, 2, 1020), Strangeness::Known);
 }
 
@@ -68,7 +68,7 @@ fn what_is_usual_counts_from_the_next_epoch_on() {
     assert_eq!(memory.usual(&ssh(2), 1050 * SECOND), Usual::ANYWHERE);
     assert_eq!(memory.usual(&ssh(2), 1100 * SECOND), Usual { opened_10: 6.0, turns_10: 40.0, up_60: 1e6 });
     assert_eq!(memory.usual(&ssh(3), 1100 * SECOND).opened_10, 6.0, "as at this port elsewhere");
-    let restored = Memory::restore(1024, &memory.keep()).unwrap();
+    let restored = Memory::restore(Memory::table(1024).unwrap(), &memory.keep());
     assert_eq!(restored.usual(&ssh(2), 9000 * SECOND).opened_10, 6.0);
 }
 
@@ -79,7 +79,7 @@ fn a_model_remembers_the_same() {
         memory.remember(key(1), &ssh(server), 1000 * SECOND);
     }
     let kept = memory.keep();
-    let restored = Memory::restore(1024, &kept).unwrap();
+    let restored = Memory::restore(Memory::table(1024).unwrap(), &kept);
     assert_eq!(restored.keep(), kept);
     assert_eq!(restored.strangeness(key(1), &ssh(50), 2000 * SECOND), Strangeness::Known);
 }

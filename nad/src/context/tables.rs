@@ -1,0 +1,204 @@
+//! Where a context keeps its states.
+
+use std::{
+    fs, io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread::{self, JoinHandle},
+};
+
+use super::{
+    FLOW_IDLE_NS, HOST_IDLE_NS, Sizes,
+    dealing::DealingState,
+    flow::FlowState,
+    host::HostState,
+    link::{Binding, LinkState},
+    memory::{Memory, Remembered},
+    table::{Entry, Table},
+};
+
+/// Tables without entries.
+#[derive(Debug)]
+pub struct Tables {
+    // The first to be dropped.
+    pub(super) fetching: Option<Fetching>,
+    pub(super) flows: Table<FlowState>,
+    pub(super) hosts: Table<HostState>,
+    pub(super) dealings: Table<DealingState>,
+    pub(super) links: Table<LinkState>,
+    pub(super) bindings: Table<Binding>,
+    pub(super) memory: Table<Remembered>,
+}
+
+impl Tables {
+    /// Tables of these sizes, whose memory comes when it is first touched.
+    ///
+    /// # Errors
+    ///
+    /// When there is not enough memory.
+    pub fn new(sizes: &Sizes) -> io::Result<Self> {
+        Ok(Self {
+            fetching: None,
+            flows: Table::new(sizes.flows, FLOW_IDLE_NS)?,
+            hosts: Table::new(sizes.hosts, HOST_IDLE_NS)?,
+            dealings: Table::new(sizes.dealings, HOST_IDLE_NS)?,
+            links: Table::new(sizes.links, HOST_IDLE_NS)?,
+            bindings: Table::new(sizes.links, HOST_IDLE_NS)?,
+            memory: Memory::table(sizes.memory)?,
+        })
+    }
+
+    /// Begins to fetch their memory. A huge page takes as long to zero as thousands of packets to judge, and the first
+    /// few hundred flows touch all of them: another CPU does that better, while this one reads a model. Where the
+    /// kernel gives no huge pages, most of the memory may never be needed, and nothing is done.
+    #[must_use]
+    pub fn fetch(self) -> Self {
+        let fetching = gives_huge_pages().then(|| Fetching::start(self.regions()).ok()).flatten();
+        Self { fetching, ..self }
+    }
+
+    fn regions(&self) -> Vec<Region> {
+        fn of<V: Entry>(table: &Table<V>) -> [Region; 2] {
+            let region =
+                |memory: &[u8]| Region { address: memory.as_ptr().expose_provenance(), length: memory.len() };
+            table.memory().map(region)
+        }
+        let Self { fetching: _, flows, hosts, dealings, links, bindings, memory } = self;
+        [of(flows), of(hosts), of(dealings), of(links), of(bindings), of(memory)].concat()
+    }
+}
+
+/// A part of this process's memory.
+#[derive(Debug, Clone, Copy)]
+struct Region {
+    address: usize,
+    length: usize,
+}
+
+/// A thread that fetches memory. It ends before this is dropped; the memory must be there until then.
+#[derive(Debug)]
+pub(super) struct Fetching {
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Fetching {
+    fn start(regions: Vec<Region>) -> io::Result<Self> {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&is_over);
+        let thread = thread::Builder::new().name("nad-tables".into()).spawn(move || {
+            for part in regions.into_iter().flat_map(Region::parts) {
+                // A kernel before 5.14 can't; then it comes when it is touched.
+                if stop.load(Relaxed) || part.fetch().is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { is_over, thread: Some(thread) })
+    }
+}
+
+impl Drop for Fetching {
+    fn drop(&mut self) {
+        self.is_over.store(true, Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // It has nothing to fail with.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Region {
+    /// Parts of no more than a huge page, so that the end of it need not be waited for.
+    fn parts(self) -> impl Iterator<Item = Self> {
+        const HUGE_PAGE: usize = 2 << 20;
+        let end = self.address + self.length;
+        let first = self.address / HUGE_PAGE * HUGE_PAGE;
+        (first..end).step_by(HUGE_PAGE).map(move |start| {
+            let (address, end) = (start.max(self.address), (start + HUGE_PAGE).min(end));
+            Self { address, length: end - address }
+        })
+    }
+
+    /// Waits until the memory is there.
+    fn fetch(self) -> io::Result<()> {
+        let address = std::ptr::with_exposed_provenance_mut(self.address);
+        // SAFETY: it changes nothing that is in the memory, whoever else reads or writes it meanwhile.
+        let result = unsafe { libc::madvise(address, self.length, libc::MADV_POPULATE_WRITE) };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+}
+
+/// Whether the kernel gives huge pages to who asks for them.
+fn gives_huge_pages() -> bool {
+    let setting = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
+    setting.is_ok_and(|setting| !setting.contains("[never]"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::hash::mix;
+
+    const PAGE: usize = 4096;
+    const SIZES: Sizes = Sizes { flows: 1 << 17, hosts: 1000, dealings: 1000, links: 1000, memory: 1000 };
+
+    /// Pages of a table's memory that are there.
+    fn pages<V: Entry>(table: &Table<V>) -> usize {
+        let memory = table.memory();
+        memory
+            .iter()
+            .map(|memory| {
+                let mut there = vec![0u8; memory.len().div_ceil(PAGE)];
+                let address = memory.as_ptr().cast_mut().cast();
+                // SAFETY: it writes a byte for each page of the memory.
+                let result = unsafe { libc::mincore(address, memory.len(), there.as_mut_ptr()) };
+                assert_eq!(result, 0, "{}", io::Error::last_os_error());
+                there.iter().filter(|page| **page & 1 == 1).count()
+            })
+            .sum()
+    }
+
+    fn wait_for(fetching: &Fetching) {
+        while fetching.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn memory_is_there_once_it_is_fetched_and_not_before() {
+        let tables = Tables::new(&SIZES).unwrap();
+        assert_eq!(pages(&tables.flows), 0);
+        wait_for(&Fetching::start(tables.regions()).unwrap());
+        assert_eq!(pages(&tables.flows), tables.flows.bytes() / PAGE, "on a kernel from 5.14 on");
+        assert_eq!(tables.flows.iter().count(), 0);
+    }
+
+    #[test]
+    fn what_is_put_into_a_table_while_its_memory_is_fetched_stays() {
+        let mut tables = Tables::new(&SIZES).unwrap();
+        let fetching = Fetching::start(tables.regions()).unwrap();
+        for number in 1..=1000 {
+            let slot = tables.flows.enter(mix(number, 0), 0).unwrap();
+            bytemuck::bytes_of_mut(tables.flows.get_mut(slot)).fill(number as u8);
+        }
+        wait_for(&fetching);
+        for number in 1..=1000 {
+            let slot = tables.flows.find(mix(number, 0)).unwrap();
+            assert!(bytemuck::bytes_of(tables.flows.get(slot)).iter().all(|byte| *byte == number as u8));
+        }
+    }
+
+    #[test]
+    fn parts_are_all_of_a_region() {
+        let region = Region { address: 0x40_1000, length: 0x50_0000 };
+        let parts: Vec<Region> = region.parts().collect();
+        assert_eq!(parts.iter().map(|part| part.length).sum::<usize>(), region.length);
+        assert_eq!(
+            parts.iter().map(|part| part.address).collect::<Vec<_>>(),
+            [0x40_1000, 0x60_0000, 0x80_0000]
+        );
+    }
+}
