@@ -115,6 +115,7 @@ impl Detector {
         tally: Arc<Tally>,
         options: DetectorOptions,
     ) -> Self {
+        let mut room = Room::default();
         let (state, context, seed) = match start {
             Start::Learn { baseline, training, source } => {
                 let context = Context::new(tables, baseline.seconds());
@@ -122,10 +123,12 @@ impl Detector {
                 (State::Learning(Box::new(Learning::new(baseline, training, source))), context, seed)
             }
             Start::Detect(model) => {
+                let model = Arc::new(*model);
+                room.recent = Recent::begin(&model);
                 let context = Context::restore(tables, model.memories());
                 let policy = Policy::new(options.budget, model.decisions_per_second());
                 let seed = model.training().seed();
-                (State::Detecting(Arc::new(*model), policy), context, seed)
+                (State::Detecting(model, policy), context, seed)
             }
         };
         let silence_ns = options.silence.as_nanos() as u64;
@@ -143,7 +146,7 @@ impl Detector {
             relearning: Relearning::new(options.relearn_every, options.in_background, seed),
             packets,
             second: Ongoing::default(),
-            room: Room::default(),
+            room,
             taken: Taken::default(),
             own: clock.is_live().then(|| OwnTraffic::new(&own::CONNECTIONS)),
             options,
@@ -318,7 +321,7 @@ impl Detector {
         let model = Arc::new(model);
         findings.trained = Some(Arc::clone(&model));
         self.packets.set_model(Arc::clone(&model));
-        self.room.recent.forget();
+        self.room.recent = Recent::begin(&model);
         let policy = Policy::new(self.options.budget, model.decisions_per_second());
         self.state = State::Detecting(model, policy);
         Ok(())
@@ -333,7 +336,7 @@ impl Detector {
         policy.set_rate(retrained.model.decisions_per_second());
         *model = Arc::new(retrained.model);
         self.packets.set_model(Arc::clone(model));
-        self.room.recent.forget();
+        self.room.recent = Recent::begin(model);
         findings.trained = Some(Arc::clone(model));
         findings.drift = Some(retrained.drift);
     }

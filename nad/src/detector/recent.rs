@@ -4,9 +4,14 @@
 //! with the same codes, and the forest, whose hundreds of trees cost more than everything else at a tick's end, is seldom
 //! asked.
 
+use std::{
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
 use crate::{
     features::View,
-    model::{Judgement, Scorer, ViewModel},
+    model::{Judgement, Model, Scorer, ViewModel},
 };
 
 /// Judgements that are kept of each view: a newer one takes the place of an older one with the same low bits.
@@ -15,26 +20,43 @@ const KEPT: usize = 2048;
 const NOTHING: u64 = u64::MAX;
 
 /// See the module.
+#[derive(Default)]
 pub(super) struct Recent {
-    views: Vec<RecentView>,
+    views: [RecentView; View::ALL.len()],
+    /// Compiles the forests of all views of subjects, so that the first tick's end does not.
+    compiling: Option<JoinHandle<Vec<(View, Scorer)>>>,
 }
 
 /// What was judged of one view.
 struct RecentView {
     judged: Vec<(u64, Judgement)>,
-    /// Made when it is first asked for.
+    /// Made when it is first asked for, unless it is there by then.
     scorer: Option<Scorer>,
 }
 
-impl Default for Recent {
+impl Default for RecentView {
     fn default() -> Self {
-        Self { views: View::ALL.iter().map(|_| RecentView::new()).collect() }
+        let nothing = (NOTHING, Judgement { score: 0.0, probability: 1.0 });
+        Self { judged: vec![nothing; KEPT], scorer: None }
     }
 }
 
 impl Recent {
+    /// Nothing is judged yet by a model that is in force from now on.
+    pub(super) fn begin(model: &Arc<Model>) -> Self {
+        let model = Arc::clone(model);
+        let of_subjects = View::ALL.into_iter().filter(|view| *view != View::Packet);
+        let compile = move || of_subjects.map(|view| (view, model.view(view).scorer())).collect();
+        // Where there is no thread, each is compiled when it is first asked.
+        let compiling = thread::Builder::new().name("nad-compile".into()).spawn(compile).ok();
+        Self { compiling, ..Self::default() }
+    }
+
     /// The judgement of a vector by the model in force.
     pub(super) fn judge(&mut self, view: View, model: &ViewModel, vector: &[f32]) -> Judgement {
+        if let Some(scorers) = self.compiling.take().and_then(|thread| thread.join().ok()) {
+            scorers.into_iter().for_each(|(view, scorer)| self.views[view as usize].scorer = Some(scorer));
+        }
         let RecentView { judged, scorer } = &mut self.views[view as usize];
         let mut judge = || model.judge(vector, scorer.get_or_insert_with(|| model.scorer()));
         let Some(codes) = model.packed_codes(vector) else { return judge() };
@@ -45,17 +67,5 @@ impl Recent {
             (*known, *judgement) = (codes, judge());
         }
         *judgement
-    }
-
-    /// Forgets everything: another model is in force.
-    pub(super) fn forget(&mut self) {
-        *self = Self::default();
-    }
-}
-
-impl RecentView {
-    fn new() -> Self {
-        let nothing = (NOTHING, Judgement { score: 0.0, probability: 1.0 });
-        Self { judged: vec![nothing; KEPT], scorer: None }
     }
 }
