@@ -311,16 +311,17 @@ impl Open {
     }
 
     fn vote(&mut self, deviation: &Deviation, shape: Shape) {
+        let has_one_source = self.incident.sources.items.len() == 1;
         let rank = |deviation: &Deviation| {
-            let is_of_one = !deviation.subject.is_target_of_many();
+            let is_of_one = has_one_source || !deviation.subject.is_target_of_many();
             (is_of_one, deviation.judgement.probability, deviation.view)
         };
         let weight = -deviation.judgement.probability.log10() * weight_of(deviation.view);
         match self.votes.iter_mut().find(|vote| vote.shape == shape) {
             Some(vote) => {
                 vote.weight += weight;
-                // What comes over a target from many is more than what one of them does. The latest of equals says how
-                // far it has come; what happens in seconds says it best.
+                // Of many sources, what comes over their target is more than what one of them does. The latest of equals
+                // says how far it has come; what happens in seconds says it best.
                 if rank(deviation) <= rank(&vote.best) {
                     vote.best = deviation.clone();
                     vote.reason = None;

@@ -84,7 +84,7 @@ fn a_target_of_many_sources_is_an_incident_without_a_source() {
 fn a_flood_of_many_sources_is_told_by_what_comes_over_its_target() {
     let mut tracker = tracker();
     let service = ServiceKey { server: key(2), port: 80, protocol: 6 };
-    let forged = |last| with(source(last, 2), |host| host.open(&service, Strangeness::Known, 99, 0));
+    let forged = |last| with(source(last, 2), |host| host.open(&service, Strangeness::NewClient, 99, 0));
     for at in 100..105 {
         let mut deviations: Vec<Deviation> =
             (10..200).map(|last| of_source(View::SlowReach, forged(last), at)).collect();
@@ -93,6 +93,7 @@ fn a_flood_of_many_sources_is_told_by_what_comes_over_its_target() {
         let updates = second(&mut tracker, &deviations, at);
         let [IncidentUpdate { incident, .. }] = &updates[..] else { panic!("one incident: {updates:?}") };
         assert_eq!(incident.shape, Shape::SynFlood);
+        assert!(incident.sources.more);
         let best = &tracker.open[0].winner().expect("something speaks for it").best;
         assert!(matches!(best.subject, SubjectState::Target(_)), "{best:?}");
     }
@@ -101,9 +102,14 @@ fn a_flood_of_many_sources_is_told_by_what_comes_over_its_target() {
 #[test]
 fn what_comes_over_a_target_while_a_source_floods_it_belongs_to_the_source() {
     let mut tracker = tracker();
-    second(&mut tracker, &[of_source(View::Push, source(1, 2), 100)], 100);
-    second(&mut tracker, &[of_target(target(2, 10..200), 101)], 101);
+    let service = ServiceKey { server: key(2), port: 80, protocol: 6 };
+    let pressing = with(source(1, 2), |host| host.open(&service, Strangeness::Known, 99, 0));
+    second(&mut tracker, &[of_source(View::Push, pressing, 100)], 100);
+    let updates = second(&mut tracker, &[of_target(target(2, 10..200), 101)], 101);
     assert_eq!(tracker.opened(), 1);
+    assert_eq!(updates[0].incident.sources.items, [key(1)]);
+    let best = &tracker.open[0].winner().expect("something speaks for it").best;
+    assert!(matches!(best.subject, SubjectState::Source(_)), "it is no flood from many: {best:?}");
 }
 
 #[test]
