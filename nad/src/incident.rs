@@ -230,9 +230,7 @@ impl SubjectState {
                     && dealing.opened_10 <= 2.0 * usual.opened_10.max(1.0)
                     && dealing.unsuccessful_10() > 0.5 * dealing.opened_10
             }
-            Self::Source(host) => {
-                host.services_10() < 0.5 && host.failed_10 + host.waiting_10 > 0.5 * host.opened_10
-            }
+            Self::Source(host) => host.services_10() < 0.5 && host.unsuccessful_10() > 0.5 * host.opened_10,
             Self::Target(_) | Self::Link(_) => false,
         }
     }

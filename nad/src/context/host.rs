@@ -304,14 +304,18 @@ impl HostState {
         self.last_ns = now_ns;
     }
 
-    /// TCP connections that it opened and that were refused, given up, unreachable or not answered so far; 0 where most of
-    /// its flows are none.
-    pub fn unsuccessful_tcp_10(&self) -> f32 {
-        if self.opened_tcp_10 > 0.5 * self.opened_10 { self.failed_10 + self.waiting_10 } else { 0.0 }
+    /// Flows that it opened and that were refused, given up, unreachable or not answered so far.
+    pub fn unsuccessful_10(&self) -> f32 {
+        self.failed_10 + self.waiting_10
+    }
+
+    /// Whether the flows that it opened were mostly TCP connections.
+    pub fn opens_mostly_tcp(&self) -> bool {
+        self.opened_tcp_10 > 0.5 * self.opened_10
     }
 
     /// Whether the flows that others opened to it were mostly TCP connections.
-    pub fn is_mostly_tcp(&self) -> bool {
+    pub fn is_asked_mostly_tcp(&self) -> bool {
         self.asked_tcp_10 > 0.5 * self.asked_10
     }
 

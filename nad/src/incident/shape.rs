@@ -101,17 +101,13 @@ impl Shape {
                     // Packets that nobody answers are looked at even where they open no flow.
                     let packets = if view == View::Push { host.stray_10 } else { 0.0 };
                     let services = host.services_10().max(host.services_120());
-                    of_reach(
-                        services,
-                        host.peers_10(),
-                        host.unsuccessful_tcp_10(),
-                        host.opened_10.max(packets),
-                    )
+                    let connections = if host.opens_mostly_tcp() { host.unsuccessful_10() } else { 0.0 };
+                    of_reach(services, host.peers_10(), connections, host.opened_10.max(packets))
                 }
             },
             SubjectState::Target(host) => {
                 let connections = host.half_open_10 + host.turned_away_10;
-                let is_syns = connections > 0.25 * host.pressed_10 && host.is_mostly_tcp();
+                let is_syns = connections > 0.25 * host.pressed_10 && host.is_asked_mostly_tcp();
                 if is_syns && !host.is_pressed_by_pings() { Self::SynFlood } else { Self::Flood }
             }
             SubjectState::Link(link) => {
@@ -129,10 +125,10 @@ impl Shape {
     }
 }
 
-fn of_reach(services: f32, peers: f32, unsuccessful: f32, tried: f32) -> Shape {
+fn of_reach(services: f32, peers: f32, unsuccessful_connections: f32, tried: f32) -> Shape {
     if services < 0.1 * tried {
         // The same few services again and again.
-        return if unsuccessful > 0.25 * tried { Shape::SynFlood } else { Shape::Flood };
+        return if unsuccessful_connections > 0.25 * tried { Shape::SynFlood } else { Shape::Flood };
     }
     if peers > 0.5 * services && peers > 4.0 { Shape::HostSweep } else { Shape::PortScan }
 }
