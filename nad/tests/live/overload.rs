@@ -39,7 +39,7 @@ const SCAN_PAUSE: Duration = Duration::from_millis(25);
 const FLOOD: Duration = Duration::from_secs(5);
 /// A forest that takes long, and the part of a core that it gets: so that a flood is far more than can be judged.
 const SLOW: &str = "[training]\ntrees = 200\nextension_level = 15\n";
-const PART: f64 = 0.06;
+const PART: f64 = 0.03;
 /// How far.
 const FAR: f64 = 10.0;
 /// Full coverage is to be back after the flood within this time.

@@ -6,13 +6,13 @@ use std::{
 };
 
 /// How long a period is of which a part is given, in microseconds.
-const PERIOD: u32 = 20_000;
+const PERIOD: u32 = 40_000;
 
 /// A control group, which is gone once nobody is left in it.
 pub(crate) struct Share(PathBuf);
 
 impl Share {
-    /// One that gets `part` of a core, at least a twentieth; why not, where the machine does not let it.
+    /// One that gets `part` of a core, at least a fortieth; why not, where the machine does not let it.
     pub(crate) fn of_a_core(part: f64) -> Result<Self, String> {
         let quota = f64::from(PERIOD) * part;
         // The first is version 1's, the others are version 2's.
