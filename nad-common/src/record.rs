@@ -48,17 +48,14 @@ pub struct PacketRecord {
     pub source_port: u16,
     /// Destination port of the same.
     pub destination_port: u16,
-    /// TCP window as sent, not scaled.
-    pub tcp_window: u16,
-    /// IPv4 identification; the low 16 bits of the IPv6 fragment identification.
-    pub identification: u16,
+    /// Source MAC address of the frame, of the inner one where a tunnel carries whole frames; zero where the link has
+    /// none.
+    pub source_mac: [u8; 6],
     /// Fragment offset in units of 8 bytes.
     pub fragment_offset: u16,
     /// Tag control information of the first VLAN tag (priority, drop eligible, VLAN id in the low 12 bits); of the
     /// inner frame where a tunnel carries whole frames, as is all that is said of the link.
     pub vlan_outer: u16,
-    /// The same of the second tag.
-    pub vlan_inner: u16,
     /// Type of the first DNS question (RFC 1035, 3.2.2).
     pub dns_query_type: u16,
     /// IP protocol number after extension headers.
@@ -352,7 +349,7 @@ impl PacketRecord {
         self.forget_frame();
         self.flags |= link.flags & LINK_FLAGS;
         self.vlan_outer = link.vlan_outer;
-        self.vlan_inner = link.vlan_inner;
+        self.source_mac = link.source_mac;
     }
 
     /// Clears everything that a tunnel's outer frame said, where a whole frame is inside.

@@ -113,8 +113,7 @@ fn parse_tags<F: Frame>(
         record.ether_type = layer.ether_type;
         return Ok(layer);
     }
-    let (tag, layer) = parse_tag(frame, layer)?;
-    record.vlan_inner = tag;
+    let (_, layer) = parse_tag(frame, layer)?;
     record.flags |= flag::VLAN_STACKED;
     record.ether_type = layer.ether_type;
     Ok(layer)
@@ -175,6 +174,7 @@ fn parse_raw<F: Frame>(frame: &F) -> Result<Layer, Refusal> {
 #[inline(always)]
 fn set_macs(record: &mut PacketRecord, source: [u8; 6], destination: [u8; 6]) {
     record.set_address_kind(AddressKind::Link);
+    record.source_mac = source;
     record.address_bytes[..6].copy_from_slice(&source);
     record.address_bytes[6..12].copy_from_slice(&destination);
 }

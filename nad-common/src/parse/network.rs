@@ -93,7 +93,6 @@ fn parse_ipv4<F: Frame>(
     record.protocol = header.proto;
     record.ttl = header.ttl;
     record.traffic_class = header.tos;
-    record.identification = u16::from_be_bytes(header.id);
     let fragment = u16::from_be_bytes(header.frags);
     if fragment & DONT_FRAGMENT != 0 {
         record.flags |= flag::DONT_FRAGMENT;
@@ -188,7 +187,6 @@ fn skip_extensions<F: Frame>(
         match protocol {
             FRAGMENT => {
                 let fragment = u16::from_be_bytes([header[2], header[3]]);
-                record.identification = u16::from_be_bytes([header[6], header[7]]);
                 set_fragment(record, fragment >> 3, fragment & 1 != 0);
                 offset += 8;
                 // What follows in a later fragment is the middle of something, not a header.

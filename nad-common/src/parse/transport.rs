@@ -52,12 +52,11 @@ fn parse_tcp<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRecord) -
     let Some(header) = read_header::<F, [u8; TcpHdr::LEN]>(frame, segment, record) else {
         return Next::NOTHING;
     };
-    let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, data_offset, flags, w0, w1, ..] = header;
+    let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, data_offset, flags, ..] = header;
     record.source_port = u16::from_be_bytes([s0, s1]);
     record.destination_port = u16::from_be_bytes([d0, d1]);
     record.tcp_sequence = u32::from_be_bytes([q0, q1, q2, q3]);
     record.tcp_acknowledgement = u32::from_be_bytes([a0, a1, a2, a3]);
-    record.tcp_window = u16::from_be_bytes([w0, w1]);
     record.tcp_flags = flags;
     let header_length = usize::from(data_offset >> 4) * 4;
     let payload = segment.offset + header_length;

@@ -61,6 +61,7 @@ pub(crate) fn cases() -> Vec<Case> {
 fn case(name: &'static str, frame: Vec<u8>, facts: impl FnOnce(&mut PacketRecord)) -> Case {
     let mut record = nothing();
     record.length = frame.len() as u32;
+    record.source_mac = build::CLIENT_MAC;
     facts(&mut record);
     Case { name, frame, expected: Expected::Record(Box::new(record)) }
 }
@@ -81,6 +82,7 @@ fn expect_link(record: &mut PacketRecord, ether_type: u16) {
 }
 
 fn expect_macs(record: &mut PacketRecord, source: [u8; 6], destination: [u8; 6]) {
+    record.source_mac = source;
     record.address_bytes[..6].copy_from_slice(&source);
     record.address_bytes[6..12].copy_from_slice(&destination);
 }
@@ -93,7 +95,6 @@ fn expect_ipv4(record: &mut PacketRecord, protocol: u8) {
     record.protocol = protocol;
     record.ttl = 57;
     record.traffic_class = 0xb9;
-    record.identification = 0x1c46;
 }
 
 /// The header of [`build::Ipv4::inner`].
@@ -104,7 +105,6 @@ fn expect_inner_ipv4(record: &mut PacketRecord, tunnel: Tunnel, protocol: u8) {
     record.protocol = protocol;
     record.ttl = 33;
     record.traffic_class = 0x04;
-    record.identification = 0xbead;
     expect_tunnel(record, tunnel);
 }
 
@@ -135,7 +135,6 @@ fn expect_tcp(record: &mut PacketRecord, flags: u8, payload: u16) {
     record.tcp_sequence = 0x89ab_cdef;
     record.tcp_acknowledgement = 0x0123_4567;
     record.tcp_flags = flags;
-    record.tcp_window = 64_240;
     record.payload_length = payload;
 }
 

@@ -91,7 +91,6 @@ impl Traffic {
             payload_length: 660,
             source_port: source.1,
             destination_port: destination.1,
-            tcp_window: 500,
             protocol: 6,
             ttl: 64,
             tcp_flags: ACK | PUSH,

@@ -211,7 +211,6 @@ fn segment(
         destination_port: ports.1,
         tcp_flags: flags,
         tcp_sequence: at as u32,
-        tcp_window: 501,
         ..PacketRecord::zeroed()
     };
     record.address_bytes[..8].copy_from_slice(&ends.concat());
