@@ -98,7 +98,9 @@ fn ipv4(source: [u8; 4], destination: [u8; 4], protocol: u8, ttl: u8, payload: &
 fn tcp_segment(source: u16, destination: u16, flags: u8, sequence: u32, payload: usize) -> Vec<u8> {
     let mut segment = [source, destination].map(u16::to_be_bytes).concat();
     segment.extend(sequence.to_be_bytes());
-    segment.extend([0, 0, 0, 1, 0x50, flags, 0x01, 0xf5, 0, 0, 0, 0]);
+    // What the other side said next, where each packet's number is a thousand above the one before it.
+    segment.extend(sequence.wrapping_sub(999).to_be_bytes());
+    segment.extend([0x50, flags, 0x01, 0xf5, 0, 0, 0, 0]);
     segment.resize(segment.len() + payload, 0x5a);
     segment
 }

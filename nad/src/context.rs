@@ -24,25 +24,27 @@ mod ahead;
 mod subject;
 mod tables;
 mod tick;
+mod vantage;
 
 use std::collections::HashSet;
 
-use bytemuck::Zeroable;
 use nad_common::record::{AddressKind, Addresses, PacketRecord};
 
 use ahead::Keys;
 use dealing::DealingState;
 use flow::{FlowKey, FlowState, FlowStep};
-use host::HostState;
+use hash::HashKey;
+use host::{HostState, MacProof};
 use host_key::HostKey;
 use link::{Binding, LinkState};
 use memory::{Memories, Memory, Remembered, ServiceKey, Strangeness};
 use subject::nobody;
-pub use subject::{ContextCounts, Seen, Subject, Verdict};
-use table::{Entry, Slot, Table};
+pub use subject::{ContextCounts, Origin, Seen, Subject, Verdict};
+use table::{Admission, Entry, Group, Hashed, Slot, Table};
 use tables::Fetching;
 pub use tables::Tables;
 use tick::Active;
+use vantage::Vantage;
 use weight::Weight;
 
 /// Nanoseconds of a tick: subjects that were active in it are visited at its end.
@@ -51,6 +53,12 @@ pub const TICK_NS: u64 = 1_000_000_000;
 /// Entries may go after they were idle for this long.
 const FLOW_IDLE_NS: u64 = 300_000_000_000;
 const HOST_IDLE_NS: u64 = 3_600_000_000_000;
+
+/// For so long after the first packet, connections that go on since before it count as what they are, and not as packets
+/// outside of any flow.
+const SETTLING_NS: u64 = 10_000_000_000;
+
+const PROTOCOL_TCP: u8 = 6;
 
 /// How much of its hosts' standing a packet has: not all that a host sends belongs to what makes it stand out.
 const OF_HOSTS: f32 = 0.8;
@@ -84,48 +92,79 @@ pub struct Context {
     fetching: Option<Fetching>,
     flows: Table<FlowState>,
     hosts: Table<HostState>,
+    /// Those who have no state of their own, by MAC address or network: hosts for which there was no room, and whoever
+    /// sends in the name of an address that belongs to another MAC address.
+    groups: Table<HostState>,
     dealings: Table<DealingState>,
     links: Table<LinkState>,
     bindings: Table<Binding>,
     memory: Memory,
+    hash_key: HashKey,
+    vantage: Vantage,
     /// Hosts of open incidents: what they do makes nothing known.
     suspects: HashSet<HostKey>,
     tick: u64,
+    began_ns: u64,
     now_ns: u64,
-    active_dealings: Active,
-    active_sources: Active,
-    active_targets: Active,
-    active_links: Active,
+    active: ActiveSubjects,
     keys: Vec<Keys>,
+}
+
+/// Subjects that were active in this tick, by kind.
+#[derive(Debug, Default)]
+struct ActiveSubjects {
+    dealings: Active,
+    sources: Active,
+    targets: Active,
+    group_sources: Active,
+    group_targets: Active,
+    links: Active,
+}
+
+/// One end of a packet: the states that it counts with.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    key: HostKey,
+    slot: Option<Slot>,
+    /// Of those without a state of their own, or beside it where there is not room for all.
+    group: Option<Slot>,
 }
 
 impl Context {
     /// An empty one, for a baseline of this many seconds.
-    pub fn new(tables: Tables, baseline_s: u64) -> Self {
-        Self::with_memory(tables, |table| Memory::new(table, baseline_s))
+    pub fn new(tables: Tables, hash_key: HashKey, baseline_s: u64) -> Self {
+        let memory = |table| Memory::new(table, hash_key, baseline_s);
+        Self::with_memory(tables, hash_key, Vantage::default(), memory)
     }
 
     /// One that remembers what a model does.
-    pub fn restore(tables: Tables, memories: &Memories) -> Self {
-        Self::with_memory(tables, |table| Memory::restore(table, memories))
+    pub fn restore(tables: Tables, hash_key: HashKey, memories: &Memories) -> Self {
+        let vantage = Vantage::known(memories.is_one_way());
+        Self::with_memory(tables, hash_key, vantage, |table| Memory::restore(table, hash_key, memories))
     }
 
-    fn with_memory(tables: Tables, memory: impl FnOnce(Table<Remembered>) -> Memory) -> Self {
+    fn with_memory(
+        tables: Tables,
+        hash_key: HashKey,
+        vantage: Vantage,
+        memory: impl FnOnce(Table<Remembered>) -> Memory,
+    ) -> Self {
         Self {
             fetching: tables.fetching,
             flows: tables.flows,
             hosts: tables.hosts,
+            groups: tables.groups,
             dealings: tables.dealings,
             links: tables.links,
             bindings: tables.bindings,
             memory: memory(tables.memory),
+            hash_key,
+            vantage,
             suspects: HashSet::new(),
             tick: 0,
+            began_ns: 0,
             now_ns: 0,
-            active_dealings: Active::default(),
-            active_sources: Active::default(),
-            active_targets: Active::default(),
-            active_links: Active::default(),
+            active: ActiveSubjects::default(),
             keys: Vec::new(),
         }
     }
@@ -147,6 +186,9 @@ impl Context {
         self.look_further(place);
         // Time does not run backwards for the states, even where a capture's does.
         let now_ns = now_ns.max(self.now_ns);
+        if self.now_ns == 0 {
+            self.began_ns = now_ns;
+        }
         self.now_ns = now_ns;
         self.tick = self.tick.max(now_ns / TICK_NS);
         let keys = self.keys[place];
@@ -167,84 +209,154 @@ impl Context {
 
     fn observe_ip(&mut self, record: &PacketRecord, keys: Keys, now_ns: u64) -> Seen<'_> {
         let is_error = flow::is_unreachable(record);
-        let flow_slot = self.flows.enter(keys.flow.hash, now_ns);
-        let mut scratch = FlowState::zeroed();
-        let state = flow_slot.map_or(&mut scratch, |slot| self.flows.get_mut(slot));
-        let mut step = state.update(record, keys.flow, now_ns);
-        let is_real = state.is_real();
-        let is_midstream = step.opened && is_real;
+        let own_slot = self.enter_host(&keys.source, record, now_ns);
+        let is_foreign =
+            own_slot.slot().is_some_and(|slot| self.hosts.get(slot).is_foreign(record.source_mac));
+        let (flow_slot, mut step, is_real) = self.follow_flow(record, keys.flow, is_foreign, now_ns);
         if is_error {
             // About somebody else's flow; as a flow of its own it opens nothing.
-            step.opened = false;
+            (step.opened, step.is_stray) = (false, false);
+        }
+        if let Some(slot) = own_slot.slot() {
+            self.hosts.get_mut(slot).learn_mac(record.source_mac, MacProof::of(record, &step, is_real), now_ns);
+        }
+        let target_admission = self.enter_host(&keys.destination, record, now_ns);
+        let mut source = self.end_of_source(keys.source.key, own_slot, is_foreign, record, now_ns);
+        let target = self.end_of_target(keys.destination.key, target_admission, now_ns);
+        if source.slot == target.slot && source.key != target.key {
+            // Its place was the only one that was left for the target.
+            source.slot = None;
         }
 
         let (client, server, port) = if step.from_initiator {
-            (keys.source, keys.destination, record.destination_port)
+            (source, target, record.destination_port)
         } else {
-            (keys.destination, keys.source, record.source_port)
+            (target, source, record.source_port)
         };
-        let service = ServiceKey { server, port, protocol: record.protocol };
-        let strangeness = step.opened.then(|| self.memory.strangeness(client, &service, now_ns));
-        if (step.answered || is_midstream || step.opened && server.is_group())
-            && !self.is_suspect(client, server)
-        {
-            self.memory.remember(client, &service, now_ns);
+        let service = ServiceKey { server: server.key, port, protocol: record.protocol };
+        let strangeness = step.opened.then(|| self.memory.strangeness(client.key, &service, now_ns));
+        // A group never answers; whoever asks it must have shown elsewhere that it is there.
+        let is_real_of = |end: End| end.slot.is_some_and(|slot| self.hosts.get(slot).is_real());
+        let asks_group = step.opened && server.key.is_group() && !is_foreign && is_real_of(client);
+        if (step.established || step.joined || asks_group) && !self.is_suspect(client.key, server.key) {
+            self.memory.remember(client.key, record.source_mac, &service, now_ns);
         }
 
-        let source_slot = self.enter_host(keys.source, keys.source_hash, now_ns);
-        if let Some(slot) = source_slot {
-            self.hosts.get_mut(slot).send((keys.source, keys.destination), record, &step, is_real, now_ns);
-        }
-        let target_slot = self.enter_host(keys.destination, keys.destination_hash, now_ns);
-        // Its place may have been the only one that was left for the target.
-        let source_slot =
-            source_slot.filter(|_| source_slot != target_slot || keys.source == keys.destination);
-        if let Some(slot) = target_slot {
-            let target = self.hosts.get_mut(slot);
-            target.receive((keys.destination, keys.source), record, &step, is_real, now_ns);
+        self.change(source, |state| state.send(target.key, record, &step, is_real, now_ns));
+        self.change(target, |state| {
+            state.receive(source.key, record, &step, is_real, now_ns);
             if is_error {
-                target.be_unreached();
+                state.be_unreached();
             }
-        }
-        let (client_slot, server_slot) =
-            if step.from_initiator { (source_slot, target_slot) } else { (target_slot, source_slot) };
+        });
         if let Some(strangeness) = strangeness {
             let (of_source, of_target) = Weight::of(record).more_flows();
-            if let Some(slot) = client_slot {
-                self.hosts.get_mut(slot).open(&service, strangeness, of_source, now_ns);
-            }
-            if let Some(slot) = server_slot {
-                self.hosts.get_mut(slot).be_asked(client, &service, of_target, now_ns);
-            }
+            let hashes = [service.hash(&self.hash_key), service.server.hashed(&self.hash_key).hash];
+            self.change(client, |state| state.open(&service, hashes, strangeness, of_source, now_ns));
+            self.change(server, |state| state.be_asked(client.key, &service, of_target, now_ns));
         }
-        let dealing_slot = if is_error {
+        let dealing_slot = if is_error || is_foreign || !step.has_roles {
             None
         } else {
-            self.update_dealing(record, client, &service, &step, strangeness, now_ns)
+            self.update_dealing(record, client.key, service, &step, strangeness, now_ns)
         };
-        self.count_hosts([(client, client_slot), (server, server_slot)], record, step.from_initiator);
+        self.count_hosts([client, server], record, step.from_initiator);
 
         if let Some(slot) = flow_slot {
             self.flows.confirm(slot);
         }
-        for slot in [source_slot, target_slot].into_iter().flatten() {
+        for slot in [source.slot, target.slot].into_iter().flatten() {
             self.hosts.confirm(slot);
         }
 
         let nobody = nobody();
-        let host = |slot: Option<Slot>| slot.map_or(&nobody.host, |slot| self.hosts.get(slot));
+        let host = |end: End| match (end.slot, end.group) {
+            (Some(slot), _) => self.hosts.get(slot),
+            (None, Some(group)) => self.groups.get(group),
+            (None, None) => &nobody.host,
+        };
         let dealing = dealing_slot.map_or(&nobody.dealing, |slot| self.dealings.get(slot));
         // What a host does to many shows in packets outside of its ordinary dealings.
-        let is_stray =
+        let is_apart =
             !is_real || step.opened || dealing.strangeness() > f32::from(Strangeness::NewClient as u8);
-        let of_hosts = host(client_slot).source_standing.max(host(server_slot).target_standing);
+        let of_hosts = host(client).source_standing.max(host(server).target_standing);
         Seen {
             flow: flow_slot.map_or(&nobody.flow, |slot| self.flows.get(slot)),
             step,
-            source: host(source_slot),
-            target: host(target_slot),
+            source: host(source),
+            target: host(target),
             dealing,
-            standing: if is_stray { dealing.standing.max(OF_HOSTS * of_hosts) } else { dealing.standing },
+            standing: if is_apart { dealing.standing.max(OF_HOSTS * of_hosts) } else { dealing.standing },
+        }
+    }
+
+    /// What a packet does to its flow, and whether that is real. One in the name of an address that belongs to another
+    /// MAC address changes nothing of a real flow.
+    fn follow_flow(
+        &mut self,
+        record: &PacketRecord,
+        key: FlowKey,
+        is_foreign: bool,
+        now_ns: u64,
+    ) -> (Option<Slot>, FlowStep, bool) {
+        let (hash_key, source) = (self.hash_key, HostKey::of(record).0);
+        let group = || Group::of(&hash_key, source, record.source_mac);
+        let Some(slot) = self.flows.enter(&key.id, group, now_ns).slot() else {
+            return (None, FlowStep::untracked(record), false);
+        };
+        let state = self.flows.get_mut(slot);
+        if is_foreign && state.is_real() {
+            return (Some(slot), FlowStep::NONE, true);
+        }
+        let mut step = state.update(record, key, now_ns, self.vantage.is_one_way());
+        if state.is_midstream() && now_ns.saturating_sub(self.began_ns) < SETTLING_NS {
+            step.is_stray = false;
+        }
+        let is_real = state.is_real();
+        if step.one_sided {
+            self.vantage.count_one();
+        } else if step.proven && is_real && record.protocol == PROTOCOL_TCP {
+            self.vantage.count_both();
+        }
+        (Some(slot), step, is_real)
+    }
+
+    fn end_of_source(
+        &mut self,
+        key: HostKey,
+        admission: Admission,
+        is_foreign: bool,
+        record: &PacketRecord,
+        now_ns: u64,
+    ) -> End {
+        let slot = admission.slot().filter(|_| !is_foreign);
+        let group = if key.is_group() || !admission.is_overrun() && !is_foreign {
+            None
+        } else {
+            let mac = HostKey::mac(record.source_mac);
+            let name = if record.source_mac == [0; 6] { key.prefix() } else { mac };
+            self.enter_group(name, now_ns)
+        };
+        End { key, slot, group }
+    }
+
+    fn end_of_target(&mut self, key: HostKey, admission: Admission, now_ns: u64) -> End {
+        let is_left_out = matches!(admission, Admission::Refused) && !key.is_group();
+        let group = if is_left_out { self.enter_group(key.prefix(), now_ns) } else { None };
+        End { key, slot: admission.slot(), group }
+    }
+
+    fn enter_group(&mut self, name: HostKey, now_ns: u64) -> Option<Slot> {
+        self.groups.enter(&name.hashed(&self.hash_key), Group::default, now_ns).slot()
+    }
+
+    /// Changes every state that one end of a packet counts with.
+    fn change(&mut self, end: End, mut change: impl FnMut(&mut HostState)) {
+        if let Some(slot) = end.slot {
+            change(self.hosts.get_mut(slot));
+        }
+        if let Some(group) = end.group {
+            change(self.groups.get_mut(group));
         }
     }
 
@@ -261,16 +373,32 @@ impl Context {
     /// The baseline is over: what was seen in it is known from now on.
     pub fn end_baseline(&mut self) {
         self.memory.end_baseline(self.now_ns);
+        self.vantage.settle();
     }
 
-    /// What is remembered.
-    pub fn memory(&self) -> &Memory {
-        &self.memory
+    /// What is remembered, for a model.
+    pub fn memories(&self) -> Memories {
+        self.memory.keep(self.vantage.is_one_way())
+    }
+
+    /// Whether only one side of connections is seen from here, so that nothing can be verified.
+    pub fn is_one_way(&self) -> bool {
+        self.vantage.is_one_way()
+    }
+
+    /// What is known of who sends in the name of an address.
+    pub fn origin(&self, key: HostKey) -> Origin {
+        let wanted = key.hashed(&self.hash_key);
+        let Some(slot) = self.hosts.find(&wanted) else {
+            return Origin { is_verified: false, mac: key.to_mac() };
+        };
+        let host = self.hosts.get(slot);
+        Origin { is_verified: host.is_real(), mac: host.mac() }
     }
 
     /// The IP address that a MAC address used first, where it is known.
     pub fn ip_of_link(&self, mac: HostKey) -> Option<HostKey> {
-        let slot = self.links.find(mac.hash())?;
+        let slot = self.links.find(&mac.hashed(&self.hash_key))?;
         Some(self.links.get(slot).own_ip).filter(|ip| *ip != HostKey::NOBODY)
     }
 
@@ -279,15 +407,18 @@ impl Context {
         ContextCounts {
             flows: self.flows.counts(),
             hosts: self.hosts.counts(),
+            groups: self.groups.counts(),
             dealings: self.dealings.counts(),
             links: self.links.counts(),
             bindings: self.bindings.counts(),
             memory: self.memory.counts(),
             passed_over: [
-                &self.active_dealings,
-                &self.active_sources,
-                &self.active_targets,
-                &self.active_links,
+                &self.active.dealings,
+                &self.active.sources,
+                &self.active.targets,
+                &self.active.group_sources,
+                &self.active.group_targets,
+                &self.active.links,
             ]
             .iter()
             .map(|active| active.passed_over)
@@ -299,7 +430,7 @@ impl Context {
     pub fn bytes(&self) -> [(&'static str, usize); 5] {
         [
             ("flows", self.flows.bytes()),
-            ("hosts", self.hosts.bytes()),
+            ("hosts", self.hosts.bytes() + self.groups.bytes()),
             ("dealings", self.dealings.bytes()),
             ("links", self.links.bytes() + self.bindings.bytes()),
             ("memory", self.memory.bytes()),
@@ -310,52 +441,60 @@ impl Context {
         !self.suspects.is_empty() && (self.suspects.contains(&client) || self.suspects.contains(&server))
     }
 
-    fn enter_host(&mut self, key: HostKey, hash: u64, now_ns: u64) -> Option<Slot> {
-        if key.is_group() { None } else { self.hosts.enter(hash, now_ns) }
+    fn enter_host(&mut self, wanted: &Hashed<HostKey>, record: &PacketRecord, now_ns: u64) -> Admission {
+        if wanted.key.is_group() {
+            return Admission::Refused;
+        }
+        let hash_key = self.hash_key;
+        self.hosts.enter(wanted, || Group::of(&hash_key, wanted.key, record.source_mac), now_ns)
     }
 
     fn update_dealing(
         &mut self,
         record: &PacketRecord,
         client: HostKey,
-        service: &ServiceKey,
+        service: ServiceKey,
         step: &FlowStep,
         strangeness: Option<Strangeness>,
         now_ns: u64,
     ) -> Option<Slot> {
-        let hash = service.dealing_hash(client);
-        let slot = self.dealings.enter(hash, now_ns)?;
+        let wanted = service.dealing(&self.hash_key, client);
+        let hash_key = self.hash_key;
+        let group = || Group::of(&hash_key, client, record.source_mac);
+        let slot = self.dealings.enter(&wanted, group, now_ns).slot()?;
         let state = self.dealings.get_mut(slot);
-        state.update(record, client, service, step, now_ns);
+        state.update(record, step, now_ns);
         if let Some(strangeness) = strangeness {
             state.set_strangeness(strangeness);
         }
         if state.count(self.tick as u32, record) {
-            self.active_dealings.add(slot, hash);
+            self.active.dealings.add(slot, wanted.hash);
         }
         self.dealings.confirm(slot);
         Some(slot)
     }
 
     /// Counts a packet with the one who began its flow and the one who was asked.
-    fn count_hosts(
-        &mut self,
-        [(client, client_slot), (server, server_slot)]: [(HostKey, Option<Slot>); 2],
-        record: &PacketRecord,
-        from_client: bool,
-    ) {
+    fn count_hosts(&mut self, [client, server]: [End; 2], record: &PacketRecord, from_client: bool) {
         let (tick, length) = (self.tick as u32, record.length);
         let (of_client, of_server) = Weight::of(record).of_ends(from_client);
-        if let Some(slot) = client_slot
-            && self.hosts.get_mut(slot).begun.count(tick, length, of_client)
-        {
-            self.active_sources.add(slot, client.hash());
-        }
-        if let Some(slot) = server_slot
-            && self.hosts.get_mut(slot).asked.count(tick, length, of_server)
-        {
-            self.active_targets.add(slot, server.hash());
-        }
+        let (hosts, groups, active) = (&mut self.hosts, &mut self.groups, &mut self.active);
+        let count = |table: &mut Table<HostState>, slot, is_client, active: &mut Active| {
+            let Some(slot) = slot else { return };
+            let state = table.get_mut(slot);
+            let is_first = if is_client {
+                state.begun.count(tick, length, of_client)
+            } else {
+                state.asked.count(tick, length, of_server)
+            };
+            if is_first {
+                active.add(slot, table.hash(slot));
+            }
+        };
+        count(hosts, client.slot, true, &mut active.sources);
+        count(hosts, server.slot, false, &mut active.targets);
+        count(groups, client.group, true, &mut active.group_sources);
+        count(groups, server.group, false, &mut active.group_targets);
     }
 
     fn observe_link(&mut self, record: &PacketRecord, now_ns: u64) -> f32 {
@@ -366,28 +505,37 @@ impl Context {
         };
         let claims = record.is_arp() && sender_ip != [0; 4];
         let key = HostKey::mac(if record.is_arp() { sender_mac } else { source });
-        let Some(slot) = self.links.enter(key.hash(), now_ns) else { return 0.0 };
-        self.links.get_mut(slot).update(key, record, now_ns);
+        let hash_key = self.hash_key;
+        let wanted = key.hashed(&hash_key);
+        let group = || Group::of(&hash_key, key, [0; 6]);
+        let Some(slot) = self.links.enter(&wanted, group, now_ns).slot() else { return 0.0 };
+        self.links.get_mut(slot).update(record, now_ns);
         let more = Weight::of(record).source();
         if record.is_arp() && record.message_type == REQUEST && sender_ip != target_ip {
-            let asked = HostKey::v4(target_ip);
-            self.links.get_mut(slot).ask(asked, more.packets, now_ns);
-            if let Some(binding) = self.bindings.enter(asked.hash(), now_ns) {
+            let asked = HostKey::v4(target_ip).hashed(&hash_key);
+            self.links.get_mut(slot).ask(asked.hash, more.packets, now_ns);
+            if let Some(binding) = self.enter_binding(&asked, key, now_ns) {
                 self.bindings.get_mut(binding).ask(now_ns);
             }
         }
         if claims {
             let ip = HostKey::v4(sender_ip);
-            if let Some(binding) = self.bindings.enter(ip.hash(), now_ns) {
+            if let Some(binding) = self.enter_binding(&ip.hashed(&hash_key), key, now_ns) {
                 let is_reply = record.message_type == REPLY || sender_ip == target_ip;
                 let claim = self.bindings.get_mut(binding).claim(key, is_reply, now_ns);
                 self.links.get_mut(slot).claim(ip, HostKey::v4(target_ip), claim);
             }
         }
         if self.links.get_mut(slot).sent.count(self.tick as u32, record.length, more) {
-            self.active_links.add(slot, key.hash());
+            self.active.links.add(slot, wanted.hash);
         }
         self.links.get(slot).standing
+    }
+
+    fn enter_binding(&mut self, ip: &Hashed<HostKey>, mac: HostKey, now_ns: u64) -> Option<Slot> {
+        let hash_key = self.hash_key;
+        let group = || Group::of(&hash_key, ip.key, mac.to_mac().unwrap_or_default());
+        self.bindings.enter(ip, group, now_ns).slot()
     }
 }
 

@@ -38,7 +38,7 @@ pub use second::{HostVolume, Second};
 use crate::{
     batch::RecordBatch,
     clock::Clock,
-    context::{Context, ContextCounts, Tables},
+    context::{Context, ContextCounts, Tables, hash::HashKey},
     features::View,
     incident::{allow::AllowRules, coverage::Coverage, tracker::Tracker},
     ledger::Tally,
@@ -118,14 +118,18 @@ impl Detector {
         let mut room = Room::default();
         let (state, context, seed) = match start {
             Start::Learn { baseline, training, source } => {
-                let context = Context::new(tables, baseline.seconds());
                 let seed = training.seed();
+                let hash_key = if clock.is_live() { HashKey::draw() } else { HashKey::from_seed(seed) };
+                let context = Context::new(tables, hash_key, baseline.seconds());
                 (State::Learning(Box::new(Learning::new(baseline, training, source))), context, seed)
             }
             Start::Detect(model) => {
                 let model = Arc::new(*model);
                 room.recent = Recent::begin(&model);
-                let context = Context::restore(tables, model.memories());
+                let memories = model.memories();
+                let hash_key = memories.hash_key();
+                let hash_key = if clock.is_live() { hash_key.or_drawn() } else { hash_key };
+                let context = Context::restore(tables, hash_key, memories);
                 let policy = Policy::new(options.budget, model.decisions_per_second());
                 let seed = model.training().seed();
                 (State::Detecting(model, policy), context, seed)
@@ -293,7 +297,7 @@ impl Detector {
             return Ok(());
         };
         self.context.end_baseline();
-        let memories = self.context.memory().keep();
+        let memories = self.context.memories();
         let relearning = &mut self.relearning;
         relearning.begin(learning.baseline());
         let training = background::train(!self.options.in_background, move || learning.train(memories))

@@ -272,16 +272,22 @@ impl fmt::Display for Ledger {
             ("deviations_passed_over", self.deviations_passed_over),
             ("alerts_dropped", self.alerts_dropped),
             ("flows_evicted", self.context.flows.evicted),
+            ("flows_displaced", self.context.flows.displaced),
             ("flows_refused", self.context.flows.refused),
             ("hosts_evicted", self.context.hosts.evicted),
+            ("hosts_displaced", self.context.hosts.displaced),
             ("hosts_refused", self.context.hosts.refused),
             ("dealings_evicted", self.context.dealings.evicted),
+            ("dealings_displaced", self.context.dealings.displaced),
             ("dealings_refused", self.context.dealings.refused),
             ("links_evicted", self.context.links.evicted),
+            ("links_displaced", self.context.links.displaced),
             ("links_refused", self.context.links.refused),
             ("bindings_evicted", self.context.bindings.evicted),
+            ("bindings_displaced", self.context.bindings.displaced),
             ("bindings_refused", self.context.bindings.refused),
             ("memories_evicted", self.context.memory.evicted),
+            ("memories_displaced", self.context.memory.displaced),
             ("memories_refused", self.context.memory.refused),
             ("subjects_passed_over", self.context.passed_over),
         ];
@@ -356,13 +362,13 @@ mod tests {
         let tally = Tally::default();
         assert!(!tally.read().to_string().contains("flows"));
         tally.set_context(ContextCounts {
-            flows: TableCounts { entered: 9, evicted: 3, refused: 2 },
-            hosts: TableCounts { entered: 9, evicted: 0, refused: 1 },
+            flows: TableCounts { entered: 9, evicted: 3, displaced: 1, refused: 2 },
+            hosts: TableCounts { entered: 9, evicted: 0, displaced: 0, refused: 1 },
             passed_over: 4,
             ..ContextCounts::default()
         });
         let text = tally.read().to_string();
-        let rest = ", flows_evicted 3, flows_refused 2, hosts_refused 1, subjects_passed_over 4";
+        let rest = ", flows_evicted 3, flows_displaced 1, flows_refused 2, hosts_refused 1, subjects_passed_over 4";
         assert!(text.ends_with(&format!("learned 0 + scored 0{rest}")), "{text}");
     }
 }

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use bytemuck::Zeroable as _;
 use nad::{
     batch::BATCH_RECORDS,
-    context::{Context, Seen, Sizes, Tables, Verdict},
+    context::{Context, Seen, Sizes, Tables, Verdict, hash::HashKey},
     features::{PACKET_FEATURES, View},
     model::{matrix::Matrix, scaler::Scaler},
 };
@@ -42,7 +42,7 @@ pub(crate) fn records(count: usize) -> Vec<PacketRecord> {
 /// A context of the default size.
 pub(crate) fn context() -> Result<Context> {
     let tables = Tables::new(&Sizes::default()).context("the context tables could not be made")?;
-    Ok(Context::new(tables, 60))
+    Ok(Context::new(tables, HashKey::from_seed(0), 60))
 }
 
 /// Takes records into a context, a batch at a time as the detector does, and hands on the vector of each.

@@ -13,7 +13,13 @@ use std::{
 use criterion::{BenchmarkId, Criterion, Throughput};
 use nad::{
     batch::BATCH_RECORDS,
-    context::{Context, Sizes, Tables, Verdict, flow::FlowState, hash::mix, table::Table},
+    context::{
+        Context, Sizes, Tables, Verdict,
+        flow::{FlowId, FlowKey, FlowState},
+        hash::HashKey,
+        host_key::HostKey,
+        table::{Group, Hashed, Table},
+    },
     features::{View, packet_codes},
     model::{
         Model, Scorer, Training, TrainingWindow,
@@ -108,6 +114,12 @@ fn tick(criterion: &mut Criterion) {
     }
 }
 
+/// One of many flows of one protocol to one server.
+fn flow(number: u64) -> Hashed<FlowId> {
+    let client = HostKey::v4((number as u32).to_be_bytes());
+    FlowKey::of(&HashKey::from_seed(0), &PacketRecord::zeroed(), client, HostKey::v4([10, 0, 0, 1])).id
+}
+
 /// Values of random keys among a million, as a batch is looked up.
 fn lookups(criterion: &mut Criterion) {
     const ENTRIES: u64 = 1_000_000;
@@ -120,26 +132,27 @@ fn lookups(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| {
             if table.counts().entered == 0 {
                 for key in 0..ENTRIES {
-                    black_box(table.enter(mix(key, 1), 1));
+                    black_box(table.enter(&flow(key), Group::default, 1));
                 }
             }
             bencher.iter_custom(|batches| {
                 let mut time = Duration::ZERO;
                 for _ in 0..batches {
-                    let hashes: Vec<u64> = (0..BATCH_RECORDS as u64 + ahead)
+                    let wanted: Vec<Hashed<FlowId>> = (0..BATCH_RECORDS as u64 + ahead)
                         .map(|_| {
                             random += 1;
-                            mix(mix(random, 2) % ENTRIES, 1)
+                            flow(HashKey::from_seed(0).hash([random]) % ENTRIES)
                         })
                         .collect();
                     let start = Instant::now();
                     for place in 0..BATCH_RECORDS {
                         if ahead > 0 {
-                            table.prefetch(hashes[place + ahead as usize]);
-                            table.prefetch_value(hashes[place + ahead as usize / 2], size_of::<FlowState>());
+                            table.prefetch(wanted[place + ahead as usize].hash);
+                            let later = wanted[place + ahead as usize / 2].hash;
+                            table.prefetch_value(later, size_of::<FlowState>());
                         }
                         // Of a bucket with more than eight, some are not there.
-                        let slot = table.find(hashes[place]);
+                        let slot = table.find(&wanted[place]);
                         black_box(slot.map(|slot| table.get(slot).last_ns));
                     }
                     time += start.elapsed();
@@ -173,7 +186,7 @@ impl Bench {
             memory: usual.memory.max(2 * flows as usize),
             ..usual
         };
-        let mut context = Context::new(Tables::new(&sizes).expect("memory is enough"), 60);
+        let mut context = Context::new(Tables::new(&sizes).expect("memory is enough"), HashKey::from_seed(0), 60);
         let mut traffic = Traffic::new(flows);
         let mut baseline = Baseline::new(0);
         let mut batch: Vec<PacketRecord> = Vec::new();

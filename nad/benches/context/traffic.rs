@@ -87,6 +87,7 @@ impl Traffic {
             flags: AddressKind::V4 as u32,
             // Above every one before it, so that it is none that is repeated.
             tcp_sequence: (self.now_ns / GAP_NS) as u32,
+            tcp_acknowledgement: (self.now_ns / GAP_NS) as u32,
             ether_type: 0x0800,
             payload_length: 660,
             source_port: source.1,

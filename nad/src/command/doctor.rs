@@ -6,7 +6,7 @@ use aya::util::nr_cpus;
 
 use super::{Outcome, live::QUEUE_BYTES};
 use crate::{
-    context::{Context, Sizes, Tables},
+    context::{Context, Sizes, Tables, hash::HashKey},
     doctor::{self, Finding, Part},
     interface,
     model::baseline,
@@ -60,7 +60,7 @@ fn overlap(interfaces: &[String]) -> Option<Finding> {
 /// What takes memory once it is full. The tables are made for it, but not touched, so they take none here.
 fn memory(sizes: &Sizes, rings: usize) -> Vec<Finding> {
     let tables = match Tables::new(sizes) {
-        Ok(tables) => Context::new(tables, 0).bytes(),
+        Ok(tables) => Context::new(tables, HashKey::from_seed(0), 0).bytes(),
         Err(error) => {
             let finding = Finding::fail("memory", format!("the context tables can't be made: {error}"));
             return vec![finding.remedy("smaller tables ([context] in nad.toml)")];

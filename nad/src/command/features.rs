@@ -9,7 +9,7 @@ use super::{Outcome, read_ahead, tables};
 use crate::{
     batch::RecordBatch,
     config::LogConfig,
-    context::{Context, Sizes, Verdict},
+    context::{Context, Sizes, Verdict, hash::HashKey},
     detector::LEAST_BASELINE,
     features::View,
     output::{
@@ -112,7 +112,7 @@ impl Reader {
         let columns: Vec<&str> = config.view.features().map(|feature| feature.name).collect();
         Ok(Self {
             view: config.view,
-            context: Context::new(tables(&config.sizes)?, config.train_for.as_secs()),
+            context: Context::new(tables(&config.sizes)?, HashKey::from_seed(0), config.train_for.as_secs()),
             baseline: BaselineClock { length: config.train_for, first_ns: None, packets: 0, is_over: false },
             table: FeatureFile::create(&config.out, &columns)?,
             rows: 0,

@@ -6,7 +6,8 @@
 use nad_common::record::PacketRecord;
 
 use super::{
-    Context, FlowKey, HostKey, dealing::DealingState, flow::FlowState, host::HostState, memory::ServiceKey,
+    Context, FlowKey, HostKey, dealing::DealingState, flow::FlowState, hash::HashKey, host::HostState,
+    memory::ServiceKey, table::Hashed,
 };
 
 /// Records ahead of whose turn the memory is asked for the buckets of their states, and for the states.
@@ -16,17 +17,15 @@ const VALUES_AHEAD: usize = 5;
 /// Where a record's states are.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Keys {
-    pub(super) source: HostKey,
-    pub(super) destination: HostKey,
-    pub(super) source_hash: u64,
-    pub(super) destination_hash: u64,
+    pub(super) source: Hashed<HostKey>,
+    pub(super) destination: Hashed<HostKey>,
     pub(super) flow: FlowKey,
-    /// The dealing, as the ports let guess it.
+    /// The hash of the dealing, as the ports let guess it.
     dealing: u64,
 }
 
 impl Keys {
-    fn of(record: &PacketRecord) -> Self {
+    fn of(hash_key: &HashKey, record: &PacketRecord) -> Self {
         let (source, destination) = HostKey::of(record);
         let (client, server, port) = if record.source_port >= record.destination_port {
             (source, destination, record.destination_port)
@@ -35,12 +34,10 @@ impl Keys {
         };
         let service = ServiceKey { server, port, protocol: record.protocol };
         Self {
-            source,
-            destination,
-            source_hash: source.hash(),
-            destination_hash: destination.hash(),
-            flow: FlowKey::of(record, source, destination),
-            dealing: service.dealing_hash(client),
+            source: source.hashed(hash_key),
+            destination: destination.hashed(hash_key),
+            flow: FlowKey::of(hash_key, record, source, destination),
+            dealing: service.dealing(hash_key, client).hash,
         }
     }
 }
@@ -49,7 +46,8 @@ impl Context {
     /// Computes where a batch's states are, and asks for those of the first records.
     pub(super) fn look_ahead(&mut self, records: &[PacketRecord]) {
         self.keys.clear();
-        self.keys.extend(records.iter().map(Keys::of));
+        let hash_key = self.hash_key;
+        self.keys.extend(records.iter().map(|record| Keys::of(&hash_key, record)));
         for place in 0..BUCKETS_AHEAD.min(self.keys.len()) {
             self.prefetch_buckets(place);
         }
@@ -68,21 +66,21 @@ impl Context {
     #[inline]
     fn prefetch_buckets(&self, place: usize) {
         let Some(keys) = self.keys.get(place) else { return };
-        self.flows.prefetch(keys.flow.hash);
-        self.hosts.prefetch(keys.source_hash);
-        self.hosts.prefetch(keys.destination_hash);
+        self.flows.prefetch(keys.flow.id.hash);
+        self.hosts.prefetch(keys.source.hash);
+        self.hosts.prefetch(keys.destination.hash);
         self.dealings.prefetch(keys.dealing);
     }
 
     #[inline]
     fn prefetch_values(&self, place: usize) {
         let Some(keys) = self.keys.get(place) else { return };
-        if !self.flows.prefetch_value(keys.flow.hash, size_of::<FlowState>()) {
+        if !self.flows.prefetch_value(keys.flow.id.hash, size_of::<FlowState>()) {
             // It begins, so it will be asked how strange it is.
             self.memory.prefetch(keys.dealing);
         }
-        self.hosts.prefetch_value(keys.source_hash, HostState::HOT_BYTES);
-        self.hosts.prefetch_value(keys.destination_hash, HostState::HOT_BYTES);
+        self.hosts.prefetch_value(keys.source.hash, HostState::HOT_BYTES);
+        self.hosts.prefetch_value(keys.destination.hash, HostState::HOT_BYTES);
         self.dealings.prefetch_value(keys.dealing, size_of::<DealingState>());
     }
 }

@@ -100,32 +100,37 @@ pub struct DealingState {
 const ANSWERED: u8 = 1;
 const SERVER_SPOKE_LAST: u8 = 2;
 
+/// What identifies a client's dealings with a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DealingKey {
+    /// The client.
+    pub client: HostKey,
+    /// The service.
+    pub service: ServiceKey,
+}
+
 impl Entry for DealingState {
+    type Key = DealingKey;
+
+    fn key(&self) -> DealingKey {
+        DealingKey { client: self.client, service: self.service() }
+    }
+
+    fn begin(DealingKey { client, service }: DealingKey) -> Self {
+        let ServiceKey { server, port, protocol } = service;
+        Self { client, server, port, protocol, ..Self::zeroed() }
+    }
+
     fn is_real(&self) -> bool {
         self.marks & ANSWERED != 0
     }
 }
 
 impl DealingState {
-    /// Takes one packet into account; a zeroed state is one that begins with it.
-    pub fn update(
-        &mut self,
-        record: &PacketRecord,
-        client: HostKey,
-        service: &ServiceKey,
-        step: &FlowStep,
-        now_ns: u64,
-    ) {
+    /// Takes one packet into account; a state that is zero but for its key is one that begins with it.
+    pub fn update(&mut self, record: &PacketRecord, step: &FlowStep, now_ns: u64) {
         if self.last_ns == 0 {
-            *self = Self {
-                client,
-                server: service.server,
-                port: service.port,
-                protocol: service.protocol,
-                first_ns: now_ns,
-                last_ns: now_ns,
-                ..Self::zeroed()
-            };
+            (self.first_ns, self.last_ns) = (now_ns, now_ns);
         }
         self.fade(now_ns);
         self.count_flows(step);
@@ -216,7 +221,7 @@ impl DealingState {
         if step.refused || step.aborted {
             self.failed_10 += 1.0;
         }
-        if step.answered || step.established {
+        if step.answered || step.established || step.joined {
             self.marks |= ANSWERED;
         }
         // Nothing says when a flow of another protocol ends.
@@ -288,9 +293,9 @@ mod tests {
     }
 
     fn send(state: &mut DealingState, payload: u16, step: &FlowStep, now_ns: u64) {
-        let service = ServiceKey { server: HostKey::v4([10, 0, 0, 2]), port: 80, protocol: 6 };
+        state.protocol = 6;
         let record = PacketRecord { payload_length: payload, protocol: 6, ..PacketRecord::zeroed() };
-        state.update(&record, HostKey::v4([10, 0, 0, 1]), &service, step, now_ns);
+        state.update(&record, step, now_ns);
     }
 
     #[test]

@@ -56,7 +56,11 @@ impl Distinct {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::context::hash::mix;
+    use crate::context::hash::HashKey;
+
+    fn mix(a: u64, b: u64) -> u64 {
+        HashKey::from_seed(0).hash([a, b])
+    }
 
     #[test]
     fn estimates_are_close_from_one_to_a_thousand() {

@@ -1,9 +1,21 @@
 //! One flow: a 5-tuple, both directions in one entry.
+//!
+//! **A flow counts as real once both sides have shown that they are there.** For TCP, each must have acknowledged a number that the
+//! other one sent: who forges an address does not see what is sent to it, and can't know that number. A SYN-ACK
+//! acknowledges the SYN, and the client's ACK the SYN-ACK. RST takes its numbers from the packet that it answers and proves
+//! nothing. For other protocols, a packet and an answer to it are enough.
+//!
+//! **A flow that is seen from its middle on has no client** until it is real: nothing of one packet says who began.
 
 use bytemuck::{Pod, Zeroable};
 use nad_common::record::{PacketRecord, flag};
 
-use super::{host_key::HostKey, table::Entry, weight::Weight};
+use super::{
+    hash::HashKey,
+    host_key::HostKey,
+    table::{Entry, Hashed},
+    weight::Weight,
+};
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
@@ -16,44 +28,84 @@ const PROTOCOL_ICMPV6: u8 = 58;
 
 /// A flow without TCP's marks begins anew after this silence.
 const SILENCE_NS: u64 = 60_000_000_000;
+/// How far an acknowledgement may lie from the last number that was seen: what is on its way, or was not recorded. A
+/// number that is guessed lies so close once in 2,000 times.
+const WINDOW: u32 = 1 << 20;
+
+/// The same where the flow is known from its first packet on: once in 262,144 times.
+const HANDSHAKE_WINDOW: u32 = 1 << 14;
 
 /// Bits of [`FlowState::marks`].
 mod mark {
     /// A SYN without ACK was seen.
-    pub(super) const SYN: u8 = 1;
+    pub(super) const SYN: u16 = 1;
     /// The other side answered: with SYN-ACK for TCP, with anything for what has no handshake.
-    pub(super) const ANSWERED: u8 = 2;
-    /// The handshake is complete, or was before nad looked; for others the same as answered.
-    pub(super) const ESTABLISHED: u8 = 4;
+    pub(super) const ANSWERED: u16 = 2;
+    /// The handshake is complete, or both sides of a flow seen from its middle on are there; for others the same as
+    /// answered.
+    pub(super) const ESTABLISHED: u16 = 4;
     /// A FIN or RST ended it.
-    pub(super) const CLOSED: u8 = 8;
+    pub(super) const CLOSED: u16 = 8;
     /// The initiator is the side of the higher key.
-    pub(super) const INITIATOR_HIGH: u8 = 16;
+    pub(super) const INITIATOR_HIGH: u16 = 16;
+    /// It was seen from its middle on, so that the initiator is only who sent first.
+    pub(super) const MIDSTREAM: u16 = 32;
+    /// The initiator, and the other side, acknowledged what the other one sent.
+    pub(super) const PROVEN: [u16; 2] = [64, 128];
+    /// The initiator, and the other side, sent a number that can be acknowledged.
+    pub(super) const NUMBERED: [u16; 2] = [256, 512];
+    /// Only one side was seen, and what it acknowledges moves on: it hears the other.
+    pub(super) const ONE_SIDED: u16 = 1024;
 }
 
-/// What is known of one flow: one cache line.
+/// What identifies a flow: both ends in the order of their keys.
 #[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+pub struct FlowId {
+    low: HostKey,
+    high: HostKey,
+    low_port: u16,
+    high_port: u16,
+    protocol: u16,
+    ether_type: u16,
+}
+
+/// What is known of one flow: two cache lines.
+#[repr(C, align(64))]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub struct FlowState {
+    id: FlowId,
     /// When it began and when it last was seen, in nanoseconds.
     pub first_ns: u64,
     /// See `first_ns`.
     pub last_ns: u64,
-    /// Bytes on the wire from the initiator and from the other side.
-    pub bytes: [u64; 2],
-    /// Packets, likewise.
+    /// Packets from the initiator and from the other side.
     pub packets: [u32; 2],
+    /// Bytes on the wire, likewise.
+    pub bytes: [u64; 2],
     /// The TCP sequence number that comes next from each side, where there is one.
     next_sequence: [u32; 2],
+    /// What the initiator acknowledged last.
+    acknowledged: u32,
     /// Packets that said again what was said.
     pub repeats: u32,
-    marks: u8,
-    padding: [u8; 11],
+    marks: u16,
+    padding: [u8; 30],
 }
 
-const _: () = assert!(size_of::<FlowState>() == 64);
+const _: () = assert!(size_of::<FlowState>() == 128);
 
 impl Entry for FlowState {
+    type Key = FlowId;
+
+    fn key(&self) -> FlowId {
+        self.id
+    }
+
+    fn begin(id: FlowId) -> Self {
+        Self { id, ..Self::zeroed() }
+    }
+
     fn is_real(&self) -> bool {
         self.marks & mark::ESTABLISHED != 0
     }
@@ -63,7 +115,7 @@ impl Entry for FlowState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FlowKey {
     /// The table's key, the same for both directions.
-    pub hash: u64,
+    pub id: Hashed<FlowId>,
     /// Whether the sender is the side of the higher key.
     pub sender_is_high: bool,
 }
@@ -71,32 +123,47 @@ pub struct FlowKey {
 impl FlowKey {
     /// The flow of a record between two hosts.
     #[inline]
-    pub fn of(record: &PacketRecord, source: HostKey, destination: HostKey) -> Self {
+    pub fn of(hash_key: &HashKey, record: &PacketRecord, source: HostKey, destination: HostKey) -> Self {
         // Fragments after the first have no ports: all of them belong to the flow without any.
         let (source_end, destination_end) =
             ((source, record.source_port), (destination, record.destination_port));
         let sender_is_high = source_end > destination_end;
         let (low, high) =
             if sender_is_high { (destination_end, source_end) } else { (source_end, destination_end) };
-        let ports = u64::from(low.1) << 32 | u64::from(high.1) << 16 | u64::from(record.protocol);
-        let protocol = u64::from(record.ether_type) << 48;
-        let hash =
-            super::hash::mix(super::hash::mix(low.0.hash(), high.0.hash().rotate_left(32)), ports | protocol);
-        Self { hash, sender_is_high }
+        let key = FlowId {
+            low: low.0,
+            high: high.0,
+            low_port: low.1,
+            high_port: high.1,
+            protocol: record.protocol.into(),
+            ether_type: record.ether_type,
+        };
+        let ports = u64::from(low.1) << 48
+            | u64::from(high.1) << 32
+            | u64::from(record.ether_type) << 16
+            | u64::from(record.protocol);
+        let ([a, b], [c, d]) = (low.0.words(), high.0.words());
+        Self { id: Hashed { hash: hash_key.hash([a, b, c, d, ports]), key }, sender_is_high }
     }
 }
 
 /// What one packet did to its flow.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FlowStep {
-    /// Whether the packet's sender is the one who began the flow.
+    /// Whether the packet's sender is the one who began the flow, or sent first where nobody knows who began.
     pub from_initiator: bool,
+    /// Whether it is known who began: the initiator is the client.
+    pub has_roles: bool,
     /// The flow began with it (again).
     pub opened: bool,
     /// The first answer.
     pub answered: bool,
     /// The handshake is complete with it.
     pub established: bool,
+    /// A flow that was seen from its middle on is real from it on.
+    pub joined: bool,
+    /// The packet's sender has just shown that it receives what is sent to its address.
+    pub proven: bool,
     /// The other side refused: RST to a SYN.
     pub refused: bool,
     /// The initiator gave up before the handshake was complete.
@@ -105,6 +172,10 @@ pub struct FlowStep {
     pub closed: bool,
     /// The packet says again what was said (TCP sequence numbers).
     pub repeat: bool,
+    /// The packet lies outside of any real flow, and its sender is not the one who answers.
+    pub is_stray: bool,
+    /// Only one side of the flow is seen, as shows with this packet: what it acknowledges has moved on.
+    pub one_sided: bool,
     /// Seconds since the flow's last packet, on average where packets were left out; 0 for its first.
     pub gap: f32,
 }
@@ -113,45 +184,92 @@ impl FlowStep {
     /// Of a packet that belongs to no flow.
     pub const NONE: Self = Self {
         from_initiator: true,
+        has_roles: false,
         opened: false,
         answered: false,
         established: false,
+        joined: false,
+        proven: false,
         refused: false,
         aborted: false,
         closed: false,
         repeat: false,
+        is_stray: false,
+        one_sided: false,
         gap: 0.0,
     };
+
+    /// Of a packet whose flow there was no room for: only what the packet itself says.
+    pub fn untracked(record: &PacketRecord) -> Self {
+        let is_syn = record.protocol == PROTOCOL_TCP && record.tcp_flags & (SYN | ACK | RST) == SYN;
+        Self { has_roles: is_syn, opened: is_syn, ..Self::NONE }
+    }
 }
 
 impl FlowState {
-    /// Takes one packet into account; a zeroed state is one that begins with it.
-    pub fn update(&mut self, record: &PacketRecord, key: FlowKey, now_ns: u64) -> FlowStep {
+    /// Takes one packet into account; a state that is zero but for its key is one that begins with it. Where
+    /// `trusts_one_side`, the other side is never seen, and a flow is real without it.
+    pub fn update(
+        &mut self,
+        record: &PacketRecord,
+        key: FlowKey,
+        now_ns: u64,
+        trusts_one_side: bool,
+    ) -> FlowStep {
         let is_tcp = record.protocol == PROTOCOL_TCP;
         let flags = if is_tcp { record.tcp_flags } else { 0 };
         let opened = self.begins(record, is_tcp, flags, now_ns);
         if opened {
-            self.begin(record, is_tcp, flags, key, now_ns);
+            self.begin_again(record, is_tcp, flags, key, now_ns);
         }
-        let from_initiator = key.sender_is_high == (self.marks & mark::INITIATOR_HIGH != 0);
+        let mut from_initiator = key.sender_is_high == (self.marks & mark::INITIATOR_HIGH != 0);
         let side = usize::from(!from_initiator);
         let more = Weight::of(record).flow();
         let silence = now_ns.saturating_sub(self.last_ns) as f32 * 1e-9;
         let gap = if opened { 0.0 } else { silence / (1.0 + more.packets as f32) };
+        let was_real = self.is_real();
+        let proven = is_tcp && self.prove(record, flags, side);
+        let one_sided = is_tcp && self.is_one_sided_from_now(record, flags, side);
         let mut step = self.advance(is_tcp, flags, from_initiator);
-        step.opened = opened;
-        step.gap = gap;
+        step.one_sided = one_sided;
+        if trusts_one_side && one_sided && self.marks & mark::MIDSTREAM == 0 && !was_real {
+            self.marks |= mark::ANSWERED | mark::ESTABLISHED;
+            (step.answered, step.established) = (true, true);
+        }
+        step.proven = proven || step.answered && !is_tcp;
         step.repeat = is_tcp && self.follow_sequence(record, flags, side, opened);
         self.repeats += u32::from(step.repeat);
         self.packets[side] = self.packets[side].saturating_add(1).saturating_add(more.packets);
         self.bytes[side] += u64::from(record.length) + u64::from(more.bytes);
         self.last_ns = self.last_ns.max(now_ns);
+        if self.marks & mark::MIDSTREAM != 0 {
+            let is_alive = self.marks & mark::CLOSED == 0;
+            if !was_real && is_alive && (trusts_one_side || self.is_proven(is_tcp)) {
+                self.marks |= mark::ANSWERED | mark::ESTABLISHED;
+                step.joined = true;
+                if self.sent_first_as_server(record, from_initiator) {
+                    self.swap_sides();
+                    from_initiator = !from_initiator;
+                }
+            }
+        } else {
+            step.opened = opened;
+        }
+        step.from_initiator = from_initiator;
+        step.is_stray = from_initiator && !self.is_real();
+        step.has_roles = self.marks & mark::MIDSTREAM == 0 || self.is_real();
+        step.gap = gap;
         step
     }
 
     /// Packets both ways.
     pub fn packets_total(&self) -> u32 {
         self.packets[0].saturating_add(self.packets[1])
+    }
+
+    /// Whether it was seen from its middle on.
+    pub fn is_midstream(&self) -> bool {
+        self.marks & mark::MIDSTREAM != 0
     }
 
     fn begins(&self, record: &PacketRecord, is_tcp: bool, flags: u8, now_ns: u64) -> bool {
@@ -166,38 +284,99 @@ impl FlowState {
         now_ns.saturating_sub(self.last_ns) > SILENCE_NS
     }
 
-    fn begin(&mut self, record: &PacketRecord, is_tcp: bool, flags: u8, key: FlowKey, now_ns: u64) {
-        let sender_began = if is_tcp && flags & SYN != 0 {
-            flags & ACK == 0
+    fn begin_again(&mut self, record: &PacketRecord, is_tcp: bool, flags: u8, key: FlowKey, now_ns: u64) {
+        let is_midstream = if is_tcp {
+            flags & (SYN | ACK | RST) != SYN
         } else if is_icmp(record) {
-            !is_icmp_answer(record)
-        } else if is_tcp {
-            // In the middle of a connection: the service is at the lower port.
-            record.source_port >= record.destination_port
+            is_icmp_answer(record)
         } else {
-            // An answer to what was asked before nad looked comes from a well-known port.
-            !(record.source_port < 1024 && record.destination_port >= 1024 && record.source_port != 0)
-                || record.has(flag::DNS) && !record.has(flag::DNS_RESPONSE)
+            // What comes from a well-known port answers what was asked before nad looked, or nothing at all.
+            record.source_port < 1024
+                && record.destination_port >= 1024
+                && record.source_port != 0
+                && !(record.has(flag::DNS) && !record.has(flag::DNS_RESPONSE))
         };
-        *self = Self { first_ns: now_ns, last_ns: now_ns, ..Self::zeroed() };
-        if sender_began == key.sender_is_high {
+        *self = Self { id: self.id, first_ns: now_ns, last_ns: now_ns, ..Self::zeroed() };
+        if key.sender_is_high {
             self.marks |= mark::INITIATOR_HIGH;
         }
-        if is_tcp {
-            self.marks |= match (flags & SYN != 0, flags & RST != 0) {
-                (true, _) => mark::SYN,
-                (false, true) => mark::CLOSED,
-                (false, false) => mark::ANSWERED | mark::ESTABLISHED,
-            };
+        self.marks |= match (is_midstream, is_tcp, flags & RST != 0) {
+            (true, true, true) => mark::MIDSTREAM | mark::CLOSED,
+            (true, ..) => mark::MIDSTREAM,
+            (false, true, _) => mark::SYN,
+            (false, false, _) => 0,
+        };
+    }
+
+    /// Whether the sender has just acknowledged a number of the other side for the first time.
+    fn prove(&mut self, record: &PacketRecord, flags: u8, side: usize) -> bool {
+        if flags & RST != 0 {
+            return false;
         }
+        let other = 1 - side;
+        let missing = self.next_sequence[other].wrapping_sub(record.tcp_acknowledgement);
+        let is_close = if self.marks & mark::MIDSTREAM == 0 {
+            missing <= HANDSHAKE_WINDOW
+        } else {
+            missing.wrapping_add(WINDOW) <= 2 * WINDOW
+        };
+        let has_proof = flags & ACK != 0 && self.marks & mark::NUMBERED[other] != 0 && is_close;
+        let is_first = has_proof && self.marks & mark::PROVEN[side] == 0;
+        self.marks |= mark::NUMBERED[side] | if has_proof { mark::PROVEN[side] } else { 0 };
+        is_first
+    }
+
+    /// Whether it shows with this packet that only the initiator's side is seen.
+    fn is_one_sided_from_now(&mut self, record: &PacketRecord, flags: u8, side: usize) -> bool {
+        if side == 1 || flags & (ACK | RST) != ACK || self.packets[1] != 0 {
+            return false;
+        }
+        let before = std::mem::replace(&mut self.acknowledged, record.tcp_acknowledgement);
+        let moved = before != 0 && before != record.tcp_acknowledgement;
+        let is_first = moved && self.marks & mark::ONE_SIDED == 0;
+        self.marks |= if moved { mark::ONE_SIDED } else { 0 };
+        is_first
+    }
+
+    fn is_proven(&self, is_tcp: bool) -> bool {
+        if is_tcp {
+            mark::PROVEN.iter().all(|proven| self.marks & proven != 0)
+        } else {
+            !self.packets.contains(&0)
+        }
+    }
+
+    /// Whether the side that sent first in a flow seen from its middle on is the server: its port is the lower one, or its
+    /// message an answer.
+    fn sent_first_as_server(&self, record: &PacketRecord, from_initiator: bool) -> bool {
+        if is_icmp(record) {
+            return is_icmp_answer(record) == from_initiator;
+        }
+        let (own, other) = if from_initiator {
+            (record.source_port, record.destination_port)
+        } else {
+            (record.destination_port, record.source_port)
+        };
+        own < other
+    }
+
+    fn swap_sides(&mut self) {
+        let exchanged = |marks: u16, [first, second]: [u16; 2]| {
+            let rest = marks & !(first | second);
+            rest | if marks & first != 0 { second } else { 0 } | if marks & second != 0 { first } else { 0 }
+        };
+        self.packets.swap(0, 1);
+        self.bytes.swap(0, 1);
+        self.next_sequence.swap(0, 1);
+        self.marks = exchanged(exchanged(self.marks, mark::PROVEN), mark::NUMBERED) ^ mark::INITIATOR_HIGH;
     }
 
     fn advance(&mut self, is_tcp: bool, flags: u8, from_initiator: bool) -> FlowStep {
         let before = self.marks;
-        let has = |bit: u8| before & bit != 0;
+        let has = |bit: u16| before & bit != 0;
         let mut step = FlowStep { from_initiator, ..FlowStep::NONE };
         if !is_tcp {
-            if !from_initiator && !has(mark::ANSWERED) {
+            if !from_initiator && !has(mark::ANSWERED | mark::MIDSTREAM) {
                 self.marks |= mark::ANSWERED | mark::ESTABLISHED;
                 (step.answered, step.established) = (true, true);
             }
@@ -209,12 +388,13 @@ impl FlowState {
             step.aborted = from_initiator && has(mark::SYN) && !has(mark::ESTABLISHED | mark::CLOSED);
             step.closed = has(mark::ESTABLISHED) && !has(mark::CLOSED);
         } else if flags & SYN != 0 {
-            if flags & ACK != 0 && !from_initiator && !has(mark::ANSWERED) {
+            let is_answer = has(mark::SYN) && has(mark::PROVEN[1]);
+            if flags & ACK != 0 && !from_initiator && is_answer && !has(mark::ANSWERED) {
                 self.marks |= mark::ANSWERED;
                 step.answered = true;
             }
         } else {
-            if from_initiator && has(mark::ANSWERED) && !has(mark::ESTABLISHED) {
+            if from_initiator && has(mark::ANSWERED) && has(mark::PROVEN[0]) && !has(mark::ESTABLISHED) {
                 self.marks |= mark::ESTABLISHED;
                 step.established = true;
             }

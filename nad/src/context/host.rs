@@ -10,13 +10,17 @@ use super::{
     distinct::Distinct,
     flow::FlowStep,
     form::{is_group_report, is_malformed},
-    hash::mix,
     host_key::HostKey,
     memory::{ServiceKey, Strangeness},
     table::Entry,
     weight::{Volume, Weight},
 };
 use peers::{Majority, Recent};
+
+/// MAC addresses that a host has at a time: behind several routers, or with several cards.
+const MOST_MACS: usize = 4;
+/// Another MAC address takes the place of one that was silent for this many seconds.
+const MAC_SILENCE_S: u32 = 60;
 
 /// Nanoseconds of a sketch's window: it covers one to two of them.
 const SHORT_WINDOW_NS: u64 = 5_000_000_000;
@@ -98,7 +102,40 @@ pub struct HostState {
     peers_10: Distinct,
     /// Who sent most of the pings to it.
     pinger: Majority,
-    rest: u64,
+    /// MAC addresses that its packets came from in flows that showed that it was the one who sent them; zero where
+    /// there is none.
+    macs: [[u8; 6]; MOST_MACS],
+    /// The MAC address that its last packet came from.
+    last_mac: [u8; 6],
+    /// Which of them a further one takes the place of.
+    next_mac: u16,
+    /// When a packet last came from the first of its MAC addresses, in seconds.
+    mac_last_s: u32,
+    rest: [u32; 9],
+}
+
+/// What a packet shows of whether the MAC address that it came from belongs to its source address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MacProof {
+    /// Nothing.
+    Nothing,
+    /// Its flow was answered. Who forges an address gets that far, so it only takes the place of none, or of one that
+    /// has been silent.
+    Answered,
+    /// Its sender received what was sent to the address.
+    Proven,
+}
+
+impl MacProof {
+    /// What a packet shows, by what it did to its flow, and whether that is real.
+    #[inline]
+    pub fn of(record: &PacketRecord, step: &FlowStep, is_real: bool) -> Self {
+        match (record.protocol == PROTOCOL_TCP, step.proven, is_real) {
+            (true, true, _) => Self::Proven,
+            (false, _, true) => Self::Answered,
+            _ => Self::Nothing,
+        }
+    }
 }
 
 /// Packets and bytes both ways in one tick.
@@ -132,6 +169,16 @@ const REAL: u32 = 1;
 const PROTOCOL_TCP: u8 = 6;
 
 impl Entry for HostState {
+    type Key = HostKey;
+
+    fn key(&self) -> HostKey {
+        self.key
+    }
+
+    fn begin(key: HostKey) -> Self {
+        Self { key, ..Self::zeroed() }
+    }
+
     fn is_real(&self) -> bool {
         self.marks & REAL != 0
     }
@@ -141,17 +188,19 @@ impl HostState {
     /// Bytes from the beginning on that every packet needs.
     pub const HOT_BYTES: usize = std::mem::offset_of!(Self, favourite);
 
-    /// Takes a packet into account that this host sent to a peer; a zeroed state is one that begins with it.
+    /// Takes a packet into account that this host sent to a peer; a state that is zero but for its key is one that begins
+    /// with it.
     pub fn send(
         &mut self,
-        (key, peer): (HostKey, HostKey),
+        peer: HostKey,
         record: &PacketRecord,
         step: &FlowStep,
         is_real: bool,
         now_ns: u64,
     ) {
-        self.begin(key, now_ns);
+        self.come(now_ns);
         self.fade(now_ns);
+        self.last_mac = record.source_mac;
         let weight = Weight::of(record);
         let (packets, flows) = (weight.sent(), weight.source_flows());
         self.sent_1 += packets;
@@ -162,7 +211,7 @@ impl HostState {
         self.unusual_form_10 += if is_unusual { flows } else { 0.0 };
         if step.from_initiator {
             self.icmp_10 += if super::flow::is_ping(record) { packets } else { 0.0 };
-            if !is_real {
+            if step.is_stray {
                 self.stray_10 += packets;
             }
             if step.aborted {
@@ -183,13 +232,13 @@ impl HostState {
     /// Takes a packet into account that this host received from a peer.
     pub fn receive(
         &mut self,
-        (key, peer): (HostKey, HostKey),
+        peer: HostKey,
         record: &PacketRecord,
         step: &FlowStep,
         is_real: bool,
         now_ns: u64,
     ) {
-        self.begin(key, now_ns);
+        self.come(now_ns);
         self.fade(now_ns);
         let weight = Weight::of(record);
         let (packets, flows) = (weight.received(), weight.target_flows());
@@ -209,7 +258,7 @@ impl HostState {
             self.icmp_in_10 += packets;
             self.pinger.vote(peer, 0, packets, now_ns);
         }
-        if !is_real && !step.opened {
+        if step.is_stray && !step.opened {
             self.pressed_10 += packets;
             self.presser.vote(peer, record.destination_port, packets, now_ns);
         }
@@ -235,8 +284,54 @@ impl HostState {
         majority.winner().map(|(host, _)| host)
     }
 
-    /// This host opened a flow to a service, and `more` like it to whomever.
-    pub fn open(&mut self, service: &ServiceKey, strangeness: Strangeness, more: u32, now_ns: u64) {
+    /// Whether a packet that says that it is from this address came from another MAC address than its packets come
+    /// from.
+    #[inline]
+    pub fn is_foreign(&self, mac: [u8; 6]) -> bool {
+        mac != [0; 6] && self.macs[0] != [0; 6] && !self.macs.contains(&mac)
+    }
+
+    /// Where its packets come from: as was shown, or else where the last one came from; `None` where the link has no
+    /// MAC addresses.
+    pub fn mac(&self) -> Option<[u8; 6]> {
+        let shown = self.macs[0];
+        Some(if shown == [0; 6] { self.last_mac } else { shown }).filter(|mac| *mac != [0; 6])
+    }
+
+    /// A packet came from this address and a MAC address.
+    #[inline]
+    pub fn learn_mac(&mut self, mac: [u8; 6], proof: MacProof, now_ns: u64) {
+        if mac == [0; 6] {
+            return;
+        }
+        let now_s = (now_ns / 1_000_000_000) as u32;
+        if mac == self.macs[0] {
+            self.mac_last_s = now_s;
+            return;
+        }
+        let is_free = self.macs[0] == [0; 6] || now_s.saturating_sub(self.mac_last_s) > MAC_SILENCE_S;
+        match proof {
+            MacProof::Answered | MacProof::Proven if is_free => {
+                (self.macs[0], self.mac_last_s) = (mac, now_s);
+            }
+            MacProof::Proven if !self.macs.contains(&mac) => {
+                self.macs[1 + usize::from(self.next_mac) % (MOST_MACS - 1)] = mac;
+                self.next_mac = self.next_mac.wrapping_add(1);
+            }
+            _ => {}
+        }
+    }
+
+    /// This host opened a flow to a service, and `more` like it to whomever. `hashes` are those of the service and of its
+    /// host.
+    pub fn open(
+        &mut self,
+        service: &ServiceKey,
+        [service_hash, peer_hash]: [u64; 2],
+        strangeness: Strangeness,
+        more: u32,
+        now_ns: u64,
+    ) {
         let flows = 1.0 + more as f32;
         self.opened_10 += flows;
         self.opened_tcp_10 += if service.protocol == PROTOCOL_TCP { flows } else { 0.0 };
@@ -246,11 +341,9 @@ impl HostState {
         }
         // What it always uses is no reach, also when every flow is new to a sensor that has just started.
         if strangeness > Strangeness::Known {
-            let peer = service.server.hash();
-            let hash = mix(peer, u64::from(service.port) << 8 | u64::from(service.protocol));
-            self.services_10.add(hash, now_ns / SHORT_WINDOW_NS);
-            self.services_120.add(hash, now_ns / LONG_WINDOW_NS);
-            self.peers_10.add(peer, now_ns / SHORT_WINDOW_NS);
+            self.services_10.add(service_hash, now_ns / SHORT_WINDOW_NS);
+            self.services_120.add(service_hash, now_ns / LONG_WINDOW_NS);
+            self.peers_10.add(peer_hash, now_ns / SHORT_WINDOW_NS);
         }
         self.favourite.vote(service.server, service.port, 1.0, now_ns);
         self.recent_targets.add(service.server);
@@ -344,9 +437,9 @@ impl HostState {
         self.peers_10.estimate(self.last_ns / SHORT_WINDOW_NS)
     }
 
-    fn begin(&mut self, key: HostKey, now_ns: u64) {
+    fn come(&mut self, now_ns: u64) {
         if self.last_ns == 0 {
-            *self = Self { key, first_ns: now_ns, last_ns: now_ns, ..Self::zeroed() };
+            (self.first_ns, self.last_ns) = (now_ns, now_ns);
         }
     }
 }

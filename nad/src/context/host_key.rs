@@ -6,14 +6,19 @@ use std::{
 };
 
 use bytemuck::{Pod, Zeroable};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use nad_common::record::{Addresses, PacketRecord};
+use serde::{Deserialize, Serialize};
 
+use super::{hash::HashKey, table::Hashed};
 use crate::presentation;
 
 /// One address in 128 bits: IPv6 as it is, IPv4 as mapped into IPv6 (RFC 4291, 2.5.5.2), and a MAC address in
-/// the prefix 1000::/80, which RFC 4291 leaves to nobody.
+/// the prefix 1000::/80, which RFC 4291 leaves to nobody. Next to it lie the networks of [`HostKey::prefix`].
 #[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Pod, Zeroable)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Pod, Zeroable, Serialize, Deserialize,
+)]
 pub struct HostKey {
     high: u64,
     low: u64,
@@ -22,6 +27,13 @@ pub struct HostKey {
 const MAPPED: u64 = 0x0000_ffff_0000_0000;
 const MAPPED_MASK: u64 = 0xffff_ffff_0000_0000;
 const LINK_HIGH: u64 = 0x1000_0000_0000_0000;
+const PREFIX_V4_HIGH: u64 = 0x1000_0000_0000_0001;
+const PREFIX_V6_HIGH: u64 = 0x1000_0000_0000_0002;
+const IMPOSSIBLE_HIGH: u64 = 0x1000_0000_0000_0003;
+/// Bits in which the keys above differ.
+const RESERVED_BITS: u32 = 2;
+const PREFIX_V4_LENGTH: u8 = 24;
+const PREFIX_V6_LENGTH: u8 = 64;
 
 impl HostKey {
     /// The key that stands for nobody.
@@ -42,9 +54,19 @@ impl HostKey {
     }
 
     /// An IPv6 address.
+    ///
+    /// No IPv6 packet is from an IPv4 address or from an address of the block that other keys lie in. One that says so
+    /// must not have the key of another, so such addresses have keys of their own.
     pub fn v6(address: [u8; 16]) -> Self {
         let bits = u128::from_be_bytes(address);
-        Self { high: (bits >> 64) as u64, low: bits as u64 }
+        let (high, low) = ((bits >> 64) as u64, bits as u64);
+        if high >> RESERVED_BITS == LINK_HIGH >> RESERVED_BITS {
+            Self { high: IMPOSSIBLE_HIGH, low: 0 }
+        } else if high == 0 && low & MAPPED_MASK == MAPPED {
+            Self { high: IMPOSSIBLE_HIGH, low }
+        } else {
+            Self { high, low }
+        }
     }
 
     /// A MAC address.
@@ -63,8 +85,12 @@ impl HostKey {
 
     /// The IP address, unless it is a MAC address or nobody.
     pub fn to_ip(self) -> Option<IpAddr> {
-        if self.is_mac() || self == Self::NOBODY {
+        if self.is_mac() || self == Self::NOBODY || matches!(self.high, PREFIX_V4_HIGH | PREFIX_V6_HIGH) {
             return None;
+        }
+        if self.high == IMPOSSIBLE_HIGH {
+            let prefix = if self.low == 0 { LINK_HIGH } else { 0 };
+            return Some(Ipv6Addr::from(u128::from(prefix) << 64 | u128::from(self.low)).into());
         }
         if self.high == 0 && self.low & MAPPED_MASK == MAPPED {
             return Some(Ipv4Addr::from(self.low as u32).into());
@@ -118,10 +144,42 @@ impl HostKey {
         }
     }
 
-    /// A 64-bit hash.
+    /// It with its hash.
     #[inline]
-    pub fn hash(self) -> u64 {
-        super::hash::mix(self.high ^ 0x9e37_79b9_7f4a_7c15, self.low ^ 0xd1b5_4a32_d192_ed03)
+    pub fn hashed(self, hash_key: &HashKey) -> Hashed<Self> {
+        Hashed { hash: hash_key.hash(self.words()), key: self }
+    }
+
+    /// Its bits, for hashing.
+    #[inline]
+    pub fn words(self) -> [u64; 2] {
+        [self.high, self.low]
+    }
+
+    /// All that share its network: the /24 of an IPv4 address, the /64 of an IPv6 address. It stands for those of them
+    /// that have no state of their own.
+    pub fn prefix(self) -> Self {
+        match self.to_ip() {
+            Some(IpAddr::V4(address)) => {
+                Self { high: PREFIX_V4_HIGH, low: u64::from(u32::from(address) & 0xffff_ff00) }
+            }
+            Some(IpAddr::V6(_)) => Self { high: PREFIX_V6_HIGH, low: self.high },
+            None => self,
+        }
+    }
+
+    /// The network, where it stands for one.
+    pub fn to_prefix(self) -> Option<IpNet> {
+        match self.high {
+            PREFIX_V4_HIGH => {
+                Ipv4Net::new(Ipv4Addr::from(self.low as u32), PREFIX_V4_LENGTH).ok().map(IpNet::V4)
+            }
+            PREFIX_V6_HIGH => {
+                let address = Ipv6Addr::from(u128::from(self.low) << 64);
+                Ipv6Net::new(address, PREFIX_V6_LENGTH).ok().map(IpNet::V6)
+            }
+            _ => None,
+        }
     }
 }
 
@@ -129,7 +187,10 @@ impl fmt::Display for HostKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.to_ip() {
             Some(ip) => ip.fmt(f),
-            None => f.write_str(&self.to_mac().map_or_else(|| "-".into(), presentation::mac)),
+            None => match self.to_prefix() {
+                Some(network) => network.fmt(f),
+                None => f.write_str(&self.to_mac().map_or_else(|| "-".into(), presentation::mac)),
+            },
         }
     }
 }
@@ -147,6 +208,33 @@ mod tests {
         }
         assert_eq!(HostKey::mac([2, 0, 0, 0, 0, 0xfe]).to_string(), "02:00:00:00:00:fe");
         assert_eq!(HostKey::NOBODY.to_string(), "-");
+    }
+
+    #[test]
+    fn a_network_is_neither_an_address_nor_that_of_another() {
+        for (text, network) in [("10.1.2.3", "10.1.2.0/24"), ("2001:db8:1:2:3::4", "2001:db8:1:2::/64")] {
+            let prefix = HostKey::ip(text.parse().unwrap()).prefix();
+            assert_eq!((prefix.to_string().as_str(), prefix.to_ip(), prefix.is_mac()), (network, None, false));
+            assert!(!prefix.is_group() && !prefix.is_global());
+            assert_eq!(prefix.prefix(), prefix);
+        }
+    }
+
+    #[test]
+    fn an_ipv6_packet_can_not_have_the_key_of_anything_else() {
+        let v6 = |text: &str| HostKey::v6(text.parse::<Ipv6Addr>().unwrap().octets());
+        let others = [
+            HostKey::mac([2, 0, 0, 0, 0, 1]),
+            HostKey::v4([10, 0, 0, 5]),
+            HostKey::v4([10, 0, 0, 5]).prefix(),
+            v6("2001:db8::1").prefix(),
+        ];
+        for forged in ["1000::200:0:1", "::ffff:10.0.0.5", "1000:0:0:1::a00:0", "1000::2:2001:db8:0:0"] {
+            let key = v6(forged);
+            assert!(!others.contains(&key) && !key.is_mac() && key.to_prefix().is_none(), "{forged}");
+            assert_eq!(key.to_ip().map(HostKey::ip), Some(key), "{forged}");
+        }
+        assert_eq!(v6("::ffff:10.0.0.5").to_string(), "::ffff:10.0.0.5");
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub struct LinkState {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub struct Binding {
+    /// The IP address.
+    ip: HostKey,
     /// The MAC address.
     holder: HostKey,
     /// When it last said so.
@@ -53,12 +55,32 @@ pub struct Binding {
 }
 
 impl Entry for LinkState {
+    type Key = HostKey;
+
+    fn key(&self) -> HostKey {
+        self.key
+    }
+
+    fn begin(key: HostKey) -> Self {
+        Self { key, ..Self::zeroed() }
+    }
+
     fn is_real(&self) -> bool {
         self.own_ip != HostKey::NOBODY
     }
 }
 
 impl Entry for Binding {
+    type Key = HostKey;
+
+    fn key(&self) -> HostKey {
+        self.ip
+    }
+
+    fn begin(ip: HostKey) -> Self {
+        Self { ip, ..Self::zeroed() }
+    }
+
     fn is_real(&self) -> bool {
         self.holder != HostKey::NOBODY
     }
@@ -102,18 +124,18 @@ impl Binding {
 
 impl LinkState {
     /// Takes one frame of this MAC address without IP into account.
-    pub fn update(&mut self, key: HostKey, record: &PacketRecord, now_ns: u64) {
+    pub fn update(&mut self, record: &PacketRecord, now_ns: u64) {
         if self.last_ns == 0 {
-            *self = Self { key, last_ns: now_ns, ..Self::zeroed() };
+            self.last_ns = now_ns;
         }
         self.fade(now_ns);
         self.malformed_10 += f32::from(u8::from(record.defect().is_some()));
     }
 
-    /// It asks who has an IP address, and asked `more` besides.
-    pub fn ask(&mut self, ip: HostKey, more: u32, now_ns: u64) {
+    /// It asks who has an IP address, by its hash, and asked `more` besides.
+    pub fn ask(&mut self, ip_hash: u64, more: u32, now_ns: u64) {
         self.requests_10 += 1.0 + more as f32;
-        self.asked_10.add(ip.hash(), now_ns / WINDOW_NS);
+        self.asked_10.add(ip_hash, now_ns / WINDOW_NS);
     }
 
     /// It says that it has an IP address.

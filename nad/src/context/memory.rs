@@ -11,9 +11,10 @@ use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    hash::mix,
+    dealing::DealingKey,
+    hash::HashKey,
     host_key::HostKey,
-    table::{Entry, Table, TableCounts},
+    table::{Entry, Group, Hashed, Table, TableCounts},
 };
 
 /// Seconds after which something that was not seen again is new once more.
@@ -78,16 +79,89 @@ pub struct ServiceKey {
 }
 
 impl ServiceKey {
-    /// The hash of a client's dealing with it, in the memory and in the table of dealings.
+    /// A client's dealing with it. What is remembered of that has the same hash.
     #[inline]
-    pub fn dealing_hash(&self, client: HostKey) -> u64 {
-        mix(offer(self), client.hash())
+    pub fn dealing(self, hash_key: &HashKey, client: HostKey) -> Hashed<DealingKey> {
+        let hash = ThingKey::dealing(client, &self).hash(hash_key);
+        Hashed { hash, key: DealingKey { client, service: self } }
+    }
+
+    /// Its hash for sketches.
+    #[inline]
+    pub fn hash(&self, hash_key: &HashKey) -> u64 {
+        ThingKey::offer(self).hash(hash_key)
+    }
+}
+
+/// What identifies a thing that is remembered.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Pod, Zeroable, Serialize, Deserialize)]
+pub(super) struct ThingKey {
+    /// The client of a dealing; otherwise nobody.
+    client: HostKey,
+    /// The server, or a host.
+    host: HostKey,
+    port: u16,
+    protocol: u8,
+    kind: u8,
+    padding: u32,
+}
+
+/// Kinds of things.
+mod kind {
+    pub(super) const DEALING: u8 = 0;
+    pub(super) const OFFER: u8 = 1;
+    pub(super) const OFFER_INSIDE: u8 = 2;
+    pub(super) const OFFER_OUTSIDE: u8 = 3;
+    pub(super) const HOST: u8 = 4;
+    pub(super) const PORT: u8 = 5;
+    /// All of them are below this.
+    pub(super) const END: u8 = 6;
+}
+
+impl ThingKey {
+    fn of_service(kind: u8, service: &ServiceKey) -> Self {
+        let ServiceKey { server, port, protocol } = *service;
+        Self { client: HostKey::NOBODY, host: server, port, protocol, kind, padding: 0 }
+    }
+
+    fn dealing(client: HostKey, service: &ServiceKey) -> Self {
+        Self { client, ..Self::of_service(kind::DEALING, service) }
+    }
+
+    fn offer(service: &ServiceKey) -> Self {
+        Self::of_service(kind::OFFER, service)
+    }
+
+    fn offer_to(service: &ServiceKey, is_outside: bool) -> Self {
+        Self::of_service(if is_outside { kind::OFFER_OUTSIDE } else { kind::OFFER_INSIDE }, service)
+    }
+
+    fn port(service: &ServiceKey) -> Self {
+        Self { host: HostKey::NOBODY, ..Self::of_service(kind::PORT, service) }
+    }
+
+    fn host(host: HostKey) -> Self {
+        let nowhere = ServiceKey { server: host, port: 0, protocol: 0 };
+        Self::of_service(kind::HOST, &nowhere)
+    }
+
+    #[inline]
+    fn hash(&self, hash_key: &HashKey) -> u64 {
+        let ([a, b], [c, d]) = (self.client.words(), self.host.words());
+        let rest = u64::from(self.kind) << 24 | u64::from(self.port) << 8 | u64::from(self.protocol);
+        hash_key.hash([a, b, c, d, rest])
+    }
+
+    fn hashed(self, hash_key: &HashKey) -> Hashed<Self> {
+        Hashed { hash: self.hash(hash_key), key: self }
     }
 }
 
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub(super) struct Remembered {
+    key: ThingKey,
     first_s: u32,
     last_s: u32,
     /// Number of the epoch that `growing` belongs to.
@@ -96,9 +170,20 @@ pub(super) struct Remembered {
     settled: Peaks,
     /// Peaks of this epoch.
     growing: Peaks,
+    padding: u32,
 }
 
 impl Entry for Remembered {
+    type Key = ThingKey;
+
+    fn key(&self) -> ThingKey {
+        self.key
+    }
+
+    fn begin(key: ThingKey) -> Self {
+        Self { key, ..Self::zeroed() }
+    }
+
     fn is_real(&self) -> bool {
         false
     }
@@ -133,6 +218,7 @@ impl Remembered {
 #[derive(Debug)]
 pub struct Memory {
     table: Table<Remembered>,
+    hash_key: HashKey,
     epoch_s: u32,
     /// The end of the baseline, in seconds since the Unix epoch; 0 while it is being learnt.
     baseline_end_s: u32,
@@ -141,10 +227,37 @@ pub struct Memory {
 /// A memory as it stands in a model file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Memories {
+    /// What the tables' and sketches' hashes were keyed with.
+    hash_key: HashKey,
     epoch_s: u32,
     baseline_end_s: u32,
-    /// Hash, first and last second, and what is usual, in ascending order of the hash.
-    entries: Vec<(u64, u32, u32, Peaks)>,
+    /// Whether only one side of connections was seen.
+    is_one_way: bool,
+    /// Thing, first and last second, and what is usual, in ascending order of the things.
+    entries: Vec<(ThingKey, u32, u32, Peaks)>,
+}
+
+impl Memories {
+    /// What the tables' and sketches' hashes were keyed with.
+    pub fn hash_key(&self) -> HashKey {
+        self.hash_key
+    }
+
+    /// Whether only one side of connections was seen.
+    pub fn is_one_way(&self) -> bool {
+        self.is_one_way
+    }
+
+    /// Whether there is only what a sensor writes.
+    pub fn are_sound(&self) -> bool {
+        let is_sound = |(thing, first_s, last_s, peaks): &(ThingKey, u32, u32, Peaks)| {
+            thing.kind < kind::END
+                && thing.padding == 0
+                && first_s <= last_s
+                && peaks.iter().all(|peak| peak.is_finite() && *peak >= 0.0)
+        };
+        self.epoch_s > 0 && self.entries.iter().all(is_sound)
+    }
 }
 
 impl Memory {
@@ -154,25 +267,28 @@ impl Memory {
     }
 
     /// One without memories, for a baseline of this many seconds.
-    pub(super) fn new(table: Table<Remembered>, baseline_s: u64) -> Self {
+    pub(super) fn new(table: Table<Remembered>, hash_key: HashKey, baseline_s: u64) -> Self {
         let epoch_s = (baseline_s / 4).clamp(EPOCH_RANGE_S.0.into(), EPOCH_RANGE_S.1.into()) as u32;
-        Self { table, epoch_s, baseline_end_s: 0 }
+        Self { table, hash_key, epoch_s, baseline_end_s: 0 }
     }
 
     /// One that continues what a model remembers.
-    pub(super) fn restore(mut table: Table<Remembered>, memories: &Memories) -> Self {
-        for (hash, first_s, last_s, settled) in &memories.entries {
-            if let Some(slot) = table.enter(*hash, u64::from(*last_s) * 1_000_000_000) {
+    pub(super) fn restore(mut table: Table<Remembered>, hash_key: HashKey, memories: &Memories) -> Self {
+        for (thing, first_s, last_s, settled) in &memories.entries {
+            let wanted = thing.hashed(&hash_key);
+            if let Some(slot) =
+                table.enter(&wanted, Group::default, u64::from(*last_s) * 1_000_000_000).slot()
+            {
                 let entry = Remembered {
                     first_s: *first_s,
                     last_s: *last_s,
                     settled: *settled,
-                    ..Remembered::zeroed()
+                    ..Remembered::begin(*thing)
                 };
                 *table.get_mut(slot) = entry;
             }
         }
-        Self { table, epoch_s: memories.epoch_s, baseline_end_s: memories.baseline_end_s }
+        Self { table, hash_key, epoch_s: memories.epoch_s, baseline_end_s: memories.baseline_end_s }
     }
 
     /// The baseline is over: all that was seen in it is known, and what comes from now on must stay for longer.
@@ -188,29 +304,35 @@ impl Memory {
     }
 
     /// What goes into a model.
-    pub fn keep(&self) -> Memories {
+    pub fn keep(&self, is_one_way: bool) -> Memories {
         let settle = |entry: &Remembered| std::array::from_fn(|i| entry.settled[i].max(entry.growing[i]));
         let mut entries: Vec<_> = self
             .table
             .iter()
-            .map(|(hash, entry)| (hash, entry.first_s, entry.last_s, settle(entry)))
+            .map(|(_, entry)| (entry.key, entry.first_s, entry.last_s, settle(entry)))
             .collect();
-        entries.sort_unstable_by_key(|(hash, ..)| *hash);
-        Memories { epoch_s: self.epoch_s, baseline_end_s: self.baseline_end_s, entries }
+        entries.sort_unstable_by_key(|(thing, ..)| *thing);
+        Memories {
+            hash_key: self.hash_key,
+            epoch_s: self.epoch_s,
+            baseline_end_s: self.baseline_end_s,
+            is_one_way,
+            entries,
+        }
     }
 
     /// How strange a client's dealing with a service is.
     pub fn strangeness(&self, client: HostKey, service: &ServiceKey, now_ns: u64) -> Strangeness {
         let is_outside = client.is_global();
-        if self.knows(service.dealing_hash(client), now_ns) {
+        if self.knows(ThingKey::dealing(client, service), now_ns) {
             Strangeness::Known
-        } else if self.knows(offer_to(service, is_outside), now_ns) {
+        } else if self.knows(ThingKey::offer_to(service, is_outside), now_ns) {
             Strangeness::NewClient
-        } else if self.knows(offer(service), now_ns) {
+        } else if self.knows(ThingKey::offer(service), now_ns) {
             if is_outside { Strangeness::Exposed } else { Strangeness::NewClient }
-        } else if self.knows(host(service.server), now_ns) {
+        } else if self.knows(ThingKey::host(service.server), now_ns) {
             Strangeness::NewPort
-        } else if self.knows(port(service), now_ns) {
+        } else if self.knows(ThingKey::port(service), now_ns) {
             Strangeness::NewServer
         } else {
             Strangeness::NewEverything
@@ -220,7 +342,7 @@ impl Memory {
     /// Whether a host has ever answered anyone, or been answered.
     #[cfg(test)]
     pub(crate) fn knows_host(&self, key: HostKey, now_ns: u64) -> bool {
-        self.knows(host(key), now_ns)
+        self.knows(ThingKey::host(key), now_ns)
     }
 
     /// Asks the hardware's memory for what is remembered of a dealing, by its hash.
@@ -229,18 +351,20 @@ impl Memory {
         self.table.prefetch(dealing);
     }
 
-    /// Remembers an exchange that both sides took part in.
-    pub fn remember(&mut self, client: HostKey, service: &ServiceKey, now_ns: u64) {
+    /// Remembers an exchange that both sides took part in. The client's packets came from `mac`.
+    pub fn remember(&mut self, client: HostKey, mac: [u8; 6], service: &ServiceKey, now_ns: u64) {
         let now_s = (now_ns / 1_000_000_000) as u32;
-        for hash in [
-            service.dealing_hash(client),
-            offer_to(service, client.is_global()),
-            offer(service),
-            host(service.server),
-            host(client),
-            port(service),
+        let hash_key = self.hash_key;
+        for thing in [
+            ThingKey::dealing(client, service),
+            ThingKey::offer_to(service, client.is_global()),
+            ThingKey::offer(service),
+            ThingKey::host(service.server),
+            ThingKey::host(client),
+            ThingKey::port(service),
         ] {
-            let Some(slot) = self.table.enter(hash, now_ns) else { continue };
+            let group = || Group::of(&hash_key, client, mac);
+            let Some(slot) = self.table.enter(&thing.hashed(&hash_key), group, now_ns).slot() else { continue };
             let entry = self.table.get_mut(slot);
             if entry.last_s == 0 || now_s.saturating_sub(entry.last_s) > FORGET_AFTER_S {
                 entry.first_s = now_s;
@@ -252,8 +376,8 @@ impl Memory {
     /// What is usual for clients of a service; where it is not known, what is usual at its port, or anywhere.
     pub fn usual(&self, service: &ServiceKey, now_ns: u64) -> Usual {
         let epoch = self.epoch(now_ns);
-        let known = [offer(service), port(service)].into_iter().find_map(|hash| {
-            let entry = self.table.get(self.table.find(hash)?);
+        let known = [ThingKey::offer(service), ThingKey::port(service)].into_iter().find_map(|thing| {
+            let entry = self.table.get(self.table.find(&thing.hashed(&self.hash_key))?);
             let peaks = entry.peaks(epoch);
             (peaks != Peaks::default()).then_some(peaks)
         });
@@ -270,8 +394,8 @@ impl Memory {
     /// grows over minutes is not measured by itself.
     pub fn learn_usual(&mut self, service: &ServiceKey, reached: Usual, now_ns: u64) {
         let epoch = self.epoch(now_ns);
-        for hash in [offer(service), port(service)] {
-            let Some(slot) = self.table.find(hash) else { continue };
+        for thing in [ThingKey::offer(service), ThingKey::port(service)] {
+            let Some(slot) = self.table.find(&thing.hashed(&self.hash_key)) else { continue };
             let entry = self.table.get_mut(slot);
             entry.turn(epoch);
             for (growing, reached) in entry.growing.iter_mut().zip(reached.peaks()) {
@@ -299,30 +423,14 @@ impl Memory {
         self.table.bytes()
     }
 
-    fn knows(&self, hash: u64, now_ns: u64) -> bool {
+    fn knows(&self, thing: ThingKey, now_ns: u64) -> bool {
         let now_s = (now_ns / 1_000_000_000) as u32;
-        self.table.find(hash).is_some_and(|slot| {
+        self.table.find(&thing.hashed(&self.hash_key)).is_some_and(|slot| {
             let entry = self.table.get(slot);
             (now_s.saturating_sub(entry.first_s) >= self.epoch_s || entry.first_s <= self.baseline_end_s)
                 && now_s.saturating_sub(entry.last_s) <= FORGET_AFTER_S
         })
     }
-}
-
-fn offer(service: &ServiceKey) -> u64 {
-    mix(service.server.hash(), u64::from(service.port) << 8 | u64::from(service.protocol))
-}
-
-fn offer_to(service: &ServiceKey, is_outside: bool) -> u64 {
-    mix(offer(service), 0x7369_6465 + u64::from(is_outside))
-}
-
-fn host(key: HostKey) -> u64 {
-    mix(key.hash(), 0x686f_7374)
-}
-
-fn port(service: &ServiceKey) -> u64 {
-    mix(0x706f_7274, u64::from(service.port) << 8 | u64::from(service.protocol))
 }
 
 #[cfg(test)]

@@ -54,6 +54,15 @@ pub enum Subject<'a> {
     Link(&'a LinkState),
 }
 
+/// What is known of who sends in the name of an address.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Whether it has shown that it receives what is sent to the address.
+    pub is_verified: bool,
+    /// Where its packets come from, where that is known.
+    pub mac: Option<[u8; 6]>,
+}
+
 /// What a visit found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict {
@@ -70,6 +79,8 @@ pub struct ContextCounts {
     pub flows: TableCounts,
     /// Hosts.
     pub hosts: TableCounts,
+    /// Those who share a state: hosts for which there is no room, and senders in another's name.
+    pub groups: TableCounts,
     /// Dealings.
     pub dealings: TableCounts,
     /// MAC addresses.

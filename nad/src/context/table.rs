@@ -1,81 +1,67 @@
 //! A bounded table: buckets of eight, and an admission that a flood of newcomers can't overrun.
 //!
-//! A bucket's eight hashes fill one cache line, and when each was last asked for stands on the next; the values lie
-//! apart from them, in huge pages where the kernel gives them. An entry is identified by its 64-bit hash alone: among a
-//! million entries the odds of two that share one are one in 37 million.
+//! A bucket's eight hashes fill one cache line; when each entry was last asked for and to which group it belongs stands on
+//! the next. The values lie apart from them, in huge pages where the kernel gives them. The keyed hash finds an entry,
+//! and its whole key confirms it.
 //!
-//! **When a bucket is full**, a newcomer takes the place of the entry that has been idle longest among those not
-//! known to be real, or of one idle past the table's limit. Where all eight are real and busy it is refused, and
-//! whoever asked goes on without a state. So forged sources, which never become real, displace only each other. To
-//! choose, no value is looked at: a flood costs a bucket's two lines a newcomer.
+//! **When a bucket is full**, a newcomer takes the place of the least recently used entry that is not known to be real, or
+//! that was idle for longer than the table's limit. Forged sources, which never become real, so displace only each other.
+//! Where all eight are real, the least recently used one leaves if it was idle for [`LIVELY_NS`]; otherwise the newcomer
+//! is refused and counts with those of its group that have no entry. No network and no MAC address fills a bucket alone:
+//! beyond its [quota](Group) a newcomer can only displace entries of its own group. To choose, no value is looked at: a
+//! flood costs a bucket's two lines a newcomer.
 
-use bytemuck::{Pod, Zeroable};
+mod bucket;
+
+use bytemuck::Pod;
 use memmap2::{Advice, MmapMut};
+
+use super::{hash::HashKey, host_key::HostKey};
+use bucket::{BUCKET, Bucket, Choice, Quotas};
+
+/// An entry that was used within this time has a state that matters: its loss is counted.
+pub const LIVELY_NS: u64 = 10_000_000_000;
 
 /// What a table holds.
 pub trait Entry: Pod {
+    /// What identifies it.
+    type Key: Copy + PartialEq;
+
+    /// Its whole key.
+    fn key(&self) -> Self::Key;
+
+    /// The state of a key of which nothing is known yet.
+    fn begin(key: Self::Key) -> Self;
+
     /// Whether both sides were heard, so that it can't be a forgery.
     fn is_real(&self) -> bool;
 }
 
-const BUCKET: usize = 8;
-/// Stamps count 2^24 ns, 17 ms, and go round once in a year and two months.
-const STAMP_SHIFT: u32 = 24;
-const STAMP_MASK: u32 = u32::MAX >> 1;
-
-/// Eight entries' hashes in halves, both 0 where there is none, and stamps: when each was last asked for, and in the
-/// lowest bit whether it was known to be real then.
-#[repr(C, align(128))]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-struct Bucket {
-    low: [u32; BUCKET],
-    high: [u32; BUCKET],
-    stamps: [u32; BUCKET],
-    padding: [u64; 4],
+/// A key with its hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hashed<K> {
+    /// The keyed hash; not 0.
+    pub hash: u64,
+    /// The whole key.
+    pub key: K,
 }
 
-impl Bucket {
-    /// The first place of a hash, found without branching: which one it is can't be foretold.
-    #[inline]
-    fn place_of(&self, hash: u64) -> Option<usize> {
-        let found = self.matches(hash as u32, (hash >> 32) as u32);
-        (found != 0).then(|| found.trailing_zeros() as usize)
-    }
+/// Where a newcomer comes from: hashes of its network and of its MAC address, 16 bits each; 0 where there is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Group {
+    prefix: u16,
+    mac: u16,
+}
 
-    /// A bit for each place that has both halves.
-    #[cfg(target_arch = "x86_64")]
+impl Group {
+    /// The group of an address and of the MAC address that its packet came from.
     #[inline]
-    fn matches(&self, low: u32, high: u32) -> u32 {
-        use std::arch::x86_64::{
-            __m128i, _mm_and_si128, _mm_cmpeq_epi32, _mm_load_si128, _mm_movemask_epi8, _mm_packs_epi16,
-            _mm_packs_epi32, _mm_set1_epi32, _mm_setzero_si128,
-        };
-        // SAFETY: every x86-64 has SSE2, and the arrays lie at multiples of 16 bytes.
-        unsafe {
-            let both = |first: usize| {
-                let half = |words: &[u32; BUCKET], word: u32| {
-                    let words = _mm_load_si128(words[first..].as_ptr().cast::<__m128i>());
-                    _mm_cmpeq_epi32(words, _mm_set1_epi32(word.cast_signed()))
-                };
-                _mm_and_si128(half(&self.low, low), half(&self.high, high))
-            };
-            let words = _mm_packs_epi32(both(0), both(4));
-            _mm_movemask_epi8(_mm_packs_epi16(words, _mm_setzero_si128())).cast_unsigned()
+    pub fn of(key: &HashKey, host: HostKey, mac: [u8; 6]) -> Self {
+        let tag = |words: [u64; 2]| (key.hash(words) as u16).max(1);
+        Self {
+            prefix: tag(host.prefix().words()),
+            mac: if mac == [0; 6] { 0 } else { tag(HostKey::mac(mac).words()) },
         }
-    }
-
-    #[cfg(not(target_arch = "x86_64"))]
-    #[inline]
-    fn matches(&self, low: u32, high: u32) -> u32 {
-        (0..BUCKET).map(|place| u32::from(self.low[place] == low && self.high[place] == high) << place).sum()
-    }
-
-    fn hashes(self) -> impl Iterator<Item = u64> {
-        (0..BUCKET).map(move |place| self.hash(place))
-    }
-
-    fn hash(&self, place: usize) -> u64 {
-        u64::from(self.high[place]) << 32 | u64::from(self.low[place])
     }
 }
 
@@ -88,7 +74,7 @@ pub struct Table<V> {
     buckets: MmapMut,
     values: MmapMut,
     mask: usize,
-    idle_stamps: u32,
+    quotas: Quotas,
     counts: TableCounts,
     kind: std::marker::PhantomData<V>,
 }
@@ -100,13 +86,48 @@ pub struct TableCounts {
     pub entered: u64,
     /// Entries that had to leave before they were idle for long.
     pub evicted: u64,
+    /// Of those, the ones that were used in the last ten seconds.
+    pub displaced: u64,
     /// Newcomers for whom no entry would leave.
     pub refused: u64,
+}
+
+impl TableCounts {
+    /// How often a state was lost that still mattered, or not taken up.
+    pub fn overruns(&self) -> u64 {
+        self.displaced + self.refused
+    }
 }
 
 /// A place in a table, good until the next [`Table::enter`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot(usize);
+
+/// What became of one who wanted an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It has this one.
+    Here(Slot),
+    /// It got a new one, for which another had to leave that was used in the last ten seconds.
+    Displacing(Slot),
+    /// It got none.
+    Refused,
+}
+
+impl Admission {
+    /// The place, where there is one.
+    pub fn slot(self) -> Option<Slot> {
+        match self {
+            Self::Here(slot) | Self::Displacing(slot) => Some(slot),
+            Self::Refused => None,
+        }
+    }
+
+    /// Whether there is not room for all.
+    pub fn is_overrun(self) -> bool {
+        !matches!(self, Self::Here(_))
+    }
+}
 
 impl<V: Entry> Table<V> {
     /// A table of at least `capacity` entries; one that was not asked for in `idle_ns` may go at any time.
@@ -126,7 +147,7 @@ impl<V: Entry> Table<V> {
             buckets: map(buckets * size_of::<Bucket>())?,
             values: map(buckets * BUCKET * size_of::<V>())?,
             mask: buckets - 1,
-            idle_stamps: (idle_ns >> STAMP_SHIFT).min(u64::from(STAMP_MASK)) as u32,
+            quotas: Quotas::of(idle_ns),
             counts: TableCounts::default(),
             kind: std::marker::PhantomData,
         })
@@ -144,8 +165,9 @@ impl<V: Entry> Table<V> {
     /// has one.
     #[inline]
     pub fn prefetch_value(&self, hash: u64, bytes: usize) -> bool {
-        let Some(slot) = self.find(hash) else { return false };
-        let value = bytemuck::bytes_of(self.get(slot));
+        let bucket = self.bucket(hash);
+        let Some(place) = self.buckets()[bucket].place_of(hash) else { return false };
+        let value = bytemuck::bytes_of(self.get(Slot(bucket * BUCKET + place)));
         value[..bytes.min(value.len())].iter().step_by(LINE).for_each(prefetch);
         true
     }
@@ -157,32 +179,44 @@ impl<V: Entry> Table<V> {
         bytemuck::bytes_of(self.get(slot)).iter().step_by(LINE).for_each(prefetch);
     }
 
-    /// The place of a hash, where it has one.
+    /// The place of a key, where it has one.
     #[inline]
-    pub fn find(&self, hash: u64) -> Option<Slot> {
-        let bucket = self.bucket(hash);
-        self.buckets()[bucket].place_of(hash).map(|place| Slot(bucket * BUCKET + place))
+    pub fn find(&self, wanted: &Hashed<V::Key>) -> Option<Slot> {
+        let bucket = self.bucket(wanted.hash);
+        let mut slots =
+            self.buckets()[bucket].places_of(wanted.hash).map(|place| Slot(bucket * BUCKET + place));
+        slots.find(|slot| self.get(*slot).key() == wanted.key)
     }
 
-    /// The place of a hash, a new and zeroed one where it has none yet; `None` where it is refused one.
+    /// The place of a key, a new one where it has none yet; only then its group is asked for.
     #[inline]
-    pub fn enter(&mut self, hash: u64, now_ns: u64) -> Option<Slot> {
-        let Some(slot) = self.find(hash) else { return self.make_room(hash, now_ns) };
+    pub fn enter(
+        &mut self,
+        wanted: &Hashed<V::Key>,
+        group: impl FnOnce() -> Group,
+        now_ns: u64,
+    ) -> Admission {
+        let Some(slot) = self.find(wanted) else { return self.make_room(wanted, group(), now_ns) };
         let is_real = self.get(slot).is_real();
-        self.buckets_mut()[slot.0 / BUCKET].stamps[slot.0 % BUCKET] = stamp(now_ns) | u32::from(is_real);
-        Some(slot)
+        self.buckets_mut()[slot.0 / BUCKET].touch(slot.0 % BUCKET, is_real, now_ns);
+        Admission::Here(slot)
     }
 
     /// Notes that an entry is known to be real by now, where it is; otherwise that is noted when it is next asked for.
     #[inline]
     pub fn confirm(&mut self, slot: Slot) {
         let is_real = self.get(slot).is_real();
-        self.buckets_mut()[slot.0 / BUCKET].stamps[slot.0 % BUCKET] |= u32::from(is_real);
+        self.buckets_mut()[slot.0 / BUCKET].confirm(slot.0 % BUCKET, is_real);
     }
 
-    /// Whether a place still belongs to a hash.
+    /// The hash at a place.
+    pub fn hash(&self, slot: Slot) -> u64 {
+        self.buckets()[slot.0 / BUCKET].hash(slot.0 % BUCKET)
+    }
+
+    /// Whether a place still belongs to a hash. Where another key has the same, it is as good.
     pub fn holds(&self, slot: Slot, hash: u64) -> bool {
-        self.buckets()[slot.0 / BUCKET].hash(slot.0 % BUCKET) == hash
+        self.hash(slot) == hash
     }
 
     /// The value at a place.
@@ -231,38 +265,26 @@ impl<V: Entry> Table<V> {
         self.buckets.len() + self.values.len()
     }
 
-    fn make_room(&mut self, hash: u64, now_ns: u64) -> Option<Slot> {
-        let index = self.bucket(hash);
-        let bucket = &self.buckets()[index];
-        if let Some(place) = bucket.place_of(0) {
-            return Some(self.occupy(index, place, hash, now_ns));
-        }
-        let now = stamp(now_ns);
-        // A step backwards is no age; what is close to a whole round old is one.
-        let age = |stamp: u32| {
-            let age = (now.wrapping_sub(stamp) >> 1) & STAMP_MASK;
-            if age > STAMP_MASK / 2 { 0 } else { age }
+    fn make_room(&mut self, wanted: &Hashed<V::Key>, group: Group, now_ns: u64) -> Admission {
+        let index = self.bucket(wanted.hash);
+        let choice = self.buckets()[index].choose(group, &self.quotas, now_ns);
+        let (place, is_lively) = match choice {
+            Choice::Free(place) => (place, false),
+            Choice::Evict { place, is_early, is_lively } => {
+                self.counts.evicted += u64::from(is_early);
+                (place, is_lively)
+            }
+            Choice::Refuse => {
+                self.counts.refused += 1;
+                return Admission::Refused;
+            }
         };
-        let may_go = |stamp: u32| stamp & 1 == 0 || age(stamp) > self.idle_stamps;
-        let candidates = bucket.stamps.iter().enumerate().filter(|(_, stamp)| may_go(**stamp));
-        // Of equals the first.
-        let oldest = candidates.rev().max_by_key(|(_, stamp)| age(**stamp));
-        let Some((place, stamp)) = oldest else {
-            self.counts.refused += 1;
-            return None;
-        };
-        self.counts.evicted += u64::from(age(*stamp) <= self.idle_stamps);
-        Some(self.occupy(index, place, hash, now_ns))
-    }
-
-    fn occupy(&mut self, bucket: usize, place: usize, hash: u64, now_ns: u64) -> Slot {
         self.counts.entered += 1;
-        let slot = Slot(bucket * BUCKET + place);
-        let bucket = &mut self.buckets_mut()[bucket];
-        (bucket.low[place], bucket.high[place]) = (hash as u32, (hash >> 32) as u32);
-        bucket.stamps[place] = stamp(now_ns);
-        *self.get_mut(slot) = V::zeroed();
-        slot
+        self.counts.displaced += u64::from(is_lively);
+        let slot = Slot(index * BUCKET + place);
+        self.buckets_mut()[index].occupy(place, wanted.hash, group, now_ns);
+        *self.get_mut(slot) = V::begin(wanted.key);
+        if is_lively { Admission::Displacing(slot) } else { Admission::Here(slot) }
     }
 
     #[inline]
@@ -288,11 +310,6 @@ impl<V: Entry> Table<V> {
 }
 
 #[inline]
-fn stamp(now_ns: u64) -> u32 {
-    ((now_ns >> STAMP_SHIFT) as u32) << 1
-}
-
-#[inline]
 fn prefetch<T>(value: &T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a hint; any address is allowed, and this one is valid.
@@ -305,90 +322,4 @@ fn prefetch<T>(value: &T) {
 }
 
 #[cfg(test)]
-mod tests {
-    use bytemuck::Zeroable;
-
-    use super::*;
-    use crate::context::hash::mix;
-
-    #[repr(C)]
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
-    struct Host {
-        last_ns: u64,
-        is_real: u64,
-    }
-
-    impl Entry for Host {
-        fn is_real(&self) -> bool {
-            self.is_real == 1
-        }
-    }
-
-    /// Nanoseconds of a stamp's step.
-    const STEP: u64 = 1 << STAMP_SHIFT;
-
-    fn touch(table: &mut Table<Host>, hash: u64, now: u64, is_real: u64) -> bool {
-        let slot = table.enter(hash, now);
-        if let Some(slot) = slot {
-            *table.get_mut(slot) = Host { last_ns: now, is_real };
-            table.confirm(slot);
-        }
-        slot.is_some()
-    }
-
-    #[test]
-    fn what_went_in_is_found_and_nothing_else() {
-        let mut table = Table::new(1024, 1000).unwrap();
-        assert_eq!(table.capacity(), 1024);
-        for i in 0..200 {
-            assert!(touch(&mut table, mix(i, 5), i, 0));
-        }
-        for i in 0..200 {
-            assert_eq!(table.get(table.find(mix(i, 5)).unwrap()).last_ns, i);
-        }
-        assert_eq!(table.find(mix(7777, 5)), None);
-        assert_eq!(table.counts(), TableCounts { entered: 200, evicted: 0, refused: 0 });
-    }
-
-    #[test]
-    fn a_flood_of_a_million_forgeries_leaves_every_real_entry_in_place() {
-        let mut table = Table::new(4096, u64::MAX).unwrap();
-        for i in 0..1000 {
-            touch(&mut table, mix(i, 1), 10, 1);
-        }
-        for i in 0..1_000_000 {
-            touch(&mut table, mix(i, 2), 20 + i, 0);
-        }
-        assert!((0..1000).all(|i| table.find(mix(i, 1)).is_some()));
-        let counts = table.counts();
-        assert_eq!(counts.entered + counts.refused, 1_001_000);
-        assert!(counts.evicted > 900_000);
-    }
-
-    #[test]
-    fn a_real_entry_that_was_idle_for_long_makes_room_and_the_one_idle_for_longest_first() {
-        let mut table = Table::new(8, 100 * STEP).unwrap();
-        for i in 0..8 {
-            touch(&mut table, i + 1, i * STEP, 1);
-        }
-        assert!(!touch(&mut table, 100, 50 * STEP, 0), "all are real and busy");
-        assert!(
-            touch(&mut table, 100, 103 * STEP, 0),
-            "the first three have been idle for more than 100 steps"
-        );
-        assert_eq!((table.find(1), table.find(2).is_some()), (None, true));
-        assert_eq!(table.counts(), TableCounts { entered: 9, evicted: 0, refused: 1 });
-    }
-
-    #[test]
-    fn a_clock_that_goes_back_or_round_makes_nobody_old() {
-        let round = u64::from(STAMP_MASK) + 1;
-        for (then, now) in [(1_000, 900), (round - 50, round + 40)] {
-            let mut table = Table::new(8, 100 * STEP).unwrap();
-            for i in 0..8 {
-                touch(&mut table, i + 1, then * STEP, 1);
-            }
-            assert!(!touch(&mut table, 100, now * STEP, 0), "nobody has been idle for 100 steps");
-        }
-    }
-}
+mod tests;

@@ -19,6 +19,9 @@ use super::{
     table::{Entry, Table},
 };
 
+/// MAC addresses and networks of those who have no state of their own.
+const GROUPS: usize = 1024;
+
 /// Tables without entries.
 #[derive(Debug)]
 pub struct Tables {
@@ -26,6 +29,7 @@ pub struct Tables {
     pub(super) fetching: Option<Fetching>,
     pub(super) flows: Table<FlowState>,
     pub(super) hosts: Table<HostState>,
+    pub(super) groups: Table<HostState>,
     pub(super) dealings: Table<DealingState>,
     pub(super) links: Table<LinkState>,
     pub(super) bindings: Table<Binding>,
@@ -43,6 +47,7 @@ impl Tables {
             fetching: None,
             flows: Table::new(sizes.flows, FLOW_IDLE_NS)?,
             hosts: Table::new(sizes.hosts, HOST_IDLE_NS)?,
+            groups: Table::new(GROUPS, HOST_IDLE_NS)?,
             dealings: Table::new(sizes.dealings, HOST_IDLE_NS)?,
             links: Table::new(sizes.links, HOST_IDLE_NS)?,
             bindings: Table::new(sizes.links, HOST_IDLE_NS)?,
@@ -65,8 +70,8 @@ impl Tables {
                 |memory: &[u8]| Region { address: memory.as_ptr().expose_provenance(), length: memory.len() };
             table.memory().map(region)
         }
-        let Self { fetching: _, flows, hosts, dealings, links, bindings, memory } = self;
-        [of(flows), of(hosts), of(dealings), of(links), of(bindings), of(memory)].concat()
+        let Self { fetching: _, flows, hosts, groups, dealings, links, bindings, memory } = self;
+        [of(flows), of(hosts), of(groups), of(dealings), of(links), of(bindings), of(memory)].concat()
     }
 }
 
@@ -141,8 +146,15 @@ fn gives_huge_pages() -> bool {
 mod tests {
     use std::io::Write;
 
+    use bytemuck::Zeroable;
+
     use super::*;
-    use crate::context::hash::mix;
+    use crate::context::{
+        flow::{FlowId, FlowKey},
+        hash::HashKey,
+        host_key::HostKey,
+        table::{Group, Hashed},
+    };
 
     const PAGE: usize = 4096;
     const SIZES: Sizes = Sizes { flows: 1 << 17, hosts: 1000, dealings: 1000, links: 1000, memory: 1000 };
@@ -161,6 +173,12 @@ mod tests {
                 there.iter().filter(|page| **page & 1 == 1).count()
             })
             .sum()
+    }
+
+    fn flow(number: u64) -> Hashed<FlowId> {
+        let client = HostKey::v4((number as u32).to_be_bytes());
+        let record = nad_common::record::PacketRecord::zeroed();
+        FlowKey::of(&HashKey::from_seed(0), &record, client, HostKey::v4([10, 0, 0, 1])).id
     }
 
     fn wait_for(fetching: &Fetching) {
@@ -188,13 +206,13 @@ mod tests {
         let mut tables = Tables::new(&SIZES).unwrap();
         let fetching = Fetching::start(tables.regions()).unwrap();
         for number in 1..=1000 {
-            let slot = tables.flows.enter(mix(number, 0), 0).unwrap();
-            bytemuck::bytes_of_mut(tables.flows.get_mut(slot)).fill(number as u8);
+            let slot = tables.flows.enter(&flow(number), Group::default, 0).slot().unwrap();
+            tables.flows.get_mut(slot).bytes = [number; 2];
         }
         wait_for(&fetching);
         for number in 1..=1000 {
-            let slot = tables.flows.find(mix(number, 0)).unwrap();
-            assert!(bytemuck::bytes_of(tables.flows.get(slot)).iter().all(|byte| *byte == number as u8));
+            let slot = tables.flows.find(&flow(number)).unwrap();
+            assert_eq!(tables.flows.get(slot).bytes, [number; 2]);
         }
     }
 

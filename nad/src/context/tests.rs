@@ -1,3 +1,5 @@
+use bytemuck::Zeroable;
+
 use super::*;
 
 const SECOND: u64 = 1_000_000_000;
@@ -6,10 +8,15 @@ const ACK: u8 = 0x10;
 
 fn context() -> Context {
     let sizes = Sizes { flows: 4096, hosts: 4096, dealings: 4096, links: 64, memory: 4096 };
-    Context::new(Tables::new(&sizes).unwrap(), 60)
+    Context::new(Tables::new(&sizes).unwrap(), HashKey::from_seed(0), 60)
 }
 
 fn tcp(source: ([u8; 4], u16), destination: ([u8; 4], u16), flags: u8) -> PacketRecord {
+    // What both ends say next once they have spoken, where the service has the lower port.
+    let is_server = source.1 < destination.1;
+    let (own, other) = if is_server { (900, 100) } else { (100, 900) };
+    let sequence = if flags & SYN != 0 { own } else { own + 1 };
+    let acknowledgement = if flags & ACK != 0 { other + 1 } else { 0 };
     let mut record = PacketRecord {
         length: 60,
         flags: AddressKind::V4 as u32,
@@ -19,6 +26,8 @@ fn tcp(source: ([u8; 4], u16), destination: ([u8; 4], u16), flags: u8) -> Packet
         protocol: 6,
         ttl: 64,
         tcp_flags: flags,
+        tcp_sequence: sequence,
+        tcp_acknowledgement: acknowledgement,
         ..PacketRecord::zeroed()
     };
     record.address_bytes[..4].copy_from_slice(&source.0);
@@ -107,7 +116,7 @@ fn what_suspects_do_makes_nothing_known() {
     connect(&mut context, [10, 0, 0, 1], [10, 0, 0, 2], 1000, 100 * SECOND);
     connect(&mut context, [10, 0, 0, 3], [10, 0, 0, 4], 1000, 100 * SECOND);
     let knows =
-        |context: &Context, last| context.memory().knows_host(HostKey::v4([10, 0, 0, last]), 200 * SECOND);
+        |context: &Context, last| context.memory.knows_host(HostKey::v4([10, 0, 0, last]), 200 * SECOND);
     assert!(!knows(&context, 1) && !knows(&context, 2));
     assert!(knows(&context, 3) && knows(&context, 4));
 }
@@ -124,11 +133,11 @@ fn a_group_address_is_no_host_but_one_may_deal_with_it() {
 #[test]
 fn a_million_forged_sources_leave_those_that_were_there_in_place() {
     const HOSTS: u8 = 200;
-    let mut context = Context::new(Tables::new(&Sizes::default()).unwrap(), 60);
+    let mut context = Context::new(Tables::new(&Sizes::default()).unwrap(), HashKey::from_seed(0), 60);
     for host in 0..HOSTS {
         let (client, server) = ([10, 0, 0, host], [10, 0, 1, host % 8]);
         connect(&mut context, client, server, 1000, 100 * SECOND);
-        // A server that has said no more than SYN-ACK does not count as real yet.
+        // A server that has said nothing since the connection is real does not count as real yet.
         observe(&mut context, &tcp((server, 443), (client, 1000), ACK), 100 * SECOND);
     }
     let before = context.counts();

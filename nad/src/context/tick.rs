@@ -2,6 +2,7 @@
 
 use super::{
     Context,
+    host::HostState,
     memory::Usual,
     subject::{Subject, Verdict},
     table::{Entry, Slot, Table},
@@ -25,10 +26,35 @@ impl Context {
     /// visit finds is noted with the subject.
     pub fn close_tick(&mut self, mut visit: impl FnMut(Subject<'_>) -> Verdict) {
         let end_ns = self.tick_end_ns();
-        for place in 0..self.active_dealings.places.len() {
-            let (slot, hash) = self.active_dealings.places[place];
-            prefetch(&self.dealings, &self.active_dealings.places, place);
-            if let Some((_, hash)) = self.active_dealings.places.get(place + AHEAD) {
+        self.visit_dealings(&mut visit, end_ns);
+        let as_source = |state: &HostState| visit(Subject::Source(state)).standing;
+        let keep = |state: &mut HostState, standing| state.source_standing = standing;
+        let mut as_source = (as_source, keep);
+        visit_hosts(&mut self.hosts, &mut self.active.sources, &mut as_source, end_ns);
+        visit_hosts(&mut self.groups, &mut self.active.group_sources, &mut as_source, end_ns);
+        let as_target = |state: &HostState| visit(Subject::Target(state)).standing;
+        let keep = |state: &mut HostState, standing| state.target_standing = standing;
+        let mut as_target = (as_target, keep);
+        visit_hosts(&mut self.hosts, &mut self.active.targets, &mut as_target, end_ns);
+        visit_hosts(&mut self.groups, &mut self.active.group_targets, &mut as_target, end_ns);
+        for place in 0..self.active.links.places.len() {
+            let (slot, hash) = self.active.links.places[place];
+            prefetch(&self.links, &self.active.links.places, place);
+            if !self.links.holds(slot, hash) {
+                continue;
+            }
+            let mut state = *self.links.get(slot);
+            state.fade(end_ns);
+            self.links.get_mut(slot).standing = visit(Subject::Link(&state)).standing;
+        }
+        self.active.links.places.clear();
+    }
+
+    fn visit_dealings(&mut self, visit: &mut impl FnMut(Subject<'_>) -> Verdict, end_ns: u64) {
+        for place in 0..self.active.dealings.places.len() {
+            let (slot, hash) = self.active.dealings.places[place];
+            prefetch(&self.dealings, &self.active.dealings.places, place);
+            if let Some((_, hash)) = self.active.dealings.places.get(place + AHEAD) {
                 self.memory.prefetch(*hash);
             }
             if !self.dealings.holds(slot, hash) {
@@ -47,48 +73,41 @@ impl Context {
                 let reached =
                     Usual { opened_10: state.opened_10, turns_10: state.turns_10, up_60: state.up_60 };
                 self.memory.learn_usual(&service, reached, end_ns);
-                // What never answers, such as a log server, becomes known by being used for long.
+                // What never answers, such as a log server, becomes known by being used for long, by a client that has
+                // shown elsewhere that it is there.
                 let age_s = end_ns.saturating_sub(state.first_ns) / 1_000_000_000;
                 if !state.is_answered() && age_s > u64::from(self.memory.epoch_s()) / 2 {
-                    self.memory.remember(state.client, &service, end_ns);
+                    let origin = self.origin(state.client);
+                    if origin.is_verified {
+                        let mac = origin.mac.unwrap_or_default();
+                        self.memory.remember(state.client, mac, &service, end_ns);
+                    }
                 }
             }
         }
-        self.active_dealings.places.clear();
-        for place in 0..self.active_sources.places.len() {
-            let (slot, hash) = self.active_sources.places[place];
-            prefetch(&self.hosts, &self.active_sources.places, place);
-            if !self.hosts.holds(slot, hash) {
-                continue;
-            }
-            let mut state = *self.hosts.get(slot);
-            state.fade(end_ns);
-            self.hosts.get_mut(slot).source_standing = visit(Subject::Source(&state)).standing;
-        }
-        self.active_sources.places.clear();
-        for place in 0..self.active_targets.places.len() {
-            let (slot, hash) = self.active_targets.places[place];
-            prefetch(&self.hosts, &self.active_targets.places, place);
-            if !self.hosts.holds(slot, hash) {
-                continue;
-            }
-            let mut state = *self.hosts.get(slot);
-            state.fade(end_ns);
-            self.hosts.get_mut(slot).target_standing = visit(Subject::Target(&state)).standing;
-        }
-        self.active_targets.places.clear();
-        for place in 0..self.active_links.places.len() {
-            let (slot, hash) = self.active_links.places[place];
-            prefetch(&self.links, &self.active_links.places, place);
-            if !self.links.holds(slot, hash) {
-                continue;
-            }
-            let mut state = *self.links.get(slot);
-            state.fade(end_ns);
-            self.links.get_mut(slot).standing = visit(Subject::Link(&state)).standing;
-        }
-        self.active_links.places.clear();
+        self.active.dealings.places.clear();
     }
+}
+
+/// Visits hosts in one of their roles: what is said of each, and where that is kept.
+fn visit_hosts(
+    hosts: &mut Table<HostState>,
+    active: &mut Active,
+    (say, keep): &mut (impl FnMut(&HostState) -> f32, impl Fn(&mut HostState, f32)),
+    end_ns: u64,
+) {
+    for place in 0..active.places.len() {
+        let (slot, hash) = active.places[place];
+        prefetch(hosts, &active.places, place);
+        if !hosts.holds(slot, hash) {
+            continue;
+        }
+        let mut state = *hosts.get(slot);
+        state.fade(end_ns);
+        let standing = say(&state);
+        keep(hosts.get_mut(slot), standing);
+    }
+    active.places.clear();
 }
 
 fn prefetch<V: Entry>(table: &Table<V>, places: &[(Slot, u64)], place: usize) {

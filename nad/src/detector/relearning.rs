@@ -104,7 +104,7 @@ impl Relearning {
     fn start(&mut self, model: &Arc<Model>, context: &Context, now_ns: u64) {
         let (sender, receiver) = mpsc::sync_channel(1);
         let (baseline, model) = (self.baseline.clone(), Arc::clone(model));
-        let memories = context.memory().keep();
+        let memories = context.memories();
         let window = TrainingWindow {
             source: model.window().source.clone(),
             first_ns: self.since_ns,

@@ -210,7 +210,9 @@ fn segment(
         source_port: ports.0,
         destination_port: ports.1,
         tcp_flags: flags,
-        tcp_sequence: at as u32,
+        // Both sides begin a connection with its millisecond, so that the next one's number is the one after it.
+        tcp_sequence: (at / MILLISECOND) as u32,
+        tcp_acknowledgement: (at / MILLISECOND) as u32,
         ..PacketRecord::zeroed()
     };
     record.address_bytes[..8].copy_from_slice(&ends.concat());

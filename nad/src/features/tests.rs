@@ -1,7 +1,7 @@
 use bytemuck::Zeroable;
 
 use super::*;
-use crate::context::{Context, Sizes, Tables, Verdict};
+use crate::context::{Context, Sizes, Tables, Verdict, hash::HashKey};
 
 #[test]
 fn every_name_is_used_once_in_its_view_and_no_view_is_too_wide() {
@@ -26,7 +26,7 @@ fn a_logarithmic_value_is_described_in_its_own_unit() {
 #[test]
 fn every_bit_pattern_of_a_record_gives_finite_features() {
     let sizes = Sizes { flows: 64, hosts: 64, dealings: 64, links: 64, memory: 64 };
-    let mut context = Context::new(Tables::new(&sizes).unwrap(), 60);
+    let mut context = Context::new(Tables::new(&sizes).unwrap(), HashKey::from_seed(0), 60);
     let mut vector = Vec::new();
     let mut visited = 0;
     for (round, byte) in [0x00, 0x55, 0xaa, 0xff, 0x45, 0x06].into_iter().enumerate() {

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     context::{
         dealing::DealingState,
+        hash::HashKey,
         host::HostState,
         host_key::HostKey,
         memory::{ServiceKey, Strangeness, Usual},
@@ -46,9 +47,15 @@ pub(crate) fn with(mut host: HostState, change: impl FnOnce(&mut HostState)) -> 
 
 /// A host that opened flows to ports of the last byte's host.
 pub(crate) fn source(last: u8, target: u8) -> HostState {
-    let mut host = named(last);
-    host.open(&ServiceKey { server: key(target), port: 80, protocol: 6 }, Strangeness::Known, 0, 0);
-    host
+    let service = ServiceKey { server: key(target), port: 80, protocol: 6 };
+    with(named(last), |host| open(host, &service, Strangeness::Known, 0))
+}
+
+/// A host opens `1 + more` flows to a service.
+pub(crate) fn open(host: &mut HostState, service: &ServiceKey, strangeness: Strangeness, more: u32) {
+    let hash_key = HashKey::from_seed(0);
+    let hashes = [service.hash(&hash_key), service.server.hashed(&hash_key).hash];
+    host.open(service, hashes, strangeness, more, 0);
 }
 
 /// A host that was asked by clients of these last bytes.

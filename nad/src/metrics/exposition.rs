@@ -219,21 +219,23 @@ fn astray(ledger: &Ledger) -> u64 {
 }
 
 fn tables(context: &ContextCounts, page: &mut Page<'_>) -> fmt::Result {
-    let ContextCounts { flows, hosts, dealings, links, bindings, memory, passed_over } = *context;
+    let ContextCounts { flows, hosts, groups, dealings, links, bindings, memory, passed_over } = *context;
     let tables = [
         ("flows", flows),
         ("hosts", hosts),
+        ("groups", groups),
         ("dealings", dealings),
         ("links", links),
         ("bindings", bindings),
         ("memories", memory),
     ];
     let of = |count: fn(TableCounts) -> u64| tables.map(|(name, counts)| (name, count(counts)));
-    let (help, entered) =
-        ("Entries made in a context table", of(|TableCounts { entered, evicted: _, refused: _ }| entered));
-    page.counters("nad_table_entries_made", help, "table", entered)?;
+    let entered = of(|TableCounts { entered, evicted: _, displaced: _, refused: _ }| entered);
+    page.counters("nad_table_entries_made", "Entries made in a context table", "table", entered)?;
     let help = "Entries that left a full context table before they were idle for long";
     page.counters("nad_table_evictions", help, "table", of(|counts| counts.evicted))?;
+    let help = "Entries that left a full context table although they were used in the last ten seconds";
+    page.counters("nad_table_displacements", help, "table", of(|counts| counts.displaced))?;
     let help = "Newcomers for whom no entry of a full context table would leave";
     page.counters("nad_table_refusals", help, "table", of(|counts| counts.refused))?;
     let help = "Subjects that were active in a second and not judged, as there were too many";

@@ -6,7 +6,7 @@ use super::{
     trainer::{Growth, TrainerKind},
 };
 use crate::{
-    context::{Context, Sizes, Tables},
+    context::{Context, Sizes, Tables, hash::HashKey},
     features::View,
 };
 
@@ -30,6 +30,6 @@ pub(crate) fn model(extension_level: Option<usize>) -> Model {
         without: Vec::new(),
     };
     let sizes = Sizes { flows: 64, hosts: 64, dealings: 64, links: 64, memory: 64 };
-    let memories = Context::new(Tables::new(&sizes).unwrap(), 60).memory().keep();
+    let memories = Context::new(Tables::new(&sizes).unwrap(), HashKey::from_seed(0), 60).memories();
     Model::train(&baseline, &training, window, memories).unwrap()
 }

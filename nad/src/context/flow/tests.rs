@@ -6,17 +6,38 @@ fn server() -> HostKey {
     HostKey::v4([10, 0, 0, 2])
 }
 
+fn key(record: &PacketRecord, source: HostKey, destination: HostKey) -> FlowKey {
+    FlowKey::of(&HashKey::from_seed(0), record, source, destination)
+}
+
 struct Wire {
     state: FlowState,
     now_ns: u64,
+    trusts_one_side: bool,
+    /// What the client and the server say next.
+    next: [u32; 2],
 }
 
 impl Wire {
     fn new() -> Self {
-        Self { state: FlowState::zeroed(), now_ns: 0 }
+        Self { state: FlowState::zeroed(), now_ns: 0, trusts_one_side: false, next: [0; 2] }
     }
 
+    /// A packet that acknowledges what the other side said.
     fn tcp(&mut self, from_client: bool, flags: u8, sequence: u32, payload: u16) -> FlowStep {
+        let acknowledgement = if flags & ACK != 0 { self.next[usize::from(from_client)] } else { 0 };
+        let carried = u32::from(payload) + u32::from(flags & (SYN | FIN) != 0);
+        self.next[usize::from(!from_client)] = sequence.wrapping_add(carried);
+        self.forge(from_client, flags, [sequence, acknowledgement], payload)
+    }
+
+    fn forge(
+        &mut self,
+        from_client: bool,
+        flags: u8,
+        [sequence, acknowledgement]: [u32; 2],
+        payload: u16,
+    ) -> FlowStep {
         let (source_port, destination_port) = if from_client { (40_000, 22) } else { (22, 40_000) };
         self.send(
             from_client,
@@ -24,6 +45,7 @@ impl Wire {
                 protocol: 6,
                 tcp_flags: flags,
                 tcp_sequence: sequence,
+                tcp_acknowledgement: acknowledgement,
                 payload_length: payload,
                 length: 54 + u32::from(payload),
                 source_port,
@@ -36,7 +58,8 @@ impl Wire {
     fn send(&mut self, from_client: bool, record: PacketRecord) -> FlowStep {
         let (source, destination) = if from_client { (CLIENT, server()) } else { (server(), CLIENT) };
         self.now_ns += 10_000_000;
-        self.state.update(&record, FlowKey::of(&record, source, destination), self.now_ns)
+        let key = key(&record, source, destination);
+        self.state.update(&record, key, self.now_ns, self.trusts_one_side)
     }
 }
 
@@ -44,8 +67,8 @@ impl Wire {
 fn both_directions_have_one_key() {
     let record = PacketRecord { source_port: 1, destination_port: 2, ..PacketRecord::zeroed() };
     let back = PacketRecord { source_port: 2, destination_port: 1, ..PacketRecord::zeroed() };
-    let (there, back) = (FlowKey::of(&record, CLIENT, server()), FlowKey::of(&back, server(), CLIENT));
-    assert_eq!(there.hash, back.hash);
+    let (there, back) = (key(&record, CLIENT, server()), key(&back, server(), CLIENT));
+    assert_eq!(there.id, back.id);
     assert_ne!(there.sender_is_high, back.sender_is_high);
 }
 
@@ -86,11 +109,54 @@ fn a_repeated_syn_is_no_new_connection_but_a_new_one_is() {
 }
 
 #[test]
-fn the_service_of_a_connection_found_in_the_middle_is_at_the_lower_port() {
+fn a_connection_found_in_the_middle_has_a_client_once_both_sides_acknowledged_each_other() {
     let mut wire = Wire::new();
-    let step = wire.tcp(false, ACK, 5, 100);
-    assert!(step.opened && !step.from_initiator);
+    let step = wire.tcp(false, ACK, 5_000_000, 100);
+    assert!(!step.opened && !step.has_roles && step.is_stray && !wire.state.is_real());
+    let step = wire.tcp(true, ACK, 7_000_000, 0);
+    assert!(step.proven && !step.joined, "the server has acknowledged nothing that was seen");
+    let step = wire.tcp(false, ACK, 5_000_100, 100);
+    assert!(step.proven && step.joined && step.has_roles && !step.from_initiator);
     assert!(wire.state.is_real());
+    assert_eq!(wire.state.packets, [1, 2], "the service is at the lower port");
+    assert!(wire.tcp(true, ACK | FIN, 7_000_000, 0).closed);
+}
+
+#[test]
+fn forged_packets_make_no_flow_real_whatever_is_answered() {
+    // The server refuses what it knows nothing of, with the numbers of the packet that it answers.
+    let mut wire = Wire::new();
+    wire.forge(true, ACK, [1_000_000, 3_000_000_000], 0);
+    wire.forge(false, RST, [3_000_000_000, 0], 0);
+    for _ in 0..20 {
+        let step = wire.forge(true, ACK, [1_000_000, 3_000_000_000], 10);
+        assert!(!step.joined && !step.has_roles && !wire.state.is_real());
+    }
+    // It answers a forged SYN with a number that the forger can't know.
+    for guess in (0..4000_u32).map(|guess| guess.wrapping_mul(1_048_573)) {
+        let mut wire = Wire::new();
+        wire.forge(true, SYN, [100, 0], 0);
+        assert!(wire.forge(false, SYN | ACK, [0x9e37_79b9, 101], 0).answered);
+        let step = wire.forge(true, ACK, [101, guess], 0);
+        assert!(!step.established && !wire.state.is_real(), "{guess}");
+    }
+    // A forged answer does not know the client's number.
+    let mut wire = Wire::new();
+    wire.forge(true, SYN, [100, 0], 0);
+    assert!(!wire.forge(false, SYN | ACK, [1, 4_000_000], 0).answered);
+}
+
+#[test]
+fn one_side_alone_is_enough_only_where_the_other_is_never_seen() {
+    for trusts_one_side in [false, true] {
+        let mut wire = Wire { trusts_one_side, ..Wire::new() };
+        assert!(wire.forge(true, SYN, [100, 0], 0).opened);
+        assert!(!wire.forge(true, ACK, [101, 901], 300).one_sided);
+        let step = wire.forge(true, ACK, [401, 2101], 0);
+        assert!(step.one_sided, "what it acknowledges has moved on");
+        assert_eq!((step.established, wire.state.is_real()), (trusts_one_side, trusts_one_side));
+        assert!(!wire.forge(true, ACK, [401, 4101], 0).one_sided, "it is told once");
+    }
 }
 
 #[test]
@@ -110,5 +176,10 @@ fn an_answer_makes_a_udp_flow_real_and_silence_begins_a_new_one() {
 fn an_echo_reply_is_not_what_began_the_flow() {
     let mut wire = Wire::new();
     let reply = PacketRecord { protocol: 1, message_type: 0, ..PacketRecord::zeroed() };
+    let request = PacketRecord { message_type: 8, ..reply };
+    let step = wire.send(false, reply);
+    assert!(!step.opened && !step.has_roles);
+    let step = wire.send(true, request);
+    assert!(step.joined && step.from_initiator);
     assert!(!wire.send(false, reply).from_initiator);
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::context::hash::HashKey;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -8,15 +9,17 @@ fn key(last: u8) -> HostKey {
 
 #[test]
 fn a_sweep_shows_as_services_peers_and_failures() {
+    let hash_key = HashKey::from_seed(0);
     let mut host = HostState::zeroed();
     let record = PacketRecord { protocol: 6, tcp_flags: 2, ..PacketRecord::zeroed() };
     for port in 1..=400_u16 {
         let opened = FlowStep { opened: true, ..FlowStep::NONE };
-        host.send((key(1), key(2)), &record, &opened, false, SECOND);
+        host.send(key(2), &record, &opened, false, SECOND);
         let service = ServiceKey { server: key(2 + (port % 4) as u8), port, protocol: 6 };
-        host.open(&service, Strangeness::NewEverything, 0, SECOND);
+        let hashes = [service.hash(&hash_key), service.server.hashed(&hash_key).hash];
+        host.open(&service, hashes, Strangeness::NewEverything, 0, SECOND);
         let refused = FlowStep { from_initiator: false, refused: true, ..FlowStep::NONE };
-        host.receive((key(1), key(2)), &record, &refused, false, SECOND);
+        host.receive(key(2), &record, &refused, false, SECOND);
     }
     assert!((host.services_10() / 400.0 - 1.0).abs() < 0.1, "{}", host.services_10());
     assert!((host.peers_10() - 4.0).abs() < 0.1);
@@ -32,7 +35,7 @@ fn ask(host: &mut HostState, client: HostKey, connections: u32, completes: bool)
         host.be_asked(client, &service, 0, SECOND);
         if completes {
             let established = FlowStep { established: true, from_initiator: true, ..FlowStep::NONE };
-            host.receive((key(1), client), &record, &established, true, SECOND);
+            host.receive(client, &record, &established, true, SECOND);
         }
     }
 }
@@ -67,7 +70,7 @@ fn a_ping_flood_is_its_senders_and_not_that_of_who_opens_more_flows() {
     ask(&mut host, key(5), 20, false);
     let ping = PacketRecord { protocol: 1, message_type: 8, ..PacketRecord::zeroed() };
     let step = FlowStep { from_initiator: true, ..FlowStep::NONE };
-    (0..500).for_each(|_| host.receive((key(1), key(7)), &ping, &step, true, SECOND));
+    (0..500).for_each(|_| host.receive(key(7), &ping, &step, true, SECOND));
     assert!(host.is_pressed_by_pings());
     assert_eq!(host.presser(), Some(key(7)));
 }
@@ -87,4 +90,23 @@ fn flags_that_no_stack_sends_are_malformed() {
     for usual in [0x02, 0x12, 0x10, 0x18, 0x11, 0x04, 0x14, 0xc2] {
         assert!(!is_malformed(&tcp(usual)), "{usual:#x}");
     }
+}
+
+const MACS: [[u8; 6]; 3] = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2], [2, 0, 0, 0, 0, 3]];
+
+#[test]
+fn a_mac_address_that_no_packet_proved_is_foreign() {
+    let mut host = HostState::zeroed();
+    assert!(!host.is_foreign(MACS[1]), "nothing is known yet");
+    host.learn_mac(MACS[1], MacProof::Nothing, SECOND);
+    assert!(!host.is_foreign(MACS[2]), "one packet shows nothing");
+    host.learn_mac(MACS[0], MacProof::Answered, SECOND);
+    assert!(host.is_foreign(MACS[1]) && !host.is_foreign(MACS[0]) && !host.is_foreign([0; 6]));
+    host.learn_mac(MACS[1], MacProof::Answered, 30 * SECOND);
+    assert!(host.is_foreign(MACS[1]), "an answer goes to the address's owner, who was heard lately");
+    host.learn_mac(MACS[1], MacProof::Proven, 30 * SECOND);
+    assert!(!host.is_foreign(MACS[1]) && !host.is_foreign(MACS[0]), "a second card, or a second router");
+    host.learn_mac(MACS[2], MacProof::Answered, 130 * SECOND);
+    assert!(!host.is_foreign(MACS[2]), "the first has been silent for long");
+    assert_eq!(host.mac(), Some(MACS[2]));
 }

@@ -10,14 +10,18 @@ fn ssh(server: u8) -> ServiceKey {
     ServiceKey { server: key(server), port: 22, protocol: 6 }
 }
 
+fn hash_key() -> HashKey {
+    HashKey::from_seed(0)
+}
+
 fn memory() -> Memory {
-    Memory::new(Memory::table(1024).unwrap(), 400)
+    Memory::new(Memory::table(1024).unwrap(), hash_key(), 400)
 }
 
 #[test]
 fn a_thing_is_known_an_epoch_after_it_was_first_seen() {
     let mut memory = memory();
-    memory.remember(key(1), &ssh(2), 1000 * SECOND);
+    memory.remember(key(1), [0; 6], &ssh(2), 1000 * SECOND);
     let after = |memory: &Memory, seconds| memory.strangeness(key(1), &ssh(2), (1000 + seconds) * SECOND);
     assert_eq!(after(&memory, 99), Strangeness::NewEverything);
     assert_eq!(after(&memory, 100), Strangeness::Known);
@@ -27,21 +31,21 @@ fn a_thing_is_known_an_epoch_after_it_was_first_seen() {
 #[test]
 fn what_was_in_the_baseline_is_known_at_its_end_and_what_comes_later_after_an_hour() {
     let mut memory = memory();
-    memory.remember(key(1), &ssh(2), 1000 * SECOND);
+    memory.remember(key(1), [0; 6], &ssh(2), 1000 * SECOND);
     memory.end_baseline(1010 * SECOND);
-    memory.remember(key(1), &ssh(3), 1020 * SECOND);
+    memory.remember(key(1), [0; 6], &ssh(3), 1020 * SECOND);
     let after = |memory: &Memory, server, seconds| memory.strangeness(key(1), &ssh(server), seconds * SECOND);
     assert_eq!(after(&memory, 2, 1020), Strangeness::Known);
     assert_eq!(after(&memory, 3, 1020 + 3599), Strangeness::NewServer);
     assert_eq!(after(&memory, 3, 1020 + 3600), Strangeness::Known);
-    let restored = Memory::restore(Memory::table(1024).unwrap(), &memory.keep());
+    let restored = Memory::restore(Memory::table(1024).unwrap(), hash_key(), &memory.keep(false));
     assert_eq!(after(&restored, 2, 1020), Strangeness::Known);
 }
 
 #[test]
 fn what_is_partly_known_has_a_degree_of_its_own() {
     let mut memory = memory();
-    memory.remember(key(1), &ssh(2), 1000 * SECOND);
+    memory.remember(key(1), [0; 6], &ssh(2), 1000 * SECOND);
     let now = 2000 * SECOND;
     assert_eq!(memory.strangeness(key(9), &ssh(2), now), Strangeness::NewClient);
     let web = ServiceKey { port: 80, ..ssh(2) };
@@ -53,22 +57,22 @@ fn what_is_partly_known_has_a_degree_of_its_own() {
 #[test]
 fn a_service_for_insiders_is_not_one_for_outsiders() {
     let mut memory = memory();
-    memory.remember(key(1), &ssh(2), 1000 * SECOND);
+    memory.remember(key(1), [0; 6], &ssh(2), 1000 * SECOND);
     let outsider = HostKey::v4([198, 51, 100, 7]);
     assert_eq!(memory.strangeness(outsider, &ssh(2), 2000 * SECOND), Strangeness::Exposed);
-    memory.remember(outsider, &ssh(3), 1000 * SECOND);
+    memory.remember(outsider, [0; 6], &ssh(3), 1000 * SECOND);
     assert_eq!(memory.strangeness(key(1), &ssh(3), 2000 * SECOND), Strangeness::NewClient);
 }
 
 #[test]
 fn what_is_usual_counts_from_the_next_epoch_on() {
     let mut memory = memory();
-    memory.remember(key(1), &ssh(2), 1000 * SECOND);
+    memory.remember(key(1), [0; 6], &ssh(2), 1000 * SECOND);
     memory.learn_usual(&ssh(2), Usual { opened_10: 6.0, turns_10: 40.0, up_60: 1e6 }, 1000 * SECOND);
     assert_eq!(memory.usual(&ssh(2), 1050 * SECOND), Usual::ANYWHERE);
     assert_eq!(memory.usual(&ssh(2), 1100 * SECOND), Usual { opened_10: 6.0, turns_10: 40.0, up_60: 1e6 });
     assert_eq!(memory.usual(&ssh(3), 1100 * SECOND).opened_10, 6.0, "as at this port elsewhere");
-    let restored = Memory::restore(Memory::table(1024).unwrap(), &memory.keep());
+    let restored = Memory::restore(Memory::table(1024).unwrap(), hash_key(), &memory.keep(false));
     assert_eq!(restored.usual(&ssh(2), 9000 * SECOND).opened_10, 6.0);
 }
 
@@ -76,10 +80,11 @@ fn what_is_usual_counts_from_the_next_epoch_on() {
 fn a_model_remembers_the_same() {
     let mut memory = memory();
     for server in 2..60 {
-        memory.remember(key(1), &ssh(server), 1000 * SECOND);
+        memory.remember(key(1), [0; 6], &ssh(server), 1000 * SECOND);
     }
-    let kept = memory.keep();
-    let restored = Memory::restore(Memory::table(1024).unwrap(), &kept);
-    assert_eq!(restored.keep(), kept);
+    let kept = memory.keep(true);
+    assert!(kept.are_sound() && kept.is_one_way());
+    let restored = Memory::restore(Memory::table(1024).unwrap(), HashKey::from_seed(1), &kept);
+    assert_eq!(Memories { hash_key: hash_key(), ..restored.keep(true) }, kept, "whatever the key");
     assert_eq!(restored.strangeness(key(1), &ssh(50), 2000 * SECOND), Strangeness::Known);
 }

@@ -1,11 +1,11 @@
 //! Packets' own scores by a forest that is not one over codes.
 
 use crate::{
-    context::hash::mix,
     features::{PACKET_FEATURES, packet_codes},
     model::{
         ViewModel,
         forest::planes::{PlaneForest, Values},
+        random::mix,
     },
 };
 
@@ -71,7 +71,7 @@ impl Whole {
 
 fn place(codes: &[u8; CODES]) -> usize {
     let words = codes.as_chunks::<8>().0.iter();
-    words.fold(0, |hash, word| mix(hash, u64::from_le_bytes(*word))) as usize % KEPT
+    words.fold(0, |hash, word| mix(hash ^ u64::from_le_bytes(*word))) as usize % KEPT
 }
 
 #[cfg(test)]

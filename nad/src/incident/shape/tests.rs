@@ -5,7 +5,7 @@ use crate::{
         host::HostState,
         memory::{ServiceKey, Strangeness},
     },
-    incident::example::{dealing, key, of_dealing, of_source, of_target, source, target, with},
+    incident::example::{dealing, key, of_dealing, of_source, of_target, open, source, target, with},
 };
 
 #[test]
@@ -46,7 +46,7 @@ fn reach(ports: u16, hosts: u8) -> HostState {
     for target in 0..hosts {
         for port in 1..=ports {
             let service = ServiceKey { server: key(10 + target), port, protocol: 6 };
-            host.open(&service, Strangeness::NewEverything, 0, 0);
+            open(&mut host, &service, Strangeness::NewEverything, 0);
         }
     }
     host
@@ -60,7 +60,7 @@ fn a_sources_reach_tells_a_scan_from_a_sweep_and_a_flood() {
     assert_eq!(shape(View::Form, reach(100, 1)), Shape::MalformedPackets);
     let again = |protocol| {
         let service = ServiceKey { server: key(10), port: 1, protocol };
-        with(reach(1, 1), |host| host.open(&service, Strangeness::Known, 999, 0))
+        with(reach(1, 1), |host| open(host, &service, Strangeness::Known, 999))
     };
     let answered = with(again(6), |host| host.waiting_10 = 0.0);
     assert_eq!(shape(View::Push, answered), Shape::Flood);

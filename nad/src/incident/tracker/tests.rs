@@ -5,7 +5,7 @@ use crate::{
     incident::SubjectState,
     incident::allow::Criteria,
     incident::example::{
-        SECOND, between, dealing, key, of_dealing, of_source, of_target, source, target, with,
+        SECOND, between, dealing, key, of_dealing, of_source, of_target, open, source, target, with,
     },
 };
 
@@ -84,7 +84,7 @@ fn a_target_of_many_sources_is_an_incident_without_a_source() {
 fn a_flood_of_many_sources_is_told_by_what_comes_over_its_target() {
     let mut tracker = tracker();
     let service = ServiceKey { server: key(2), port: 80, protocol: 6 };
-    let forged = |last| with(source(last, 2), |host| host.open(&service, Strangeness::NewClient, 99, 0));
+    let forged = |last| with(source(last, 2), |host| open(host, &service, Strangeness::NewClient, 99));
     for at in 100..105 {
         let mut deviations: Vec<Deviation> =
             (10..200).map(|last| of_source(View::SlowReach, forged(last), at)).collect();
@@ -103,7 +103,7 @@ fn a_flood_of_many_sources_is_told_by_what_comes_over_its_target() {
 fn what_comes_over_a_target_while_a_source_floods_it_belongs_to_the_source() {
     let mut tracker = tracker();
     let service = ServiceKey { server: key(2), port: 80, protocol: 6 };
-    let pressing = with(source(1, 2), |host| host.open(&service, Strangeness::Known, 99, 0));
+    let pressing = with(source(1, 2), |host| open(host, &service, Strangeness::Known, 99));
     second(&mut tracker, &[of_source(View::Push, pressing, 100)], 100);
     let updates = second(&mut tracker, &[of_target(target(2, 10..200), 101)], 101);
     assert_eq!(tracker.opened(), 1);
@@ -199,7 +199,7 @@ fn bots_that_press_on_one_target_are_one_flood_and_a_scan_beside_it_is_none_of_i
         let mut host = source(9, 2);
         for port in 1..=60 {
             let service = ServiceKey { server: key(2), port, protocol: 6 };
-            host.open(&service, Strangeness::NewEverything, 0, 0);
+            open(&mut host, &service, Strangeness::NewEverything, 0);
         }
         (host.opened_10, host.stray_10) = (60.0, 60.0);
         host

@@ -8,10 +8,11 @@ fn numbered() -> (Ledger, Vec<u64>) {
         given.push(number);
         number
     };
-    let mut table = || TableCounts { entered: next(), evicted: next(), refused: next() };
+    let mut table = || TableCounts { entered: next(), evicted: next(), displaced: next(), refused: next() };
     let context = ContextCounts {
         flows: table(),
         hosts: table(),
+        groups: table(),
         dealings: table(),
         links: table(),
         bindings: table(),
