@@ -25,7 +25,7 @@ use crate::{
     cli::Command,
     config::{Secret, Task},
     context::{Sizes, Tables},
-    detector::{BaselineLength, Start},
+    detector::{BaselineLength, Notice, Start},
     history::{HistoryConfig, LedgerBook},
     incident::allow::AllowRules,
     ledger::{Ledger, OutputCounts},
@@ -216,6 +216,14 @@ fn load_model(path: &Path, contamination: Option<f64>) -> Result<Model> {
     let window = model.window();
     tracing::info!("model {}: trained on {} packets from {}", path.display(), window.packets, window.source);
     Ok(model)
+}
+
+fn report_notice(notice: Notice) {
+    if notice.is_warning() {
+        tracing::warn!("{notice}");
+    } else {
+        tracing::info!("{notice}");
+    }
 }
 
 fn report_trained(model: &Model, drift: Option<f64>) {

@@ -218,7 +218,11 @@ impl Context {
             (step.opened, step.is_stray) = (false, false);
         }
         if let Some(slot) = own_slot.slot() {
-            self.hosts.get_mut(slot).learn_mac(record.source_mac, MacProof::of(record, &step, is_real), now_ns);
+            self.hosts.get_mut(slot).learn_mac(
+                record.source_mac,
+                MacProof::of(record, &step, is_real),
+                now_ns,
+            );
         }
         let target_admission = self.enter_host(&keys.destination, record, now_ns);
         let mut source = self.end_of_source(keys.source.key, own_slot, is_foreign, record, now_ns);

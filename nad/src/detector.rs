@@ -11,6 +11,7 @@ mod crowds;
 mod findings;
 mod judge;
 mod learning;
+mod notice;
 mod options;
 mod packets;
 mod recent;
@@ -32,6 +33,7 @@ use nad_common::record::PacketRecord;
 pub use change::{Change, PendingChange};
 pub use findings::Findings;
 pub use learning::{BaselineLength, LEAST_BASELINE};
+pub use notice::Notice;
 pub use options::{DetectorOptions, Wanted};
 pub use second::{HostVolume, Second};
 
@@ -48,6 +50,7 @@ use crate::{
 };
 use crowds::Crowds;
 use learning::Learning;
+use notice::Overrun;
 use packets::PacketScorer;
 use recent::Recent;
 use relearning::Relearning;
@@ -83,6 +86,9 @@ pub struct Detector {
     relearning: Relearning,
     packets: PacketScorer,
     second: Ongoing,
+    overrun: Overrun,
+    /// States that the tables had lost by the last second's end.
+    lost_states: u64,
     room: Room,
     taken: Taken,
     /// Where records are of this machine and of now.
@@ -150,6 +156,8 @@ impl Detector {
             relearning: Relearning::new(options.relearn_every, options.in_background, seed),
             packets,
             second: Ongoing::default(),
+            overrun: Overrun::default(),
+            lost_states: 0,
             room,
             taken: Taken::default(),
             own: clock.is_live().then(|| OwnTraffic::new(&own::CONNECTIONS)),
@@ -297,6 +305,9 @@ impl Detector {
             return Ok(());
         };
         self.context.end_baseline();
+        if self.context.is_one_way() {
+            findings.notices.push(Notice::OneWay);
+        }
         let memories = self.context.memories();
         let relearning = &mut self.relearning;
         relearning.begin(learning.baseline());

@@ -19,7 +19,8 @@ use serde::Serialize;
 
 use crate::{
     context::{
-        Subject, dealing::DealingState, host::HostState, host_key::HostKey, link::LinkState, memory::Usual,
+        Origin, Subject, dealing::DealingState, host::HostState, host_key::HostKey, link::LinkState,
+        memory::Usual,
     },
     features::View,
     model::Judgement,
@@ -46,6 +47,8 @@ pub struct Deviation {
     pub vector: Vec<f32>,
     /// The score from which on it would be said.
     pub threshold: f64,
+    /// What is known of its source, where it has one.
+    pub origin: Origin,
 }
 
 /// The state that was looked at.
@@ -68,6 +71,8 @@ pub struct Parties {
     pub source: Option<HostKey>,
     /// Another name of the source: the MAC address of an IP address.
     pub alias: Option<HostKey>,
+    /// What is known of the source.
+    pub origin: Origin,
     /// To whom.
     pub target: Option<HostKey>,
     /// To whom else.
@@ -110,6 +115,8 @@ pub struct Incident {
     pub end_ns: u64,
     /// Who did it.
     pub sources: Listed<HostKey>,
+    /// What is known of each of the sources that are listed, in their order.
+    pub origins: Vec<Origin>,
     /// To whom.
     pub targets: Listed<HostKey>,
     /// At which ports.
@@ -176,6 +183,13 @@ impl Change {
     }
 }
 
+impl Deviation {
+    /// Who did what to whom.
+    pub fn parties(&self) -> Parties {
+        Parties { origin: self.origin, ..self.subject.parties() }
+    }
+}
+
 impl SubjectState {
     /// Copies what is looked at.
     pub fn of(subject: &Subject<'_>) -> Self {
@@ -218,6 +232,17 @@ impl SubjectState {
                     ..Parties::default()
                 }
             }
+        }
+    }
+
+    /// Whether what is known of its source holds for what it did: packets that nobody answered may as well be another's,
+    /// unless they came from a MAC address of its own, as those from the same network do.
+    pub fn shows_its_source(&self) -> bool {
+        match self {
+            Self::Dealing(dealing, _) => dealing.is_answered() || !dealing.client.is_global(),
+            Self::Source(host) => !host.key.is_global() || host.unsuccessful_10() < 0.5 * host.opened_10,
+            Self::Target(host) => host.presser().is_none_or(|source| !source.is_global()),
+            Self::Link(_) => true,
         }
     }
 

@@ -368,7 +368,8 @@ mod tests {
             ..ContextCounts::default()
         });
         let text = tally.read().to_string();
-        let rest = ", flows_evicted 3, flows_displaced 1, flows_refused 2, hosts_refused 1, subjects_passed_over 4";
+        let rest =
+            ", flows_evicted 3, flows_displaced 1, flows_refused 2, hosts_refused 1, subjects_passed_over 4";
         assert!(text.ends_with(&format!("learned 0 + scored 0{rest}")), "{text}");
     }
 }

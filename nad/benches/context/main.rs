@@ -186,7 +186,8 @@ impl Bench {
             memory: usual.memory.max(2 * flows as usize),
             ..usual
         };
-        let mut context = Context::new(Tables::new(&sizes).expect("memory is enough"), HashKey::from_seed(0), 60);
+        let mut context =
+            Context::new(Tables::new(&sizes).expect("memory is enough"), HashKey::from_seed(0), 60);
         let mut traffic = Traffic::new(flows);
         let mut baseline = Baseline::new(0);
         let mut batch: Vec<PacketRecord> = Vec::new();

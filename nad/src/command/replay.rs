@@ -12,8 +12,8 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::{
-    Outcome, OutputConfig, allowed, detected, outcome, read_ahead, report_ledger, report_trained,
-    signals::StopSignals, start, tables, warn_of_expired,
+    Outcome, OutputConfig, allowed, detected, outcome, read_ahead, report_ledger, report_notice,
+    report_trained, signals::StopSignals, start, tables, warn_of_expired,
 };
 use crate::{
     batch::RecordBatch,
@@ -133,6 +133,7 @@ impl Sinks {
         if let Some(model) = &findings.trained {
             report_trained(model, findings.drift);
         }
+        findings.notices.drain(..).for_each(report_notice);
         self.outputs.tell(&findings.take_events())?;
         Ok(())
     }

@@ -14,7 +14,7 @@ use super::{
     live::{Drain, Live, LiveConfig},
     outcome,
     reload::Reloader,
-    report_ledger, report_trained,
+    report_ledger, report_notice, report_trained,
     signals::{ReloadSignal, StopSignals},
     start, tables,
     view::{self, View},
@@ -25,7 +25,7 @@ use crate::{
     clock::Clock,
     config::{LogConfig, MetricsConfig, Task},
     context::Tables,
-    detector::{Detector, DetectorOptions, Findings, PendingChange, Start, Wanted},
+    detector::{Detector, DetectorOptions, Findings, Notice, PendingChange, Start, Wanted},
     incident::allow::AllowRules,
     ledger::{Ledger, Tally},
     metrics::{Listener, MetricsError},
@@ -73,6 +73,7 @@ pub struct RunConfig {
 enum Message {
     Happened(Vec<Event>),
     Trained(Arc<Model>, Option<f64>),
+    Noticed(Notice),
 }
 
 pub(super) fn run(config: RunConfig) -> Result<Outcome> {
@@ -265,6 +266,10 @@ fn tell(outputs: &mut Outputs, view: &mut View, message: Message) -> Result<(), 
             report_trained(&model, drift);
             Ok(())
         }
+        Message::Noticed(notice) => {
+            report_notice(notice);
+            Ok(())
+        }
     }
 }
 
@@ -309,6 +314,10 @@ fn send(findings: &mut Findings, outputs: &Sender<Message>, tally: &Tally) {
     if let Some(model) = findings.trained.take() {
         // Where there is no room for it, only a line is missing.
         let _ = outputs.send(Message::Trained(model, findings.drift));
+    }
+    for notice in findings.notices.drain(..) {
+        // The counts are in the ledger, whether or not the line is.
+        let _ = outputs.send(Message::Noticed(notice));
     }
     let events = findings.take_events();
     let told = events.iter().filter(|event| !matches!(event, Event::Second(_))).count() as u64;

@@ -122,6 +122,8 @@ impl View {
             let packets = ledger.source.seen.saturating_sub(past.source.seen);
             packets as f64 / now.duration_since(*then).as_secs_f64().max(0.1)
         });
+        let tables_overrun = earlier(COVERAGE_SPAN)
+            .is_some_and(|(_, past)| ledger.context.overruns() > past.context.overruns());
         let coverage = earlier(COVERAGE_SPAN).and_then(|(_, past)| ledger.coverage_since(past));
         let status = Status {
             phase: self.phase(&ledger, now, now_ns),
@@ -129,6 +131,7 @@ impl View {
             incidents: ledger.incidents,
             lost: ledger.source.ring_full,
             thinning,
+            tables_overrun,
             packets_per_second,
             coverage,
             budget: self.budget.to_string(),

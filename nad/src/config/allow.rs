@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{
     incident::{
-        allow::{AddressRange, Criteria},
+        allow::{self, AddressRange, Criteria},
         shape::Shape,
     },
     presentation,
@@ -17,6 +17,7 @@ use crate::{
 pub struct AllowSection {
     #[serde(default, deserialize_with = "text", serialize_with = "as_text")]
     source: Option<AddressRange>,
+    mac: Option<Mac>,
     #[serde(default, deserialize_with = "text", serialize_with = "as_text")]
     destination: Option<AddressRange>,
     port: Option<Port>,
@@ -25,6 +26,10 @@ pub struct AllowSection {
     comment: Comment,
     expires: Option<Expiry>,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct Mac([u8; 6]);
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "i64")]
@@ -62,6 +67,7 @@ impl AllowSection {
     pub fn criteria(&self) -> Criteria {
         Criteria {
             source: self.source,
+            mac: self.mac.map(|Mac(address)| address),
             destination: self.destination,
             port: self.port.map(|Port(port)| port),
             protocol: self.protocol.map(|Protocol(number)| number),
@@ -76,7 +82,22 @@ impl AllowSection {
         if self.criteria().are_any() {
             return Ok(());
         }
-        Err("an allow rule would allow everything: give a source, destination, port, protocol or shape")
+        Err("an allow rule would allow everything: give a source, mac, destination, port, protocol or shape")
+    }
+}
+
+impl TryFrom<String> for Mac {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let address = allow::mac(&text);
+        address.map(Self).ok_or_else(|| format!("mac \"{text}\" is none: give it as \"02:00:00:00:00:01\""))
+    }
+}
+
+impl From<Mac> for String {
+    fn from(Mac(address): Mac) -> Self {
+        presentation::mac(address)
     }
 }
 
@@ -177,6 +198,7 @@ mod tests {
         let text = r#"
             [[allow]]
             source = "10.0.0.0/24"
+            mac = "02:00:00:00:00:07"
             destination = "02:00:00:00:00:01"
             port = 161
             protocol = "udp"
@@ -193,6 +215,7 @@ mod tests {
             rules[0],
             Criteria {
                 source: Some("10.0.0.0/24".parse().unwrap()),
+                mac: Some([2, 0, 0, 0, 0, 7]),
                 destination: Some("02:00:00:00:00:01".parse().unwrap()),
                 port: Some(161),
                 protocol: Some(17),

@@ -214,7 +214,10 @@ mod tests {
     fn a_network_is_neither_an_address_nor_that_of_another() {
         for (text, network) in [("10.1.2.3", "10.1.2.0/24"), ("2001:db8:1:2:3::4", "2001:db8:1:2::/64")] {
             let prefix = HostKey::ip(text.parse().unwrap()).prefix();
-            assert_eq!((prefix.to_string().as_str(), prefix.to_ip(), prefix.is_mac()), (network, None, false));
+            assert_eq!(
+                (prefix.to_string().as_str(), prefix.to_ip(), prefix.is_mac()),
+                (network, None, false)
+            );
             assert!(!prefix.is_group() && !prefix.is_global());
             assert_eq!(prefix.prefix(), prefix);
         }

@@ -364,7 +364,9 @@ impl Memory {
             ThingKey::port(service),
         ] {
             let group = || Group::of(&hash_key, client, mac);
-            let Some(slot) = self.table.enter(&thing.hashed(&hash_key), group, now_ns).slot() else { continue };
+            let Some(slot) = self.table.enter(&thing.hashed(&hash_key), group, now_ns).slot() else {
+                continue;
+            };
             let entry = self.table.get_mut(slot);
             if entry.last_s == 0 || now_s.saturating_sub(entry.last_s) > FORGET_AFTER_S {
                 entry.first_s = now_s;

@@ -93,6 +93,13 @@ pub struct ContextCounts {
     pub passed_over: u64,
 }
 
+impl ContextCounts {
+    /// States of hosts, flows and service pairs that were lost while they mattered, or not taken up.
+    pub fn overruns(&self) -> u64 {
+        [self.flows, self.hosts, self.dealings].iter().map(TableCounts::overruns).sum()
+    }
+}
+
 /// The states of what is not there.
 pub(super) struct Nobody {
     pub(super) flow: FlowState,

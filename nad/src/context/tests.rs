@@ -5,6 +5,7 @@ use super::*;
 const SECOND: u64 = 1_000_000_000;
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
+const RST: u8 = 0x04;
 
 fn context() -> Context {
     let sizes = Sizes { flows: 4096, hosts: 4096, dealings: 4096, links: 64, memory: 4096 };
@@ -201,4 +202,144 @@ fn a_flood_of_which_most_was_left_out_counts_with_its_target_in_its_true_size() 
         found.unwrap()
     };
     assert_eq!(target(&mut whole), target(&mut thinned));
+}
+
+const CLIENT_MAC: [u8; 6] = [2, 0, 0, 0, 0, 0xc];
+const SERVER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 0x5];
+const OTHER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 0xbb];
+
+fn from(mac: [u8; 6], record: PacketRecord) -> PacketRecord {
+    PacketRecord { source_mac: mac, ..record }
+}
+
+/// The sources that a tick's end visits, each with how many services it tried.
+fn sources(context: &mut Context) -> Vec<(String, f32)> {
+    let mut found = Vec::new();
+    context.close_tick(|subject| {
+        if let Subject::Source(host) = subject {
+            found.push((host.key.to_string(), host.services_10()));
+        }
+        ordinary(subject)
+    });
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    found
+}
+
+#[test]
+fn forged_packets_make_nobody_a_client_and_nothing_known() {
+    let mut context = context();
+    let silent = [10, 0, 0, 9];
+    // Long after the start, when packets outside of any flow count.
+    observe(&mut context, &tcp(([10, 0, 0, 1], 1000), ([10, 0, 0, 2], 443), SYN), SECOND);
+    for forged in 1..=24 {
+        let from = ([198, 18, 60, forged], 443);
+        observe(&mut context, &tcp(from, (silent, 40_000), ACK), 100 * SECOND);
+        observe(&mut context, &tcp((silent, 40_000), from, RST), 100 * SECOND);
+    }
+    let (mut as_source, mut dealings) = (None, 0);
+    context.close_tick(|subject| {
+        match subject {
+            Subject::Source(host) if host.key == HostKey::v4(silent) => as_source = Some(*host),
+            Subject::Dealing(dealing, _) if dealing.client == HostKey::v4(silent) => dealings += 1,
+            _ => {}
+        }
+        ordinary(subject)
+    });
+    assert_eq!((as_source.map(|host| (host.opened_10, host.stray_10)), dealings), (None, 0));
+    let origin = |address| context.origin(HostKey::v4(address));
+    assert!(!origin(silent).is_verified && !origin([198, 18, 60, 1]).is_verified);
+    let knows = |address| context.memory.knows_host(HostKey::v4(address), 90_000 * SECOND);
+    assert!(!knows(silent) && !knows([198, 18, 60, 1]));
+}
+
+#[test]
+fn a_sender_in_the_name_of_another_is_judged_by_its_mac_address_and_the_other_is_not() {
+    let mut context = context();
+    let (client, server) = ([10, 0, 0, 1], [10, 0, 0, 2]);
+    for (mac, source, destination, flags) in [
+        (CLIENT_MAC, (client, 1000), (server, 443), SYN),
+        (SERVER_MAC, (server, 443), (client, 1000), SYN | ACK),
+        (CLIENT_MAC, (client, 1000), (server, 443), ACK),
+    ] {
+        observe(&mut context, &from(mac, tcp(source, destination, flags)), 100 * SECOND);
+    }
+    assert_eq!(context.origin(HostKey::v4(client)), Origin { is_verified: true, mac: Some(CLIENT_MAC) });
+    context.close_tick(ordinary);
+    for port in 1..=50 {
+        let syn = tcp((client, 5000), ([10, 0, 0, 7], port), SYN);
+        observe(&mut context, &from(OTHER_MAC, syn), 102 * SECOND);
+    }
+    let found = sources(&mut context);
+    let [(name, services)] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(name, "02:00:00:00:00:bb");
+    assert!((services / 50.0 - 1.0).abs() < 0.2, "{services}");
+}
+
+#[test]
+fn scanners_for_whom_there_is_no_room_show_together() {
+    let sizes = Sizes { flows: 4096, hosts: 8, dealings: 4096, links: 64, memory: 4096 };
+    let mut context = Context::new(Tables::new(&sizes).unwrap(), HashKey::from_seed(0), 60);
+    for host in 0..8 {
+        // Of as many networks, each with a MAC address of its own.
+        let (client, server) = ([10, host, 0, 1], [10, host, 0, 2]);
+        let now = 100 * SECOND + u64::from(host);
+        observe(&mut context, &from([2, 0, 0, 0, 1, host], tcp((client, 1000), (server, 443), SYN)), now);
+        observe(
+            &mut context,
+            &from([2, 0, 0, 0, 2, host], tcp((server, 443), (client, 1000), SYN | ACK)),
+            now,
+        );
+        observe(&mut context, &from([2, 0, 0, 0, 1, host], tcp((client, 1000), (server, 443), ACK)), now);
+    }
+    context.close_tick(ordinary);
+    for port in 1..=50_u16 {
+        // Each probe from another address of one machine.
+        let syn = tcp(([10, 77, 0, port as u8], 5000), ([10, 0, 0, 2], port), SYN);
+        observe(&mut context, &from(OTHER_MAC, syn), 102 * SECOND);
+    }
+    let found = sources(&mut context);
+    let together = found.iter().find(|(name, _)| name == "02:00:00:00:00:bb");
+    assert!(together.is_some_and(|(_, services)| *services > 30.0), "{found:?}");
+    assert!(context.counts().hosts.overruns() > 30);
+}
+
+#[test]
+fn addresses_that_collide_are_hosts_of_their_own() {
+    // As an attacker who knew the key would look for them: all in the bucket of the first.
+    let hash_key = HashKey::from_seed(0);
+    let bucket = |address: u32| HostKey::v4(address.to_be_bytes()).hashed(&hash_key).hash >> 32 & 511;
+    let victim = 0x0a00_0001;
+    let colliding: Vec<u32> =
+        (0x0a00_0002..).filter(|address| bucket(*address) == bucket(victim)).take(16).collect();
+    let mut context = context();
+    for (number, address) in colliding.iter().enumerate() {
+        let ack = tcp((address.to_be_bytes(), 443), ([10, 9, 9, 9], 40_000), ACK);
+        observe(&mut context, &ack, 100 * SECOND + number as u64);
+    }
+    for port in 1..=50 {
+        let syn = tcp((u32::to_be_bytes(victim), 5000), ([10, 0, 0, 7], port), SYN);
+        observe(&mut context, &syn, 101 * SECOND);
+    }
+    let found = sources(&mut context);
+    let scanner = found.iter().find(|(name, _)| name == "10.0.0.1");
+    assert!(scanner.is_some_and(|(_, services)| *services > 40.0), "{found:?}");
+}
+
+#[test]
+fn where_one_side_is_never_seen_connections_are_real_without_it() {
+    let mut context = context();
+    let now = |connection: u16| (100 + u64::from(connection)) * SECOND;
+    for connection in 0..32_u16 {
+        let (client, server) = (([198, 51, 100, connection as u8], 1000), ([10, 0, 0, 2], 443));
+        observe(&mut context, &tcp(client, server, SYN), now(connection));
+        for received in [0, 1000] {
+            let mut ack = tcp(client, server, ACK);
+            ack.tcp_acknowledgement += received;
+            observe(&mut context, &ack, now(connection));
+        }
+        assert_eq!(context.is_one_way(), connection >= 15, "{connection}");
+    }
+    assert!(context.origin(HostKey::v4([198, 51, 100, 31])).is_verified);
+    context.end_baseline();
+    assert!(context.memories().is_one_way());
 }

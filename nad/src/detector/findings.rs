@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Second;
+use super::{Notice, Second};
 use crate::{alert::Alert, incident::IncidentUpdate, model::Model, output::Event};
 
 /// What a batch gave.
@@ -16,6 +16,8 @@ pub struct Findings {
     pub incidents: Vec<IncidentUpdate>,
     /// The seconds that are over.
     pub seconds: Vec<Second>,
+    /// What an operator has to know.
+    pub notices: Vec<Notice>,
     /// A model that was just trained and is in force from now on.
     pub trained: Option<Arc<Model>>,
     /// How far the network has moved since the model before, where there was one: how much more often than before
@@ -30,6 +32,7 @@ impl Findings {
         self.alerts.clear();
         self.incidents.clear();
         self.seconds.clear();
+        self.notices.clear();
         self.trained = None;
         self.drift = None;
     }

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use super::{Room, relearning::Relearning};
 use crate::{
-    context::{Subject, Verdict},
+    context::{Origin, Subject, Verdict},
     features::View,
     incident::{Deviation, SubjectState},
     model::Model,
@@ -63,6 +63,8 @@ impl<'a> Judge<'a> {
                     vector: room.vector.clone(),
                     threshold: *self.thresholds[view as usize]
                         .get_or_init(|| part.threshold(self.probability)),
+                    // Looked up for those that are kept.
+                    origin: Origin::default(),
                 });
             }
         }

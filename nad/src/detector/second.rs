@@ -64,6 +64,11 @@ impl Ongoing {
         self.anomalies += anomalies;
     }
 
+    /// Takes states into account that the tables lost or had no room for.
+    pub(super) fn add_lost_states(&mut self, states: u64) {
+        self.coverage.lost_states += states;
+    }
+
     /// Takes a subject's score into account.
     pub(super) fn add_score(&mut self, score: f64) {
         self.peak_score = self.peak_score.max(score);
@@ -135,7 +140,7 @@ mod tests {
         ongoing.add_score(0.2);
         ongoing.add_anomalies(2);
         let second = ongoing.end(1_000_000_000, 0.5, false).unwrap();
-        assert_eq!(second.coverage, Coverage { records: 2, packets: 10 });
+        assert_eq!(second.coverage, Coverage { records: 2, packets: 10, lost_states: 0 });
         assert_eq!((second.bytes, second.anomalies, second.peak_score), (1000, 2, 0.25));
         let named: Vec<HostKey> = second.hosts.iter().map(|volume| volume.host).collect();
         assert_eq!(named, [9, 8, 7, 6, 5].map(key));

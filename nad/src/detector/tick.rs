@@ -5,9 +5,21 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 use super::{Detector, Findings, State, judge::Judge, packets::score_of};
 use crate::{
     batch::RecordBatch,
-    context::Verdict,
+    context::{Context, Origin, Verdict},
     incident::{Deviation, SubjectState, coverage::Coverage},
 };
+
+/// What is known of who did what a subject shows.
+fn origin(context: &Context, subject: &SubjectState) -> Origin {
+    let Some(source) = subject.parties().source else { return Origin::default() };
+    let known = context.origin(source);
+    if let SubjectState::Link(link) = subject {
+        // What it is judged by names its MAC address itself.
+        let mac = link.key.to_mac();
+        return Origin { is_verified: source.is_mac() || known.is_verified && known.mac == mac, mac };
+    }
+    Origin { is_verified: known.is_verified && subject.shows_its_source(), ..known }
+}
 
 impl Detector {
     /// Ends a tick within a batch.
@@ -46,6 +58,10 @@ impl Detector {
                 Verdict { standing: 0.0, is_ordinary: true }
             }),
         }
+        let lost_states = self.context.counts().overruns();
+        let lost = lost_states - std::mem::replace(&mut self.lost_states, lost_states);
+        self.second.add_lost_states(lost);
+        findings.notices.extend(self.overrun.second(lost));
         let ended = self.second.end(end_ns, threshold.unwrap_or_default(), is_learning);
         let coverage = ended.as_ref().map_or(Coverage::default(), |second| second.coverage);
         findings.seconds.extend(ended);
@@ -66,6 +82,7 @@ impl Detector {
             {
                 link.own_ip = ip;
             }
+            deviation.origin = origin(&self.context, &deviation.subject);
         }
         let explain =
             |deviation: &Deviation| model.view(deviation.view).explain(deviation.view, &deviation.vector);

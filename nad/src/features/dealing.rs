@@ -65,8 +65,9 @@ pub(super) static CONNECTIONS: [Column<Read>; 5] = [
         read: |dealing, _| dealing.open_now,
     },
     Column {
+        // A client that retries a service that is down, once a second or several at a time, is ordinary.
         feature: Feature::logarithmic("unsuccessful connections", "")
-            .ordinary(4.0)
+            .ordinary(16.0)
             .hostile(100.0)
             .phrase("had {} connections there without success in 10 s"),
         read: |dealing, _| dealing.unsuccessful_10(),

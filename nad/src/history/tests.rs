@@ -65,6 +65,7 @@ fn incident(id: &str, start_ns: u64, source: [u8; 4], state: State) -> Event {
         start_ns,
         end_ns: start_ns + 5_000_000_000,
         sources,
+        origins: Vec::new(),
         targets,
         ports: Listed::new(),
         protocols: vec![6],
@@ -77,7 +78,7 @@ fn incident(id: &str, start_ns: u64, source: [u8; 4], state: State) -> Event {
         probability: 1e-9,
         threshold: 0.6,
         view: View::ALL[0],
-        coverage: Coverage { records: 10, packets: 10 },
+        coverage: Coverage { records: 10, packets: 10, lost_states: 0 },
         state,
         reason: "many ports".into(),
     };
@@ -92,7 +93,7 @@ fn second(end_ns: u64, hosts: &[u8]) -> Event {
     };
     let second = Second {
         end_ns,
-        coverage: Coverage { records: 5, packets: 10 },
+        coverage: Coverage { records: 5, packets: 10, lost_states: 0 },
         bytes: 1000,
         anomalies: 1,
         peak_score: 0.25,

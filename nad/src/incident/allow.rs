@@ -2,7 +2,8 @@
 //!
 //! A rule says of whom, to whom, at which port, by which protocol and of which shape a deviation must be; what it does not
 //! say may be anything. What a deviation does not tell never fits: a port scan has no port, a flood from everywhere no
-//! source.
+//! source. Anybody can send in the name of an address that a rule allows, so one by IP address holds for a source that is
+//! verified, or for the MAC address that the rule says as well.
 
 use std::{
     fmt,
@@ -17,7 +18,7 @@ use std::{
 use ipnet::{IpNet, Ipv4Net};
 
 use super::{Incident, Listed, Parties, shape::Shape};
-use crate::context::host_key::HostKey;
+use crate::context::{Origin, host_key::HostKey};
 
 /// Rules in the order of the config file, with what each has suppressed. A clone shares these counts, so that
 /// whoever reports them need not be where they are counted.
@@ -38,6 +39,8 @@ pub struct AllowRule {
 pub struct Criteria {
     /// Who may do it.
     pub source: Option<AddressRange>,
+    /// From which MAC address its packets must come.
+    pub mac: Option<[u8; 6]>,
     /// To whom: the one whom a deviation is mostly about, where it names several.
     pub destination: Option<AddressRange>,
     /// At which port of the one who is asked.
@@ -115,8 +118,13 @@ impl AllowRule {
 impl Criteria {
     /// Whether there is any: a rule without would allow everything.
     pub fn are_any(&self) -> bool {
-        let Self { source, destination, port, protocol, shape, comment: _, expires_ns: _ } = self;
-        source.is_some() || destination.is_some() || port.is_some() || protocol.is_some() || shape.is_some()
+        let Self { source, mac, destination, port, protocol, shape, comment: _, expires_ns: _ } = self;
+        source.is_some()
+            || mac.is_some()
+            || destination.is_some()
+            || port.is_some()
+            || protocol.is_some()
+            || shape.is_some()
     }
 
     fn allow(&self, parties: &Parties, shape: Shape) -> bool {
@@ -129,15 +137,26 @@ impl Criteria {
         }
         .iter();
         self.source.is_none_or(|range| source.any(|key| range.contains(*key)))
+            && self.trusts(&parties.origin)
             && self.destination.is_none_or(|range| destination.any(|key| range.contains(*key)))
             && self.port.is_none_or(|port| parties.port == Some(port))
             && self.protocol.is_none_or(|protocol| parties.protocol == Some(protocol))
             && self.shape.is_none_or(|allowed| allowed == shape)
     }
 
+    /// Whether a source is the one that the rule says, and not somebody in its name.
+    fn trusts(&self, origin: &Origin) -> bool {
+        match (self.mac, self.source) {
+            (Some(mac), _) => origin.mac == Some(mac),
+            (None, Some(AddressRange::Network(_))) => origin.is_verified,
+            (None, _) => true,
+        }
+    }
+
     fn allow_incident(&self, incident: &Incident) -> bool {
         let is_only = |port| !incident.ports.more && incident.ports.items == [port];
         self.source.is_none_or(|range| range.contains_all(&incident.sources))
+            && incident.origins.iter().all(|origin| self.trusts(origin))
             && self.destination.is_none_or(|range| range.contains_all(&incident.targets))
             && self.port.is_none_or(is_only)
             && self.protocol.is_none_or(|protocol| incident.protocols == [protocol])
@@ -215,7 +234,7 @@ fn canonical(network: IpNet) -> IpNet {
 }
 
 /// Six bytes in hexadecimal with colons or hyphens between them.
-fn mac(text: &str) -> Option<[u8; 6]> {
+pub fn mac(text: &str) -> Option<[u8; 6]> {
     let separator = if text.contains('-') { '-' } else { ':' };
     let byte = |digits: &str| {
         let is_byte = digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());

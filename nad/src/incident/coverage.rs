@@ -2,6 +2,8 @@
 
 use nad_common::record::PacketRecord;
 
+use crate::presentation;
+
 /// Records, and the packets that they stand for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Coverage {
@@ -9,6 +11,9 @@ pub struct Coverage {
     pub records: u64,
     /// Those, and the ones that were left out under load.
     pub packets: u64,
+    /// States of hosts, flows and service pairs that were lost while they mattered, or not taken up, as the tables had no
+    /// room for all.
+    pub lost_states: u64,
 }
 
 impl Coverage {
@@ -22,6 +27,7 @@ impl Coverage {
     pub fn add(&mut self, other: Self) {
         self.records += other.records;
         self.packets += other.packets;
+        self.lost_states += other.lost_states;
     }
 
     /// Records per hundred packets, with one decimal; 100 only where nothing was left out.
@@ -32,12 +38,17 @@ impl Coverage {
         (self.records as f64 * 1000.0 / self.packets as f64).floor() / 10.0
     }
 
-    /// For the end of a line: `, 12.5 % of all packets looked at`; empty where it was all of them.
+    /// For the end of a line: `, 12.5 % of all packets looked at, 300 states lost`; empty where it was all of them, and
+    /// none.
     pub fn remark(&self) -> String {
-        if self.records == self.packets {
-            return String::new();
+        let mut remark = String::new();
+        if self.records != self.packets {
+            remark += &format!(", {:.1} % of all packets looked at", self.percent());
         }
-        format!(", {:.1} % of all packets looked at", self.percent())
+        if self.lost_states > 0 {
+            remark += &format!(", {} lost", presentation::counted(self.lost_states, "state"));
+        }
+        remark
     }
 }
 
@@ -59,5 +70,7 @@ mod tests {
         assert_eq!(coverage.percent(), 99.9);
         coverage.count(&PacketRecord { thinned_packets: 90_000, ..PacketRecord::zeroed() });
         assert_eq!(coverage.remark(), ", 10.0 % of all packets looked at");
+        coverage.lost_states = 300;
+        assert_eq!(coverage.remark(), ", 10.0 % of all packets looked at, 300 states lost");
     }
 }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     context::{
+        Origin,
         dealing::DealingState,
         hash::HashKey,
         host::HostState,
@@ -17,6 +18,9 @@ use crate::{
     features::View,
     model::{Evidence, Judgement},
 };
+
+/// A source that is what it says.
+pub(crate) const VERIFIED: Origin = Origin { is_verified: true, mac: Some([2, 0, 0, 0, 0, 1]) };
 
 pub(crate) const SECOND: u64 = 1_000_000_000;
 
@@ -78,6 +82,7 @@ pub(crate) fn deviation(view: View, subject: SubjectState, second: u64) -> Devia
         judgement: Judgement { score: 0.8, probability: 1e-9 },
         vector: vec![value; view.features().len()],
         threshold: 0.7,
+        origin: VERIFIED,
     }
 }
 
@@ -111,6 +116,7 @@ pub(crate) fn update(id: &str, change: Change) -> IncidentUpdate {
         start_ns: SECOND,
         end_ns: 3 * SECOND,
         sources: Listed::new(),
+        origins: vec![VERIFIED],
         targets: Listed::new(),
         ports: Listed::new(),
         protocols: vec![6],
@@ -123,7 +129,7 @@ pub(crate) fn update(id: &str, change: Change) -> IncidentUpdate {
         probability: 1e-9,
         threshold: 0.7,
         view: View::Reach,
-        coverage: Coverage { records: 500, packets: 1000 },
+        coverage: Coverage { records: 500, packets: 1000, lost_states: 0 },
         state: if change == Change::Closed { State::Closed } else { State::Open },
         reason: "10.0.0.1 asked for 1,000 services in 10 s (baseline: 0 to 6)".into(),
     };

@@ -2,7 +2,7 @@
 
 use super::{Deviation, SubjectState};
 use crate::{
-    context::{dealing::DealingState, host_key::HostKey, memory::Usual},
+    context::{Origin, dealing::DealingState, host_key::HostKey, memory::Usual},
     features::Feature,
     model::Evidence,
     presentation,
@@ -27,7 +27,23 @@ pub fn reason(deviation: &Deviation, evidence: &[Evidence]) -> String {
     if let SubjectState::Dealing(dealing, _) = &deviation.subject {
         sentence += strangeness(dealing);
     }
-    sentence
+    sentence + &origin(deviation)
+}
+
+/// Whether somebody else may have sent it, and from where it came.
+fn origin(deviation: &Deviation) -> String {
+    let Some(source) = deviation.subject.parties().source else { return String::new() };
+    if source.is_mac() {
+        return "; its packets have addresses of others, or of more hosts than there is room for".into();
+    }
+    match deviation.origin {
+        Origin { is_verified: true, .. } => String::new(),
+        // A router's MAC address says nothing of who is behind it.
+        Origin { mac: Some(mac), .. } if !source.is_global() => {
+            format!("; {source} may be forged, its packets came from {}", presentation::mac(mac))
+        }
+        Origin { .. } => format!("; {source} may be forged"),
+    }
 }
 
 fn subject(deviation: &Deviation) -> String {

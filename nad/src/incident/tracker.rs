@@ -133,7 +133,7 @@ impl Tracker {
     }
 
     fn take(&mut self, deviation: &Deviation, updates: &mut Vec<IncidentUpdate>) {
-        let parties = deviation.subject.parties();
+        let parties = deviation.parties();
         let shape = Shape::of(deviation);
         if self.rules.suppress(&parties, shape, deviation.time_ns) || self.echoes.is_echo(deviation, &parties)
         {
@@ -184,6 +184,7 @@ impl Tracker {
             start_ns,
             end_ns: deviation.time_ns,
             sources: Listed::new(),
+            origins: Vec::new(),
             targets: Listed::new(),
             ports: Listed::new(),
             protocols: Vec::new(),
@@ -282,7 +283,13 @@ impl Open {
     fn add(&mut self, deviation: &Deviation, parties: &Parties, shape: Shape) {
         let incident = &mut self.incident;
         for source in [parties.source, parties.alias].into_iter().flatten() {
-            incident.sources.add(source);
+            if incident.sources.add(source) {
+                incident.origins.push(parties.origin);
+            } else if let Some(place) = incident.sources.items.iter().position(|item| *item == source) {
+                let known = &mut incident.origins[place];
+                known.is_verified |= parties.origin.is_verified;
+                known.mac = known.mac.or(parties.origin.mac);
+            }
         }
         for target in parties.target.iter().chain(&parties.other_targets).copied() {
             if !incident.sources.items.contains(&target) {

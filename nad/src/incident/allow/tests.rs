@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     features::View,
-    incident::{State, coverage::Coverage},
+    incident::{State, coverage::Coverage, example::VERIFIED},
 };
 
 const TCP: u8 = 6;
@@ -29,6 +29,7 @@ fn dealing() -> Parties {
         target: Some(key("fd00::22")),
         port: Some(22),
         protocol: Some(TCP),
+        origin: VERIFIED,
         ..Parties::default()
     }
 }
@@ -40,6 +41,7 @@ fn claim() -> Parties {
         alias: Some(key("02:00:00:00:00:07")),
         target: Some(key("10.0.0.1")),
         other_targets: vec![key("10.0.0.9")],
+        origin: VERIFIED,
         ..Parties::default()
     }
 }
@@ -137,6 +139,7 @@ fn incident() -> Incident {
         start_ns: 1,
         end_ns: 2,
         sources: listed([key("10.0.0.7"), key("02:00:00:00:00:07")]),
+        origins: vec![VERIFIED; 2],
         targets: listed([key("10.0.0.1"), key("10.0.0.2")]),
         ports: listed([22]),
         protocols: vec![TCP],
@@ -212,4 +215,26 @@ fn addresses_are_written_as_people_write_them() {
         let error = shown(bad).unwrap_err();
         assert!(error.starts_with(&format!("\"{bad}\" is no address: give ")), "{error}");
     }
+}
+
+#[test]
+fn a_rule_by_address_holds_for_a_verified_source_or_the_mac_address_that_it_says() {
+    let source = Some("10.0.0.7".parse().unwrap());
+    let forged = |mac| Parties { origin: Origin { is_verified: false, mac }, ..dealing() };
+    let (own, other) = (VERIFIED.mac, Some([2, 0, 0, 0, 0, 0xbb]));
+    let by_address = || Criteria { source, ..Criteria::default() };
+    let by_mac = || Criteria { mac: own, ..by_address() };
+    let allows =
+        |criteria: Criteria, parties: &Parties| rules(criteria).suppress(parties, Shape::BruteForce, 1);
+    assert!(allows(by_address(), &dealing()) && !allows(by_address(), &forged(own)));
+    assert!(allows(by_mac(), &forged(own)) && !allows(by_mac(), &forged(other)));
+    assert!(!allows(by_mac(), &forged(None)), "a link without MAC addresses shows none");
+    let at_a_port = Criteria { port: Some(22), ..Criteria::default() };
+    assert!(allows(at_a_port, &forged(other)), "a rule that names no source holds for anybody");
+    let of = |origin| Incident { origins: vec![VERIFIED, origin], ..incident() };
+    let of_network = Criteria { source: Some("10.0.0.0/24".parse().unwrap()), ..Criteria::default() };
+    let of_network = rules(of_network);
+    assert!(
+        of_network.allow_incident(&of(VERIFIED), 1) && !of_network.allow_incident(&of(Origin::default()), 1)
+    );
 }

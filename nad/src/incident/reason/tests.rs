@@ -1,8 +1,10 @@
 use super::*;
 use crate::features::View;
 use crate::{
-    context::memory::Strangeness,
-    incident::example::{dealing, evidence, of_dealing, of_source, of_target, source, target},
+    context::{host::HostState, memory::Strangeness},
+    incident::example::{
+        VERIFIED, dealing, evidence, of_dealing, of_source, of_target, source, target, with,
+    },
 };
 
 #[test]
@@ -48,4 +50,27 @@ fn a_dealing_is_said_with_its_service_what_is_usual_there_and_how_strange_it_is(
 fn without_a_feature_that_can_be_said_it_is_an_unusual_combination() {
     let deviation = of_dealing(View::Rhythm, dealing(80, 6), 100);
     assert_eq!(reason(&deviation, &[]), "an unusual combination of features");
+}
+
+#[test]
+fn a_source_that_is_not_verified_may_be_forged_and_its_mac_address_is_said_where_that_says_more() {
+    let evidence = [evidence(View::Push, "flows opened", 800.0, 32.0)];
+    let said = |deviation: &Deviation| reason(deviation, &evidence);
+    let of = |host: HostState, origin| Deviation { origin, ..of_source(View::Push, host, 100) };
+    let unverified = Origin { is_verified: false, mac: Some([2, 0, 0, 0, 0, 7]) };
+    let local = source(1, 2);
+    assert!(!said(&of(local, VERIFIED)).contains("forged"));
+    let forged = said(&of(local, unverified));
+    assert!(
+        forged.ends_with("; 10.0.0.1 may be forged, its packets came from 02:00:00:00:00:07"),
+        "{forged}"
+    );
+    let outside = with(local, |host| host.key = HostKey::v4([198, 51, 100, 7]));
+    let forged = said(&of(outside, unverified));
+    assert!(forged.ends_with("; 198.51.100.7 may be forged"), "its router's says nothing: {forged}");
+    let shared = with(local, |host| host.key = HostKey::mac([2, 0, 0, 0, 0, 7]));
+    let reason = said(&of(shared, unverified));
+    assert!(
+        reason.starts_with("02:00:00:00:00:07 opened 800 flows") && reason.contains("addresses of others")
+    );
 }

@@ -55,7 +55,7 @@ fn an_incident_says_how_much_was_looked_at_from_its_first_alert_to_its_last() {
     let mut second = |at, is_alert: bool, packets| {
         let deviations = if is_alert { vec![of_source(View::Reach, source(1, 2), at)] } else { Vec::new() };
         let mut updates = Vec::new();
-        let coverage = Coverage { records: 1, packets };
+        let coverage = Coverage { records: 1, packets, lost_states: 0 };
         tracker.end_tick(&deviations, coverage, at * SECOND, &|_| Vec::new(), &mut updates);
         updates
     };
@@ -64,7 +64,7 @@ fn an_incident_says_how_much_was_looked_at_from_its_first_alert_to_its_last() {
     assert_eq!(told[0].incident.coverage.percent(), 10.0, "what came before it is no part of it");
     second(101, false, 30);
     let told = second(102, true, 10);
-    assert_eq!(told[0].incident.coverage, Coverage { records: 3, packets: 50 });
+    assert_eq!(told[0].incident.coverage, Coverage { records: 3, packets: 50, lost_states: 0 });
     let mut told = second(103, false, 1001);
     tracker.finish(&mut told);
     assert_eq!(told[0].incident.coverage.percent(), 6.0, "nor what came after it");

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     alert::Alert,
-    context::host_key::HostKey,
+    context::{Origin, host_key::HostKey},
     incident::{Incident, Listed, State},
     presentation::{self, Endpoint},
 };
@@ -88,6 +88,8 @@ pub struct IncidentLine<'a> {
     end: f64,
     /// IP or MAC addresses of those who did it, at most 16; none for a flood from everywhere.
     sources: Vec<String>,
+    /// What is known of each of the sources, in their order.
+    source_details: Vec<SourceDetail>,
     /// IP or MAC addresses of those whom it was done to, at most 16.
     targets: Vec<String>,
     /// Whether there were more sources than are listed.
@@ -109,6 +111,10 @@ pub struct IncidentLine<'a> {
     /// How much of what came meanwhile, by whomever, was looked at, in percent.
     #[schemars(range(min = 0.0, max = 100.0))]
     coverage: f64,
+    /// States of hosts, flows and service pairs that were lost meanwhile, or not taken up, as there was not room for all;
+    /// absent where there was.
+    #[serde(skip_serializing_if = "is_none")]
+    lost_states: u64,
     /// The highest score of an alert, 0 to 1.
     #[schemars(range(min = 0.0, max = 1.0))]
     peak_score: f64,
@@ -125,6 +131,29 @@ pub struct IncidentLine<'a> {
     view: &'static str,
     /// Why, in one sentence.
     reason: &'a str,
+}
+
+/// What is known of a source.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct SourceDetail {
+    /// IP or MAC address, as in `sources`.
+    address: String,
+    /// Whether the source has shown that it receives what is sent to the address; otherwise the address may be forged.
+    verified: bool,
+    /// The MAC address that its packets came from, a router's where it lies behind one; absent where the link has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mac: Option<String>,
+}
+
+impl From<(&HostKey, &Origin)> for SourceDetail {
+    fn from((address, origin): (&HostKey, &Origin)) -> Self {
+        Self {
+            address: address.to_string(),
+            verified: origin.is_verified,
+            mac: origin.mac.map(presentation::mac),
+        }
+    }
 }
 
 impl<'a> From<&'a Alert> for AlertLine<'a> {
@@ -170,6 +199,13 @@ impl<'a> From<&'a Incident> for IncidentLine<'a> {
             start: seconds(incident.start_ns),
             end: seconds(incident.end_ns),
             sources: names(&incident.sources),
+            source_details: incident
+                .sources
+                .items
+                .iter()
+                .zip(&incident.origins)
+                .map(SourceDetail::from)
+                .collect(),
             targets: names(&incident.targets),
             more_sources: incident.sources.more,
             more_targets: incident.targets.more,
@@ -180,6 +216,7 @@ impl<'a> From<&'a Incident> for IncidentLine<'a> {
             packets: incident.packets,
             bytes: incident.bytes,
             coverage: incident.coverage.percent(),
+            lost_states: incident.coverage.lost_states,
             peak_score: incident.peak_score,
             score: incident.score,
             probability: incident.probability,
@@ -209,6 +246,11 @@ fn schema<T: JsonSchema>() -> String {
     let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     // A tree of strings, numbers and lists: writing it can't fail.
     serde_json::to_string_pretty(&generator.into_root_schema_for::<T>()).unwrap_or_default() + "\n"
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_none(value: &u64) -> bool {
+    *value == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]

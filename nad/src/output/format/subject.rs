@@ -62,9 +62,12 @@ impl Subject {
             [protocol] => Some(protocol),
             _ => None,
         };
+        let origins = &incident.origins;
+        let mac_of_source =
+            |place: usize| origins.get(place).or(origins.last()).and_then(|origin| origin.mac);
         let port = single(&incident.ports).filter(|_| protocol.is_none_or(has_ports));
         let pair = |place: usize| {
-            let source = at(sources, place);
+            let source = at(sources, place).map(|end| End { mac: end.mac.or(mac_of_source(place)), ..end });
             let target = at(targets, place).map(|end| End { port, ..end });
             let is_link = [source, target].iter().flatten().any(|end| end.ip.is_none());
             // What is said of MAC addresses is said of ARP, unless an IP protocol is named.

@@ -133,6 +133,7 @@ fn incident(shape: Shape) -> Incident {
         start_ns: 1_000_000_000,
         end_ns: 4_000_000_000,
         sources: Listed::new(),
+        origins: Vec::new(),
         targets: Listed::new(),
         ports: Listed::new(),
         protocols: Vec::new(),

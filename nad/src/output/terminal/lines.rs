@@ -113,6 +113,7 @@ mod tests {
             start_ns: 1_795_508_050_000_000_000,
             end_ns: 1_795_508_060_000_000_000,
             sources: listed(7),
+            origins: Vec::new(),
             targets: listed(1),
             ports: Listed::new(),
             protocols: vec![6],

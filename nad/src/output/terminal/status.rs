@@ -21,6 +21,8 @@ pub struct Status {
     pub lost: u64,
     /// The level of thinning, 0 to 3.
     pub thinning: u8,
+    /// Whether the tables lose states.
+    pub tables_overrun: bool,
     /// Packets a second, lately.
     pub packets_per_second: f64,
     /// The part of them that was recorded, 0 to 1; `None` where none came.
@@ -81,6 +83,7 @@ impl Status {
     fn others(&self) -> impl Iterator<Item = String> {
         let lost = (self.lost > 0).then(|| format!("{} LOST", grouped(self.lost)));
         let thinning = (self.thinning > 0).then(|| format!("thinning level {}", self.thinning));
+        let overrun = self.tables_overrun.then(|| "TABLES FULL".into());
         let rate = match self.packets_per_second.round() as u64 {
             1 => "1 packet/s".into(),
             packets => format!("{} packets/s", grouped(packets)),
@@ -98,7 +101,7 @@ impl Status {
         };
         let incidents =
             (self.incidents > 0).then(|| format!("{} so far", counted(self.incidents, "incident")));
-        [lost, thinning, Some(rate), coverage, incidents, age, budget].into_iter().flatten()
+        [lost, thinning, overrun, Some(rate), coverage, incidents, age, budget].into_iter().flatten()
     }
 }
 
@@ -132,6 +135,7 @@ mod tests {
             incidents: 7,
             lost: 0,
             thinning: 0,
+            tables_overrun: false,
             packets_per_second: 12_345.6,
             coverage: Some(1.0),
             budget: "5/day".into(),
@@ -153,10 +157,19 @@ mod tests {
 
     #[test]
     fn losses_and_thinning_are_told_only_where_there_are_any() {
-        let status = Status { lost: 1_234, thinning: 2, coverage: Some(0.9999), open: 0, ..status() };
-        let line = status.line(80);
+        let status = Status {
+            lost: 1_234,
+            thinning: 2,
+            tables_overrun: true,
+            coverage: Some(0.9999),
+            open: 0,
+            ..status()
+        };
+        let line = status.line(90);
         assert!(
-            line.starts_with("no open incident · 1,234 LOST · thinning level 2 · 12,346 packets/s"),
+            line.starts_with(
+                "no open incident · 1,234 LOST · thinning level 2 · TABLES FULL · 12,346 packets/s"
+            ),
             "{line}"
         );
         assert!(status.line(200).contains("coverage 99.9 %"), "not rounded up to all of them");
