@@ -2,7 +2,10 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::{record::PacketRecord, thinning::Whole};
+use crate::{
+    record::PacketRecord,
+    thinning::{Subjects, Whole},
+};
 
 /// Why a frame gave no record: nothing in it tells who sent it to whom.
 ///
@@ -110,12 +113,16 @@ pub struct CpuState {
     pub counters: KernelCounters,
     /// The record being made. In a map rather than on the stack, where the verifier would follow every field.
     pub record: PacketRecord,
+    /// The outer record while a tunnel's inner packet is parsed, see [`parse_with`](crate::parse::parse_with).
+    pub outer: PacketRecord,
     /// See [`Frame::meet`](crate::frame::Frame::meet).
     pub meeting_point: u64,
     /// See [`thinning`](crate::thinning).
     pub whole: Whole,
+    /// Those of the packet that is decided on, see [`admit_with`](crate::thinning::admit_with).
+    pub subjects: Subjects,
     /// Room for a header that can't be read where it is.
     pub copy: [u64; 8],
 }
 
-const _: () = assert!(size_of::<CpuState>() == 296);
+const _: () = assert!(size_of::<CpuState>() == 440);

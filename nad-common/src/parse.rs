@@ -50,6 +50,23 @@ pub fn parse<F: Frame>(
     stamp: Stamp,
     record: &mut PacketRecord,
 ) -> Result<(), Refusal> {
+    parse_with(frame, link_type, stamp, record, &mut PacketRecord::zeroed())
+}
+
+/// The same, with room for a tunnel's outer record that is not on the stack, of which the kernel has 512 bytes for a
+/// chain of calls. What `outer` holds before and afterwards means nothing.
+///
+/// # Errors
+///
+/// As [`parse`].
+#[inline(always)]
+pub fn parse_with<F: Frame>(
+    frame: &F,
+    link_type: LinkType,
+    stamp: Stamp,
+    record: &mut PacketRecord,
+    outer: &mut PacketRecord,
+) -> Result<(), Refusal> {
     *record = PacketRecord::zeroed();
     record.time_ns = stamp.time_ns;
     // A capture may claim fewer bytes than it holds; every offset below counts on the contrary.
@@ -63,10 +80,10 @@ pub fn parse<F: Frame>(
     if stamp.direction == Direction::Egress {
         record.flags |= flag::EGRESS;
     }
-    let outer = link::parse(frame, link_type, stamp.tag_beside, record)?;
-    let mut next = network::parse(frame, outer, length as usize, record)?;
+    let layer = link::parse(frame, link_type, stamp.tag_beside, record)?;
+    let mut next = network::parse(frame, layer, length as usize, record)?;
     if let Some(tunnel) = next.tunnel {
-        next = step_into(frame, tunnel, next, record);
+        next = step_into(frame, tunnel, next, record, outer);
     }
     if matches!(next.follows, Follows::Payload) {
         application::parse(frame, frame.meet(next.layer.offset), record);
@@ -130,8 +147,14 @@ impl Next {
 /// Reports the inner packet where it can be read, and the outer one as it is where it can't. A tunnel inside
 /// the tunnel is reported as the packet that carries it.
 #[inline(always)]
-fn step_into<F: Frame>(frame: &F, tunnel: Tunnel, inner: Next, record: &mut PacketRecord) -> Next {
-    let outer = *record;
+fn step_into<F: Frame>(
+    frame: &F,
+    tunnel: Tunnel,
+    inner: Next,
+    record: &mut PacketRecord,
+    outer: &mut PacketRecord,
+) -> Next {
+    *outer = *record;
     let layer = if matches!(inner.follows, Follows::Ethernet) {
         record.forget_frame();
         link::parse_ethernet(frame, frame.meet(inner.layer.offset), None, record)
@@ -152,7 +175,7 @@ fn step_into<F: Frame>(frame: &F, tunnel: Tunnel, inner: Next, record: &mut Pack
             next
         }
         _ => {
-            *record = outer;
+            *record = *outer;
             if !record.has(flag::CUT) {
                 record.set_defect(Defect::TunnelContent);
             }

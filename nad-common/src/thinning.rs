@@ -21,9 +21,10 @@ mod subjects;
 use bytemuck::{Pod, Zeroable};
 
 pub use place::{Place, Whole};
+pub use subjects::Subjects;
 
 use crate::record::{Direction, PacketRecord};
-use subjects::{Subjects, is_seldom};
+use subjects::is_seldom;
 
 /// Windows are of 2 to the power of this many nanoseconds: 134 ms.
 pub const WINDOW_SHIFT: u32 = 27;
@@ -116,9 +117,22 @@ pub fn admit(
     whole: &mut Whole,
     record: &mut PacketRecord,
 ) -> bool {
+    admit_with(settings, table, whole, record, &mut Subjects::zeroed())
+}
+
+/// The same, with room for the packet's subjects that is not on the stack; what it holds before and afterwards means
+/// nothing.
+#[inline(always)]
+pub fn admit_with(
+    settings: &Thinning,
+    table: &mut impl Table,
+    whole: &mut Whole,
+    record: &mut PacketRecord,
+    subjects: &mut Subjects,
+) -> bool {
     let now = (record.time_ns >> WINDOW_SHIFT) as u32;
     whole.begin(now);
-    let subjects = Subjects::of(record, settings.seed);
+    *subjects = Subjects::of(record, settings.seed);
     let seldom = is_seldom(record);
     if let Some(place) = find(table, subjects.flow) {
         if place.window != now {
@@ -129,7 +143,7 @@ pub fn admit(
         let is_due = place.seen <= settings.first
             || place.recorded == 0
             || place.packets + 1 >= settings.every && place.recorded < settings.flow;
-        if is_due && whole.flows < settings.flows && !subjects.begins {
+        if is_due && whole.flows < settings.flows && subjects.begins == 0 {
             whole.flows += 1;
             place.recorded += 1;
             let told = place.tell(Scope::Flow, record);
@@ -141,7 +155,7 @@ pub fn admit(
             return false;
         }
     }
-    admit_beginning(settings, table, whole, record, &subjects, now)
+    admit_beginning(settings, table, whole, record, subjects, now)
 }
 
 #[inline(always)]
@@ -153,24 +167,22 @@ fn admit_beginning(
     subjects: &Subjects,
     now: u32,
 ) -> bool {
-    let to_service = enter(table, subjects.to_service, now, whole);
-    let to_host = enter(table, subjects.to_host, now, whole);
-    let from_service = enter(table, subjects.from_service, now, whole);
-    let from_host = enter(table, subjects.from_host, now, whole);
-    // 0: none of them.
-    let used_up = if to_service.recorded >= settings.service {
-        subjects.to_service
-    } else if to_host.recorded >= settings.host {
-        subjects.to_host
-    } else if from_service.recorded >= settings.service {
-        subjects.from_service
-    } else if from_host.recorded >= settings.host {
-        subjects.from_host
-    } else if whole.beginnings >= settings.beginnings {
-        subjects.to_service
-    } else {
-        0
+    // 0: none of them. Each is compared before the next one is looked up, so that little has to be kept meanwhile.
+    let mut used_up = 0;
+    let mut enter = |key: u64, budget: u32| {
+        let known = enter(table, key, now, whole);
+        if used_up == 0 && known.recorded >= budget {
+            used_up = key;
+        }
+        known
     };
+    enter(subjects.to_service, settings.service);
+    enter(subjects.to_host, settings.host);
+    enter(subjects.from_service, settings.service);
+    let from_host = enter(subjects.from_host, settings.host);
+    if used_up == 0 && whole.beginnings >= settings.beginnings {
+        used_up = subjects.to_service;
+    }
     let used_up = table.meet(used_up);
     if used_up == 0 {
         whole.beginnings += 1;

@@ -51,6 +51,7 @@ pub(crate) fn nad_xdp(ctx: XdpContext) -> u32 {
 /// Sees every frame that the interface is about to send, but for those that were counted where they came in. The
 /// return value leaves the packet to whatever else is attached, of which there may be none.
 #[classifier]
+#[inline(always)]
 pub(crate) fn nad_egress(ctx: TcContext) -> i32 {
     // SAFETY: the kernel calls the program with a context that lives as long as its run.
     let skb = unsafe { &*ctx.skb.skb };
@@ -73,7 +74,7 @@ pub(crate) fn nad_egress(ctx: TcContext) -> i32 {
 
 #[inline(always)]
 fn observe(ctx: &impl EbpfContext, frame: &impl Frame, stamp: Stamp, cpu: &mut CpuState) -> Outcome {
-    match parse::parse(frame, LinkType::Ethernet, stamp, &mut cpu.record) {
+    match parse::parse_with(frame, LinkType::Ethernet, stamp, &mut cpu.record, &mut cpu.outer) {
         Ok(()) if !thinning::admits(stamp.direction, cpu) => Outcome::Thinned,
         Ok(()) => {
             let outcome = output::write(&cpu.record);

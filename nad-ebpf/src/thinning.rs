@@ -35,7 +35,7 @@ pub(crate) fn admits(direction: Direction, cpu: &mut CpuState) -> bool {
 #[inline(never)]
 fn chooses(settings: &Thinning, direction: Direction, cpu: &mut CpuState) -> bool {
     let mut places = Places { direction, meeting_point: &raw mut cpu.meeting_point };
-    thinning::admit(settings, &mut places, &mut cpu.whole, &mut cpu.record)
+    thinning::admit_with(settings, &mut places, &mut cpu.whole, &mut cpu.record, &mut cpu.subjects)
 }
 
 /// The part of this CPU's table that a direction has, and a word by which ways meet.

@@ -102,7 +102,8 @@ where
             let interfaces = config::interfaces(args.iface, &file.capture);
             let ring_bytes = config::ring_bytes(None, &file.capture)?;
             let sizes = config::detection(None, &file)?.sizes;
-            Command::Doctor(DoctorConfig { interfaces, ring_bytes, sizes })
+            let direction = file.capture.direction;
+            Command::Doctor(DoctorConfig { interfaces, ring_bytes, sizes, direction })
         }
         CliCommand::TestOutput(args) => Command::TestOutput(test_output(args.output, &file)?),
         CliCommand::Config(ConfigArgs { command }) => {
@@ -285,12 +286,14 @@ fn smtp_password() -> Option<Secret> {
 }
 
 fn live(args: LiveArgs, file: &File) -> Result<LiveConfig, ConfigError> {
+    let direction = args.direction.or(file.capture.direction);
     Ok(LiveConfig {
         interfaces: config::interfaces(args.iface, &file.capture),
         mode: args.xdp_mode.or(file.capture.xdp_mode).unwrap_or_default(),
         options: XdpOptions {
             ring_bytes: config::ring_bytes(args.ring_bytes, &file.capture)?,
-            directions: args.direction.or(file.capture.direction).unwrap_or_default(),
+            directions: direction.unwrap_or_default(),
+            ingress_will_do: direction.is_none(),
             kernel_log: args.kernel_log,
             ..XdpOptions::default()
         },
@@ -356,11 +359,12 @@ mod tests {
             let Command::Run(config) = parse(["nad", "run"].iter().chain(arguments)).unwrap() else {
                 panic!()
             };
-            config.live.options.directions
+            (config.live.options.directions, config.live.options.ingress_will_do)
         };
-        assert_eq!(directions(&[]), Directions::Both);
-        assert_eq!(directions(&["--direction", "egress"]), Directions::Egress);
-        assert_eq!(directions(&["--direction", "ingress"]), Directions::Ingress);
+        assert_eq!(directions(&[]), (Directions::Both, true));
+        assert_eq!(directions(&["--direction", "both"]), (Directions::Both, false));
+        assert_eq!(directions(&["--direction", "egress"]), (Directions::Egress, false));
+        assert_eq!(directions(&["--direction", "ingress"]), (Directions::Ingress, false));
     }
 
     #[test]

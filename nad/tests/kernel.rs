@@ -21,6 +21,8 @@ mod netns;
 mod ring;
 #[path = "support/skip.rs"]
 mod skip;
+#[path = "kernel/statistics.rs"]
+mod statistics;
 #[path = "kernel/table.rs"]
 mod table;
 #[path = "kernel/thinning.rs"]

@@ -13,6 +13,7 @@ use crate::{
     shell,
 };
 
+mod kernels;
 mod lint;
 mod privileged;
 
@@ -26,6 +27,9 @@ pub(crate) struct Args {
     /// Only these parts
     #[arg(value_enum, value_name = "PART")]
     parts: Vec<Part>,
+    /// Only boot the kernels that nad is said to run on, and write or check the docs' table of them
+    #[arg(long, value_enum, value_name = "TABLE", num_args = 0..=1, default_missing_value = "write", conflicts_with = "parts")]
+    kernels: Option<kernels::Table>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -55,7 +59,7 @@ struct Step {
 
 /// Runs every step, whatever becomes of those before it, and fails when one of them did.
 pub(crate) fn test(args: &Args) -> Result<()> {
-    let chosen = |part| args.parts.is_empty() || args.parts.contains(&part);
+    let chosen = |part| args.kernels.is_none() && (args.parts.is_empty() || args.parts.contains(&part));
     let mut steps = Vec::new();
     let mut step = |name, work: &dyn Fn() -> Result<Outcome>| {
         let start = Instant::now();
@@ -80,6 +84,9 @@ pub(crate) fn test(args: &Args) -> Result<()> {
     }
     if chosen(Part::Privileged) {
         step("privileged tests", &privileged::tests);
+    }
+    if let Some(table) = args.kernels {
+        step("kernels", &|| kernels::tests(table));
     }
 
     println!();

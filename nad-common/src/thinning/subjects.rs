@@ -1,16 +1,20 @@
 //! What a packet belongs to, as keys of the table.
 
+use bytemuck::{Pod, Zeroable};
+
 use crate::record::{AddressKind, PacketRecord, flag};
 
 /// The keys of what a packet belongs to.
-pub(super) struct Subjects {
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct Subjects {
     pub(super) flow: u64,
     pub(super) to_service: u64,
     pub(super) to_host: u64,
     pub(super) from_service: u64,
     pub(super) from_host: u64,
-    /// It asks for a connection.
-    pub(super) begins: bool,
+    /// 1 where it asks for a connection, or else 0.
+    pub(super) begins: u64,
 }
 
 impl Subjects {
@@ -46,7 +50,7 @@ impl Subjects {
             to_host: mix(destination, TO_HOST),
             from_service: mix(service(source, record.source_port), FROM),
             from_host: mix(source, FROM_HOST),
-            begins,
+            begins: begins.into(),
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct DoctorConfig {
     pub ring_bytes: u32,
     /// How large the context's tables are.
     pub sizes: Sizes,
+    /// Which packets the config file asks for, where it does.
+    pub direction: Option<Directions>,
 }
 
 pub(super) fn doctor(config: DoctorConfig) -> Outcome {
@@ -36,7 +38,7 @@ pub(super) fn doctor(config: DoctorConfig) -> Outcome {
     };
     findings.extend(doctor::examine(&interfaces, config.ring_bytes.into()));
     findings.extend(overlap(&interfaces));
-    findings.push(load(config.ring_bytes));
+    findings.extend(load(config.ring_bytes, config.direction));
     let rings = nr_cpus().unwrap_or(1) * config.ring_bytes as usize;
     findings.extend(memory(&config.sizes, rings));
     let mut out = io::stdout().lock();
@@ -76,18 +78,48 @@ fn memory(sizes: &Sizes, rings: usize) -> Vec<Finding> {
     doctor::examine_memory(&parts)
 }
 
-/// Loads the kernel programs, which attaches them to nothing: the one check that no other can stand for.
-fn load(ring_bytes: u32) -> Finding {
-    match XdpSource::load(&XdpOptions { ring_bytes, ..XdpOptions::default() }) {
-        Ok(_) => Finding::ok("program", "the kernel accepts nad's programs"),
-        Err(XdpError::Privilege) => {
+/// Loads the kernel programs, which attaches them to nothing: the one check that no other can stand for. Each alone, as
+/// `nad run` does with received packets alone where `direction` does not ask for more.
+fn load(ring_bytes: u32, direction: Option<Directions>) -> Vec<Finding> {
+    let load =
+        |directions| XdpSource::load(&XdpOptions { ring_bytes, directions, ..XdpOptions::default() }).err();
+    let wanted = direction.unwrap_or_default();
+    let mut findings = Vec::new();
+    if wanted.ingress() {
+        findings.push(match load(Directions::Ingress) {
+            None => Finding::ok("program", "the kernel accepts nad's program for received packets"),
+            Some(error) => refused(error),
+        });
+    }
+    if wanted.egress() {
+        findings.push(match load(Directions::Egress) {
+            None => Finding::ok("program", "the kernel accepts nad's program for sent packets"),
+            Some(XdpError::Kernel { what, reason }) if direction.is_none() => {
+                let what = format!(
+                    "the kernel refused to {what}: {reason}; nad run then sees received packets only, and says so"
+                );
+                Finding::warn("program", what).remedy("a newer kernel, or --direction ingress")
+            }
+            Some(error) => refused(error),
+        });
+    }
+    findings
+}
+
+fn refused(error: XdpError) -> Finding {
+    match error {
+        XdpError::Privilege => {
             Finding::fail("program", "it can't be loaded without CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON")
                 .remedy("run with sudo")
         }
-        Err(XdpError::Kernel { what, reason }) => {
+        XdpError::Kernel { what, reason } => {
             Finding::fail("program", format!("the kernel refused to {what}: {reason}"))
                 .remedy("do what the lines above say; where all of them are ok, report this line")
         }
-        Err(error) => Finding::fail("program", error.to_string()).remedy("report this line"),
+        XdpError::LockedMemory { limit } => {
+            Finding::fail("program", format!("{limit} bytes of locked memory are too few to load it"))
+                .remedy("ulimit -l unlimited (systemd: LimitMEMLOCK=infinity), or CAP_SYS_RESOURCE")
+        }
+        error => Finding::fail("program", error.to_string()).remedy("report this line"),
     }
 }

@@ -21,7 +21,9 @@ use crate::{
     queue::{self, Closed, Sender, Sent, WhenFull},
     source::{
         Fill, Source,
-        xdp::{CounterReader, Watch, XdpError, XdpMode, XdpOptions, XdpSource},
+        xdp::{
+            Attachment, CounterReader, Sent as SentPackets, Watch, XdpError, XdpMode, XdpOptions, XdpSource,
+        },
     },
 };
 
@@ -67,10 +69,16 @@ impl Live {
             named => named.to_vec(),
         };
         let plan = Watch::plan(&interfaces, config.options.directions).map_err(XdpError::from)?;
-        let mut source = XdpSource::load(&config.options)?;
+        let directions = Watch::needed(&plan, config.options.directions);
+        let mut source = XdpSource::load(&XdpOptions { directions, ..config.options })?;
+        let mut unseen = Unseen::default();
         for watch in &plan {
             let attachment = source.attach(watch, config.mode)?;
             tracing::info!("{attachment}");
+            unseen.add(&attachment);
+        }
+        if let Some(warning) = unseen.warning() {
+            tracing::warn!("{warning}");
         }
         let (rings, bytes) = (source.ring_count(), config.options.ring_bytes);
         tracing::info!("{} of {} KiB", presentation::counted(rings as u64, "ring"), bytes >> 10);
@@ -85,6 +93,35 @@ impl Live {
     /// The same without leaving packets out.
     pub(super) fn whole(self) -> Self {
         Self { thin: Thin::Off, ..self }
+    }
+}
+
+/// The interfaces whose sent packets the kernel would not have watched, and why.
+#[derive(Default)]
+struct Unseen {
+    interfaces: Vec<String>,
+    reasons: Vec<String>,
+}
+
+impl Unseen {
+    fn add(&mut self, attachment: &Attachment) {
+        if let Err(SentPackets::Refused(reason)) = &attachment.egress {
+            self.interfaces.push(attachment.interface.clone());
+            if !self.reasons.contains(reason) {
+                self.reasons.push(reason.clone());
+            }
+        }
+    }
+
+    /// One, for all of them.
+    fn warning(&self) -> Option<String> {
+        (!self.interfaces.is_empty()).then(|| {
+            format!(
+                "packets sent by {} are not seen, only received ones: {} (--direction ingress asks for just these)",
+                self.interfaces.join(", "),
+                self.reasons.join("; ")
+            )
+        })
     }
 }
 

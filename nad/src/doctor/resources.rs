@@ -7,14 +7,13 @@ use aya::{
     sys::{SyscallError, is_map_supported},
     util::{KernelVersion, nr_cpus},
 };
+use caps::{CapSet, Capability};
 
 use super::Finding;
+use crate::source::xdp::MEMORY_CGROUPS;
 
 const RINGS: &str = "rings";
 const MIB: f64 = (1 << 20) as f64;
-
-/// Until 5.11 the kernel counted BPF maps as locked memory of their user, since then as memory of the cgroup.
-const MEMORY_CGROUPS: KernelVersion = KernelVersion::new(5, 11, 0);
 
 pub(super) fn examine(ring_bytes: u64) -> Vec<Finding> {
     let mut findings = vec![ring_buffer(is_map_supported(MapType::RingBuf))];
@@ -30,7 +29,8 @@ pub(super) fn examine(ring_bytes: u64) -> Vec<Finding> {
     };
     if KernelVersion::current().is_ok_and(|version| version < MEMORY_CGROUPS) {
         let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-        findings.extend(memlock(&limits, needed));
+        let may_raise = caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_RESOURCE).unwrap_or(false);
+        findings.extend(memlock(&limits, needed, may_raise));
     }
     findings
 }
@@ -82,17 +82,21 @@ fn memory(cpus: u64, ring_bytes: u64, available: Option<u64>) -> Finding {
     }
 }
 
-/// Takes the text of `/proc/self/limits`; `None` where it doesn't name the limit.
-fn memlock(limits: &str, needed: u64) -> Option<Finding> {
+/// Takes the text of `/proc/self/limits`, and whether nad raises the limit when it loads its programs; `None` where it
+/// doesn't name the limit.
+fn memlock(limits: &str, needed: u64, may_raise: bool) -> Option<Finding> {
     const CHECK: &str = "memlock";
     let limit =
         limits.lines().find_map(|line| line.strip_prefix("Max locked memory"))?.split_whitespace().next()?;
     let enough = limit == "unlimited" || limit.parse().is_ok_and(|limit: u64| limit >= needed);
     Some(if enough {
         Finding::ok(CHECK, format!("{limit}, enough for the rings on a kernel before 5.11"))
+    } else if may_raise {
+        Finding::ok(CHECK, format!("{limit} bytes, which nad raises on a kernel before 5.11"))
     } else {
         let what = format!("{limit} bytes, but the rings need {needed} on a kernel before 5.11");
-        Finding::warn(CHECK, what).remedy("ulimit -l unlimited (systemd: LimitMEMLOCK=infinity)")
+        Finding::warn(CHECK, what)
+            .remedy("ulimit -l unlimited (systemd: LimitMEMLOCK=infinity), or CAP_SYS_RESOURCE")
     })
 }
 
@@ -137,10 +141,11 @@ mod tests {
                 "Max open files            1024      4096      files\nMax locked memory         {value}  {value}  bytes\n"
             )
         };
-        assert_eq!(memlock(&limits("65536"), 16 << 20).unwrap().status, Status::Warn);
-        assert_eq!(memlock(&limits("unlimited"), 16 << 20).unwrap().status, Status::Ok);
-        assert_eq!(memlock(&limits("16777216"), 16 << 20).unwrap().status, Status::Ok);
-        assert_eq!(memlock("", 1), None);
+        assert_eq!(memlock(&limits("65536"), 16 << 20, false).unwrap().status, Status::Warn);
+        assert_eq!(memlock(&limits("65536"), 16 << 20, true).unwrap().status, Status::Ok);
+        assert_eq!(memlock(&limits("unlimited"), 16 << 20, false).unwrap().status, Status::Ok);
+        assert_eq!(memlock(&limits("16777216"), 16 << 20, false).unwrap().status, Status::Ok);
+        assert_eq!(memlock("", 1, false), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod attach;
 mod egress;
+mod locked_memory;
 mod object;
 mod ring_size;
 mod watch;
@@ -31,6 +32,8 @@ pub use watch::{Directions, Sent, Watch};
 use egress::EgressLink;
 use object::{explain, load_programs, make_rings, missing, program, refused, take};
 
+pub(crate) use locked_memory::MEMORY_CGROUPS;
+
 use super::{Fill, Source, ring::Ring};
 use crate::batch::RecordBatch;
 
@@ -47,6 +50,9 @@ pub struct XdpOptions {
     pub ring_bytes: u32,
     /// Which of the two programs are loaded.
     pub directions: Directions,
+    /// Whether received packets alone will do where the kernel refuses what watches sent ones; of [`Directions::Both`]
+    /// only.
+    pub ingress_will_do: bool,
     /// Whether the kernel program's own diagnostics are compiled in (see [`XdpSource::logger`]).
     pub kernel_log: bool,
     /// Whether records are stamped with [`XdpSource::set_test_clock`] instead of the kernel's time.
@@ -60,6 +66,7 @@ impl Default for XdpOptions {
         Self {
             ring_bytes: DEFAULT_RING_BYTES,
             directions: Directions::Both,
+            ingress_will_do: false,
             kernel_log: false,
             test_clock: false,
             clsact: false,
@@ -75,6 +82,16 @@ pub enum XdpError {
         "loading the kernel program needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON: run with sudo, or see `nad doctor`"
     )]
     Privilege,
+    /// Locked memory is short, as which kernels before 5.11 count maps and programs.
+    #[error(
+        "the kernel counts nad's maps as locked memory, as all do before Linux 5.11, and allows {limit} bytes of it: set \
+         `ulimit -l unlimited` (systemd: LimitMEMLOCK=infinity), or grant CAP_SYS_RESOURCE, with which nad raises the \
+         limit itself"
+    )]
+    LockedMemory {
+        /// The limit in force (`RLIMIT_MEMLOCK`).
+        limit: u64,
+    },
     /// The ring size is not one that the kernel takes.
     #[error("ring size {bytes} is not usable: it must be a power of two from 4096 to 1073741824 bytes")]
     RingSize {
@@ -98,6 +115,10 @@ pub enum XdpError {
 pub struct XdpSource {
     ebpf: Ebpf,
     clsact: bool,
+    /// Whether the kernel may refuse to have sent packets watched.
+    ingress_will_do: bool,
+    /// Why the program for sent packets is not loaded, where that was wanted.
+    egress_refused: Option<String>,
     counters: CounterReader,
     thinning: Array<MapData, Shared<Thinning>>,
     rings: Vec<Ring>,
@@ -154,6 +175,8 @@ impl XdpSource {
         if !options.ring_bytes.is_power_of_two() || !(4096..=1 << 30).contains(&options.ring_bytes) {
             return Err(XdpError::RingSize { bytes: options.ring_bytes });
         }
+        // Before aya, which looks at what the kernel can by making maps and programs.
+        locked_memory::raise();
         let cpus = aya::util::nr_cpus()
             .map_err(|(path, error)| refused("tell its number of CPUs", format!("{path}: {error}")))?;
         // Above every level of aya-log, or below the lowest one.
@@ -166,7 +189,8 @@ impl XdpSource {
             .load(OBJECT)
             .map_err(|error| explain("load the kernel program's maps", &error))?;
         // First of all: once a map is taken out and dropped, the program can't refer to it any more.
-        load_programs(&mut ebpf, options.directions)?;
+        let ingress_will_do = options.ingress_will_do && options.directions == Directions::Both;
+        let egress_refused = load_programs(&mut ebpf, options.directions, ingress_will_do)?;
         let maps = make_rings(&mut ebpf, cpus as u32, options.ring_bytes)?;
         let rings = maps
             .iter()
@@ -178,6 +202,8 @@ impl XdpSource {
         Ok(Self {
             ebpf,
             clsact: options.clsact,
+            ingress_will_do,
+            egress_refused,
             counters,
             thinning,
             rings,
@@ -207,16 +233,26 @@ impl XdpSource {
             ingress = Some(hook);
         }
         let egress = match &watch.egress {
-            Sent::Watched => {
-                let clsact = self.clsact;
-                let link = egress::attach(self.egress_program()?, interface, clsact)?;
-                let hook = link.hook;
-                self.egress_links.push(link);
-                Ok(hook)
-            }
+            Sent::Watched => self.attach_egress(interface)?,
             other => Err(other.clone()),
         };
         Ok(Attachment { interface: interface.clone(), ingress, egress })
+    }
+
+    fn attach_egress(&mut self, interface: &str) -> Result<Result<EgressHook, Sent>, XdpError> {
+        if let Some(reason) = &self.egress_refused {
+            return Ok(Err(Sent::Refused(reason.clone())));
+        }
+        let clsact = self.clsact;
+        match egress::attach(self.egress_program()?, interface, clsact) {
+            Ok(link) => {
+                let hook = link.hook;
+                self.egress_links.push(link);
+                Ok(Ok(hook))
+            }
+            Err(AttachError::Egress { reason, .. }) if self.ingress_will_do => Ok(Err(Sent::Refused(reason))),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn add_receiver(&mut self, index: u32) -> Result<(), XdpError> {

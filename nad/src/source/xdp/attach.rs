@@ -77,7 +77,8 @@ impl fmt::Display for Attachment {
                     "{separator}no egress (what {interface} sends arrives at {at}, where it is counted)"
                 )
             }
-            Err(_) => Ok(()),
+            Err(Sent::Refused(_)) => write!(f, "{separator}no egress"),
+            Err(Sent::Watched | Sent::Unwanted) => Ok(()),
         }
     }
 }

@@ -10,19 +10,27 @@ use aya::{
 use aya_obj::generated::bpf_map_type;
 use nad_common::settings::{EGRESS_PROGRAM, RINGS_MAP, XDP_PROGRAM};
 
-use super::{Directions, XdpError};
+use super::{Directions, XdpError, locked_memory};
 use crate::privileges;
 
-pub(super) fn load_programs(ebpf: &mut Ebpf, directions: Directions) -> Result<(), XdpError> {
+/// Loads what `directions` need; where `ingress_will_do`, gives why the kernel refused the program for sent packets.
+pub(super) fn load_programs(
+    ebpf: &mut Ebpf,
+    directions: Directions,
+    ingress_will_do: bool,
+) -> Result<Option<String>, XdpError> {
     if directions.ingress() {
         let program: &mut Xdp = program(ebpf, XDP_PROGRAM)?;
         program.load().map_err(|error| explain("load the kernel program", &error))?;
     }
     if directions.egress() {
         let program: &mut SchedClassifier = program(ebpf, EGRESS_PROGRAM)?;
-        program.load().map_err(|error| explain("load the kernel program for egress", &error))?;
+        match program.load().map_err(|error| explain("load the kernel program for egress", &error)) {
+            Err(XdpError::Kernel { reason, .. }) if ingress_will_do => return Ok(Some(reason)),
+            outcome => outcome?,
+        }
     }
-    Ok(())
+    Ok(None)
 }
 
 pub(super) fn make_rings(ebpf: &mut Ebpf, cpus: u32, bytes: u32) -> Result<Vec<RingBuf<MapData>>, XdpError> {
@@ -81,8 +89,39 @@ pub(super) fn explain(what: &'static str, error: &(dyn std::error::Error + 'stat
         }
     };
     if reasons.iter().any(denied) {
-        return XdpError::Privilege;
+        let limit = locked_memory::limit().filter(|_| privileges::are_enough());
+        return limit.map_or(XdpError::Privilege, |limit| XdpError::LockedMemory { limit });
     }
-    let text = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    let refusal = reasons.iter().find_map(|error| match error.downcast_ref::<ProgramError>() {
+        Some(ProgramError::LoadError { io_error, verifier_log }) => {
+            tracing::debug!("{what}: {verifier_log}");
+            Some((io_error, verdict(&verifier_log.to_string())?))
+        }
+        _ => None,
+    });
+    let text = match refusal {
+        Some((error, verdict)) => format!("{error}, the verifier says: {verdict}"),
+        None => reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join(": "),
+    };
     refused(what, text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// Why the verifier refused a program: the last line of its log, which may have thousands, that is no statistics.
+fn verdict(log: &str) -> Option<String> {
+    const STATISTICS: [&str; 3] = ["verification time ", "stack depth ", "processed "];
+    let is_said = |line: &&str| !line.is_empty() && !STATISTICS.iter().any(|start| line.starts_with(start));
+    log.lines().map(str::trim).rfind(is_said).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::verdict;
+
+    #[test]
+    fn of_a_verifiers_log_its_verdict_is_told() {
+        let log = "12: (95) exit\ncombined stack size of 3 calls is 576. Too large\nverification time 6486486 usec\n\
+                   stack depth 0+336+168\nprocessed 75199 insns (limit 1000000) max_states_per_insn 15\n";
+        assert_eq!(verdict(log).unwrap(), "combined stack size of 3 calls is 576. Too large");
+        assert_eq!(verdict("processed 1 insns\n"), None);
+    }
 }

@@ -52,9 +52,18 @@ pub enum Sent {
     Unwanted,
     /// They are received by this interface, itself or another one, and are watched there.
     Arrives(String),
+    /// They can't be, for this reason, and [received ones alone will do](super::XdpOptions::ingress_will_do).
+    Refused(String),
 }
 
 impl Watch {
+    /// Those of `directions` that the plan has something to watch in: of the loopback interface alone, `Both` means what
+    /// it receives, and no program for sent packets is needed.
+    pub fn needed(plan: &[Self], directions: Directions) -> Directions {
+        let is_sent = plan.iter().any(|watch| watch.egress == Sent::Watched);
+        if directions == Directions::Both && !is_sent { Directions::Ingress } else { directions }
+    }
+
     /// Plans for all interfaces together, of which each is watched once however it is named.
     ///
     /// # Errors
@@ -125,6 +134,19 @@ mod tests {
         assert_eq!(watched(Directions::Both), (true, Sent::Arrives("lo".into())));
         assert_eq!(watched(Directions::Ingress), (true, Sent::Unwanted));
         assert_eq!(watched(Directions::Egress), (false, Sent::Watched));
+    }
+
+    #[test]
+    fn what_nothing_is_watched_of_needs_no_program() {
+        let needed = |directions| {
+            let plan = plan(&loopback(), directions, &Stack::read().unwrap()).unwrap();
+            Watch::needed(&plan, directions)
+        };
+        assert_eq!(needed(Directions::Both), Directions::Ingress);
+        assert_eq!(needed(Directions::Egress), Directions::Egress);
+        let mut plan = plan(&loopback(), Directions::Both, &Stack::read().unwrap()).unwrap();
+        plan[0].egress = Sent::Watched;
+        assert_eq!(Watch::needed(&plan, Directions::Both), Directions::Both);
     }
 
     #[test]
