@@ -3,6 +3,7 @@
 //! A run of nad writes ([`Store`]) while others read ([`History`]). What is committed survives a kill; a file that is damaged,
 //! another program's or a newer nad's is refused and stays as it is.
 
+mod clock;
 mod incident;
 mod ledger;
 mod process;
@@ -22,9 +23,9 @@ pub use ledger::{KeptLedger, LedgerBook, OutputTally};
 pub use query::{Filter, History, HostSum, Run, Span};
 pub use store::Store;
 
-/// How long what was written is kept, unless something else is said.
+/// How long what was written is kept, by time that has passed on this machine, unless something else is said.
 pub const DEFAULT_MAX_AGE: Duration = Duration::from_secs(90 * 24 * 3600);
-/// The size of the file, in bytes, from which on the oldest leaves, unless something else is said.
+/// The size of the file, in bytes, from which on the least grave and oldest leaves, unless something else is said.
 pub const DEFAULT_MAX_SIZE: u64 = 256 << 20;
 /// The least size that may be set: an empty history takes a tenth of it.
 pub const LEAST_MAX_SIZE: u64 = 1 << 20;
@@ -38,9 +39,9 @@ pub const MOST_HOSTS: usize = 20;
 pub struct HistoryConfig {
     /// The file.
     pub path: PathBuf,
-    /// How long what was written is kept.
+    /// How long what was written is kept, by time that has passed on this machine.
     pub max_age: Duration,
-    /// Bytes of the file from which on the oldest leaves.
+    /// Bytes of the file from which on the least grave and oldest leaves.
     pub max_size: u64,
     /// Where the packets come from: interfaces or a capture.
     pub source: String,

@@ -1,6 +1,6 @@
 //! A run's ledger, as it is kept: numbers by their names.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use nad_common::counters::Refusal;
 use rusqlite::{Connection, params};
@@ -11,6 +11,9 @@ use crate::{
     context::{ContextCounts, table::TableCounts},
     ledger::{Ledger, OutputCounts},
 };
+
+/// How long another process that writes is waited for.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// What became of every packet of a run, or of several.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,6 +150,8 @@ impl LedgerBook {
     /// When the file can't be written.
     pub fn note(&self, ledger: &Ledger, is_last: bool) -> Result<(), HistoryError> {
         let connection = schema::reopen(&self.path)?;
+        // Whoever notes it has other things to do.
+        connection.busy_timeout(PATIENCE).map_err(|cause| HistoryError::of(&self.path, cause))?;
         self.write(&connection, ledger, is_last).map_err(|cause| HistoryError::of(&self.path, cause))
     }
 

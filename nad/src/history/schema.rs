@@ -2,14 +2,20 @@
 
 use std::{path::Path, time::Duration};
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+
+use serde::{
+    Deserialize as _,
+    de::{IntoDeserializer as _, value::Error},
+};
 
 use super::HistoryError;
+use crate::{incident::shape::Shape, output::format::severity::Severity};
 
 /// What says that a database is nad's: `nadh`.
 const APPLICATION: i64 = 0x6e61_6468;
 /// What makes version n + 1 of version n, from an empty file on.
-const MIGRATIONS: [&str; 1] = [include_str!("v1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("v1.sql"), include_str!("v2.sql")];
 /// The version of a file that is written.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 /// How long another process that writes is waited for.
@@ -44,7 +50,7 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     match identify(&connection, path)? {
         Content::Nothing => return Err(HistoryError::Foreign(path.into())),
-        // Version 1 is the oldest: whoever adds one says here what becomes of an older file.
+        // An older one has all that is read: version 2 added only what says when rows leave.
         Content::History(_) => {}
     }
     // It is the first query that the moment is of.
@@ -112,14 +118,41 @@ fn prepare(connection: &mut Connection, is_new: bool) -> rusqlite::Result<()> {
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // Nothing is written anywhere else.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES, |_| Ok(()))?;
     let migration = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Once more: another process may have done it meanwhile.
     let version: i64 = migration.pragma_query_one(None, "user_version")?;
     for (sql, number) in MIGRATIONS.iter().zip(1..).skip(usize::try_from(version).unwrap_or(0)) {
         migration.execute_batch(sql)?;
+        if number == 2 {
+            grade(&migration)?;
+        }
         migration.pragma_update(None, "user_version", number)?;
     }
     migration.pragma_update(None, "application_id", APPLICATION)?;
     migration.commit()
+}
+
+/// Notes how grave incidents are that were written when nobody did.
+fn grade(migration: &Connection) -> rusqlite::Result<()> {
+    let mut incidents = migration.prepare("SELECT rowid, shape, probability FROM incidents")?;
+    let mut grade = migration.prepare("UPDATE incidents SET severity = ?2 WHERE rowid = ?1")?;
+    let mut rows = incidents.query([])?;
+    while let Some(row) = rows.next()? {
+        let shape: String = row.get(1)?;
+        // What has no name of a shape any more is the least of them.
+        let shape = named(&shape).unwrap_or(Shape::Unusual);
+        grade.execute(params![row.get::<_, i64>(0)?, Severity::of(shape, row.get(2)?).level()])?;
+    }
+    Ok(())
+}
+
+/// The shape that incidents name so.
+fn named(name: &str) -> Option<Shape> {
+    let as_a_setting = name.to_lowercase().replace(' ', "-");
+    let deserializer: serde::de::value::StrDeserializer<'_, Error> =
+        as_a_setting.as_str().into_deserializer();
+    Shape::deserialize(deserializer).ok()
 }

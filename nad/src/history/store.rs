@@ -1,28 +1,61 @@
 //! The writing side: what happens, as it happens, and what leaves to make room for it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{HistoryConfig, HistoryError, MOST_HOSTS, now_ns, process, schema, stored};
+use super::{
+    HistoryConfig, HistoryError, MOST_HOSTS,
+    clock::{self, Reading},
+    process, schema, stored,
+};
 use crate::{
     context::host_key::HostKey,
     detector::Second,
     incident::{Incident, State},
-    output::Event,
+    output::{Event, format::severity::Severity},
 };
 
-/// What leaves at a time where the file is too large: this part of all rows, the oldest.
+/// What leaves at a time where the file is too large: this part of all rows.
 const LEAVING: i64 = 10;
 /// Rounds of that; the last one leaves next to nothing.
 const MOST_ROUNDS: u32 = 200;
 
 /// A history that this process writes to, and its run in it.
-#[derive(Debug)]
 pub struct Store {
     connection: Connection,
     config: HistoryConfig,
     run: i64,
+    clocks: Clocks,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("config", &self.config).field("run", &self.run).finish_non_exhaustive()
+    }
+}
+
+/// What leaves.
+#[derive(Debug, Clone, Copy)]
+enum Leaving {
+    All,
+    /// What went on, and incidents of the least severity.
+    SpansAndLeastGrave,
+    /// Incidents up to a severity, see [`Severity::level`].
+    Incidents(u8),
+}
+
+/// Where the time is read.
+type Clocks = Box<dyn FnMut() -> Reading + Send>;
+
+/// What is written at a moment.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    run: i64,
+    /// By the system's clock.
+    wall_ns: i64,
+    /// By the history's.
+    kept_ns: i64,
 }
 
 impl Store {
@@ -32,18 +65,16 @@ impl Store {
     ///
     /// When it is not usable, see [`HistoryError`]; it then stays as it is.
     pub fn begin(config: HistoryConfig) -> Result<Self, HistoryError> {
-        let error = |cause| HistoryError::of(&config.path, cause);
-        let connection = schema::open_to_write(&config.path)?;
-        let now = now_ns();
-        connection
-            .execute(
-                "INSERT INTO runs (process, source, version, span_s, begun_ns, noted_ns)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
-                params![process::own_name(), config.source, env!("CARGO_PKG_VERSION"), config.span_s, now],
-            )
-            .map_err(error)?;
-        let run = connection.last_insert_rowid();
-        Ok(Self { connection, config, run })
+        let first = Reading::take();
+        Self::begin_by(config, Box::new(move || first.again()))
+    }
+
+    /// The same by other clocks than those of the machine.
+    pub(super) fn begin_by(config: HistoryConfig, mut clocks: Clocks) -> Result<Self, HistoryError> {
+        let mut connection = schema::open_to_write(&config.path)?;
+        let run = insert_run(&mut connection, &config, &clocks());
+        let run = run.map_err(|cause| HistoryError::of(&config.path, cause))?;
+        Ok(Self { connection, config, run, clocks })
     }
 
     /// Writes events down: all of them or, where that fails, none.
@@ -61,7 +92,7 @@ impl Store {
     ///
     /// When the file can't be written.
     pub fn beat(&mut self) -> Result<(), HistoryError> {
-        beat(&self.connection, self.run).map_err(|cause| self.error(cause))
+        self.give_sign().map_err(|cause| self.error(cause))
     }
 
     /// Lets go of what is too old, and of the oldest as long as the file is too large.
@@ -78,32 +109,41 @@ impl Store {
     }
 
     fn write(&mut self, events: &[Event]) -> rusqlite::Result<()> {
-        let (run, span_s, now) = (self.run, self.config.span_s, now_ns());
+        let (run, span_s, reading) = (self.run, self.config.span_s, (self.clocks)());
         let transaction = self.connection.transaction()?;
+        let now = Moment::of(&transaction, run, &reading)?;
         let mut spans: BTreeMap<i64, Sum> = BTreeMap::new();
         for event in events {
             match event {
-                Event::Incident(update) => write_incident(&transaction, run, &update.incident, now)?,
+                Event::Incident(update) => write_incident(&transaction, &update.incident, now)?,
                 Event::Second(second) => spans.entry(start_of(second, span_s)).or_default().add(second),
                 Event::Alert(_) => {}
             }
         }
         for (start_s, sum) in spans {
-            sum.write(&transaction, run, start_s, now)?;
+            sum.write(&transaction, start_s, now)?;
         }
-        beat(&transaction, run)?;
+        beat(&transaction, now)?;
+        transaction.commit()
+    }
+
+    fn give_sign(&mut self) -> rusqlite::Result<()> {
+        let reading = (self.clocks)();
+        let transaction = self.connection.transaction()?;
+        beat(&transaction, Moment::of(&transaction, self.run, &reading)?)?;
         transaction.commit()
     }
 
     fn make_room(&mut self) -> rusqlite::Result<()> {
         let age = i64::try_from(self.config.max_age.as_nanos()).unwrap_or(i64::MAX);
-        self.leave_before(now_ns().saturating_sub(age))?;
+        let kept_ns = clock::advance(&self.connection, &(self.clocks)())?;
+        self.leave_before(kept_ns.saturating_sub(age), Leaving::All)?;
         for _ in 0..MOST_ROUNDS {
             if self.used_bytes()? <= self.config.max_size {
                 break;
             }
-            let Some(oldest) = self.oldest()? else { break };
-            self.leave_before(oldest.saturating_add(1))?;
+            let Some((moment_ns, leaving)) = self.least()? else { break };
+            self.leave_before(moment_ns.saturating_add(1), leaving)?;
         }
         if self.count("PRAGMA freelist_count")? > 0 {
             // A page a row: all of them are to be gone through.
@@ -114,13 +154,24 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes what was written before a moment; of the runs, those that have nothing left.
-    fn leave_before(&mut self, moment_ns: i64) -> rusqlite::Result<()> {
+    /// Deletes what was written before a moment of the history's clock, but for what is graver; of the runs, those that have
+    /// nothing left.
+    fn leave_before(&mut self, moment_ns: i64, leaving: Leaving) -> rusqlite::Result<()> {
+        let (gravest, with_spans) = match leaving {
+            Leaving::All => (u8::MAX, true),
+            Leaving::Incidents(severity) => (severity, false),
+            Leaving::SpansAndLeastGrave => (1, true),
+        };
         let transaction = self.connection.transaction()?;
-        transaction.execute("DELETE FROM spans WHERE noted_ns < ?1", [moment_ns])?;
-        transaction.execute("DELETE FROM incidents WHERE noted_ns < ?1", [moment_ns])?;
+        if with_spans {
+            transaction.execute("DELETE FROM spans WHERE kept_ns < ?1", [moment_ns])?;
+        }
         transaction.execute(
-            "DELETE FROM runs WHERE noted_ns < ?1 AND id <> ?2
+            "DELETE FROM incidents WHERE severity <= ?2 AND kept_ns < ?1",
+            params![moment_ns, gravest],
+        )?;
+        transaction.execute(
+            "DELETE FROM runs WHERE kept_ns < ?1 AND id <> ?2
              AND NOT EXISTS (SELECT 1 FROM spans WHERE run = runs.id)
              AND NOT EXISTS (SELECT 1 FROM incidents WHERE run = runs.id)",
             [moment_ns, self.run],
@@ -128,17 +179,29 @@ impl Store {
         transaction.commit()
     }
 
-    /// When the first part of the rows was written by.
-    fn oldest(&self) -> rusqlite::Result<Option<i64>> {
-        let rows = self.count("SELECT (SELECT count(*) FROM spans) + (SELECT count(*) FROM incidents)")?;
-        self.connection
-            .query_row(
-                "SELECT noted_ns FROM (SELECT noted_ns FROM spans UNION ALL SELECT noted_ns FROM incidents)
-                 ORDER BY noted_ns LIMIT 1 OFFSET ?1",
-                [rows / LEAVING],
-                |row| row.get(0),
-            )
-            .optional()
+    /// What leaves first where there is too much: everything of a severity, and what is less grave, that was written until a
+    /// moment. The traffic and the least grave incidents leave before graver ones, but for a last part of all rows: otherwise
+    /// many incidents would leave no room for what goes on.
+    fn least(&self) -> rusqlite::Result<Option<(i64, Leaving)>> {
+        const WRITTEN: [(&str, Leaving); 3] = [
+            (
+                "SELECT kept_ns FROM spans UNION ALL SELECT kept_ns FROM incidents WHERE severity = 1",
+                Leaving::SpansAndLeastGrave,
+            ),
+            ("SELECT kept_ns FROM incidents WHERE severity = 2", Leaving::Incidents(2)),
+            ("SELECT kept_ns FROM incidents WHERE severity = 3", Leaving::Incidents(3)),
+        ];
+        let mut counts = [0; WRITTEN.len()];
+        for (count, (written, _)) in counts.iter_mut().zip(WRITTEN) {
+            *count = self.count(&format!("SELECT count(*) FROM ({written})"))?;
+        }
+        let part = counts.iter().sum::<i64>() / LEAVING;
+        let is_much = |count: &i64| *count > part;
+        let Some(place) = counts.iter().position(is_much) else { return Ok(None) };
+        let (written, leaving) = WRITTEN[place];
+        let nth = format!("SELECT kept_ns FROM ({written}) ORDER BY kept_ns LIMIT 1 OFFSET ?1");
+        let moment_ns = self.connection.query_row(&nth, [part.min(counts[place] - 1)], |row| row.get(0));
+        Ok(moment_ns.optional()?.map(|moment_ns| (moment_ns, leaving)))
     }
 
     fn used_bytes(&self) -> rusqlite::Result<u64> {
@@ -149,6 +212,31 @@ impl Store {
     fn count(&self, query: &str) -> rusqlite::Result<i64> {
         self.connection.query_row(query, [], |row| row.get(0))
     }
+}
+
+impl Moment {
+    /// Now, which moves the history's clock on.
+    fn of(transaction: &Transaction<'_>, run: i64, reading: &Reading) -> rusqlite::Result<Self> {
+        Ok(Self { run, wall_ns: reading.wall_ns, kept_ns: clock::advance(transaction, reading)? })
+    }
+}
+
+fn insert_run(
+    connection: &mut Connection,
+    config: &HistoryConfig,
+    reading: &Reading,
+) -> rusqlite::Result<i64> {
+    let transaction = connection.transaction()?;
+    let kept_ns = clock::advance(&transaction, reading)?;
+    let (process, version, wall_ns) = (process::own_name(), env!("CARGO_PKG_VERSION"), reading.wall_ns);
+    transaction.execute(
+        "INSERT INTO runs (process, source, version, span_s, begun_ns, noted_ns, kept_ns)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6)",
+        params![process, config.source, version, config.span_s, wall_ns, kept_ns],
+    )?;
+    let run = transaction.last_insert_rowid();
+    transaction.commit()?;
+    Ok(run)
 }
 
 /// What is added to a span's row.
@@ -181,14 +269,16 @@ impl Sum {
         }
     }
 
-    fn write(&self, transaction: &Transaction<'_>, run: i64, start_s: i64, now: i64) -> rusqlite::Result<()> {
+    fn write(&self, transaction: &Transaction<'_>, start_s: i64, now: Moment) -> rusqlite::Result<()> {
+        let run = now.run;
         transaction
             .prepare_cached(
                 "INSERT INTO spans (run, start_s, noted_ns, packets, records, bytes, anomalies, peak_score,
-                     threshold, is_learning)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                     threshold, is_learning, kept_ns)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
                  ON CONFLICT (run, start_s) DO UPDATE SET
                      noted_ns = excluded.noted_ns,
+                     kept_ns = excluded.kept_ns,
                      packets = packets + excluded.packets,
                      records = records + excluded.records,
                      bytes = bytes + excluded.bytes,
@@ -200,14 +290,15 @@ impl Sum {
             .execute(params![
                 run,
                 start_s,
-                now,
+                now.wall_ns,
                 stored(self.packets),
                 stored(self.records),
                 stored(self.bytes),
                 stored(self.anomalies),
                 self.peak_score,
                 self.threshold,
-                self.is_learning
+                self.is_learning,
+                now.kept_ns
             ])?;
         for (host, (packets, bytes)) in &self.hosts {
             transaction
@@ -234,12 +325,7 @@ fn start_of(second: &Second, span_s: u32) -> i64 {
     stored(began_s - began_s % u64::from(span_s.max(1)))
 }
 
-fn write_incident(
-    transaction: &Transaction<'_>,
-    run: i64,
-    incident: &Incident,
-    now: i64,
-) -> rusqlite::Result<()> {
+fn write_incident(transaction: &Transaction<'_>, incident: &Incident, now: Moment) -> rusqlite::Result<()> {
     let list = |items: Vec<String>| items.join(" ");
     let hosts = |hosts: &[HostKey]| list(hosts.iter().map(ToString::to_string).collect());
     let state = match incident.state {
@@ -250,14 +336,14 @@ fn write_incident(
         .prepare_cached(
             "INSERT OR REPLACE INTO incidents (run, id, noted_ns, state, shape, technique, detected_ns, start_ns, end_ns,
                  sources, targets, ports, protocols, alerts, packets, bytes, coverage, peak_score, score, probability,
-                 threshold, view, reason, json)
+                 threshold, view, reason, json, kept_ns, severity)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-                 ?23, ?24)",
+                 ?23, ?24, ?25, ?26)",
         )?
         .execute(params![
-            run,
+            now.run,
             incident.id,
-            now,
+            now.wall_ns,
             state,
             incident.shape.name(),
             incident.shape.technique(),
@@ -278,14 +364,16 @@ fn write_incident(
             incident.threshold,
             incident.view.name(),
             incident.reason,
-            incident.to_json()
+            incident.to_json(),
+            now.kept_ns,
+            Severity::of_incident(incident).level()
         ])?;
     Ok(())
 }
 
-fn beat(connection: &Connection, run: i64) -> rusqlite::Result<()> {
+fn beat(connection: &Connection, now: Moment) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("UPDATE runs SET noted_ns = ?1 WHERE id = ?2")?
-        .execute(params![now_ns(), run])?;
+        .prepare_cached("UPDATE runs SET noted_ns = ?1, kept_ns = ?2 WHERE id = ?3")?
+        .execute(params![now.wall_ns, now.kept_ns, now.run])?;
     Ok(())
 }

@@ -7,7 +7,7 @@ pub mod native;
 mod ecs;
 mod eve;
 mod ocsf;
-mod severity;
+pub(crate) mod severity;
 mod subject;
 mod technique;
 

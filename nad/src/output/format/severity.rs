@@ -8,7 +8,7 @@ use crate::{
 /// From what its shape does to whom it meets, and from how sure it is that it is not ordinary. No event is critical:
 /// what is at stake is not in packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Severity {
+pub(crate) enum Severity {
     Low,
     Medium,
     High,
@@ -19,9 +19,14 @@ const UNSURE: f64 = 1e-6;
 
 impl Severity {
     /// That of the shape, or a level less where it is not sure.
-    pub(super) fn of_incident(incident: &Incident) -> Self {
-        let of_shape = Self::of_shape(incident.shape);
-        if incident.probability >= UNSURE { of_shape.below() } else { of_shape }
+    pub(crate) fn of_incident(incident: &Incident) -> Self {
+        Self::of(incident.shape, incident.probability)
+    }
+
+    /// The same, of an incident's shape and the least probability that an ordinary subject is as far out.
+    pub(crate) fn of(shape: Shape, probability: f64) -> Self {
+        let of_shape = Self::of_shape(shape);
+        if probability >= UNSURE { of_shape.below() } else { of_shape }
     }
 
     /// Of a single packet: medium where it is malformed.
@@ -64,7 +69,7 @@ impl Severity {
     }
 
     /// 1 to 3.
-    pub(super) const fn level(self) -> u8 {
+    pub(crate) const fn level(self) -> u8 {
         self as u8 + 1
     }
 
