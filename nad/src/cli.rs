@@ -161,8 +161,8 @@ fn run(
     let training = config::training(training_choice(model), &file.training, default)?;
     let live = live(args.live, file)?;
     let detection = config::detection(alert_budget, file)?;
-    let metrics = MetricsConfig::decide(args.metrics, &file.metrics);
-    let latencies = metrics.map(|_| Latencies::default());
+    let metrics = MetricsConfig::decide(args.metrics, &file.metrics)?;
+    let latencies = metrics.as_ref().map(|_| Latencies::default());
     let source = live.interfaces.join(", ");
     let source = if source.is_empty() { "the interface of the default route".into() } else { source };
     let outputs = OutputConfig { latencies, ..output_config(outputs, file, source, true)? };

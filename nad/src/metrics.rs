@@ -3,6 +3,7 @@
 //! A thread of its own serves them and reads the ledger when it is asked: nothing is counted twice, and a scrape costs
 //! the packets nothing.
 
+mod asked;
 mod connection;
 mod coverage;
 mod exposition;

@@ -67,7 +67,7 @@ pub(super) fn given(args: &RunArgs, log: Option<PathBuf>) -> File {
             alert_format: outputs.alert_format,
         },
         log: LogSection { path: log, ..LogSection::default() },
-        metrics: MetricsSection { listen: *metrics },
+        metrics: MetricsSection { listen: *metrics, ..MetricsSection::default() },
         history: HistorySection { path: outputs.history.clone(), ..HistorySection::default() },
         ..File::default()
     }

@@ -116,14 +116,14 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
 
 /// Takes the place where metrics are served, before anything is attached: a port in use is known at once.
 fn listen(config: &RunConfig, is_count: bool) -> Result<Option<Listener>, MetricsError> {
-    let (Some(metrics), Some(latencies)) = (config.metrics, &config.outputs.latencies) else {
+    let (Some(metrics), Some(latencies)) = (&config.metrics, &config.outputs.latencies) else {
         return Ok(None);
     };
     if is_count {
         tracing::warn!("metrics are not served with --count, which ends by itself");
         return Ok(None);
     }
-    Listener::bind(metrics, latencies.clone()).map(Some)
+    Listener::bind(metrics.clone(), latencies.clone()).map(Some)
 }
 
 async fn watch(

@@ -160,7 +160,7 @@ fn defaults(task: &Task, training: &Training) -> File {
             rotate: Some(Default::default()),
             keep: Some(DEFAULT_LOGS_KEPT),
         },
-        metrics: MetricsSection { listen: None },
+        metrics: MetricsSection { listen: None, hosts: Some(Vec::new()) },
         history: HistorySection {
             path: None,
             max_age: Some(Length(DEFAULT_MAX_AGE)),

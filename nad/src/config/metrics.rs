@@ -4,12 +4,16 @@ use std::{net::SocketAddr, str::FromStr};
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::ConfigError;
+
 /// `[metrics]`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MetricsSection {
     /// Where; not at all where nothing is said.
     pub listen: Option<Listen>,
+    /// Names that this machine is asked by, besides its own.
+    pub hosts: Option<Vec<String>>,
 }
 
 /// Where metrics are served, if anywhere.
@@ -23,20 +27,38 @@ pub enum Listen {
 }
 
 /// The settings in force of what serves metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricsConfig {
     /// An address of this machine and a port, 0 for any that is free.
     pub listen: SocketAddr,
+    /// Names, in lower case, that may be asked for besides addresses, `localhost` and the machine's own.
+    pub hosts: Vec<String>,
 }
 
 impl MetricsConfig {
     /// The settings in force; `None` where metrics are not served.
-    pub fn decide(flag: Option<Listen>, file: &MetricsSection) -> Option<Self> {
-        match flag.or(file.listen)? {
-            Listen::Off => None,
-            Listen::At(listen) => Some(Self { listen }),
-        }
+    ///
+    /// # Errors
+    ///
+    /// When a name is none that a machine may have.
+    pub fn decide(flag: Option<Listen>, file: &MetricsSection) -> Result<Option<Self>, ConfigError> {
+        let hosts = file.hosts.iter().flatten().map(|name| host(name)).collect::<Result<_, _>>()?;
+        Ok(match flag.or(file.listen) {
+            None | Some(Listen::Off) => None,
+            Some(Listen::At(listen)) => Some(Self { listen, hosts }),
+        })
     }
+}
+
+/// A name as requests have it, but for its case and the dot at its end.
+fn host(name: &str) -> Result<String, ConfigError> {
+    let bare = name.strip_suffix('.').unwrap_or(name);
+    if !bare.is_empty() && bare.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+        return Ok(bare.to_ascii_lowercase());
+    }
+    Err(ConfigError::Value(format!(
+        "metrics: hosts: {name:?} is no host name: give it without port and scheme, as sensor.example.org"
+    )))
 }
 
 impl FromStr for Listen {
@@ -78,8 +100,23 @@ mod tests {
 
     fn decided(flag: Option<&str>, file: Option<&str>) -> Option<String> {
         let listen = |text: Option<&str>| text.map(|text| text.parse().unwrap());
-        let section = MetricsSection { listen: listen(file) };
-        MetricsConfig::decide(listen(flag), &section).map(|config| config.listen.to_string())
+        let section = MetricsSection { listen: listen(file), ..MetricsSection::default() };
+        let decided = MetricsConfig::decide(listen(flag), &section).unwrap();
+        decided.map(|config| config.listen.to_string())
+    }
+
+    #[test]
+    fn names_are_without_case_and_what_is_no_name_is_refused() {
+        let section = |name: &str| MetricsSection {
+            listen: Some("127.0.0.1:1".parse().unwrap()),
+            hosts: Some(vec![name.into()]),
+        };
+        let decided = MetricsConfig::decide(None, &section("Sensor.Example.org.")).unwrap().unwrap();
+        assert_eq!(decided.hosts, ["sensor.example.org"]);
+        for bad in ["", ".", "*", "sensor:9469", "http://sensor", "a b"] {
+            let error = MetricsConfig::decide(None, &section(bad)).unwrap_err().to_string();
+            assert!(error.contains(&format!("{bad:?} is no host name")), "{error}");
+        }
     }
 
     #[test]

@@ -5,19 +5,35 @@ use std::{
     net::{SocketAddr, TcpListener},
     sync::Arc,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use axum::{
     Router,
-    extract::State,
+    extract::{Request, State},
     http::{HeaderMap, StatusCode, header},
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
 };
+use hyper::{
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::sync::oneshot;
 
-use super::{Format, Latencies, SourceReader, Vitals, connection::Bounded};
+use super::{
+    Format, Latencies, SourceReader, Vitals,
+    asked::Names,
+    connection::{Limits, Room},
+};
 use crate::{config::MetricsConfig, ledger::Tally};
+
+/// Bytes of the head of a request.
+const LONGEST_HEAD: usize = 16 << 10;
+/// How long is waited where a connection can't be taken, because there are too many open files.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Why metrics can't be served.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +51,7 @@ pub struct MetricsError {
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
+    names: Names,
     latencies: Latencies,
 }
 
@@ -55,7 +72,7 @@ impl Listener {
                  only"
             );
         }
-        Ok(Self { socket, address, latencies })
+        Ok(Self { socket, address, names: Names::new(config.hosts), latencies })
     }
 
     /// Serves them from now on. Whoever starts it gives up privileges before, so that the thread has none.
@@ -64,7 +81,7 @@ impl Listener {
     ///
     /// When the thread can't be started.
     pub fn serve(self, tally: Arc<Tally>, source: SourceReader) -> Result<Server, MetricsError> {
-        let Self { socket, address, latencies } = self;
+        let Self { socket, address, names, latencies } = self;
         let vitals = Vitals::new(tally, source, latencies);
         let (stop, stopped) = oneshot::channel();
         let error = |cause| MetricsError { address, cause };
@@ -73,11 +90,12 @@ impl Listener {
             let _entered = runtime.enter();
             tokio::net::TcpListener::from_std(socket).map_err(error)?
         };
+        let router = router(vitals, names);
         let serve = move || {
             runtime.block_on(async {
                 tokio::select! {
                     // It never ends by itself.
-                    _ = axum::serve(Bounded::new(listener), router(vitals)) => {}
+                    () = take_connections(listener, &router, Limits::default()) => {}
                     _ = stopped => {}
                 }
             });
@@ -114,13 +132,52 @@ impl Drop for Server {
     }
 }
 
-fn router(vitals: Vitals) -> Router {
+/// Serves all that come. It never ends.
+async fn take_connections(listener: tokio::net::TcpListener, router: &Router, limits: Limits) {
+    let room = Room::new(limits);
+    loop {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(_) => {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let (connection, leaving) = room.enter(stream, peer.ip());
+        let asked = connection.asked();
+        let pages = TowerToHyperService::new(router.clone());
+        let answer = service_fn(move |request| {
+            asked.note();
+            pages.call(request)
+        });
+        let served = http1::Builder::new()
+            .max_buf_size(LONGEST_HEAD)
+            .serve_connection(TokioIo::new(connection), answer);
+        tokio::spawn(async move {
+            tokio::select! {
+                // What becomes of a connection concerns only who made it.
+                _ = served => {}
+                () = leaving.is_due() => {}
+            }
+        });
+    }
+}
+
+fn router(vitals: Vitals, names: Names) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .fallback(|| async { (StatusCode::NOT_FOUND, "there are /metrics, /healthz and /readyz\n") })
+        .layer(middleware::from_fn_with_state(Arc::new(names), refuse_strangers))
         .with_state(Arc::new(vitals))
+}
+
+async fn refuse_strangers(State(names): State<Arc<Names>>, request: Request, next: Next) -> Response {
+    match names.refuse(&request) {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
+    }
 }
 
 async fn metrics(State(vitals): State<Arc<Vitals>>, headers: HeaderMap) -> Response {
