@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod email;
+pub mod ending;
 pub mod features;
 pub mod format;
 pub mod history;
@@ -13,10 +14,18 @@ pub mod scores;
 pub mod terminal;
 pub mod webhook;
 
+mod network;
+mod ready;
 mod summary;
 mod worker;
 
-use std::{fs, io, os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::{
     alert::Alert,
@@ -26,8 +35,9 @@ use crate::{
     ledger::Ledger,
     queue::WhenFull,
 };
+use ending::Ending;
 pub use worker::SinkCounts;
-use worker::Worker;
+use worker::{Ends, Worker};
 
 /// What outputs are told, in the order in which it happened.
 #[derive(Debug, Clone)]
@@ -84,6 +94,9 @@ pub trait Sink: Send {
     fn patience(&self) -> Duration {
         Duration::ZERO
     }
+
+    /// Takes what says when everything has to be over. A sink that waits for others heeds it.
+    fn ends_with(&mut self, _ending: Ending) {}
 }
 
 /// What a sink is told of.
@@ -157,7 +170,12 @@ pub enum WhenFailing {
     GoOn,
     /// The work is done for this output: it ends.
     Stop,
+    /// The same, but it goes on where it is only that nobody reads it any more.
+    StopUnlessGone,
 }
+
+/// How long outputs may take once nad ends; then a moment is left to count what was lost.
+const LONGEST_END: Duration = Duration::from_secs(4);
 
 /// The outputs in use.
 #[derive(Default)]
@@ -166,6 +184,9 @@ pub struct Outputs {
     workers: Vec<(String, Worker)>,
     /// Those that are open and have no thread yet.
     prepared: Vec<Prepared>,
+    /// Those that were replaced, and finish what they were told.
+    leaving: Vec<Worker>,
+    ends: Ends,
     book: Option<LedgerBook>,
 }
 
@@ -247,7 +268,7 @@ impl Outputs {
     /// When a thread can't be started.
     pub fn start(&mut self) -> io::Result<()> {
         for Prepared { key, sink, when_full, when_failing } in self.prepared.drain(..) {
-            self.workers.push((key, Worker::start(sink, when_full, when_failing)?));
+            self.workers.push((key, Worker::start(sink, when_full, when_failing, &self.ends)?));
         }
         Ok(())
     }
@@ -281,16 +302,54 @@ impl Outputs {
         }
     }
 
-    /// Waits until everything was delivered that can be, for a few seconds at most for each output that fails.
+    /// The first output that failed since and whose failure ends the work, as one that nobody reads any more.
+    ///
+    /// # Errors
+    ///
+    /// That failure.
+    pub fn check(&mut self) -> Result<(), OutputError> {
+        for worker in std::mem::take(&mut self.leaving) {
+            if worker.has_ended() { say_failure(worker.join()) } else { self.leaving.push(worker) }
+        }
+        self.workers.iter().find_map(|(_, worker)| worker.failure()).map_or(Ok(()), Err)
+    }
+
+    /// What ends the waiting for outputs, also for those that are the work itself.
+    pub fn stop(&self) -> Stop {
+        Stop(self.ends.stopped.clone())
+    }
+
+    /// Waits until everything was delivered that can be. Outputs that are the work itself, as those of a replay are, are
+    /// waited for until it is [stopped](Self::stop); all others for 5 s at most, and what they were not told of counts as failed.
     ///
     /// # Errors
     ///
     /// As for [`Self::tell`].
     pub fn finish(&mut self) -> Result<(), OutputError> {
+        self.ends.ending.begin(self.ends.stopped.bound(Instant::now() + LONGEST_END));
         let workers = std::mem::take(&mut self.workers);
         workers.iter().for_each(|(_, worker)| worker.close());
         let ended: Vec<_> = workers.into_iter().map(|(_, worker)| worker.join()).collect();
+        self.leaving.drain(..).for_each(|worker| say_failure(worker.join()));
         ended.into_iter().collect()
+    }
+}
+
+/// Ends the waiting for outputs. Clones do the same.
+#[derive(Debug, Clone)]
+pub struct Stop(Ending);
+
+impl Stop {
+    /// From now on nothing is waited for longer than 5 s.
+    pub fn request(&self) {
+        self.0.begin(Instant::now() + LONGEST_END);
+    }
+}
+
+/// Says that an output failed that was replaced.
+fn say_failure(ended: Result<(), OutputError>) {
+    if let Err(error) = ended {
+        tracing::warn!("{error}");
     }
 }
 
@@ -328,14 +387,6 @@ impl Replacement<'_> {
         }
         outputs.prepared.extend(prepared);
         left.iter().for_each(Worker::close);
-        if !left.is_empty() {
-            std::thread::spawn(move || {
-                for worker in left {
-                    if let Err(error) = worker.join() {
-                        tracing::warn!("{error}");
-                    }
-                }
-            });
-        }
+        outputs.leaving.extend(left);
     }
 }

@@ -17,6 +17,8 @@ mod skip;
 
 #[path = "outputs_mail/email.rs"]
 mod email;
+#[path = "outputs_mail/hostile.rs"]
+mod hostile;
 #[path = "outputs_mail/server.rs"]
 mod server;
 #[path = "outputs_mail/webhook.rs"]

@@ -22,7 +22,7 @@ use crate::{
     detector::{Detector, DetectorOptions, Findings, Wanted},
     ledger::{Ledger, Tally},
     model::Training,
-    output::{Outputs, log, scores::ScoreFile, spare_capture, terminal::Screen},
+    output::{Outputs, Stop, log, scores::ScoreFile, spare_capture, terminal::Screen},
     source::{
         Fill, Source,
         pcap::{CaptureError, ReadAhead},
@@ -81,7 +81,7 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     let mut detector = Detector::new(start, tables, Clock::Unix, Arc::clone(&tally), options);
     let mut sinks = Sinks::open(config, screen.clone())?;
     tally.set_outputs(sinks.outputs.counts());
-    let stop = stop_at_signal()?;
+    let stop = stop_at_signal(sinks.outputs.stop())?;
     let begun = Instant::now();
     screen.say("Starting packet capture…")?;
     screen.show_progress();
@@ -200,8 +200,8 @@ fn nothing_scored(file: &Path, ledger: &Ledger, detector: &Detector) -> Result<(
     Ok(())
 }
 
-/// A flag that Ctrl-C or SIGTERM sets, so that what was found so far is still reported.
-fn stop_at_signal() -> Result<Arc<AtomicBool>> {
+/// A flag that Ctrl-C or SIGTERM sets, so that what was found so far is still reported, to outputs that take it.
+fn stop_at_signal(waiting: Stop) -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -216,6 +216,7 @@ fn stop_at_signal() -> Result<Arc<AtomicBool>> {
         runtime.block_on(async {
             signals.received().await;
             flag.store(true, Relaxed);
+            waiting.request();
             // The second one ends the process as it would without nad's doing.
             signals.received().await;
             std::process::exit(1);

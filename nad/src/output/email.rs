@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 use lettre::{Message, message::Mailbox};
 
-use super::{Done, Event, Failure, Interests, Sink, summary::host_name};
+use super::{Done, Event, Failure, Interests, Sink, ending::Ending, summary::host_name};
 use digest::Digest;
 pub use transport::{Login, Security, Server};
 
-/// For how long a server is waited for once nad ends.
-const LAST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a mail may take as a whole, in times of the longest wait for an answer.
+const STEPS: u32 = 3;
 
 /// Who is written to, how often, and by which server.
 #[derive(Debug, Clone)]
@@ -38,18 +38,19 @@ pub struct Email {
     config: EmailConfig,
     host: String,
     digest: Digest,
+    ending: Ending,
 }
 
 impl Email {
     /// Nothing is connected to before there is something to tell.
     pub fn new(config: EmailConfig) -> Self {
         let digest = Digest::new(config.interval, config.max_per_day);
-        Self { config, host: host_name(), digest }
+        Self { config, host: host_name(), digest, ending: Ending::default() }
     }
 
-    fn send(&mut self, timeout: Duration) -> Result<Done, Failure> {
+    fn send(&mut self) -> Result<Done, Failure> {
         let message = message::digest(&self.config, &self.host, &self.digest)?;
-        match transport::send(&self.config.server, &message, timeout) {
+        match transport::send(&self.config.server, &message, longest(&self.config), &self.ending) {
             Ok(_) => Ok(self.digest.was_sent(Instant::now())),
             Err(failure) => {
                 if matches!(failure, Failure::Never(_)) {
@@ -69,7 +70,12 @@ impl Email {
 /// When it was not accepted.
 pub fn test(config: &EmailConfig) -> Result<String, Failure> {
     let message: Message = message::test(config, &host_name())?;
-    transport::send(&config.server, &message, config.server.timeout)
+    transport::send(&config.server, &message, longest(config), &Ending::default())
+}
+
+/// How long a mail may take as a whole.
+fn longest(config: &EmailConfig) -> Duration {
+    STEPS * config.server.timeout
 }
 
 impl Sink for Email {
@@ -92,11 +98,7 @@ impl Sink for Email {
     }
 
     fn idle(&mut self) -> Result<Done, Failure> {
-        if self.digest.is_due(Instant::now()) {
-            self.send(self.config.server.timeout)
-        } else {
-            Ok(Done::default())
-        }
+        if self.digest.is_due(Instant::now()) { self.send() } else { Ok(Done::default()) }
     }
 
     /// What there is to tell is told now, however short the last mail is ago.
@@ -110,10 +112,14 @@ impl Sink for Email {
                 self.config.max_per_day
             )));
         }
-        self.send(self.config.server.timeout.min(LAST_TIMEOUT))
+        self.send()
     }
 
     fn kept(&self) -> u64 {
         self.digest.events()
+    }
+
+    fn ends_with(&mut self, ending: Ending) {
+        self.ending = ending;
     }
 }

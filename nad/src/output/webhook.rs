@@ -16,7 +16,7 @@ use std::{
 
 use ureq::tls::Certificate;
 
-use super::{Done, Event, Failure, Interests, OutputError, Sink, summary::host_name};
+use super::{Done, Event, Failure, Interests, OutputError, Sink, ending::Ending, summary::host_name};
 use crate::config::Secret;
 use post::{Poster, Refusal};
 use spool::Spool;
@@ -25,8 +25,6 @@ pub use url::Url;
 
 /// For how long requests are made at a time, before new incidents are taken.
 const LONGEST_ROUND: Duration = Duration::from_secs(5);
-/// How long the last request may take once nad ends.
-const LAST_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Where incidents are posted to, and how.
 #[derive(Debug, Clone)]
@@ -84,6 +82,7 @@ pub struct Webhook {
     not_before: Option<Instant>,
     /// What failed in a round of which something was counted; it is told next time.
     untold: Option<Failure>,
+    ending: Ending,
 }
 
 impl Webhook {
@@ -100,19 +99,20 @@ impl Webhook {
         if config.is_unprotected {
             tracing::warn!("{name}: what is posted there can be read and changed on its way; use https://");
         }
-        let poster = Poster::new(&config);
-        Ok(Self { config, host: host_name(), poster, spool, not_before: None, untold: None })
+        let ending = Ending::default();
+        let poster = Poster::new(&config, ending.clone());
+        Ok(Self { config, host: host_name(), poster, spool, not_before: None, untold: None, ending })
     }
 
     /// Posts what waits until there is no more, or there is no use in it, or it takes too long.
-    fn round(&mut self, timeout: Duration) -> (Done, Option<Failure>) {
-        let begun = Instant::now();
+    fn round(&mut self) -> (Done, Option<Failure>) {
+        let end = Instant::now() + LONGEST_ROUND;
         let mut done = Done::default();
         let mut failure = None;
-        while begun.elapsed() < LONGEST_ROUND
+        while self.ending.left(end).is_some()
             && let Some(entry) = self.spool.first()
         {
-            match self.poster.post(&entry.id, &entry.body, timeout) {
+            match self.poster.post(&entry.id, &entry.body, self.config.timeout) {
                 Ok(_) => {
                     self.spool.remove_first();
                     done.delivered += 1;
@@ -140,7 +140,7 @@ impl Webhook {
 pub fn test(config: &WebhookConfig) -> Result<String, Failure> {
     let body = config.template.test(&host_name());
     let id = spool::delivery_id("test", spool::now_ns());
-    Poster::new(config).post(&id, &body, config.timeout).map_err(|refusal| refusal.failure)
+    Poster::new(config, Ending::default()).post(&id, &body, config.timeout).map_err(|refusal| refusal.failure)
 }
 
 impl Sink for Webhook {
@@ -174,7 +174,7 @@ impl Sink for Webhook {
         if self.not_before.is_some_and(|time| Instant::now() < time) {
             return Ok(Done { delivered: 0, failed });
         }
-        let (mut done, failure) = self.round(self.config.timeout);
+        let (mut done, failure) = self.round();
         done.failed += failed;
         match failure {
             Some(failure) if done == Done::default() => Err(failure),
@@ -189,7 +189,7 @@ impl Sink for Webhook {
     fn finish(&mut self) -> Result<Done, Failure> {
         let mut done = Done { delivered: 0, failed: self.spool.settle() };
         if self.not_before.is_none_or(|time| Instant::now() >= time) {
-            let (posted, failure) = self.round(self.config.timeout.min(LAST_TIMEOUT));
+            let (posted, failure) = self.round();
             done.delivered += posted.delivered;
             done.failed += posted.failed;
             if let Some(failure) = failure.or_else(|| self.untold.take()) {
@@ -206,6 +206,11 @@ impl Sink for Webhook {
 
     fn kept(&self) -> u64 {
         self.spool.in_memory()
+    }
+
+    fn ends_with(&mut self, ending: Ending) {
+        self.poster = Poster::new(&self.config, ending.clone());
+        self.ending = ending;
     }
 }
 

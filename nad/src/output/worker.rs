@@ -11,8 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Done, Event, Failure, Interests, MOST_AT_ONCE, OutputError, Sink, WhenFailing};
-use crate::queue::WhenFull;
+use super::{Done, Event, Failure, Interests, MOST_AT_ONCE, OutputError, Sink, WhenFailing, ending::Ending};
+use crate::{presentation, queue::WhenFull};
 
 /// Events that wait for a sink.
 pub(super) const CAPACITY: usize = 4096;
@@ -23,6 +23,10 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// For how long what fails is tried again once nad ends.
 const LAST_PATIENCE: Duration = Duration::from_secs(3);
+/// Whoever waits looks around this often.
+const SLICE: Duration = Duration::from_millis(100);
+/// What a sink has to count and to close after the moment at which everything is to be over.
+const GRACE: Duration = Duration::from_millis(300);
 
 /// What became of a sink's events.
 #[derive(Debug, Default)]
@@ -42,8 +46,18 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     interests: Interests,
     when_full: WhenFull,
+    ends: Ends,
     /// Taken out where its end is waited for.
     thread: Option<JoinHandle<()>>,
+}
+
+/// When an output has to be over.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ends {
+    /// It is told of nothing more, and what it does has to be over by then.
+    pub(super) ending: Ending,
+    /// Nad was asked to end, so not even outputs that are the work itself are waited for any longer.
+    pub(super) stopped: Ending,
 }
 
 impl Drop for Worker {
@@ -65,18 +79,25 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     events: VecDeque<Event>,
+    /// Events that are being delivered.
+    in_hand: u64,
+    /// Events that the sink keeps to deliver them later.
+    kept: u64,
     is_closed: bool,
     /// The sink takes nothing any more.
     has_ended: bool,
+    /// Nobody waits for it: what it still does counts for nothing.
+    is_abandoned: bool,
     /// Why it ended before it was closed.
     failure: Option<OutputError>,
 }
 
 impl Worker {
     pub(super) fn start(
-        sink: Box<dyn Sink>,
+        mut sink: Box<dyn Sink>,
         when_full: WhenFull,
         when_failing: WhenFailing,
+        ends: &Ends,
     ) -> io::Result<Self> {
         let counts = Arc::new(SinkCounts { name: sink.name(), ..SinkCounts::default() });
         let shared = Arc::new(Shared {
@@ -85,10 +106,27 @@ impl Worker {
             emptied: Condvar::new(),
             counts,
         });
+        // Live, and where it is not the work itself, nobody waits for it for long.
+        let is_work = when_full == WhenFull::Wait && when_failing != WhenFailing::GoOn;
+        let ending = if is_work { &ends.stopped } else { &ends.ending };
+        let ends = Ends { ending: ending.clone(), stopped: ends.stopped.clone() };
+        sink.ends_with(ending.clone());
         let interests = sink.interests();
-        let runner = Runner { sink, shared: Arc::clone(&shared), when_failing, is_failing: false };
-        let thread = thread::Builder::new().name("nad-output".into()).spawn(move || runner.run())?;
-        Ok(Self { shared, interests, when_full, thread: Some(thread) })
+        let runner = Runner {
+            sink,
+            shared: Arc::clone(&shared),
+            ending: ending.clone(),
+            when_failing,
+            is_failing: false,
+        };
+        // Also where the sink panics, nobody may wait for it; once it is seen to have ended, its files are closed.
+        let end = End(Arc::clone(&shared));
+        let run = move || {
+            runner.run();
+            drop(end);
+        };
+        let thread = thread::Builder::new().name("nad-output".into()).spawn(run)?;
+        Ok(Self { shared, interests, when_full, ends, thread: Some(thread) })
     }
 
     pub(super) fn counts(&self) -> Arc<SinkCounts> {
@@ -98,8 +136,13 @@ impl Worker {
     pub(super) fn tell(&self, events: &[Event]) -> Result<(), OutputError> {
         let mut queue = self.shared.lock();
         for event in events.iter().filter(|event| self.interests.cover(event)) {
-            while self.when_full == WhenFull::Wait && queue.events.len() >= CAPACITY && !queue.has_ended {
-                queue = self.shared.emptied.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            while self.when_full == WhenFull::Wait
+                && queue.events.len() >= CAPACITY
+                && !queue.has_ended
+                && !self.ends.stopped.is_over()
+            {
+                let waited = self.shared.emptied.wait_timeout(queue, SLICE);
+                (queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
             }
             if queue.events.len() < CAPACITY && !queue.has_ended {
                 queue.events.push_back(event.clone());
@@ -113,18 +156,48 @@ impl Worker {
         failure.map_or(Ok(()), Err)
     }
 
+    /// Why it ended, where it did and should not have.
+    pub(super) fn failure(&self) -> Option<OutputError> {
+        self.shared.lock().failure.take()
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.shared.lock().has_ended
+    }
+
     /// Nothing more will be told.
     pub(super) fn close(&self) {
         self.shared.lock().is_closed = true;
         self.shared.filled.notify_one();
     }
 
-    /// Waits for its end.
+    /// Waits for its end, as long as it may take; says what was lost where it takes longer.
     pub(super) fn join(mut self) -> Result<(), OutputError> {
         self.close();
-        // A sink that panicked has said so; what it was given is not counted as delivered.
-        let _ = self.thread.take().map(JoinHandle::join);
-        self.shared.lock().failure.take().map_or(Ok(()), Err)
+        let mut queue = self.shared.lock();
+        while !queue.has_ended && !self.ends.ending.is_over_since(GRACE) {
+            let waited = self.shared.emptied.wait_timeout(queue, SLICE);
+            (queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        if queue.has_ended {
+            let failure = queue.failure.take();
+            drop(queue);
+            // A sink that panicked has said so; what it was given is not counted as delivered.
+            let _ = self.thread.take().map(JoinHandle::join);
+            return failure.map_or(Ok(()), Err);
+        }
+        queue.is_abandoned = true;
+        let lost = queue.events.len() as u64 + queue.in_hand + queue.kept;
+        queue.events.clear();
+        drop(queue);
+        self.shared.counts.failed.fetch_add(lost, Relaxed);
+        if lost > 0 {
+            let (name, lost) = (&self.shared.counts.name, presentation::counted(lost, "event"));
+            tracing::warn!(
+                "{name}: it did not end in time, and {lost} that it was not told of count as failed"
+            );
+        }
+        Ok(())
     }
 }
 
@@ -142,10 +215,23 @@ impl Shared {
             self.filled.wait_timeout_while(queue, longest, is_idle).unwrap_or_else(PoisonError::into_inner);
         let count = queue.events.len().min(MOST_AT_ONCE);
         let events: Vec<Event> = queue.events.drain(..count).collect();
+        queue.in_hand = events.len() as u64;
         let is_over = queue.is_closed && queue.events.is_empty();
         drop(queue);
         self.emptied.notify_all();
         (events, is_over)
+    }
+
+    /// Counts what became of the events in hand and of those that were kept, of which the sink still keeps so many.
+    fn count(&self, done: Done, kept: u64) {
+        let mut queue = self.lock();
+        if queue.is_abandoned {
+            // All of them are counted.
+            return;
+        }
+        (queue.in_hand, queue.kept) = (0, kept);
+        self.counts.delivered.fetch_add(done.delivered, Relaxed);
+        self.counts.failed.fetch_add(done.failed, Relaxed);
     }
 
     /// Waits for a while, or until the queue is closed; whether it is.
@@ -163,6 +249,7 @@ impl Shared {
 struct Runner {
     sink: Box<dyn Sink>,
     shared: Arc<Shared>,
+    ending: Ending,
     when_failing: WhenFailing,
     /// Whether that was said.
     is_failing: bool,
@@ -173,20 +260,18 @@ struct Over;
 
 impl Runner {
     fn run(mut self) {
-        // Also where the sink panics, nobody may wait for it.
-        let end = End(Arc::clone(&self.shared));
         if let Err(Over) = self.work() {
             return;
         }
         match self.sink.finish() {
-            Ok(done) => self.count(done),
+            // What it keeps from now on is not lost.
+            Ok(done) => self.count(done, 0),
             Err(failure) => {
                 let kept = self.sink.kept();
                 // It is over in any case.
-                let _ = self.fail(kept, &failure);
+                let _ = self.fail(Done { delivered: 0, failed: kept }, 0, &failure);
             }
         }
-        drop(end);
     }
 
     fn work(&mut self) -> Result<(), Over> {
@@ -206,10 +291,15 @@ impl Runner {
             idle_since = Instant::now();
             match self.sink.idle() {
                 Ok(done) => {
-                    self.count(done);
+                    let kept = self.sink.kept();
+                    self.count(done, kept);
                     idle_pause = IDLE;
                 }
                 Err(failure) => {
+                    let kept = self.sink.kept();
+                    if matches!(failure, Failure::Gone) {
+                        self.fail(Done::default(), kept, &failure)?;
+                    }
                     self.say(&failure);
                     idle_pause = (idle_pause * 2).min(LONGEST_PAUSE);
                 }
@@ -225,14 +315,16 @@ impl Runner {
         loop {
             let failure = match self.sink.deliver(events) {
                 Ok(done) => {
-                    self.count(done);
+                    let kept = self.sink.kept();
+                    self.count(done, kept);
                     return Ok(());
                 }
                 Err(failure) => failure,
             };
-            let may_succeed = matches!(failure, Failure::Later(_)) && begun.elapsed() < patience;
-            if !may_succeed {
-                return self.fail(events.len() as u64, &failure);
+            let is_in_time = self.ending.left(begun + patience).is_some();
+            if !matches!(failure, Failure::Later(_)) || !is_in_time {
+                let kept = self.sink.kept();
+                return self.fail(Done { delivered: 0, failed: events.len() as u64 }, kept, &failure);
             }
             self.say(&failure);
             if self.shared.pause(pause) {
@@ -244,17 +336,21 @@ impl Runner {
         }
     }
 
-    fn count(&mut self, done: Done) {
-        self.shared.counts.delivered.fetch_add(done.delivered, Relaxed);
-        self.shared.counts.failed.fetch_add(done.failed, Relaxed);
+    fn count(&mut self, done: Done, kept: u64) {
+        self.shared.count(done, kept);
         if done.delivered > 0 && std::mem::take(&mut self.is_failing) {
             tracing::info!("{} takes what it is told again", self.sink.name());
         }
     }
 
-    fn fail(&mut self, events: u64, failure: &Failure) -> Result<(), Over> {
-        self.shared.counts.failed.fetch_add(events, Relaxed);
-        if self.when_failing == WhenFailing::GoOn {
+    fn fail(&mut self, done: Done, kept: u64, failure: &Failure) -> Result<(), Over> {
+        self.shared.count(done, kept);
+        let goes_on = match self.when_failing {
+            WhenFailing::GoOn => true,
+            WhenFailing::StopUnlessGone => matches!(failure, Failure::Gone),
+            WhenFailing::Stop => false,
+        };
+        if goes_on {
             self.say(failure);
             return Ok(());
         }
@@ -284,8 +380,10 @@ impl Drop for End {
         queue.has_ended = true;
         let left = queue.events.len() as u64;
         queue.events.clear();
+        if !queue.is_abandoned {
+            self.0.counts.failed.fetch_add(left, Relaxed);
+        }
         drop(queue);
-        self.0.counts.failed.fetch_add(left, Relaxed);
         self.0.emptied.notify_all();
     }
 }

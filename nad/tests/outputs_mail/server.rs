@@ -115,6 +115,16 @@ impl Waiting {
         self.said.lock().unwrap().clone()
     }
 
+    /// Waits for its end, which is not that of its input: everything that it said.
+    pub(crate) fn finish_open(mut self) -> String {
+        let input = self.nad.stdin.take();
+        assert!(self.nad.wait().unwrap().success());
+        drop(input);
+        wait_for("the last line", || self.has_said("ledger: "));
+        thread::sleep(Duration::from_millis(200));
+        self.said.lock().unwrap().clone()
+    }
+
     /// Ends it as `kill -9` does.
     pub(crate) fn kill(mut self) {
         self.nad.kill().unwrap();

@@ -1,22 +1,35 @@
 //! How a mail gets to its server.
 
-use std::{error::Error, fmt, io, net::ToSocketAddrs, time::Duration};
+mod encrypted;
+
+use std::{error::Error, fmt, io, time::Duration};
 
 use lettre::{
-    Message, SmtpTransport, Transport,
+    Message,
     transport::smtp::{
         self,
-        authentication::Credentials,
-        client::{Certificate, Tls, TlsParameters},
+        authentication::{Credentials, DEFAULT_MECHANISMS},
+        client::{AsyncSmtpConnection, Certificate, TlsParameters},
+        extension::ClientId,
+        response::Response,
     },
 };
 use serde::{Deserialize, Serialize};
 
-use super::Failure;
-use crate::{config::Secret, own, presentation};
+use super::{Ending, Failure};
+use crate::{
+    config::Secret,
+    output::network::{self, Connection, Cut, Limits},
+    presentation,
+};
+use encrypted::Encrypted;
 
 /// Characters of a server's words that are repeated.
 const MOST_REPEATED: usize = 300;
+/// Bytes of an answer, which RFC 5321 has in lines of 512, also of one with certificates.
+const MOST_ANSWER: usize = 32 << 10;
+/// How long the goodbye may take, once the mail was taken.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Who takes mail.
 #[derive(Debug, Clone)]
@@ -31,7 +44,7 @@ pub struct Server {
     pub login: Option<Login>,
     /// Whom its certificate may be signed by, besides the usual authorities.
     pub authority: Option<Certificate>,
-    /// For how long it is waited for at each step.
+    /// For how long each of its answers is waited for.
     pub timeout: Duration,
 }
 
@@ -74,31 +87,69 @@ impl fmt::Display for Server {
     }
 }
 
-/// Sends a mail over a connection of its own, and gives the server's answer.
+/// Sends a mail over a connection of its own, and gives the server's answer. `longest` is the time that it may take as a whole.
 ///
 /// # Errors
 ///
 /// [`Failure::Never`] where the server refuses for good, or can't do what it must; [`Failure::Later`] otherwise.
-pub(super) fn send(server: &Server, message: &Message, timeout: Duration) -> Result<String, Failure> {
-    let failure = |error| failure(server, &error);
-    let tls = match server.security {
-        Security::StartTls => Tls::Required(parameters(server).map_err(failure)?),
-        Security::Tls => Tls::Wrapper(parameters(server).map_err(failure)?),
-        Security::None => Tls::None,
-    };
-    let mut builder = SmtpTransport::builder_dangerous(bare(&server.name))
-        .port(server.port)
-        .timeout(Some(timeout))
-        .tls(tls);
-    if let Some(Login { user, password }) = &server.login {
-        builder = builder.credentials(Credentials::new(user.clone(), password.expose().into()));
-    }
-    // Where its name can't be resolved, sending says so.
-    let addresses = (bare(&server.name), server.port).to_socket_addrs();
-    let _connecting = own::CONNECTIONS.begin(&addresses.map(Vec::from_iter).unwrap_or_default());
-    let answer = builder.build().send(message).map_err(failure)?;
+pub(super) fn send(
+    server: &Server,
+    message: &Message,
+    longest: Duration,
+    ending: &Ending,
+) -> Result<String, Failure> {
+    let limits = Limits::new(longest, server.timeout, MOST_ANSWER, ending);
+    let answer = converse(server, message, &limits).map_err(|error| failure(server, &error))?;
     let words: Vec<&str> = answer.message().collect();
     Ok(presentation::printable(&format!("{} {}", answer.code(), words.join(" ")), MOST_REPEATED))
+}
+
+/// Why a mail was not taken.
+#[derive(Debug, thiserror::Error)]
+enum NotTaken {
+    #[error("{0}")]
+    Connection(#[from] io::Error),
+    #[error("{0}")]
+    Conversation(#[from] smtp::Error),
+}
+
+fn converse(server: &Server, message: &Message, limits: &Limits) -> Result<Response, NotTaken> {
+    let name = bare(&server.name);
+    let addresses = network::resolve(name, server.port, limits)?;
+    let connection = Connection::open(&addresses, limits)?;
+    let waiting = connection.waiting();
+    Ok(network::block_on(&waiting, talk(server, message, connection, limits))?)
+}
+
+async fn talk(
+    server: &Server,
+    message: &Message,
+    connection: Connection,
+    limits: &Limits,
+) -> Result<Response, smtp::Error> {
+    let hello = ClientId::default();
+    let mut client = match server.security {
+        Security::None => AsyncSmtpConnection::connect_with_transport(Box::new(connection), &hello).await?,
+        Security::StartTls => {
+            let stream = Box::new(connection.by_line());
+            let mut client = AsyncSmtpConnection::connect_with_transport(stream, &hello).await?;
+            client.starttls(parameters(server)?, &hello).await?;
+            client
+        }
+        Security::Tls => {
+            let stream = Encrypted::over(connection, parameters(server)?).await?;
+            AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello).await?
+        }
+    };
+    if let Some(Login { user, password }) = &server.login {
+        let credentials = Credentials::new(user.clone(), password.expose().into());
+        client.auth(DEFAULT_MECHANISMS, &credentials).await?;
+    }
+    let answer = client.send(message.envelope(), &message.formatted()).await?;
+    // It was taken, whatever becomes of the goodbye.
+    limits.shorten(GOODBYE);
+    client.abort().await;
+    Ok(answer)
 }
 
 fn parameters(server: &Server) -> Result<TlsParameters, smtp::Error> {
@@ -116,8 +167,8 @@ fn bare(name: &str) -> &str {
 }
 
 /// What failed in the server's words, without the password where it repeats it.
-fn failure(server: &Server, error: &smtp::Error) -> Failure {
-    let mut words = if is_timeout(error) { "no answer in time".to_owned() } else { error.to_string() };
+fn failure(server: &Server, error: &NotTaken) -> Failure {
+    let mut words = cut(error).map_or_else(|| error.to_string(), ToString::to_string);
     if let Some(login) = &server.login {
         words = login.password.cut_out_of(&words);
     }
@@ -125,21 +176,25 @@ fn failure(server: &Server, error: &smtp::Error) -> Failure {
     if words.contains("certificate") {
         words.push_str("; name the file of a private authority's certificate as ca_file in [email]");
     }
-    if error.is_permanent() || error.is_client() || error.is_tls() {
-        Failure::Never(format!("refused: {words}"))
-    } else {
-        Failure::Later(words)
-    }
+    let is_final = match error {
+        NotTaken::Connection(_) => false,
+        NotTaken::Conversation(error) => error.is_permanent() || error.is_client() || error.is_tls(),
+    };
+    if is_final { Failure::Never(format!("refused: {words}")) } else { Failure::Later(words) }
 }
 
-/// Whether the server was waited for in vain; the system calls a read that took too long one that would block.
-fn is_timeout(error: &smtp::Error) -> bool {
-    let mut cause = error.source();
+/// Where the conversation was cut short, why.
+fn cut(error: &NotTaken) -> Option<&Cut> {
+    let mut cause: Option<&(dyn Error + 'static)> = match error {
+        NotTaken::Connection(error) => Some(error),
+        NotTaken::Conversation(error) => error.source(),
+    };
     while let Some(next) = cause {
-        if let Some(failed) = next.downcast_ref::<io::Error>() {
-            return matches!(failed.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock);
+        let inner = next.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(cut) = inner.and_then(|inner| inner.downcast_ref()) {
+            return Some(cut);
         }
         cause = next.source();
     }
-    false
+    None
 }

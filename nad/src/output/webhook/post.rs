@@ -1,32 +1,31 @@
 //! One request, and what its answer means.
 
+mod connect;
+
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use jiff::{Timestamp, fmt::rfc2822};
 use ureq::{
     Agent,
-    config::Config,
-    http::{Response, StatusCode, Uri, header::RETRY_AFTER},
+    http::{Response, StatusCode, header::RETRY_AFTER},
     tls::{RootCerts, TlsConfig},
-    unversioned::{
-        resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver},
-        transport::{DefaultConnector, NextTimeout},
-    },
+    unversioned::transport::{ConnectProxyConnector, Connector as _, RustlsConnector},
 };
 
-use super::{Failure, Url, WebhookConfig, signature::sign};
-use crate::{
-    config::Secret,
-    own::{self, Connecting},
-    presentation,
-};
+use super::{Ending, Failure, Url, WebhookConfig, signature::sign};
+use crate::{config::Secret, output::network::Limits, presentation};
+use connect::{Bounded, Now};
 
-/// Bytes of an answer that are read, and characters of it that are repeated.
+/// Bytes of an answer that are looked at, and characters of it that are repeated.
 const MOST_READ: u64 = 4096;
 const MOST_REPEATED: usize = 200;
+/// Bytes of an answer, also of one with certificates.
+const MOST_ANSWER: usize = 64 << 10;
+/// How long the words of an answer may take, whose status is there.
+const WORDS: Duration = Duration::from_secs(1);
 /// The longest pause that a server may ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
@@ -35,29 +34,9 @@ pub(super) struct Poster {
     agent: Agent,
     url: Url,
     key: Option<Secret>,
-    /// The connection that is being made, so that its packets are known as nad's own.
-    connecting: Arc<Mutex<Option<Connecting<'static>>>>,
-}
-
-/// Says whom it has found the addresses of, before anybody connects to them: the server, or a proxy.
-#[derive(Debug)]
-struct Announcing {
-    resolver: DefaultResolver,
-    connecting: Arc<Mutex<Option<Connecting<'static>>>>,
-}
-
-impl Resolver for Announcing {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        config: &Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let addresses = self.resolver.resolve(uri, config, timeout)?;
-        let connecting = own::CONNECTIONS.begin(&addresses);
-        *self.connecting.lock().unwrap_or_else(PoisonError::into_inner) = Some(connecting);
-        Ok(addresses)
-    }
+    /// The limits of the request that is being made.
+    now: Arc<Now>,
+    ending: Ending,
 }
 
 /// Why a request was not taken.
@@ -70,7 +49,8 @@ pub(super) struct Refusal {
 }
 
 impl Poster {
-    pub(super) fn new(config: &WebhookConfig) -> Self {
+    /// One whose requests end with nad.
+    pub(super) fn new(config: &WebhookConfig, ending: Ending) -> Self {
         let roots = config.authorities.as_deref().map_or(RootCerts::WebPki, RootCerts::new_with_certs);
         let agent_config = Agent::config_builder()
             .http_status_as_error(false)
@@ -78,12 +58,17 @@ impl Poster {
             .max_redirects_will_error(false)
             .user_agent(concat!("nad/", env!("CARGO_PKG_VERSION")))
             .tls_config(TlsConfig::builder().root_certs(roots).build())
+            // A connection has the limits of one request.
+            .max_idle_connections(0)
             .build();
-        let connecting = Arc::default();
-        let resolver =
-            Announcing { resolver: DefaultResolver::default(), connecting: Arc::clone(&connecting) };
-        let agent = Agent::with_parts(agent_config, DefaultConnector::default(), resolver);
-        Self { agent, url: config.url.clone(), key: config.key.clone(), connecting }
+        let now = Arc::new(Now::default());
+        let bounded = Bounded::new(Arc::clone(&now));
+        let connector =
+            ().chain(ConnectProxyConnector::default())
+                .chain(bounded.clone())
+                .chain(RustlsConnector::default());
+        let agent = Agent::with_parts(agent_config, connector, bounded);
+        Self { agent, url: config.url.clone(), key: config.key.clone(), now, ending }
     }
 
     /// Posts a body, and gives the answer's status and first words.
@@ -93,6 +78,8 @@ impl Poster {
     /// When it was not taken.
     pub(super) fn post(&self, id: &str, body: &[u8], timeout: Duration) -> Result<String, Refusal> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let limits = Limits::new(timeout, timeout, MOST_ANSWER, &self.ending);
+        self.now.set(&limits);
         let mut request = self
             .agent
             .post(self.url.whole())
@@ -105,11 +92,10 @@ impl Poster {
         if let Some(key) = &self.key {
             request = request.header("X-Nad-Signature", sign(key, id, now, body));
         }
-        let answer = request.send(body);
-        *self.connecting.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let mut response = answer.map_err(|error| self.no_answer(&error))?;
+        let mut response = request.send(body).map_err(|error| self.no_answer(&error))?;
         let status = response.status();
         let retry_after = pause(&response);
+        limits.shorten(WORDS);
         let words = response.body_mut().with_config().limit(MOST_READ).lossy_utf8(true).read_to_string();
         let words =
             presentation::printable(self.url.cut_out_of(&words.unwrap_or_default()).trim(), MOST_REPEATED);

@@ -184,6 +184,133 @@ fn nobody_waits_for_a_sink_that_has_ended() {
     assert!(told.unwrap_err().is_broken_pipe());
 }
 
+/// A sink that never comes back from what it is told, and keeps what it was told before.
+struct Hanging {
+    is_told: bool,
+    telling: mpsc::Sender<()>,
+}
+
+impl Sink for Hanging {
+    fn name(&self) -> String {
+        "hanging".into()
+    }
+
+    fn interests(&self) -> Interests {
+        Interests { seconds: true, ..Interests::default() }
+    }
+
+    fn deliver(&mut self, _: &[Event]) -> Result<Done, Failure> {
+        self.telling.send(()).unwrap();
+        if std::mem::replace(&mut self.is_told, true) {
+            thread::sleep(Duration::from_secs(3600));
+        }
+        Ok(Done::default())
+    }
+
+    fn kept(&self) -> u64 {
+        u64::from(self.is_told)
+    }
+}
+
+#[test]
+fn the_end_waits_five_seconds_at_most_and_all_that_was_not_told_is_counted_once() {
+    for when_full in [WhenFull::Drop, WhenFull::Wait] {
+        let mut outputs = Outputs::default();
+        let (telling, told) = mpsc::channel();
+        add(&mut outputs, Hanging { is_told: false, telling }, when_full, WhenFailing::GoOn);
+        let counts = outputs.counts();
+        for count in [1, 2, 10] {
+            outputs.tell(&seconds(count)).unwrap();
+            if count < 10 {
+                told.recv().unwrap();
+            }
+        }
+        let begun = Instant::now();
+        outputs.finish().unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        // One kept, two in hand, ten in the queue.
+        assert_eq!(counted(&counts[0]), (0, 0, 13), "{when_full:?}");
+    }
+}
+
+#[test]
+fn an_output_that_is_the_work_itself_is_waited_for_until_nad_is_asked_to_end() {
+    let mut outputs = Outputs::default();
+    let (telling, told) = mpsc::channel();
+    add(&mut outputs, Hanging { is_told: true, telling }, WhenFull::Wait, WhenFailing::Stop);
+    let counts = outputs.counts();
+    outputs.tell(&seconds(CAPACITY as u64)).unwrap();
+    told.recv().unwrap();
+    let stop = outputs.stop();
+    let waiting = thread::spawn(move || {
+        // More than there is room for, so this waits, too.
+        outputs.tell(&seconds(2 * CAPACITY as u64)).unwrap();
+        outputs.finish().unwrap();
+    });
+    thread::sleep(Duration::from_millis(300));
+    assert!(!waiting.is_finished());
+    let begun = Instant::now();
+    stop.request();
+    waiting.join().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    let (delivered, dropped, failed) = counted(&counts[0]);
+    assert_eq!((delivered, dropped + failed), (0, 3 * CAPACITY as u64), "{dropped} {failed}");
+}
+
+#[test]
+fn that_nobody_reads_an_output_ends_the_work_or_only_the_output() {
+    for (when_failing, ends) in [(WhenFailing::Stop, true), (WhenFailing::StopUnlessGone, false)] {
+        let mut outputs = Outputs::default();
+        add(&mut outputs, scripted(|_: &[Event]| Err(Failure::Gone)), WhenFull::Drop, when_failing);
+        let counts = outputs.counts();
+        outputs.tell(&seconds(1)).unwrap();
+        let ended = outputs.finish();
+        assert_eq!(ended.is_err_and(|error| error.is_broken_pipe()), ends);
+        assert_eq!(counted(&counts[0]), (0, 0, 1));
+        let mut outputs = Outputs::default();
+        let full = scripted(|_: &[Event]| Err(Failure::Never("no space".into())));
+        add(&mut outputs, full, WhenFull::Drop, when_failing);
+        outputs.tell(&seconds(1)).unwrap();
+        assert!(!outputs.finish().unwrap_err().is_broken_pipe(), "a full disk always ends it");
+    }
+}
+
+/// A sink whose reader is seen to have gone without anything to tell.
+struct Left;
+
+impl Sink for Left {
+    fn name(&self) -> String {
+        "left".into()
+    }
+
+    fn interests(&self) -> Interests {
+        Interests::default()
+    }
+
+    fn deliver(&mut self, _: &[Event]) -> Result<Done, Failure> {
+        Ok(Done::default())
+    }
+
+    fn idle(&mut self) -> Result<Done, Failure> {
+        Err(Failure::Gone)
+    }
+}
+
+#[test]
+fn that_nobody_reads_an_output_is_noticed_also_where_there_is_nothing_to_tell() {
+    let mut outputs = Outputs::default();
+    add(&mut outputs, Left, WhenFull::Drop, WhenFailing::Stop);
+    let begun = Instant::now();
+    let failure = loop {
+        if let Err(failure) = outputs.check() {
+            break failure;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        thread::sleep(Duration::from_millis(10));
+    };
+    assert!(failure.is_broken_pipe());
+}
+
 #[test]
 fn what_is_kept_for_later_is_lost_and_counted_where_the_end_fails() {
     let mut outputs = Outputs::default();

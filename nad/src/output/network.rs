@@ -1,0 +1,295 @@
+//! Connections of outputs. The server may be hostile or broken: each conversation has a deadline, each answer a time and a
+//! size, and the end of nad cuts all of them short.
+//!
+//! Whoever uses a connection waits, but never for longer than that, and needs no timers of its own.
+
+mod resolve;
+
+use std::{
+    fmt,
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream},
+    os::fd::AsFd,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
+
+use lettre::transport::smtp::client::AsyncTokioStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+pub(super) use resolve::resolve;
+
+use super::{ending::Ending, ready};
+use crate::own::{self, Connecting};
+
+/// The end of nad is noticed this often.
+const SLICE: Duration = Duration::from_millis(100);
+/// Answers that a conversation may have of the largest size.
+const MOST_LARGE_ANSWERS: usize = 16;
+
+/// What a server is given. Clones are of the same conversation.
+#[derive(Debug, Clone)]
+pub(super) struct Limits {
+    /// When the conversation is over.
+    deadline: Arc<Mutex<Instant>>,
+    /// How long each answer may take, as a whole.
+    step: Duration,
+    /// Bytes of an answer.
+    most_answer: usize,
+    /// The end of nad.
+    ending: Ending,
+}
+
+impl Limits {
+    /// Those of a conversation that begins now.
+    pub(super) fn new(whole: Duration, step: Duration, most_answer: usize, ending: &Ending) -> Self {
+        let deadline = Arc::new(Mutex::new(Instant::now() + whole));
+        Self { deadline, step, most_answer, ending: ending.clone() }
+    }
+
+    /// The conversation may take so much longer, and no more than it might before.
+    pub(super) fn shorten(&self, left: Duration) {
+        let mut deadline = self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
+        *deadline = (*deadline).min(Instant::now() + left);
+    }
+
+    /// The time that is left for something that was begun.
+    fn left(&self, begun: Instant) -> io::Result<Duration> {
+        let deadline = *self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = self.ending.left(deadline.min(begun + self.step));
+        left.ok_or_else(|| Cut::TooLate.into())
+    }
+}
+
+/// Why a conversation was cut short.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Cut {
+    /// An answer, or all of it, took too long.
+    #[error("no answer in time")]
+    TooLate,
+    /// An answer is longer than any that makes sense.
+    #[error("the answer is longer than {0} bytes, so it was not read to its end")]
+    TooLong(usize),
+    /// The server says ever more.
+    #[error("the answers are longer than {0} bytes altogether, so they were not read to their end")]
+    TooMuch(usize),
+}
+
+impl From<Cut> for io::Error {
+    fn from(cut: Cut) -> Self {
+        let kind = match cut {
+            Cut::TooLate => io::ErrorKind::TimedOut,
+            Cut::TooLong(_) | Cut::TooMuch(_) => io::ErrorKind::InvalidData,
+        };
+        Self::new(kind, cut)
+    }
+}
+
+/// A connection within limits, which is nad's own traffic.
+pub(super) struct Connection {
+    stream: Arc<TcpStream>,
+    limits: Limits,
+    /// When what is being answered was sent.
+    asked: Instant,
+    /// Since when what is to be sent has no room.
+    refused: Option<Instant>,
+    /// Bytes that were received since then, and altogether.
+    answered: usize,
+    received: usize,
+    /// Whether no more than a line is read at a time, so that what follows is left to who reads next.
+    by_line: bool,
+    _own: Connecting<'static>,
+}
+
+impl Connection {
+    /// Connects to the first address that answers, each of which has its share of the time.
+    ///
+    /// # Errors
+    ///
+    /// That of the last address, or [`Cut::TooLate`].
+    pub(super) fn open(addresses: &[SocketAddr], limits: &Limits) -> io::Result<Self> {
+        let mut refused = io::Error::new(io::ErrorKind::NotFound, "its name has no address");
+        for (place, address) in addresses.iter().enumerate() {
+            let left = limits.left(Instant::now())?;
+            let share = left / u32::try_from(addresses.len() - place).unwrap_or(u32::MAX);
+            let own = own::CONNECTIONS.begin(&[*address]);
+            match TcpStream::connect_timeout(address, share.max(Duration::from_millis(1))) {
+                Ok(stream) => return Self::over(stream, limits.clone(), own),
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => refused = Cut::TooLate.into(),
+                Err(error) => refused = error,
+            }
+        }
+        Err(refused)
+    }
+
+    /// The same, where no more than a line is read at a time: what a server says too early in clear is not taken for what it
+    /// says once the connection is encrypted.
+    pub(super) fn by_line(self) -> Self {
+        Self { by_line: true, ..self }
+    }
+
+    fn over(stream: TcpStream, limits: Limits, own: Connecting<'static>) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        // Limits are watched between attempts.
+        stream.set_nonblocking(true)?;
+        Ok(Self {
+            stream: Arc::new(stream),
+            limits,
+            asked: Instant::now(),
+            refused: None,
+            answered: 0,
+            received: 0,
+            by_line: false,
+            _own: own,
+        })
+    }
+
+    /// What waits where a future waits for this connection.
+    pub(super) fn waiting(&self) -> Waiting {
+        Waiting(Arc::clone(&self.stream))
+    }
+
+    /// How many bytes may be read at once.
+    fn room(&self) -> Result<usize, Cut> {
+        let most = self.limits.most_answer;
+        let most_of_all = most * MOST_LARGE_ANSWERS;
+        match (most - self.answered, most_of_all - self.received) {
+            (0, _) => Err(Cut::TooLong(most)),
+            (_, 0) => Err(Cut::TooMuch(most_of_all)),
+            (of_answer, of_all) => Ok(of_answer.min(of_all)),
+        }
+    }
+
+    /// Reads what is there; [`io::ErrorKind::WouldBlock`] where there is nothing yet.
+    fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let room = self.room()?.min(buffer.len());
+        self.limits.left(self.asked)?;
+        let mut most = room;
+        if self.by_line {
+            let peeked = self.stream.peek(&mut buffer[..room])?;
+            let end = buffer[..peeked].iter().position(|byte| *byte == b'\n');
+            most = end.map_or(peeked, |end| end + 1);
+        }
+        let count = (&*self.stream).read(&mut buffer[..most])?;
+        self.answered += count;
+        self.received += count;
+        Ok(count)
+    }
+
+    /// Writes what there is room for; [`io::ErrorKind::WouldBlock`] where there is none yet.
+    fn write_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let begun = *self.refused.get_or_insert_with(Instant::now);
+        self.limits.left(begun)?;
+        let count = (&*self.stream).write(bytes)?;
+        (self.asked, self.refused, self.answered) = (Instant::now(), None, 0);
+        Ok(count)
+    }
+}
+
+impl Read for Connection {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.read_now(buffer) {
+                Err(error) if is_pause(&error) => self.waiting().wait(),
+                result => return result,
+            }
+        }
+    }
+}
+
+impl Write for Connection {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.write_now(bytes) {
+                Err(error) if is_pause(&error) => {
+                    ready::wait(self.stream.as_fd(), ready::WRITABLE, SLICE);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whether nothing has failed but that nothing could be done just now.
+fn is_pause(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+/// Waits for what a connection has.
+pub(super) struct Waiting(Arc<TcpStream>);
+
+impl Waiting {
+    /// Waits until there is something to read, or for a slice of time.
+    fn wait(&self) {
+        ready::wait(self.0.as_fd(), ready::READABLE, SLICE);
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("server", &self.stream.peer_addr().ok()).finish()
+    }
+}
+
+// For those who want a stream that is asynchronous: nobody is woken, but `block_on` looks again.
+
+fn polled<T>(result: io::Result<T>) -> Poll<io::Result<T>> {
+    match result {
+        Err(error) if is_pause(&error) => Poll::Pending,
+        result => Poll::Ready(result),
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = self.get_mut().read_now(buffer.initialize_unfilled());
+        polled(read.map(|count| buffer.advance(count)))
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        // Where there is no room, there are few bytes of which it is better to wait for it here.
+        Poll::Ready(self.get_mut().write(bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Whoever has gone needs not be told.
+        let _ = self.stream.shutdown(std::net::Shutdown::Write);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncTokioStream for Connection {
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.peer_addr()
+    }
+}
+
+/// What becomes of a future that waits for one connection only, whose limits end it.
+pub(super) fn block_on<T>(waiting: &Waiting, future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return value;
+        }
+        waiting.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests;
