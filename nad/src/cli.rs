@@ -165,7 +165,9 @@ fn run(
     let latencies = metrics.as_ref().map(|_| Latencies::default());
     let source = live.interfaces.join(", ");
     let source = if source.is_empty() { "the interface of the default route".into() } else { source };
-    let outputs = OutputConfig { latencies, ..output_config(outputs, file, source, true)? };
+    let outputs = output_config(outputs, file, source, true)?;
+    let closed_stdout = args.on_closed_stdout.or(outputs.closed_stdout);
+    let outputs = OutputConfig { latencies, closed_stdout, ..outputs };
     Ok(RunConfig { live, task, training, contamination, detection, outputs, metrics, log, fail_on_anomaly })
 }
 
@@ -258,6 +260,7 @@ fn output_config(
         format: args.alert_format.or(file.output.alert_format).unwrap_or_default(),
         is_live,
         latencies: None,
+        closed_stdout: file.output.on_closed_stdout,
         terminal: file.output.with(args.format, args.terminal.color, args.terminal.quiet),
     })
 }

@@ -17,7 +17,12 @@ mod reload;
 mod signals;
 mod view;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    io::{self, IsTerminal as _},
+    os::{fd::AsFd, unix::fs::FileTypeExt as _},
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 
@@ -32,7 +37,7 @@ use crate::{
     metrics::Latencies,
     model::{Model, Training},
     output::{
-        Outputs, WhenFailing,
+        OutputError, Outputs, WhenFailing,
         alerts::AlertFile,
         email::{Email, EmailConfig},
         format::AlertFormat,
@@ -74,12 +79,57 @@ pub struct OutputConfig {
     pub latencies: Option<Latencies>,
     /// What the terminal shows.
     pub terminal: TerminalConfig,
+    /// What a live run does where nobody reads standard output any more.
+    pub closed_stdout: Option<ClosedStdout>,
+}
+
+/// What `nad run` does where nobody reads standard output any more. Without a choice it ends where that is a pipe or a terminal
+/// and incidents go nowhere else but to the log, and goes on otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClosedStdout {
+    /// It goes on without it.
+    Continue,
+    /// It ends, with an exit code of its own.
+    Exit,
+}
+
+fn is_pipe(stream: &impl AsFd) -> bool {
+    let file = stream.as_fd().try_clone_to_owned().map(fs::File::from);
+    file.and_then(|file| file.metadata()).is_ok_and(|metadata| metadata.file_type().is_fifo())
 }
 
 impl OutputConfig {
     /// Whether single packets above the threshold are told to anyone.
     fn wants_packets(&self) -> bool {
         self.packets || self.alerts.is_some()
+    }
+
+    /// Whether there is an output besides the terminal and the log that incidents are told to, or metrics are.
+    fn has_others(&self) -> bool {
+        self.alerts.is_some()
+            || self.incidents.is_some()
+            || self.history.is_some()
+            || self.email.is_some()
+            || !self.webhooks.is_empty()
+            || self.latencies.is_some()
+    }
+
+    /// What it means where nobody reads standard output any more; see [`ClosedStdout`].
+    fn when_stdout_closes(&self) -> WhenFailing {
+        let default = || {
+            let is_watched = io::stdout().is_terminal() || is_pipe(&io::stdout());
+            if is_watched && !self.has_others() { ClosedStdout::Exit } else { ClosedStdout::Continue }
+        };
+        match self.closed_stdout.unwrap_or_else(default) {
+            ClosedStdout::Continue if self.is_live => WhenFailing::StopUnlessGone,
+            _ => WhenFailing::Stop,
+        }
+    }
+
+    /// Whether a live run goes on where nobody reads standard output any more.
+    fn goes_on_without_stdout(&self) -> bool {
+        self.when_stdout_closes() == WhenFailing::StopUnlessGone
     }
 
     /// Opens every output; where a fixed number of packets is captured, it is packets that are shown.
@@ -104,7 +154,10 @@ impl OutputConfig {
         let earlier = if outputs.are_in_use() { Earlier::Kept } else { Earlier::Replaced };
         let mut new = outputs.replacement(when_full);
         let packets = self.packets;
-        new.open("terminal", &packets, WhenFailing::Stop, || Ok(Terminal::new(packets, screen.clone())))?;
+        let when_closed = self.when_stdout_closes();
+        new.open("terminal", &(packets, when_closed), when_closed, || {
+            Ok(Terminal::new(packets, screen.clone()))
+        })?;
         new.open("log", &packets, WhenFailing::GoOn, || Ok(AnomalyLog { packets }))?;
         if let Some(path) = &self.alerts {
             let format = self.format;
@@ -151,6 +204,13 @@ pub enum Outcome {
     AnomaliesFound,
     /// What was to be done could not be, as was said already.
     Failed,
+    /// Nobody reads standard output any more, and that was to end the work.
+    StandardOutputClosed,
+}
+
+/// Whether whoever read standard output went away.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<OutputError>().is_some_and(OutputError::is_broken_pipe)
 }
 
 /// Does what was asked for.
@@ -166,7 +226,7 @@ pub fn execute(command: Command) -> Result<Outcome> {
         Command::Features(config) => features::features(&config),
         Command::Incidents(config) => incidents::incidents(&config),
         Command::Report(config) => report::report(config),
-        Command::Doctor(config) => Ok(doctor::doctor(config)),
+        Command::Doctor(config) => doctor::doctor(config),
         Command::TestOutput(config) => test_output::test_output(&config),
         Command::Config(answer) => config::config(&answer),
     }

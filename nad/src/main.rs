@@ -1,28 +1,39 @@
 //! The `nad` binary: flags in, exit code out.
 
-use std::process::ExitCode;
+use std::{
+    fmt::Display,
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use nad::{
     cli::{self, UsageError},
     command::{self, Outcome},
-    output::OutputError,
+    output::{OutputError, terminal::STANDARD_OUTPUT},
 };
 
 const FAILED: u8 = 1;
 const WRONG_USAGE: u8 = 2;
 const ANOMALIES_FOUND: u8 = 3;
+const STANDARD_OUTPUT_CLOSED: u8 = 5;
 
 fn main() -> ExitCode {
     let command = match cli::parse(std::env::args_os()) {
         Ok(command) => command,
         Err(UsageError::Arguments(error)) => {
-            let code = error.exit_code();
-            // Nothing is left to be told to whom, when even this fails.
-            let _ = error.print();
-            return ExitCode::from(if code == 0 { 0 } else { WRONG_USAGE });
+            // Nobody is left to be told where even that goes to standard error.
+            let printed = error.print().and_then(|()| io::stdout().flush());
+            return match printed {
+                Err(cause) if !error.use_stderr() && cause.kind() != io::ErrorKind::BrokenPipe => {
+                    complain(&OutputError::new(STANDARD_OUTPUT, cause));
+                    ExitCode::from(FAILED)
+                }
+                _ if error.exit_code() == 0 => ExitCode::SUCCESS,
+                _ => ExitCode::from(WRONG_USAGE),
+            };
         }
         Err(error) => {
-            eprintln!("error: {error}");
+            complain(&error);
             return ExitCode::from(WRONG_USAGE);
         }
     };
@@ -30,17 +41,19 @@ fn main() -> ExitCode {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::AnomaliesFound) => ExitCode::from(ANOMALIES_FOUND),
         Ok(Outcome::Failed) => ExitCode::from(FAILED),
+        Ok(Outcome::StandardOutputClosed) => ExitCode::from(STANDARD_OUTPUT_CLOSED),
         // Whoever read standard output has seen enough, as `head` does.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if command::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", one_line(&error));
+            complain(&one_line(&error));
             ExitCode::from(FAILED)
         }
     }
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<OutputError>().is_some_and(OutputError::is_broken_pipe)
+/// Says what is wrong. That standard error can't be written is no reason to end otherwise.
+fn complain(what: &dyn Display) {
+    let _ = writeln!(io::stderr(), "error: {what}");
 }
 
 /// The error and its causes, each once: nad's own errors name theirs already.

@@ -4,6 +4,8 @@
 mod anomalies;
 #[path = "live/attach.rs"]
 mod attach;
+#[path = "live/closed.rs"]
+mod closed;
 #[path = "live/egress.rs"]
 mod egress;
 #[path = "live/ends.rs"]

@@ -9,7 +9,7 @@ use super::{
     history::{IncidentsArgs, ReportArgs},
 };
 use crate::{
-    command::relief::Thin,
+    command::{ClosedStdout, relief::Thin},
     config::{DEFAULT_COUNT, Length, Listen},
     features::View,
     model::trainer::TrainerKind,
@@ -23,6 +23,8 @@ use crate::{
 
 const EXIT_CODES: &str =
     "Exit codes: 0 fine, 1 failed, 2 wrong usage or settings, 3 anomalies found and --fail-on-anomaly given";
+const EXIT_CODES_OF_RUN: &str = "Exit codes: 0 fine, 1 failed, 2 wrong usage or settings, 3 anomalies found and --fail-on-anomaly given, 5 nobody reads \
+     standard output any more (see --on-closed-stdout)";
 const EXIT_CODES_WITHOUT_ANOMALIES: &str = "Exit codes: 0 fine, 1 failed, 2 wrong usage or settings";
 
 /// Reads flags and environment. A variable without a value is as good as none: that is what `docker run -e NAD_MODEL=`
@@ -64,7 +66,7 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum CliCommand {
     /// Watch interfaces: learn a baseline, then report anomalies until Ctrl-C
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = EXIT_CODES_OF_RUN)]
     Run(RunArgs),
     /// Do the same with a capture file (pcap or pcapng, also .gz and .zst; - for standard input)
     ///
@@ -136,6 +138,10 @@ pub(super) struct RunArgs {
     /// Serve metrics and health by HTTP, as /metrics, /healthz and /readyz, for instance at 127.0.0.1:9469; "none" for not
     #[arg(long, env = "NAD_METRICS", hide_env_values = true, value_name = "ADDR:PORT")]
     pub(super) metrics: Option<Listen>,
+    /// What happens where nobody reads standard output any more: continue without it, or exit with 5 [default: exit where it
+    /// is a pipe or a terminal and incidents go nowhere else but to the log, else continue]
+    #[arg(long, env = "NAD_ON_CLOSED_STDOUT", hide_env_values = true, value_name = "WHAT")]
+    pub(super) on_closed_stdout: Option<ClosedStdout>,
     #[command(flatten)]
     pub(super) decision: DecisionArgs,
 }

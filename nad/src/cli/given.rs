@@ -11,7 +11,7 @@ use crate::config::{
 };
 
 /// Flags that are settings of the file, too: the flag's name, the section, and the setting.
-const FLAGS: [(&str, &str, &str); 21] = [
+const FLAGS: [(&str, &str, &str); 22] = [
     ("iface", "capture", "interface"),
     ("count", "capture", "packet_count"),
     ("direction", "capture", "direction"),
@@ -30,6 +30,7 @@ const FLAGS: [(&str, &str, &str); 21] = [
     ("format", "output", "format"),
     ("color", "output", "color"),
     ("quiet", "output", "quiet"),
+    ("on_closed_stdout", "output", "on_closed_stdout"),
     ("history", "history", "path"),
     ("metrics", "metrics", "listen"),
     ("log", "log", "path"),
@@ -37,7 +38,7 @@ const FLAGS: [(&str, &str, &str); 21] = [
 
 /// The settings that flags and environment give.
 pub(super) fn given(args: &RunArgs, log: Option<PathBuf>) -> File {
-    let RunArgs { live, task, count, decision, metrics } = args;
+    let RunArgs { live, task, count, decision, metrics, on_closed_stdout } = args;
     let outputs = &decision.outputs;
     let interface = (!live.iface.is_empty()).then(|| OneOrMany::Many(live.iface.clone()));
     File {
@@ -65,6 +66,7 @@ pub(super) fn given(args: &RunArgs, log: Option<PathBuf>) -> File {
             color: outputs.terminal.color,
             quiet: outputs.terminal.quiet.then_some(true),
             alert_format: outputs.alert_format,
+            on_closed_stdout: *on_closed_stdout,
         },
         log: LogSection { path: log, ..LogSection::default() },
         metrics: MetricsSection { listen: *metrics, ..MetricsSection::default() },

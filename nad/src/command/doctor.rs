@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use anyhow::Result;
 use aya::util::nr_cpus;
 
 use super::{Outcome, live::QUEUE_BYTES};
@@ -10,6 +11,7 @@ use crate::{
     doctor::{self, Finding, Part},
     interface,
     model::baseline,
+    output::{OutputError, terminal::STANDARD_OUTPUT},
     source::xdp::{AttachError, Directions, Watch, XdpError, XdpOptions, XdpSource},
 };
 
@@ -26,7 +28,7 @@ pub struct DoctorConfig {
     pub direction: Option<Directions>,
 }
 
-pub(super) fn doctor(config: DoctorConfig) -> Outcome {
+pub(super) fn doctor(config: DoctorConfig) -> Result<Outcome> {
     let mut findings = Vec::new();
     let interfaces = match (config.interfaces, interface::default_route()) {
         (named, _) if !named.is_empty() => named,
@@ -42,11 +44,15 @@ pub(super) fn doctor(config: DoctorConfig) -> Outcome {
     let rings = nr_cpus().unwrap_or(1) * config.ring_bytes as usize;
     findings.extend(memory(&config.sizes, rings));
     let mut out = io::stdout().lock();
-    for finding in &findings {
-        // Nobody to tell it to is no failure of the machine's.
-        let _ = writeln!(out, "{finding}");
+    let written = findings.iter().try_for_each(|finding| writeln!(out, "{finding}"));
+    match written.and_then(|()| out.flush()) {
+        // Whoever has seen enough of it learns the rest by the exit code.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            return Err(OutputError::new(STANDARD_OUTPUT, error).into());
+        }
+        _ => {}
     }
-    if doctor::any_failed(&findings) { Outcome::Failed } else { Outcome::Fine }
+    Ok(if doctor::any_failed(&findings) { Outcome::Failed } else { Outcome::Fine })
 }
 
 /// Interfaces that `nad run` refuses to watch together.

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use tokio::sync::mpsc::Receiver;
 
 use super::{
-    Outcome, OutputConfig, allowed, count, detected, found,
+    Outcome, OutputConfig, allowed, count, detected, found, is_broken_pipe,
     live::{Drain, Live, LiveConfig},
     outcome,
     reload::Reloader,
@@ -45,6 +45,8 @@ const QUEUE_MESSAGES: usize = 256;
 const MOST_ALERTS: usize = 64;
 /// How often the ledger is printed, where it has changed.
 const STATUS_INTERVAL: Duration = Duration::from_secs(10);
+/// How often is looked whether an output has ended without being told anything.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Settings of `nad run`.
 #[derive(Debug, Clone)]
@@ -77,7 +79,8 @@ enum Message {
 }
 
 pub(super) fn run(config: RunConfig) -> Result<Outcome> {
-    let screen = Screen::new(&config.outputs.terminal);
+    let goes_on = config.outputs.goes_on_without_stdout();
+    let screen = Screen::new(&config.outputs.terminal).of_sensor(goes_on);
     log::start(&config.log, config.live.options.kernel_log, &screen)?;
     let is_count = matches!(config.task, Task::Count { .. });
     let mut outputs = config.outputs.open(is_count, &screen)?;
@@ -88,7 +91,7 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
         .build()
         .context("the runtime could not be started")?;
     let fails_on_anomaly = config.fail_on_anomaly;
-    let ledger = runtime.block_on(async move {
+    let ended = runtime.block_on(async move {
         let signals = StopSignals::install().context("signals can't be received")?;
         let reload = ReloadSignal::install().context("signals can't be received")?;
         let tables = tables(&config.detection.sizes)?;
@@ -110,8 +113,17 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
                     .await
             }
         }
-    })?;
-    Ok(outcome(&ledger, fails_on_anomaly))
+    });
+    match ended {
+        Ok(ledger) => Ok(outcome(&ledger, fails_on_anomaly)),
+        Err(error) if is_broken_pipe(&error) => {
+            tracing::warn!(
+                "nobody reads standard output any more, so nad ends; --on-closed-stdout continue has it go on"
+            );
+            Ok(Outcome::StandardOutputClosed)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Takes the place where metrics are served, before anything is attached: a port in use is known at once.
@@ -161,6 +173,7 @@ async fn watch(
     let mut status = tokio::time::interval(STATUS_INTERVAL);
     status.tick().await;
     let mut look = tokio::time::interval(view::INTERVAL);
+    let mut check = tokio::time::interval(CHECK_INTERVAL);
     let mut reported = Ledger::default();
     let mut failure = None;
     let mut is_stopping = false;
@@ -176,8 +189,8 @@ async fn watch(
             message = messages.recv() => match message {
                 None => break,
                 Some(message) if failure.is_none() => {
-                    if let Err(error) = tell(&mut outputs, &mut view, message) {
-                        failure = Some(error);
+                    failure = tell(&mut outputs, &mut view, message).err();
+                    if failure.is_some() {
                         is_stopping = true;
                         drain.stop();
                     }
@@ -200,6 +213,13 @@ async fn watch(
                     reported = ledger;
                 }
             }
+            _ = check.tick(), if failure.is_none() => {
+                failure = outputs.check().err();
+                if failure.is_some() {
+                    is_stopping = true;
+                    drain.stop();
+                }
+            }
             _ = look.tick(), if view.is_shown() => {
                 let ledger = tally.read().with_source(drain.counters.read()?);
                 view.draw(ledger, tally.condition.thinning_level(), Instant::now(), clock.now_ns());
@@ -215,8 +235,7 @@ async fn watch(
     let ledger = tally.read().with_source(counters.read()?);
     outputs.note(&ledger, true);
     if failure.is_none() {
-        screen.say(&format!("Captured {} packets.", ledger.captured()))?;
-        screen.sum_up(&detected(&ledger), &ledger, &allowed(&rules))?;
+        failure = sum_up(screen, &ledger, &rules).err();
     }
     if ledger.scored == 0 {
         tracing::warn!(
@@ -229,6 +248,12 @@ async fn watch(
     trained?;
     balanced?;
     failure.map_or(Ok(ledger), |error| Err(error.into()))
+}
+
+/// Says at the end what was captured and found.
+fn sum_up(screen: &Screen, ledger: &Ledger, rules: &AllowRules) -> Result<(), OutputError> {
+    screen.say(&format!("Captured {} packets.", ledger.captured()))?;
+    screen.sum_up(&detected(ledger), ledger, &allowed(rules))
 }
 
 /// How much of what came since an earlier ledger was recorded; nothing where it was all.

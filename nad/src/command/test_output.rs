@@ -1,5 +1,7 @@
 //! `nad test-output`: do messages arrive?
 
+use std::io::{self, Write as _};
+
 use anyhow::Result;
 
 use super::{Outcome, say};
@@ -45,7 +47,7 @@ fn report(name: &str, answer: Result<String, Failure>) -> Result<Outcome> {
         }
         Err(failure) => {
             // On standard error, as all that failed; the others are still tried.
-            eprintln!("error: {name}: {failure}");
+            let _ = writeln!(io::stderr(), "error: {name}: {failure}");
             Ok(Outcome::Failed)
         }
     }

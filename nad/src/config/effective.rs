@@ -152,6 +152,8 @@ fn defaults(task: &Task, training: &Training) -> File {
             color: Some(Default::default()),
             quiet: Some(false),
             alert_format: Some(Default::default()),
+            // It depends on where it goes, and on the other outputs.
+            on_closed_stdout: None,
         },
         log: LogSection {
             path: Some(DEFAULT_LOG.into()),

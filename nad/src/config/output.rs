@@ -2,9 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::output::{
-    format::AlertFormat,
-    terminal::{Color, Format, TerminalConfig},
+use crate::{
+    command::ClosedStdout,
+    output::{
+        format::AlertFormat,
+        terminal::{Color, Format, TerminalConfig},
+    },
 };
 
 /// `[output]`
@@ -19,6 +22,8 @@ pub struct OutputSection {
     pub quiet: Option<bool>,
     /// What the files of alerts and incidents contain.
     pub alert_format: Option<AlertFormat>,
+    /// What `nad run` does where nobody reads standard output any more.
+    pub on_closed_stdout: Option<ClosedStdout>,
 }
 
 impl OutputSection {

@@ -4,13 +4,15 @@ mod json;
 mod lines;
 mod screen;
 mod status;
+mod stream;
 mod table;
 
 use std::io::{self, Write};
 
-use super::{Done, Event, Failure, Interests, Sink};
+use super::{Done, Event, Failure, Interests, Sink, ending::Ending};
 pub use screen::{SAID, STANDARD_OUTPUT, Screen};
 pub use status::{Phase, Status};
+use stream::Stream;
 use table::Table;
 
 /// What is printed.
@@ -56,12 +58,13 @@ pub struct TerminalConfig {
 pub struct Terminal {
     screen: Screen,
     table: Option<Table>,
+    ending: Ending,
 }
 
 impl Terminal {
     /// One that shows single packets as well, or not.
     pub fn new(packets: bool, screen: Screen) -> Self {
-        Self { screen, table: packets.then(Table::default) }
+        Self { screen, table: packets.then(Table::default), ending: Ending::default() }
     }
 
     fn write(&mut self, event: &Event, out: &mut impl Write) -> io::Result<()> {
@@ -90,12 +93,18 @@ impl Sink for Terminal {
     }
 
     fn deliver(&mut self, events: &[Event]) -> Result<Done, Failure> {
-        let screen = self.screen.clone();
-        screen.suspend(|| {
-            let mut out = io::stdout().lock();
-            events.iter().try_for_each(|event| self.write(event, &mut out))?;
-            out.flush()
-        })?;
+        let mut text = Vec::new();
+        events.iter().try_for_each(|event| self.write(event, &mut text))?;
+        let ending = self.ending.clone();
+        stream::write(Stream::Output, &text, || !ending.is_over(), |write| self.screen.suspend(write))?;
         Ok(Done::all(events))
+    }
+
+    fn idle(&mut self) -> Result<Done, Failure> {
+        if Stream::Output.is_gone() { Err(Failure::Gone) } else { Ok(Done::default()) }
+    }
+
+    fn ends_with(&mut self, ending: Ending) {
+        self.ending = ending;
     }
 }

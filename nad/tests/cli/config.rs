@@ -143,6 +143,7 @@ fn every_setting_of_the_example_is_shown_whether_it_is_set_or_not() {
             "path",
             "listen",
             "format",
+            "on_closed_stdout",
             "extension_level",
             "model",
             "train_packets"

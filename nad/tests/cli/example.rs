@@ -65,7 +65,7 @@ fn every_setting_of_the_example_can_be_put_in_force() {
         rules.iter().map(|rule| rule.as_table().unwrap().keys().collect::<Vec<_>>()).collect();
     assert_eq!(criteria, [["comment", "destination", "expires", "port", "protocol", "shape", "source"]]);
     assert_eq!(keys("log"), ["format", "keep", "max_size", "path", "rotate"]);
-    assert_eq!(keys("output"), ["alert_format", "color", "format", "quiet"]);
+    assert_eq!(keys("output"), ["alert_format", "color", "format", "on_closed_stdout", "quiet"]);
     assert_eq!(keys("metrics"), ["hosts", "listen"]);
     assert_eq!(keys("history"), ["max_age", "max_size", "path"]);
     assert_eq!(

@@ -45,6 +45,55 @@ fn whoever_reads_the_messages_may_leave_early() {
 }
 
 #[test]
+fn a_standard_output_that_is_full_is_an_error_of_every_command_that_prints() {
+    let folder = folder();
+    folder.write("nad.toml", "[log]\npath = \"none\"\n");
+    folder.nad(&format!("{REPLAY} --history nad.db")).exits(0);
+    for arguments in [
+        "--help",
+        "--version",
+        "run --help",
+        "help replay",
+        "config show",
+        "config check",
+        "doctor --iface lo",
+        "features --list",
+        "features office.pcap --out f.csv",
+        "incidents list --history nad.db",
+        "incidents export --history nad.db --format csv",
+        "report --history nad.db --out r.html",
+        "train office.pcap --train-packets 300 --out m",
+        REPLAY,
+    ] {
+        let mut command = folder.command();
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        command.args(arguments.split(' ')).stdout(full).stderr(Stdio::piped());
+        let ran = Ran::from(command.spawn().unwrap().wait_with_output().unwrap()).exits(1);
+        let said = "error: standard output can't be written: No space left on device (os error 28)";
+        assert_eq!(ran.stderr.lines().filter(|line| *line == said).count(), 1, "{arguments}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("panic"), "{arguments}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_standard_error_that_is_full_changes_no_exit_code() {
+    let folder = folder();
+    for (arguments, code) in [
+        (REPLAY, 0),
+        ("replay missing.pcap", 1),
+        ("replay --no-such-flag", 2),
+        ("", 2),
+        ("config check missing.toml", 2),
+        ("--version", 0),
+    ] {
+        let mut command = folder.command();
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        command.args(arguments.split_whitespace()).stdout(Stdio::null()).stderr(full);
+        assert_eq!(command.status().unwrap().code(), Some(code), "{arguments}");
+    }
+}
+
+#[test]
 fn closed_streams_stop_nothing() {
     let folder = folder();
     let shell = format!("exec \"$0\" {REPLAY} --alerts a.jsonl >&- 2>&-");

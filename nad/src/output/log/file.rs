@@ -154,7 +154,7 @@ impl LogFile {
 
     /// Not through tracing, which is what calls this.
     fn warn(&self, line: &str) {
-        let _ = self.screen.suspend(|| writeln!(io::stderr(), "warning: {line}"));
+        self.screen.tell(&format!("warning: {line}\n"));
     }
 }
 

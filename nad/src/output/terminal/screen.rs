@@ -2,13 +2,21 @@
 
 use std::{
     env,
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     os::fd::AsRawFd,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Color, Format, TerminalConfig, json};
+use super::{
+    Color, Format, TerminalConfig, json,
+    stream::{self, Stream},
+};
 use crate::{ledger::Ledger, output::OutputError};
 
 /// Target of log events that stand on the terminal already.
@@ -18,6 +26,8 @@ pub const STANDARD_OUTPUT: &str = "standard output";
 
 /// How often the line at the bottom is drawn at most, a second.
 const DRAWN_A_SECOND: u8 = 4;
+/// How long a sensor waits for a reader that has stopped.
+const PATIENCE: Duration = Duration::from_millis(100);
 const BYTES_TEMPLATE: &str = "{wide_bar} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta}";
 
 /// What a person looks at. Clones are the same screen.
@@ -28,6 +38,12 @@ pub struct Screen {
     format: Format,
     has_color: bool,
     is_quiet: bool,
+    /// For how long a reader that has stopped is waited for.
+    patience: Option<Duration>,
+    /// Whether it is no failure that nobody reads it any more.
+    goes_on: bool,
+    /// Lines that nobody took since the last that somebody did.
+    lost: Arc<AtomicU64>,
     bar: ProgressBar,
 }
 
@@ -38,7 +54,22 @@ impl Screen {
         let format = config.format.unwrap_or(if is_terminal { Format::Table } else { Format::Plain });
         let variable = |name: &str| env::var(name).ok();
         let has_color = format == Format::Table && wants_color(config.color, is_terminal, variable);
-        Self { format, has_color, is_quiet: config.quiet, bar: ProgressBar::hidden() }
+        Self {
+            format,
+            has_color,
+            is_quiet: config.quiet,
+            patience: None,
+            goes_on: false,
+            lost: Arc::default(),
+            bar: ProgressBar::hidden(),
+        }
+    }
+
+    /// That of a sensor, which waits for no reader that has stopped and, where it goes on without one, for none that has
+    /// gone: what they do not take is in the log.
+    #[must_use]
+    pub fn of_sensor(self, goes_on: bool) -> Self {
+        Self { patience: Some(PATIENCE), goes_on, ..self }
     }
 
     /// What is printed.
@@ -120,11 +151,29 @@ impl Screen {
             return Ok(());
         }
         if self.format == Format::Json {
-            // Whoever reads messages may have left.
-            let _ = self.suspend(|| writeln!(io::stderr(), "{line}"));
+            self.tell(&format!("{line}\n"));
             return Ok(());
         }
         self.print(line)
+    }
+
+    /// Writes whole lines to standard error. Whoever reads them may have left; a sensor does not wait for one who has stopped,
+    /// and says how many lines were lost once they are read again.
+    pub fn tell(&self, lines: &str) {
+        let lost = &self.lost;
+        if self.patience.is_some() && lost.load(Relaxed) > 0 && !Stream::Error.is_writable(Duration::ZERO) {
+            lost.fetch_add(1, Relaxed);
+            return;
+        }
+        let text = match lost.swap(0, Relaxed) {
+            0 => lines.to_owned(),
+            count => format!("warning: {count} messages were not taken by who reads them\n{lines}"),
+        };
+        let patience = stream::for_at_most(self.patience);
+        let written = stream::write(Stream::Error, text.as_bytes(), patience, |write| self.suspend(write));
+        if written.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+            lost.fetch_add(1, Relaxed);
+        }
     }
 
     /// Says at the end what was found, in `line`, and how many alerts each rule allowed, with its comment.
@@ -142,11 +191,21 @@ impl Screen {
     }
 
     fn print(&self, line: &str) -> Result<(), OutputError> {
-        self.suspend(|| {
-            let mut out = io::stdout().lock();
-            writeln!(out, "{line}").and_then(|()| out.flush())
-        })
-        .map_err(|error| OutputError::new(STANDARD_OUTPUT, error))
+        let text = format!("{line}\n");
+        let patience = stream::for_at_most(self.patience);
+        let written = stream::write(Stream::Output, text.as_bytes(), patience, |write| self.suspend(write));
+        written.map_or_else(|error| self.excuse(error), Ok)
+    }
+
+    fn excuse(&self, error: io::Error) -> Result<(), OutputError> {
+        match error.kind() {
+            io::ErrorKind::TimedOut => {
+                tracing::warn!("{STANDARD_OUTPUT}: {error}; what it was not told is in the log");
+                Ok(())
+            }
+            io::ErrorKind::BrokenPipe if self.goes_on => Ok(()),
+            _ => Err(OutputError::new(STANDARD_OUTPUT, error)),
+        }
     }
 }
 
