@@ -45,8 +45,8 @@ use crate::{
     incident::{allow::AllowRules, coverage::Coverage, tracker::Tracker},
     ledger::Tally,
     model::{Model, Training, forest::ForestError},
-    own::{self, OwnTraffic},
     policy::Policy,
+    self_traffic::{self, SelfTraffic},
 };
 use crowds::Crowds;
 use learning::Learning;
@@ -92,7 +92,7 @@ pub struct Detector {
     room: Room,
     taken: Taken,
     /// Where records are of this machine and of now.
-    own: Option<OwnTraffic>,
+    self_traffic: Option<SelfTraffic>,
 }
 
 enum State {
@@ -160,7 +160,7 @@ impl Detector {
             lost_states: 0,
             room,
             taken: Taken::default(),
-            own: clock.is_live().then(|| OwnTraffic::new(&own::CONNECTIONS)),
+            self_traffic: clock.is_live().then(|| SelfTraffic::new(&self_traffic::CONNECTIONS)),
             options,
         };
         detector.publish();
@@ -175,7 +175,7 @@ impl Detector {
     pub fn process(&mut self, batch: &RecordBatch, findings: &mut Findings) -> Result<(), ForestError> {
         let mut result = self.take_up_model(findings);
         self.context.prepare(batch.records());
-        self.own.iter_mut().for_each(OwnTraffic::refresh);
+        self.self_traffic.iter_mut().for_each(SelfTraffic::refresh);
         for (place, record) in batch.records().iter().enumerate() {
             let now_ns = self.clock.unix_ns(record.time_ns);
             if self.context.is_tick_over(now_ns) {
@@ -272,7 +272,7 @@ impl Detector {
 
     fn take(&mut self, place: usize, record: &PacketRecord, now_ns: u64) {
         self.second.count(record);
-        if self.own.as_mut().is_some_and(|own| own.has(record)) {
+        if self.self_traffic.as_mut().is_some_and(|traffic| traffic.has(record)) {
             self.taken.own += 1;
             return;
         }

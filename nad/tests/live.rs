@@ -34,8 +34,6 @@ mod netns;
 mod other;
 #[path = "live/overload.rs"]
 mod overload;
-#[path = "live/own.rs"]
-mod own;
 #[path = "live/paged.rs"]
 mod paged;
 #[path = "live/privileges.rs"]
@@ -46,6 +44,8 @@ mod raw;
 mod reload;
 #[path = "live/replay.rs"]
 mod replay;
+#[path = "live/self_traffic.rs"]
+mod self_traffic;
 #[path = "live/share.rs"]
 mod share;
 #[path = "support/skip.rs"]

@@ -22,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(super) use resolve::resolve;
 
 use super::{ending::Ending, ready};
-use crate::own::{self, Connecting};
+use crate::self_traffic::{self, Registration};
 
 /// The end of nad is noticed this often.
 const SLICE: Duration = Duration::from_millis(100);
@@ -100,7 +100,7 @@ pub(super) struct Connection {
     received: usize,
     /// Whether no more than a line is read at a time, so that what follows is left to who reads next.
     by_line: bool,
-    _own: Connecting<'static>,
+    _registration: Registration<'static>,
 }
 
 impl Connection {
@@ -114,9 +114,8 @@ impl Connection {
         for (place, address) in addresses.iter().enumerate() {
             let left = limits.left(Instant::now())?;
             let share = left / u32::try_from(addresses.len() - place).unwrap_or(u32::MAX);
-            let own = own::CONNECTIONS.begin(&[*address]);
-            match TcpStream::connect_timeout(address, share.max(Duration::from_millis(1))) {
-                Ok(stream) => return Self::over(stream, limits.clone(), own),
+            match self_traffic::connect(*address, Instant::now() + share) {
+                Ok((stream, registration)) => return Self::over(stream, limits.clone(), registration),
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => refused = Cut::TooLate.into(),
                 Err(error) => refused = error,
             }
@@ -130,7 +129,7 @@ impl Connection {
         Self { by_line: true, ..self }
     }
 
-    fn over(stream: TcpStream, limits: Limits, own: Connecting<'static>) -> io::Result<Self> {
+    fn over(stream: TcpStream, limits: Limits, registration: Registration<'static>) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         // Limits are watched between attempts.
         stream.set_nonblocking(true)?;
@@ -142,7 +141,7 @@ impl Connection {
             answered: 0,
             received: 0,
             by_line: false,
-            _own: own,
+            _registration: registration,
         })
     }
 

@@ -54,7 +54,7 @@ fn a_real_scan_and_a_real_flood_are_incidents_live_and_in_replay_alike() {
 }
 
 /// Packets pass one by one, as on a wire, so that everyone sees the same; and the attacker has an address.
-fn prepare(lab: &Lab) {
+pub(crate) fn prepare(lab: &Lab) {
     for (namespace, interface) in [(&lab.sensor, SENSOR), (&lab.sender, SENDER)] {
         succeed(
             inside(namespace, "ethtool").args(["-K", interface, "tso", "off", "gso", "off", "gro", "off"]),
@@ -137,10 +137,10 @@ fn say_the_same(one: &str, other: &str) -> bool {
 }
 
 /// tcpdump at the sensor's end of the cable.
-struct Recorder(Child);
+pub(crate) struct Recorder(Child);
 
 impl Recorder {
-    fn start(lab: &Lab, capture: &str) -> Self {
+    pub(crate) fn start(lab: &Lab, capture: &str) -> Self {
         let mut command = inside(&lab.sensor, "tcpdump");
         command.args(["-i", SENSOR, "-w", capture, "-U", "--immediate-mode", "-Z", "root", "-q"]);
         let child =
@@ -150,7 +150,7 @@ impl Recorder {
         recorder
     }
 
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         let id = libc::pid_t::try_from(self.0.id()).expect("a process id");
         // SAFETY: the process is our own child and not waited for yet.
         assert_eq!(unsafe { libc::kill(id, libc::SIGINT) }, 0, "{}", std::io::Error::last_os_error());
