@@ -15,6 +15,7 @@
 //! What is not recorded is counted with the subject because of which it was not, and travels with that subject's next
 //! record. The counts of a subject whose place in the table another one takes travel with the next record of any.
 
+mod levels;
 mod place;
 mod subjects;
 
@@ -37,6 +38,22 @@ pub const LEVELS: u32 = 4;
 
 /// A subject that was seen at least this often in this window and the last one comes again.
 const SEVERAL: u32 = 3;
+/// One that was seen no more often sends little: a scan of 120 ports a second.
+const LITTLE: u32 = 32;
+/// Of the budget of all known flows, a service has this part, and a host all but this part.
+const PART: u32 = 4;
+
+/// What is known of a packet's flow: nothing, or whether its next record is due.
+const NEW: u64 = 0;
+const DUE: u64 = 1;
+const NOT_DUE: u64 = 2;
+
+/// What may become of a packet: it is a record of its known flow,
+const GOES_ON: u32 = 1;
+/// and nothing else,
+const OF_FLOW: u32 = 2;
+/// but there are too many of such.
+const WITHOUT_SHARE: u32 = 4;
 
 /// How much is recorded. Budgets are records in a window, of each CPU and direction.
 #[repr(C)]
@@ -133,76 +150,105 @@ pub fn admit_with(
     let now = (record.time_ns >> WINDOW_SHIFT) as u32;
     whole.begin(now);
     *subjects = Subjects::of(record, settings.seed);
-    let seldom = is_seldom(record);
-    if let Some(place) = find(table, subjects.flow) {
-        if place.window != now {
-            place.window = now;
-            place.recorded = 0;
-        }
-        place.seen = place.seen.saturating_add(1);
-        let is_due = place.seen <= settings.first
-            || place.recorded == 0
-            || place.packets + 1 >= settings.every && place.recorded < settings.flow;
-        if is_due && whole.flows < settings.flows && subjects.begins == 0 {
-            whole.flows += 1;
-            place.recorded += 1;
-            let told = place.tell(Scope::Flow, record);
-            finish(settings, whole, record, told);
-            return true;
-        }
-        if !seldom {
-            place.leave_out(record.length, whole);
-            return false;
-        }
+    let flow = match find(table, subjects.flow) {
+        Some(place) => place.ask(settings, now),
+        None => NEW,
+    };
+    let flow = table.meet(flow);
+    let is_seldom = is_seldom(record);
+    if flow == NOT_DUE && !is_seldom {
+        return leave_out(table, subjects.flow, record, whole);
     }
-    admit_beginning(settings, table, whole, record, subjects, now)
-}
-
-#[inline(always)]
-fn admit_beginning(
-    settings: &Thinning,
-    table: &mut impl Table,
-    whole: &mut Whole,
-    record: &mut PacketRecord,
-    subjects: &Subjects,
-    now: u32,
-) -> bool {
+    // In one word, as there is little room on the stack.
+    let mut way = match flow == DUE && subjects.begins == 0 {
+        true if is_seldom => GOES_ON,
+        true => GOES_ON | OF_FLOW,
+        false => 0,
+    };
+    if whole.flows >= settings.flows {
+        way |= WITHOUT_SHARE;
+    }
     // 0: none of them. Each is compared before the next one is looked up, so that little has to be kept meanwhile.
     let mut used_up = 0;
-    let mut enter = |key: u64, budget: u32| {
-        let known = enter(table, key, now, whole);
-        if used_up == 0 && known.recorded >= budget {
+    let mut enter = |key: u64, budget: u32, is_host: bool| {
+        let known = enter(table, key, way & GOES_ON == 0, now, whole);
+        if used_up == 0 && known.begun() >= budget {
             used_up = key;
+        }
+        let part = settings.flows / PART;
+        if known.went_on() >= if is_host { settings.flows - part } else { part } {
+            way |= WITHOUT_SHARE;
         }
         known
     };
-    enter(subjects.to_service, settings.service);
-    enter(subjects.to_host, settings.host);
-    enter(subjects.from_service, settings.service);
-    let from_host = enter(subjects.from_host, settings.host);
+    enter(subjects.to_service, settings.service, false);
+    enter(subjects.to_host, settings.host, true);
+    enter(subjects.from_service, settings.service, false);
+    let from_host = enter(subjects.from_host, settings.host, true);
+    if way & (GOES_ON | WITHOUT_SHARE) == GOES_ON {
+        go_on(settings, table, whole, record, subjects);
+        return true;
+    }
+    if way & OF_FLOW != 0 {
+        return leave_out(table, subjects.flow, record, whole);
+    }
     if used_up == 0 && whole.beginnings >= settings.beginnings {
         used_up = subjects.to_service;
     }
     let used_up = table.meet(used_up);
+    // A part is kept for those who send little: what many busy ones need would leave nothing for them.
+    let seen_lately = from_host.seen_lately();
+    let senders = if seen_lately > LITTLE { settings.senders / 2 } else { settings.senders };
     if used_up == 0 {
         whole.beginnings += 1;
         count(table, subjects.to_service);
         count(table, subjects.to_host);
         count(table, subjects.from_service);
-    } else if from_host.seen_lately >= SEVERAL
-        && from_host.recorded < settings.sender
-        && whole.senders < settings.senders
-    {
+    } else if seen_lately >= SEVERAL && from_host.begun() < settings.sender && whole.senders < senders {
         whole.senders += 1;
     } else {
-        match find(table, used_up) {
-            Some(place) => place.leave_out(record.length, whole),
-            None => whole.add(1, record.length),
-        }
-        return false;
+        return leave_out(table, used_up, record, whole);
     }
     tell(settings, table, whole, record, subjects, now);
     true
+}
+
+/// Counts a packet that is not recorded with a subject, or with nobody where that has no place. Always false.
+#[inline(always)]
+fn leave_out(table: &mut impl Table, key: u64, record: &PacketRecord, whole: &mut Whole) -> bool {
+    // Not what was looked up before, which would have to be kept until then.
+    let key = table.meet(key);
+    match find(table, key) {
+        Some(place) => place.leave_out(record.length, whole),
+        None => whole.add(1, record.length),
+    }
+    false
+}
+
+/// Notes that a known flow's packet is recorded, and lets travel with it what waits for the flow.
+#[inline(always)]
+fn go_on(
+    settings: &Thinning,
+    table: &mut impl Table,
+    whole: &mut Whole,
+    record: &mut PacketRecord,
+    subjects: &Subjects,
+) {
+    whole.flows += 1;
+    // One after the other: an array of keys would be copied to the stack.
+    count_going_on(table, subjects.to_service);
+    count_going_on(table, subjects.to_host);
+    count_going_on(table, subjects.from_service);
+    count_going_on(table, subjects.from_host);
+    let flow = table.meet(subjects.flow);
+    let told = match find(table, flow) {
+        Some(place) => {
+            place.begun = place.begun.saturating_add(1);
+            place.tell(Scope::Flow, record)
+        }
+        None => false,
+    };
+    finish(settings, whole, record, told);
 }
 
 /// Notes that a packet which is no known flow's is recorded, and lets travel with it what waits for one of its
@@ -225,7 +271,7 @@ fn tell(
     finish(settings, whole, record, told);
     // From now on the flow is known, if there is a place for it. One that was known stays so.
     if find(table, subjects.flow).is_none() {
-        enter(table, subjects.flow, now, whole);
+        enter(table, subjects.flow, true, now, whole);
     }
     count(table, subjects.flow);
 }
@@ -249,33 +295,62 @@ fn find<T: Table>(table: &mut T, key: u64) -> Option<&mut Place> {
     table.place(key as u32 % PLACES).filter(|place| place.key == key)
 }
 
-/// What is known of a subject in this window.
+/// What is known of a subject in this window, in one word.
 #[derive(Clone, Copy)]
-struct Known {
-    recorded: u32,
+struct Known(u64);
+
+impl Known {
+    #[inline(always)]
+    fn of(place: &Place) -> u64 {
+        let seen_lately = place.seen.saturating_add(place.seen_before);
+        u64::from(place.begun) << 48 | u64::from(place.went_on) << 32 | u64::from(seen_lately)
+    }
+
+    /// Records of what began or is seldom.
+    #[inline(always)]
+    const fn begun(self) -> u32 {
+        (self.0 >> 48) as u32
+    }
+
+    /// Records of flows that went on.
+    #[inline(always)]
+    const fn went_on(self) -> u32 {
+        (self.0 >> 32) as u32 & 0xffff
+    }
+
     /// Packets in this window and the one before.
-    seen_lately: u32,
+    #[inline(always)]
+    const fn seen_lately(self) -> u32 {
+        self.0 as u32
+    }
 }
 
-/// Counts a packet with a subject, which gets a place if it can have one; what is then known of it.
+/// Counts a packet with a subject; what is then known of it. One without a place gets one if it may and can.
 #[inline(always)]
-fn enter(table: &mut impl Table, key: u64, now: u32, whole: &mut Whole) -> Known {
+fn enter(table: &mut impl Table, key: u64, may_get_one: bool, now: u32, whole: &mut Whole) -> Known {
     let known = match table.place(key as u32 % PLACES) {
-        Some(place) if place.key == key || !place.is_kept(now) => {
+        Some(place) if place.key == key || may_get_one && !place.is_kept(now) => {
             place.count(key, now, whole);
-            u64::from(place.recorded) << 32 | u64::from(place.seen.saturating_add(place.seen_before))
+            Known::of(place)
         }
         _ => 0,
     };
-    let known = table.meet(known);
-    Known { recorded: (known >> 32) as u32, seen_lately: known as u32 }
+    Known(table.meet(known))
 }
 
-/// Counts a record with a subject that has a place.
+/// Counts the record of a known flow with a subject that has a place.
+#[inline(always)]
+fn count_going_on(table: &mut impl Table, key: u64) {
+    if let Some(place) = find(table, key) {
+        place.went_on = place.went_on.saturating_add(1);
+    }
+}
+
+/// Counts another record with a subject that has a place.
 #[inline(always)]
 fn count(table: &mut impl Table, key: u64) {
     if let Some(place) = find(table, key) {
-        place.recorded += 1;
+        place.begun = place.begun.saturating_add(1);
     }
 }
 

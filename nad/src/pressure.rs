@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use nad_common::thinning::{LEVELS, Thinning};
+use nad_common::thinning::LEVELS;
 
 /// Records that the detector may be behind: at this many its pressure is 1; it is what the queue holds. A second's end, at
 /// which thousands of subjects are judged, holds up tens of thousands of records on a busy link, and is no overload.
@@ -206,52 +206,6 @@ impl Ladder {
             self.capacity = judged.max(f64::midpoint(thought, judged));
             self.busy_capacity = Some(self.capacity);
         }
-    }
-}
-
-/// What a level means, on a machine with as many CPUs.
-pub fn thinning(level: u8, seed: u64, cpus: usize) -> Thinning {
-    // What all CPUs together record in a window is bounded as well.
-    let share = |total: usize, most: usize| (total / cpus.max(1)).clamp(64, most) as u32;
-    let rung = Thinning { seed, level: level.into(), ..Thinning::default() };
-    match level {
-        0 => rung,
-        1 => Thinning {
-            first: 16,
-            every: 16,
-            flow: 64,
-            service: 256,
-            host: 1024,
-            sender: 64,
-            flows: share(1 << 16, 8192),
-            beginnings: share(1 << 16, 8192),
-            senders: share(1 << 13, 1024),
-            ..rung
-        },
-        2 => Thinning {
-            first: 4,
-            every: u32::MAX,
-            flow: 1,
-            service: 64,
-            host: 256,
-            sender: 16,
-            flows: share(1 << 14, 2048),
-            beginnings: share(1 << 14, 2048),
-            senders: share(1 << 12, 512),
-            ..rung
-        },
-        _ => Thinning {
-            first: 2,
-            every: u32::MAX,
-            flow: 1,
-            service: 32,
-            host: 128,
-            sender: 16,
-            flows: share(1 << 12, 512),
-            beginnings: share(1 << 12, 512),
-            senders: share(1 << 10, 128),
-            ..rung
-        },
     }
 }
 

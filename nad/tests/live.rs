@@ -48,6 +48,8 @@ mod replay;
 mod self_traffic;
 #[path = "live/share.rs"]
 mod share;
+#[path = "live/shedding.rs"]
+mod shedding;
 #[path = "support/skip.rs"]
 mod skip;
 #[path = "live/tools.rs"]

@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::Scope;
+use super::{DUE, NOT_DUE, Scope, Thinning};
 use crate::record::PacketRecord;
 
 /// A subject that came again keeps its place for this many windows.
@@ -21,8 +21,10 @@ pub struct Place {
     pub(super) seen: u32,
     /// Packets in the window before that one.
     pub(super) seen_before: u32,
-    /// Records in the window.
-    pub(super) recorded: u32,
+    /// Records in the window: of a flow, all of them; otherwise, of what began or is seldom,
+    pub(super) begun: u16,
+    /// and of flows that went on.
+    pub(super) went_on: u16,
     /// Packets and bytes that are not recorded and that no record has told of.
     pub(super) packets: u32,
     bytes: u32,
@@ -64,9 +66,25 @@ impl Place {
             self.seen_before = if self.window.wrapping_add(1) == now { self.seen } else { 0 };
             self.window = now;
             self.seen = 0;
-            self.recorded = 0;
+            self.begun = 0;
+            self.went_on = 0;
         }
         self.seen = self.seen.saturating_add(1);
+    }
+
+    /// Counts a packet of a flow, whose place it is: [`DUE`] where its next record is, or else [`NOT_DUE`].
+    #[inline(always)]
+    pub(super) fn ask(&mut self, settings: &Thinning, now: u32) -> u64 {
+        if self.window != now {
+            self.window = now;
+            self.begun = 0;
+        }
+        self.seen = self.seen.saturating_add(1);
+        let recorded = u32::from(self.begun);
+        let is_due = self.seen <= settings.first
+            || recorded == 0
+            || self.packets + 1 >= settings.every && recorded < settings.flow;
+        if is_due { DUE } else { NOT_DUE }
     }
 
     #[inline(always)]

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nad_common::thinning::Thinning;
+
 use crate::{
     ledger::Tally,
     pressure::{self, Ladder, Reading},
@@ -28,12 +30,17 @@ pub enum Thin {
     Off,
 }
 
+/// A place in the table of sampling is free for others after as much time without its subject at most.
+const KEPT: Duration = Duration::from_secs(2);
+
 /// The ladder and what it needs.
 pub(super) struct Relief {
     ladder: Ladder,
     cpus: usize,
     begun: Instant,
     seed: u64,
+    /// When the level was last above 0; `MAX` while it is.
+    ended: Option<Duration>,
     seen: u64,
     announcer: Announcer,
 }
@@ -45,6 +52,7 @@ impl Relief {
             cpus: source.ring_count(),
             begun: Instant::now(),
             seed: 0,
+            ended: None,
             seen: 0,
             announcer: Announcer::default(),
         })
@@ -60,13 +68,13 @@ impl Relief {
         let behind = tally.drained.load(Relaxed).saturating_sub(judged);
         let reading = Reading { ring: source.fullest_ring(), behind, judged, seen: self.seen };
         if let Some(level) = self.ladder.advance(now, &reading) {
-            if level == 1 && self.seed == 0 {
-                // Another one each time, so that what was noted the last time belongs to nobody any more.
-                self.seed = RandomState::new().hash_one(now) | 1;
-            } else if level == 0 {
-                self.seed = 0;
+            // Another one each time, so that what was noted the last time belongs to nobody any more; but not before
+            // those who were busy then have lost their places.
+            if level > 0 && self.ended.is_none_or(|ended| now.saturating_sub(ended) > KEPT) {
+                self.seed = RandomState::new().hash_one(now);
             }
-            source.set_thinning(pressure::thinning(level, self.seed, self.cpus))?;
+            self.ended = if level > 0 { Some(Duration::MAX) } else { Some(now) };
+            source.set_thinning(Thinning::of_level(level, self.seed, self.cpus))?;
             tally.condition.set_thinning_level(level);
             self.announcer.changed(now, level, &reading);
         }

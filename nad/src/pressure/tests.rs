@@ -211,17 +211,3 @@ fn a_ring_that_fills_while_the_detector_has_caught_up_counts_as_well() {
     let down = (0..2000).find(|step| ladder.advance(Duration::from_secs(1) + STEP * *step, &calm).is_some());
     assert!(down.is_some_and(|step| STEP * step < Duration::from_secs(1)), "nothing comes: {down:?}");
 }
-
-#[test]
-fn every_level_records_less_than_the_one_below() {
-    for cpus in [1, 2, 64, 1024] {
-        for level in 2..LEVELS as u8 {
-            let (above, below) = (thinning(level, 0, cpus), thinning(level - 1, 0, cpus));
-            let sizes = |rung: &Thinning| [rung.first, rung.flow, rung.service, rung.host];
-            assert!(sizes(&above).iter().zip(sizes(&below)).all(|(above, below)| *above <= below));
-            assert!(above.flows <= below.flows && above.beginnings <= below.beginnings);
-            assert!(above.senders <= below.senders && above.beginnings > 0 && above.senders > 0);
-        }
-    }
-    assert_eq!(thinning(0, 3, 2).level, 0);
-}

@@ -12,7 +12,7 @@ use std::{
 use crate::lab::{Lab, PATIENCE, inside, until, until_within};
 
 pub(crate) const STARTED: &str = "Starting packet capture…";
-const BINARY: &str = env!("CARGO_BIN_EXE_nad");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_nad");
 
 /// A process, killed where a test ends before it.
 pub(crate) struct Nad {

@@ -26,7 +26,7 @@ use crate::{
     traffic::{commonplace, segment, usual},
 };
 
-const SYN: u8 = 2;
+pub(crate) const SYN: u8 = 2;
 const ACK: u8 = 16;
 const VICTIM: [u8; 4] = [10, 77, 0, 1];
 /// The forged sources, of which the last 14 bits are drawn.
@@ -42,8 +42,8 @@ const SLOW: &str = "[training]\ntrees = 200\nextension_level = 15\n";
 const PART: f64 = 0.03;
 /// How far.
 const FAR: f64 = 10.0;
-/// Full coverage is to be back after the flood within this time.
-const RECOVERY: Duration = Duration::from_secs(2);
+/// Full coverage is to be back after a flood within this time.
+pub(crate) const RECOVERY: Duration = Duration::from_secs(2);
 
 #[test]
 #[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
@@ -200,7 +200,7 @@ pub(crate) fn scan(lab: &Lab, scanner: [u8; 4], ends: &AtomicBool) {
 }
 
 /// Sends a frame as soon as the cable, which a flood keeps full, has room for it.
-fn squeeze_in(sender: &RawSender, frame: &[u8]) {
+pub(crate) fn squeeze_in(sender: &RawSender, frame: &[u8]) {
     until("there is room for a frame", || match sender.try_send(frame) {
         Ok(()) => true,
         Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => false,
@@ -223,11 +223,11 @@ pub(crate) fn everyday(lab: &Lab, is_over: &AtomicBool) {
 }
 
 /// The level in force, as the kernel program has it.
-struct Level(Array<MapData, [u8; 48]>);
+pub(crate) struct Level(Array<MapData, [u8; 48]>);
 
 impl Level {
     /// Of the program at the sensor's end of the cable.
-    fn of(lab: &Lab) -> Self {
+    pub(crate) fn of(lab: &Lab) -> Self {
         let id = lab.program(SENSOR);
         let program = loaded_programs().flatten().find(|program| program.id() == id).expect("it is attached");
         let maps = program.map_ids().expect("the kernel tells").expect("it has maps");
@@ -237,7 +237,7 @@ impl Level {
         Self(map.try_into().expect("an array"))
     }
 
-    fn now(&self) -> u32 {
+    pub(crate) fn now(&self) -> u32 {
         let settings = self.0.get(&0, 0).expect("it can be read");
         u32::from_ne_bytes(settings[8..12].try_into().expect("four bytes"))
     }
