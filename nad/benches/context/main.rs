@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytemuck::Zeroable;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use nad::{
     batch::BATCH_RECORDS,
@@ -214,7 +215,7 @@ impl Bench {
             last_ns: 60 * SECOND,
             packets: handshakes.len() as u64,
         };
-        let memories = context.memory().keep();
+        let memories = context.memories();
         let model = Model::train(&baseline, &training, window, memories).expect("there are packets enough");
         let compiled = model.view(View::Packet).compile();
         let forest = compiled.expect("it is a standard forest over codes").forest;

@@ -291,10 +291,8 @@ impl FlowState {
             is_icmp_answer(record)
         } else {
             // What comes from a well-known port answers what was asked before nad looked, or nothing at all.
-            record.source_port < 1024
-                && record.destination_port >= 1024
-                && record.source_port != 0
-                && !(record.has(flag::DNS) && !record.has(flag::DNS_RESPONSE))
+            let is_query = record.has(flag::DNS) && !record.has(flag::DNS_RESPONSE);
+            (1..1024).contains(&record.source_port) && record.destination_port >= 1024 && !is_query
         };
         *self = Self { id: self.id, first_ns: now_ns, last_ns: now_ns, ..Self::zeroed() };
         if key.sender_is_high {
