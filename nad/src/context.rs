@@ -21,6 +21,7 @@ pub mod table;
 pub mod weight;
 
 mod ahead;
+mod observe;
 mod subject;
 mod tables;
 mod tick;
@@ -28,24 +29,23 @@ mod vantage;
 
 use std::collections::HashSet;
 
-use nad_common::record::{AddressKind, Addresses, PacketRecord};
+use nad_common::record::{AddressKind, PacketRecord};
 
 use ahead::Keys;
 use dealing::DealingState;
 use flow::{FlowKey, FlowState, FlowStep};
 use hash::HashKey;
-use host::{HostState, MacProof};
+use host::HostState;
 use host_key::HostKey;
 use link::{Binding, LinkState};
-use memory::{Memories, Memory, Remembered, ServiceKey, Strangeness};
+use memory::{Memories, Memory, Remembered};
 use subject::nobody;
 pub use subject::{ContextCounts, Origin, Seen, Subject, Verdict};
-use table::{Admission, Entry, Group, Hashed, Slot, Table};
+use table::{Entry, Table};
 use tables::Fetching;
 pub use tables::Tables;
 use tick::Active;
 use vantage::Vantage;
-use weight::Weight;
 
 /// Nanoseconds of a tick: subjects that were active in it are visited at its end.
 pub const TICK_NS: u64 = 1_000_000_000;
@@ -119,15 +119,6 @@ struct ActiveSubjects {
     group_sources: Active,
     group_targets: Active,
     links: Active,
-}
-
-/// One end of a packet: the states that it counts with.
-#[derive(Debug, Clone, Copy)]
-struct End {
-    key: HostKey,
-    slot: Option<Slot>,
-    /// Of those without a state of their own, or beside it where there is not room for all.
-    group: Option<Slot>,
 }
 
 impl Context {
@@ -207,163 +198,6 @@ impl Context {
         self.observe_ip(record, keys, now_ns)
     }
 
-    fn observe_ip(&mut self, record: &PacketRecord, keys: Keys, now_ns: u64) -> Seen<'_> {
-        let is_error = flow::is_unreachable(record);
-        let own_slot = self.enter_host(&keys.source, record, now_ns);
-        let is_foreign =
-            own_slot.slot().is_some_and(|slot| self.hosts.get(slot).is_foreign(record.source_mac));
-        let (flow_slot, mut step, is_real) = self.follow_flow(record, keys.flow, is_foreign, now_ns);
-        if is_error {
-            // About somebody else's flow; as a flow of its own it opens nothing.
-            (step.opened, step.is_stray) = (false, false);
-        }
-        if let Some(slot) = own_slot.slot() {
-            self.hosts.get_mut(slot).learn_mac(
-                record.source_mac,
-                MacProof::of(record, &step, is_real),
-                now_ns,
-            );
-        }
-        let target_admission = self.enter_host(&keys.destination, record, now_ns);
-        let mut source = self.end_of_source(keys.source.key, own_slot, is_foreign, record, now_ns);
-        let target = self.end_of_target(keys.destination.key, target_admission, now_ns);
-        if source.slot == target.slot && source.key != target.key {
-            // Its place was the only one that was left for the target.
-            source.slot = None;
-        }
-
-        let (client, server, port) = if step.from_initiator {
-            (source, target, record.destination_port)
-        } else {
-            (target, source, record.source_port)
-        };
-        let service = ServiceKey { server: server.key, port, protocol: record.protocol };
-        let strangeness = step.opened.then(|| self.memory.strangeness(client.key, &service, now_ns));
-        // A group never answers; whoever asks it must have shown elsewhere that it is there.
-        let is_real_of = |end: End| end.slot.is_some_and(|slot| self.hosts.get(slot).is_real());
-        let asks_group = step.opened && server.key.is_group() && !is_foreign && is_real_of(client);
-        if (step.established || step.joined || asks_group) && !self.is_suspect(client.key, server.key) {
-            self.memory.remember(client.key, record.source_mac, &service, now_ns);
-        }
-
-        self.change(source, |state| state.send(target.key, record, &step, is_real, now_ns));
-        self.change(target, |state| {
-            state.receive(source.key, record, &step, is_real, now_ns);
-            if is_error {
-                state.be_unreached();
-            }
-        });
-        if let Some(strangeness) = strangeness {
-            let (of_source, of_target) = Weight::of(record).more_flows();
-            let hashes = [service.hash(&self.hash_key), service.server.hashed(&self.hash_key).hash];
-            self.change(client, |state| state.open(&service, hashes, strangeness, of_source, now_ns));
-            self.change(server, |state| state.be_asked(client.key, &service, of_target, now_ns));
-        }
-        let dealing_slot = if is_error || is_foreign || !step.has_roles {
-            None
-        } else {
-            self.update_dealing(record, client.key, service, &step, strangeness, now_ns)
-        };
-        self.count_hosts([client, server], record, step.from_initiator);
-
-        if let Some(slot) = flow_slot {
-            self.flows.confirm(slot);
-        }
-        for slot in [source.slot, target.slot].into_iter().flatten() {
-            self.hosts.confirm(slot);
-        }
-
-        let nobody = nobody();
-        let host = |end: End| match (end.slot, end.group) {
-            (Some(slot), _) => self.hosts.get(slot),
-            (None, Some(group)) => self.groups.get(group),
-            (None, None) => &nobody.host,
-        };
-        let dealing = dealing_slot.map_or(&nobody.dealing, |slot| self.dealings.get(slot));
-        // What a host does to many shows in packets outside of its ordinary dealings.
-        let is_apart =
-            !is_real || step.opened || dealing.strangeness() > f32::from(Strangeness::NewClient as u8);
-        let of_hosts = host(client).source_standing.max(host(server).target_standing);
-        Seen {
-            flow: flow_slot.map_or(&nobody.flow, |slot| self.flows.get(slot)),
-            step,
-            source: host(source),
-            target: host(target),
-            dealing,
-            standing: if is_apart { dealing.standing.max(OF_HOSTS * of_hosts) } else { dealing.standing },
-        }
-    }
-
-    /// What a packet does to its flow, and whether that is real. One in the name of an address that belongs to another
-    /// MAC address changes nothing of a real flow.
-    fn follow_flow(
-        &mut self,
-        record: &PacketRecord,
-        key: FlowKey,
-        is_foreign: bool,
-        now_ns: u64,
-    ) -> (Option<Slot>, FlowStep, bool) {
-        let (hash_key, source) = (self.hash_key, HostKey::of(record).0);
-        let group = || Group::of(&hash_key, source, record.source_mac);
-        let Some(slot) = self.flows.enter(&key.id, group, now_ns).slot() else {
-            return (None, FlowStep::untracked(record), false);
-        };
-        let state = self.flows.get_mut(slot);
-        if is_foreign && state.is_real() {
-            return (Some(slot), FlowStep::NONE, true);
-        }
-        let mut step = state.update(record, key, now_ns, self.vantage.is_one_way());
-        if state.is_midstream() && now_ns.saturating_sub(self.began_ns) < SETTLING_NS {
-            step.is_stray = false;
-        }
-        let is_real = state.is_real();
-        if step.one_sided {
-            self.vantage.count_one();
-        } else if step.proven && is_real && record.protocol == PROTOCOL_TCP {
-            self.vantage.count_both();
-        }
-        (Some(slot), step, is_real)
-    }
-
-    fn end_of_source(
-        &mut self,
-        key: HostKey,
-        admission: Admission,
-        is_foreign: bool,
-        record: &PacketRecord,
-        now_ns: u64,
-    ) -> End {
-        let slot = admission.slot().filter(|_| !is_foreign);
-        let group = if key.is_group() || !admission.is_overrun() && !is_foreign {
-            None
-        } else {
-            let mac = HostKey::mac(record.source_mac);
-            let name = if record.source_mac == [0; 6] { key.prefix() } else { mac };
-            self.enter_group(name, now_ns)
-        };
-        End { key, slot, group }
-    }
-
-    fn end_of_target(&mut self, key: HostKey, admission: Admission, now_ns: u64) -> End {
-        let is_left_out = matches!(admission, Admission::Refused) && !key.is_group();
-        let group = if is_left_out { self.enter_group(key.prefix(), now_ns) } else { None };
-        End { key, slot: admission.slot(), group }
-    }
-
-    fn enter_group(&mut self, name: HostKey, now_ns: u64) -> Option<Slot> {
-        self.groups.enter(&name.hashed(&self.hash_key), Group::default, now_ns).slot()
-    }
-
-    /// Changes every state that one end of a packet counts with.
-    fn change(&mut self, end: End, mut change: impl FnMut(&mut HostState)) {
-        if let Some(slot) = end.slot {
-            change(self.hosts.get_mut(slot));
-        }
-        if let Some(group) = end.group {
-            change(self.groups.get_mut(group));
-        }
-    }
-
     /// The end of the current tick, in nanoseconds.
     pub fn tick_end_ns(&self) -> u64 {
         (self.tick + 1) * TICK_NS
@@ -397,7 +231,7 @@ impl Context {
             return Origin { is_verified: false, mac: key.to_mac() };
         };
         let host = self.hosts.get(slot);
-        Origin { is_verified: host.is_real(), mac: host.mac() }
+        Origin { is_verified: host.is_real(), mac: host.macs.first() }
     }
 
     /// The IP address that a MAC address used first, where it is known.
@@ -439,107 +273,6 @@ impl Context {
             ("links", self.links.bytes() + self.bindings.bytes()),
             ("memory", self.memory.bytes()),
         ]
-    }
-
-    fn is_suspect(&self, client: HostKey, server: HostKey) -> bool {
-        !self.suspects.is_empty() && (self.suspects.contains(&client) || self.suspects.contains(&server))
-    }
-
-    fn enter_host(&mut self, wanted: &Hashed<HostKey>, record: &PacketRecord, now_ns: u64) -> Admission {
-        if wanted.key.is_group() {
-            return Admission::Refused;
-        }
-        let hash_key = self.hash_key;
-        self.hosts.enter(wanted, || Group::of(&hash_key, wanted.key, record.source_mac), now_ns)
-    }
-
-    fn update_dealing(
-        &mut self,
-        record: &PacketRecord,
-        client: HostKey,
-        service: ServiceKey,
-        step: &FlowStep,
-        strangeness: Option<Strangeness>,
-        now_ns: u64,
-    ) -> Option<Slot> {
-        let wanted = service.dealing(&self.hash_key, client);
-        let hash_key = self.hash_key;
-        let group = || Group::of(&hash_key, client, record.source_mac);
-        let slot = self.dealings.enter(&wanted, group, now_ns).slot()?;
-        let state = self.dealings.get_mut(slot);
-        state.update(record, step, now_ns);
-        if let Some(strangeness) = strangeness {
-            state.set_strangeness(strangeness);
-        }
-        if state.count(self.tick as u32, record) {
-            self.active.dealings.add(slot, wanted.hash);
-        }
-        self.dealings.confirm(slot);
-        Some(slot)
-    }
-
-    /// Counts a packet with the one who began its flow and the one who was asked.
-    fn count_hosts(&mut self, [client, server]: [End; 2], record: &PacketRecord, from_client: bool) {
-        let (tick, length) = (self.tick as u32, record.length);
-        let (of_client, of_server) = Weight::of(record).of_ends(from_client);
-        let (hosts, groups, active) = (&mut self.hosts, &mut self.groups, &mut self.active);
-        let count = |table: &mut Table<HostState>, slot, is_client, active: &mut Active| {
-            let Some(slot) = slot else { return };
-            let state = table.get_mut(slot);
-            let is_first = if is_client {
-                state.begun.count(tick, length, of_client)
-            } else {
-                state.asked.count(tick, length, of_server)
-            };
-            if is_first {
-                active.add(slot, table.hash(slot));
-            }
-        };
-        count(hosts, client.slot, true, &mut active.sources);
-        count(hosts, server.slot, false, &mut active.targets);
-        count(groups, client.group, true, &mut active.group_sources);
-        count(groups, server.group, false, &mut active.group_targets);
-    }
-
-    fn observe_link(&mut self, record: &PacketRecord, now_ns: u64) -> f32 {
-        const REQUEST: u8 = 1;
-        const REPLY: u8 = 2;
-        let Addresses::Link { source, sender_ip, target_ip, sender_mac, .. } = record.addresses() else {
-            return 0.0;
-        };
-        let claims = record.is_arp() && sender_ip != [0; 4];
-        let key = HostKey::mac(if record.is_arp() { sender_mac } else { source });
-        let hash_key = self.hash_key;
-        let wanted = key.hashed(&hash_key);
-        let group = || Group::of(&hash_key, key, [0; 6]);
-        let Some(slot) = self.links.enter(&wanted, group, now_ns).slot() else { return 0.0 };
-        self.links.get_mut(slot).update(record, now_ns);
-        let more = Weight::of(record).source();
-        if record.is_arp() && record.message_type == REQUEST && sender_ip != target_ip {
-            let asked = HostKey::v4(target_ip).hashed(&hash_key);
-            self.links.get_mut(slot).ask(asked.hash, more.packets, now_ns);
-            if let Some(binding) = self.enter_binding(&asked, key, now_ns) {
-                self.bindings.get_mut(binding).ask(now_ns);
-            }
-        }
-        if claims {
-            let ip = HostKey::v4(sender_ip);
-            if let Some(binding) = self.enter_binding(&ip.hashed(&hash_key), key, now_ns) {
-                let is_reply = record.message_type == REPLY || sender_ip == target_ip;
-                let claim = self.bindings.get_mut(binding).claim(key, is_reply, now_ns);
-                self.links.get_mut(slot).claim(ip, HostKey::v4(target_ip), claim);
-            }
-        }
-        if self.links.get_mut(slot).sent.count(self.tick as u32, record.length, more) {
-            self.active.links.add(slot, wanted.hash);
-        }
-        self.links.get(slot).standing
-    }
-
-    fn enter_binding(&mut self, ip: &Hashed<HostKey>, mac: HostKey, now_ns: u64) -> Option<Slot> {
-        let hash_key = self.hash_key;
-        let group = || Group::of(&hash_key, ip.key, mac.to_mac().unwrap_or_default());
-        self.bindings.enter(ip, group, now_ns).slot()
     }
 }
 

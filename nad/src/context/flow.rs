@@ -7,15 +7,15 @@
 //!
 //! **A flow that is seen from its middle on has no client** until it is real: nothing of one packet says who began.
 
+mod key;
+mod step;
+
 use bytemuck::{Pod, Zeroable};
 use nad_common::record::{PacketRecord, flag};
 
-use super::{
-    hash::HashKey,
-    host_key::HostKey,
-    table::{Entry, Hashed},
-    weight::Weight,
-};
+use super::{table::Entry, weight::Weight};
+pub use key::{FlowId, FlowKey};
+pub use step::FlowStep;
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
@@ -58,18 +58,6 @@ mod mark {
     pub(super) const ONE_SIDED: u16 = 1024;
 }
 
-/// What identifies a flow: both ends in the order of their keys.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
-pub struct FlowId {
-    low: HostKey,
-    high: HostKey,
-    low_port: u16,
-    high_port: u16,
-    protocol: u16,
-    ether_type: u16,
-}
-
 /// What is known of one flow: two cache lines.
 #[repr(C, align(64))]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -108,101 +96,6 @@ impl Entry for FlowState {
 
     fn is_real(&self) -> bool {
         self.marks & mark::ESTABLISHED != 0
-    }
-}
-
-/// Where a record belongs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FlowKey {
-    /// The table's key, the same for both directions.
-    pub id: Hashed<FlowId>,
-    /// Whether the sender is the side of the higher key.
-    pub sender_is_high: bool,
-}
-
-impl FlowKey {
-    /// The flow of a record between two hosts.
-    #[inline]
-    pub fn of(hash_key: &HashKey, record: &PacketRecord, source: HostKey, destination: HostKey) -> Self {
-        // Fragments after the first have no ports: all of them belong to the flow without any.
-        let (source_end, destination_end) =
-            ((source, record.source_port), (destination, record.destination_port));
-        let sender_is_high = source_end > destination_end;
-        let (low, high) =
-            if sender_is_high { (destination_end, source_end) } else { (source_end, destination_end) };
-        let key = FlowId {
-            low: low.0,
-            high: high.0,
-            low_port: low.1,
-            high_port: high.1,
-            protocol: record.protocol.into(),
-            ether_type: record.ether_type,
-        };
-        let ports = u64::from(low.1) << 48
-            | u64::from(high.1) << 32
-            | u64::from(record.ether_type) << 16
-            | u64::from(record.protocol);
-        let ([a, b], [c, d]) = (low.0.words(), high.0.words());
-        Self { id: Hashed { hash: hash_key.hash([a, b, c, d, ports]), key }, sender_is_high }
-    }
-}
-
-/// What one packet did to its flow.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct FlowStep {
-    /// Whether the packet's sender is the one who began the flow, or sent first where nobody knows who began.
-    pub from_initiator: bool,
-    /// Whether it is known who began: the initiator is the client.
-    pub has_roles: bool,
-    /// The flow began with it (again).
-    pub opened: bool,
-    /// The first answer.
-    pub answered: bool,
-    /// The handshake is complete with it.
-    pub established: bool,
-    /// A flow that was seen from its middle on is real from it on.
-    pub joined: bool,
-    /// The packet's sender has just shown that it receives what is sent to its address.
-    pub proven: bool,
-    /// The other side refused: RST to a SYN.
-    pub refused: bool,
-    /// The initiator gave up before the handshake was complete.
-    pub aborted: bool,
-    /// An established flow ended.
-    pub closed: bool,
-    /// The packet says again what was said (TCP sequence numbers).
-    pub repeat: bool,
-    /// The packet lies outside of any real flow, and its sender is not the one who answers.
-    pub is_stray: bool,
-    /// Only one side of the flow is seen, as shows with this packet: what it acknowledges has moved on.
-    pub one_sided: bool,
-    /// Seconds since the flow's last packet, on average where packets were left out; 0 for its first.
-    pub gap: f32,
-}
-
-impl FlowStep {
-    /// Of a packet that belongs to no flow.
-    pub const NONE: Self = Self {
-        from_initiator: true,
-        has_roles: false,
-        opened: false,
-        answered: false,
-        established: false,
-        joined: false,
-        proven: false,
-        refused: false,
-        aborted: false,
-        closed: false,
-        repeat: false,
-        is_stray: false,
-        one_sided: false,
-        gap: 0.0,
-    };
-
-    /// Of a packet whose flow there was no room for: only what the packet itself says.
-    pub fn untracked(record: &PacketRecord) -> Self {
-        let is_syn = record.protocol == PROTOCOL_TCP && record.tcp_flags & (SYN | ACK | RST) == SYN;
-        Self { has_roles: is_syn, opened: is_syn, ..Self::NONE }
     }
 }
 

@@ -1,5 +1,6 @@
 //! One host: what it does as the one who begins, and what is done to it.
 
+mod macs;
 mod peers;
 
 use bytemuck::{Pod, Zeroable};
@@ -15,12 +16,8 @@ use super::{
     table::Entry,
     weight::{Volume, Weight},
 };
+pub use macs::{MacProof, Macs};
 use peers::{Majority, Recent};
-
-/// MAC addresses that a host has at a time: behind several routers, or with several cards.
-const MOST_MACS: usize = 4;
-/// Another MAC address takes the place of one that was silent for this many seconds.
-const MAC_SILENCE_S: u32 = 60;
 
 /// Nanoseconds of a sketch's window: it covers one to two of them.
 const SHORT_WINDOW_NS: u64 = 5_000_000_000;
@@ -102,40 +99,9 @@ pub struct HostState {
     peers_10: Distinct,
     /// Who sent most of the pings to it.
     pinger: Majority,
-    /// MAC addresses that its packets came from in flows that showed that it was the one who sent them; zero where
-    /// there is none.
-    macs: [[u8; 6]; MOST_MACS],
-    /// The MAC address that its last packet came from.
-    last_mac: [u8; 6],
-    /// Which of them a further one takes the place of.
-    next_mac: u16,
-    /// When a packet last came from the first of its MAC addresses, in seconds.
-    mac_last_s: u32,
+    /// Where its packets come from.
+    pub macs: Macs,
     rest: [u32; 9],
-}
-
-/// What a packet shows of whether the MAC address that it came from belongs to its source address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MacProof {
-    /// Nothing.
-    Nothing,
-    /// Its flow was answered. Who forges an address gets that far, so it only takes the place of none, or of one that
-    /// has been silent.
-    Answered,
-    /// Its sender received what was sent to the address.
-    Proven,
-}
-
-impl MacProof {
-    /// What a packet shows, by what it did to its flow, and whether that is real.
-    #[inline]
-    pub fn of(record: &PacketRecord, step: &FlowStep, is_real: bool) -> Self {
-        match (record.protocol == PROTOCOL_TCP, step.proven, is_real) {
-            (true, true, _) => Self::Proven,
-            (false, _, true) => Self::Answered,
-            _ => Self::Nothing,
-        }
-    }
 }
 
 /// Packets and bytes both ways in one tick.
@@ -200,7 +166,7 @@ impl HostState {
     ) {
         self.come(now_ns);
         self.fade(now_ns);
-        self.last_mac = record.source_mac;
+        self.macs.note(record.source_mac);
         let weight = Weight::of(record);
         let (packets, flows) = (weight.sent(), weight.source_flows());
         self.sent_1 += packets;
@@ -282,44 +248,6 @@ impl HostState {
     pub fn presser(&self) -> Option<HostKey> {
         let majority = if self.is_pressed_by_pings() { &self.pinger } else { &self.presser };
         majority.winner().map(|(host, _)| host)
-    }
-
-    /// Whether a packet that says that it is from this address came from another MAC address than its packets come
-    /// from.
-    #[inline]
-    pub fn is_foreign(&self, mac: [u8; 6]) -> bool {
-        mac != [0; 6] && self.macs[0] != [0; 6] && !self.macs.contains(&mac)
-    }
-
-    /// Where its packets come from: as was shown, or else where the last one came from; `None` where the link has no
-    /// MAC addresses.
-    pub fn mac(&self) -> Option<[u8; 6]> {
-        let shown = self.macs[0];
-        Some(if shown == [0; 6] { self.last_mac } else { shown }).filter(|mac| *mac != [0; 6])
-    }
-
-    /// A packet came from this address and a MAC address.
-    #[inline]
-    pub fn learn_mac(&mut self, mac: [u8; 6], proof: MacProof, now_ns: u64) {
-        if mac == [0; 6] {
-            return;
-        }
-        let now_s = (now_ns / 1_000_000_000) as u32;
-        if mac == self.macs[0] {
-            self.mac_last_s = now_s;
-            return;
-        }
-        let is_free = self.macs[0] == [0; 6] || now_s.saturating_sub(self.mac_last_s) > MAC_SILENCE_S;
-        match proof {
-            MacProof::Answered | MacProof::Proven if is_free => {
-                (self.macs[0], self.mac_last_s) = (mac, now_s);
-            }
-            MacProof::Proven if !self.macs.contains(&mac) => {
-                self.macs[1 + usize::from(self.next_mac) % (MOST_MACS - 1)] = mac;
-                self.next_mac = self.next_mac.wrapping_add(1);
-            }
-            _ => {}
-        }
     }
 
     /// This host opened a flow to a service, and `more` like it to whomever. `hashes` are those of the service and of its

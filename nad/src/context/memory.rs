@@ -5,6 +5,8 @@
 //! learnt, a quarter of it is long enough. Only exchanges with an answer are remembered: a scan or a
 //! forged source makes nothing known. The memory is part of the model.
 
+mod thing;
+
 use std::io;
 
 use bytemuck::{Pod, Zeroable};
@@ -16,6 +18,7 @@ use super::{
     host_key::HostKey,
     table::{Entry, Group, Hashed, Table, TableCounts},
 };
+use thing::ThingKey;
 
 /// Seconds after which something that was not seen again is new once more.
 const FORGET_AFTER_S: u32 = 14 * 86_400;
@@ -90,71 +93,6 @@ impl ServiceKey {
     #[inline]
     pub fn hash(&self, hash_key: &HashKey) -> u64 {
         ThingKey::offer(self).hash(hash_key)
-    }
-}
-
-/// What identifies a thing that is remembered.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Pod, Zeroable, Serialize, Deserialize)]
-pub(super) struct ThingKey {
-    /// The client of a dealing; otherwise nobody.
-    client: HostKey,
-    /// The server, or a host.
-    host: HostKey,
-    port: u16,
-    protocol: u8,
-    kind: u8,
-    padding: u32,
-}
-
-/// Kinds of things.
-mod kind {
-    pub(super) const DEALING: u8 = 0;
-    pub(super) const OFFER: u8 = 1;
-    pub(super) const OFFER_INSIDE: u8 = 2;
-    pub(super) const OFFER_OUTSIDE: u8 = 3;
-    pub(super) const HOST: u8 = 4;
-    pub(super) const PORT: u8 = 5;
-    /// All of them are below this.
-    pub(super) const END: u8 = 6;
-}
-
-impl ThingKey {
-    fn of_service(kind: u8, service: &ServiceKey) -> Self {
-        let ServiceKey { server, port, protocol } = *service;
-        Self { client: HostKey::NOBODY, host: server, port, protocol, kind, padding: 0 }
-    }
-
-    fn dealing(client: HostKey, service: &ServiceKey) -> Self {
-        Self { client, ..Self::of_service(kind::DEALING, service) }
-    }
-
-    fn offer(service: &ServiceKey) -> Self {
-        Self::of_service(kind::OFFER, service)
-    }
-
-    fn offer_to(service: &ServiceKey, is_outside: bool) -> Self {
-        Self::of_service(if is_outside { kind::OFFER_OUTSIDE } else { kind::OFFER_INSIDE }, service)
-    }
-
-    fn port(service: &ServiceKey) -> Self {
-        Self { host: HostKey::NOBODY, ..Self::of_service(kind::PORT, service) }
-    }
-
-    fn host(host: HostKey) -> Self {
-        let nowhere = ServiceKey { server: host, port: 0, protocol: 0 };
-        Self::of_service(kind::HOST, &nowhere)
-    }
-
-    #[inline]
-    fn hash(&self, hash_key: &HashKey) -> u64 {
-        let ([a, b], [c, d]) = (self.client.words(), self.host.words());
-        let rest = u64::from(self.kind) << 24 | u64::from(self.port) << 8 | u64::from(self.protocol);
-        hash_key.hash([a, b, c, d, rest])
-    }
-
-    fn hashed(self, hash_key: &HashKey) -> Hashed<Self> {
-        Hashed { hash: self.hash(hash_key), key: self }
     }
 }
 
@@ -251,10 +189,7 @@ impl Memories {
     /// Whether there is only what a sensor writes.
     pub fn are_sound(&self) -> bool {
         let is_sound = |(thing, first_s, last_s, peaks): &(ThingKey, u32, u32, Peaks)| {
-            thing.kind < kind::END
-                && thing.padding == 0
-                && first_s <= last_s
-                && peaks.iter().all(|peak| peak.is_finite() && *peak >= 0.0)
+            thing.is_sound() && first_s <= last_s && peaks.iter().all(|peak| peak.is_finite() && *peak >= 0.0)
         };
         self.epoch_s > 0 && self.entries.iter().all(is_sound)
     }

@@ -1,6 +1,6 @@
 use bytemuck::Zeroable;
 
-use super::*;
+use super::{memory::Strangeness, *};
 
 const SECOND: u64 = 1_000_000_000;
 const SYN: u8 = 0x02;

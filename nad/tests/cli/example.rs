@@ -63,7 +63,10 @@ fn every_setting_of_the_example_can_be_put_in_force() {
     let rules = table["allow"].as_array().unwrap();
     let criteria: Vec<_> =
         rules.iter().map(|rule| rule.as_table().unwrap().keys().collect::<Vec<_>>()).collect();
-    assert_eq!(criteria, [["comment", "destination", "expires", "port", "protocol", "shape", "source"]]);
+    assert_eq!(
+        criteria,
+        [["comment", "destination", "expires", "mac", "port", "protocol", "shape", "source"]]
+    );
     assert_eq!(keys("log"), ["format", "keep", "max_size", "path", "rotate"]);
     assert_eq!(keys("output"), ["alert_format", "color", "format", "on_closed_stdout", "quiet"]);
     assert_eq!(keys("metrics"), ["hosts", "listen"]);

@@ -38,10 +38,10 @@ fn a_row_of_the_packet_view_is_a_packet_with_its_place_and_time() {
 #[test]
 fn a_row_of_another_view_is_a_second_of_a_subject_with_its_end_as_time() {
     let folder = folder();
-    folder.nad("features office.pcap --out f.csv --view connections").exits(0);
+    folder.nad("features office.pcap --out f.csv --view push").exits(0);
     let (heading, rows) = table(&folder, "f.csv");
-    assert_eq!(heading[2..], listed(&folder, "connections"));
-    // Several dealings in each of the capture's six seconds.
+    assert_eq!(heading[2..], listed(&folder, "push"));
+    // Several sources in each of the capture's six seconds.
     assert!(rows.len() > 6, "{}", rows.len());
     let mut times: Vec<f64> = rows.iter().map(|row| row[1] - START_US as f64 / 1e6).collect();
     assert!(times.is_sorted() && rows.iter().enumerate().all(|(place, row)| row[0] == place as f64));

@@ -54,7 +54,10 @@ fn an_allow_rule_that_can_not_be_used_is_refused() {
         ("source = \"10.0.0.7/24\"\ncomment = \"c\"", ["line 4: \"10.0.0.7/24\"", "10.0.0.0/24 for all"]),
         ("shape = \"scan\"\ncomment = \"c\"", ["line 4: unknown variant `scan`", "`port-scan`"]),
         ("port = 22", ["line 3: missing field `comment`", "nad.toml"]),
-        ("comment = \"c\"", ["line 3: an allow rule would allow everything", "give a source, destination"]),
+        (
+            "comment = \"c\"",
+            ["line 3: an allow rule would allow everything", "give a source, mac, destination"],
+        ),
     ] {
         folder.write("nad.toml", format!("[log]\npath = \"none\"\n[[allow]]\n{rule}\n"));
         folder.nad(REPLAY).exits(2).says_only(&parts);

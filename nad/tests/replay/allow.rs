@@ -35,7 +35,10 @@ fn a_scan_is_an_incident_unless_it_is_allowed_and_then_that_is_said() {
     assert!(of_scanner(&folder) > 0, "{}", ran.stdout);
     assert!(!ran.stdout.contains("allowed") && !ran.stderr.contains("suppressed"), "{}", ran.stderr);
 
-    let ran = replay(&folder, "source = \"192.168.1.64/30\"\ncomment = \"the auditors\"");
+    let ran = replay(
+        &folder,
+        "source = \"192.168.1.64/30\"\nmac = \"02:00:00:00:00:42\"\ncomment = \"the auditors\"",
+    );
     assert_eq!(of_scanner(&folder), 0, "{}", folder.read("i.jsonl"));
     let said: Vec<&str> = ran.stdout.lines().filter(|line| line.starts_with("allowed ")).collect();
     assert_eq!(said.len(), 1, "{}", ran.stdout);
@@ -54,7 +57,9 @@ fn an_allow_rule_for_somebody_else_or_of_yesterday_allows_nothing() {
 
     // The capture is of 2023-11-14.
     let rule = |day: &str| {
-        format!("source = \"192.168.1.66\"\ncomment = \"the auditors\"\nexpires = \"2023-11-{day}\"")
+        format!(
+            "source = \"192.168.1.66\"\nmac = \"02:00:00:00:00:42\"\ncomment = \"the auditors\"\nexpires = \"2023-11-{day}\""
+        )
     };
     let ran = replay(&folder, &rule("13"));
     assert!(of_scanner(&folder) > 0 && !ran.stdout.contains("allowed"), "{}", ran.stdout);
@@ -64,4 +69,14 @@ fn an_allow_rule_for_somebody_else_or_of_yesterday_allows_nothing() {
     let ran = replay(&folder, &rule("14"));
     assert_eq!(of_scanner(&folder), 0, "it ends by the packets' clock, not today's");
     assert!(!ran.stderr.contains("expired"), "{}", ran.stderr);
+}
+
+#[test]
+fn an_allow_rule_by_address_alone_does_not_hold_for_who_may_have_forged_it() {
+    let folder = scanned();
+    let ran = replay(&folder, "source = \"192.168.1.66\"\ncomment = \"the auditors\"");
+    assert!(of_scanner(&folder) > 0 && !ran.stdout.contains("allowed"), "{}", ran.stdout);
+    let ran =
+        replay(&folder, "source = \"192.168.1.66\"\nmac = \"02:00:00:00:00:01\"\ncomment = \"the auditors\"");
+    assert!(of_scanner(&folder) > 0 && !ran.stdout.contains("allowed"), "{}", ran.stdout);
 }

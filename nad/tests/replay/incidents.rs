@@ -97,12 +97,12 @@ fn a_scan_is_found_although_the_baseline_had_such_scans_in_it() {
     let before = network.packets_before(BASELINE);
     // Three of them in the baseline's second half, from another host.
     for at in [62, 80, 100] {
-        network.scan(at, [192, 168, 1, 67], 2000, 150, 20_000);
+        network.scan(at, [192, 168, 1, 67], 2000, 150, 15_000);
     }
     let scanned = network.packets_before(BASELINE) - before;
     let share = scanned as f64 / (before + scanned) as f64;
     assert!((0.03..0.08).contains(&share), "{share}");
-    network.scan(ATTACK, STRANGER, 1, 150, 20_000);
+    network.scan(ATTACK, STRANGER, 1, 150, 15_000);
     let folder = crate::folder(&network.capture());
     folder.nad(REPLAY).exits(0);
     let incident = only(lines(&folder, "i.jsonl"));

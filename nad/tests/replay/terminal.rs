@@ -69,7 +69,7 @@ fn an_incident_fits_into_terminals_of_any_width_and_nothing_of_it_is_lost() {
     let folder = scanned();
     let incident = folder.nad(&format!("{REPLAY} --format json")).exits(0);
     let incident: Value = serde_json::from_str(incident.stdout.lines().next().unwrap()).unwrap();
-    for columns in [40, 60, 80, 120, 300] {
+    for columns in [40, 60, 80, 120, 400] {
         let Some(text) = on_terminal(&folder, columns, "", REPLAY) else { return };
         assert_eq!(text.matches("\u{1b}[31mINCIDENT\u{1b}[0m").count(), 1, "{text:?}");
         let lines = seen(&text);
@@ -81,7 +81,7 @@ fn an_incident_fits_into_terminals_of_any_width_and_nothing_of_it_is_lost() {
             lines[begin..end].iter().all(|line| line.chars().count() <= columns),
             "{columns}: {lines:#?}"
         );
-        assert_eq!(end - begin > 1, columns < 300, "{columns}: {lines:#?}");
+        assert_eq!(end - begin > 1, columns < 400, "{columns}: {lines:#?}");
     }
 }
 

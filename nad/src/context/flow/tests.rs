@@ -1,4 +1,5 @@
 use super::*;
+use crate::context::{hash::HashKey, host_key::HostKey};
 
 const CLIENT: HostKey = HostKey::NOBODY;
 

@@ -96,17 +96,17 @@ const MACS: [[u8; 6]; 3] = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2], [2, 0, 0, 0,
 
 #[test]
 fn a_mac_address_that_no_packet_proved_is_foreign() {
-    let mut host = HostState::zeroed();
-    assert!(!host.is_foreign(MACS[1]), "nothing is known yet");
-    host.learn_mac(MACS[1], MacProof::Nothing, SECOND);
-    assert!(!host.is_foreign(MACS[2]), "one packet shows nothing");
-    host.learn_mac(MACS[0], MacProof::Answered, SECOND);
-    assert!(host.is_foreign(MACS[1]) && !host.is_foreign(MACS[0]) && !host.is_foreign([0; 6]));
-    host.learn_mac(MACS[1], MacProof::Answered, 30 * SECOND);
-    assert!(host.is_foreign(MACS[1]), "an answer goes to the address's owner, who was heard lately");
-    host.learn_mac(MACS[1], MacProof::Proven, 30 * SECOND);
-    assert!(!host.is_foreign(MACS[1]) && !host.is_foreign(MACS[0]), "a second card, or a second router");
-    host.learn_mac(MACS[2], MacProof::Answered, 130 * SECOND);
-    assert!(!host.is_foreign(MACS[2]), "the first has been silent for long");
-    assert_eq!(host.mac(), Some(MACS[2]));
+    let mut macs = Macs::zeroed();
+    assert!(!macs.is_foreign(MACS[1]), "nothing is known yet");
+    macs.learn(MACS[1], MacProof::Nothing, SECOND);
+    assert!(!macs.is_foreign(MACS[2]), "one packet shows nothing");
+    macs.learn(MACS[0], MacProof::Answered, SECOND);
+    assert!(macs.is_foreign(MACS[1]) && !macs.is_foreign(MACS[0]) && !macs.is_foreign([0; 6]));
+    macs.learn(MACS[1], MacProof::Answered, 30 * SECOND);
+    assert!(macs.is_foreign(MACS[1]), "an answer goes to the address's owner, who was heard lately");
+    macs.learn(MACS[1], MacProof::Proven, 30 * SECOND);
+    assert!(!macs.is_foreign(MACS[1]) && !macs.is_foreign(MACS[0]), "a second card, or a second router");
+    macs.learn(MACS[2], MacProof::Answered, 130 * SECOND);
+    assert!(!macs.is_foreign(MACS[2]), "the first has been silent for long");
+    assert_eq!(macs.first(), Some(MACS[2]));
 }

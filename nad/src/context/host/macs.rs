@@ -1,0 +1,96 @@
+//! Which MAC addresses a host's packets come from.
+
+use bytemuck::{Pod, Zeroable};
+use nad_common::record::PacketRecord;
+
+use crate::context::flow::FlowStep;
+
+/// MAC addresses that a host has at a time: behind several routers, or with several cards.
+const MOST_MACS: usize = 4;
+/// Another MAC address takes the place of one that was silent for this many seconds.
+const MAC_SILENCE_S: u32 = 60;
+
+const PROTOCOL_TCP: u8 = 6;
+
+/// See the module.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub struct Macs {
+    /// Those of packets in flows that showed that the host sent them; zero where there is none.
+    shown: [[u8; 6]; MOST_MACS],
+    /// That of the last packet.
+    last: [u8; 6],
+    /// Which of the shown ones a further one takes the place of.
+    next: u16,
+    /// When a packet last came from the first of the shown ones, in seconds.
+    last_s: u32,
+}
+
+/// What a packet shows of whether the MAC address that it came from belongs to its source address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MacProof {
+    /// Nothing.
+    Nothing,
+    /// Its flow was answered. Who forges an address gets that far, so it only takes the place of none, or of one that
+    /// has been silent.
+    Answered,
+    /// Its sender received what was sent to the address.
+    Proven,
+}
+
+impl MacProof {
+    /// What a packet shows, by what it did to its flow, and whether that is real.
+    #[inline]
+    pub fn of(record: &PacketRecord, step: &FlowStep, is_real: bool) -> Self {
+        match (record.protocol == PROTOCOL_TCP, step.proven, is_real) {
+            (true, true, _) => Self::Proven,
+            (false, _, true) => Self::Answered,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+impl Macs {
+    /// Notes where a packet came from, whatever that shows.
+    #[inline]
+    pub(super) fn note(&mut self, mac: [u8; 6]) {
+        self.last = mac;
+    }
+
+    /// Whether a packet of the host's address came from another MAC address than its packets come from.
+    #[inline]
+    pub fn is_foreign(&self, mac: [u8; 6]) -> bool {
+        mac != [0; 6] && self.shown[0] != [0; 6] && !self.shown.contains(&mac)
+    }
+
+    /// Where its packets come from: as was shown, or else where the last one came from; `None` where the link has no
+    /// MAC addresses.
+    pub fn first(&self) -> Option<[u8; 6]> {
+        let shown = self.shown[0];
+        Some(if shown == [0; 6] { self.last } else { shown }).filter(|mac| *mac != [0; 6])
+    }
+
+    /// A packet came from this address and a MAC address.
+    #[inline]
+    pub fn learn(&mut self, mac: [u8; 6], proof: MacProof, now_ns: u64) {
+        if mac == [0; 6] {
+            return;
+        }
+        let now_s = (now_ns / 1_000_000_000) as u32;
+        if mac == self.shown[0] {
+            self.last_s = now_s;
+            return;
+        }
+        let is_free = self.shown[0] == [0; 6] || now_s.saturating_sub(self.last_s) > MAC_SILENCE_S;
+        match proof {
+            MacProof::Answered | MacProof::Proven if is_free => {
+                (self.shown[0], self.last_s) = (mac, now_s);
+            }
+            MacProof::Proven if !self.shown.contains(&mac) => {
+                self.shown[1 + usize::from(self.next) % (MOST_MACS - 1)] = mac;
+                self.next = self.next.wrapping_add(1);
+            }
+            _ => {}
+        }
+    }
+}

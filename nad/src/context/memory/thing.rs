@@ -1,0 +1,77 @@
+//! What can be remembered, and by which key.
+
+use bytemuck::{Pod, Zeroable};
+use serde::{Deserialize, Serialize};
+
+use super::ServiceKey;
+use crate::context::{hash::HashKey, host_key::HostKey, table::Hashed};
+
+/// What identifies a thing that is remembered.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Pod, Zeroable, Serialize, Deserialize)]
+pub(in crate::context) struct ThingKey {
+    /// The client of a dealing; otherwise nobody.
+    client: HostKey,
+    /// The server, or a host.
+    host: HostKey,
+    port: u16,
+    protocol: u8,
+    kind: u8,
+    padding: u32,
+}
+
+/// Kinds of things.
+mod kind {
+    pub(super) const DEALING: u8 = 0;
+    pub(super) const OFFER: u8 = 1;
+    pub(super) const OFFER_INSIDE: u8 = 2;
+    pub(super) const OFFER_OUTSIDE: u8 = 3;
+    pub(super) const HOST: u8 = 4;
+    pub(super) const PORT: u8 = 5;
+    /// All of them are below this.
+    pub(super) const END: u8 = 6;
+}
+
+impl ThingKey {
+    fn of_service(kind: u8, service: &ServiceKey) -> Self {
+        let ServiceKey { server, port, protocol } = *service;
+        Self { client: HostKey::NOBODY, host: server, port, protocol, kind, padding: 0 }
+    }
+
+    pub(in crate::context) fn dealing(client: HostKey, service: &ServiceKey) -> Self {
+        Self { client, ..Self::of_service(kind::DEALING, service) }
+    }
+
+    pub(in crate::context) fn offer(service: &ServiceKey) -> Self {
+        Self::of_service(kind::OFFER, service)
+    }
+
+    pub(in crate::context) fn offer_to(service: &ServiceKey, is_outside: bool) -> Self {
+        Self::of_service(if is_outside { kind::OFFER_OUTSIDE } else { kind::OFFER_INSIDE }, service)
+    }
+
+    pub(in crate::context) fn port(service: &ServiceKey) -> Self {
+        Self { host: HostKey::NOBODY, ..Self::of_service(kind::PORT, service) }
+    }
+
+    pub(in crate::context) fn host(host: HostKey) -> Self {
+        let nowhere = ServiceKey { server: host, port: 0, protocol: 0 };
+        Self::of_service(kind::HOST, &nowhere)
+    }
+
+    /// Whether it is one that there can be.
+    pub(in crate::context) fn is_sound(&self) -> bool {
+        self.kind < kind::END && self.padding == 0
+    }
+
+    #[inline]
+    pub(in crate::context) fn hash(&self, hash_key: &HashKey) -> u64 {
+        let ([a, b], [c, d]) = (self.client.words(), self.host.words());
+        let rest = u64::from(self.kind) << 24 | u64::from(self.port) << 8 | u64::from(self.protocol);
+        hash_key.hash([a, b, c, d, rest])
+    }
+
+    pub(in crate::context) fn hashed(self, hash_key: &HashKey) -> Hashed<Self> {
+        Hashed { hash: self.hash(hash_key), key: self }
+    }
+}
