@@ -16,7 +16,7 @@ mod compare;
 mod linker;
 #[path = "../../nad-ebpf/stamp.rs"]
 mod stamp;
-mod toolchain;
+pub(crate) mod toolchain;
 
 const OBJECT: &str = "nad-ebpf/prebuilt/nad.o";
 const STAMP: &str = "nad-ebpf/prebuilt/nad.stamp";

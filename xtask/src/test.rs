@@ -13,6 +13,7 @@ use crate::{
     shell,
 };
 
+mod aarch64;
 mod kernels;
 mod lint;
 mod privileged;
@@ -38,6 +39,8 @@ enum Part {
     Lint,
     /// Every test that needs no privileges
     Unit,
+    /// All crates checked for aarch64, and the parser's tests under emulation
+    Aarch64,
     /// Counts of instructions, under valgrind
     Instructions,
     /// The tests of the kernel program, as root
@@ -78,6 +81,10 @@ pub(crate) fn test(args: &Args) -> Result<()> {
     }
     if chosen(Part::Unit) {
         step("unit tests", &unit);
+    }
+    if chosen(Part::Aarch64) {
+        step("check for aarch64", &aarch64::check);
+        step("tests on aarch64", &aarch64::tests);
     }
     if chosen(Part::Instructions) {
         step("instructions", &instructions);

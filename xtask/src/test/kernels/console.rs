@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, Result};
 
 /// Several times what a guest takes on a machine that does nothing else.
-const DEADLINE: Duration = Duration::from_secs(420);
+const DEADLINE: Duration = Duration::from_secs(600);
 /// The guest's last word.
 pub(super) const END: &str = "@ end";
 

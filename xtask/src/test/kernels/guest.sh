@@ -13,6 +13,7 @@ cd /tmp
 
 # Not busybox's own, which a shell of busybox prefers to what is on PATH.
 ip() { /tools/ip "$@"; }
+tc() { /tools/tc "$@"; }
 
 say() { echo "@ $*"; }
 
@@ -35,8 +36,9 @@ start() {
     nad=$!
     await 60 watches_or_ended
 }
-# What has ended stays as a zombie until it is waited for.
-watches_or_ended() { grep -q 'Starting packet capture' "$name.err" "$name.out" || grep -q '^State:.Z' /proc/$nad/status; }
+# What has ended is a zombie until the shell has noticed it.
+has_ended() { [ ! -d "/proc/$nad" ] || grep -q '^State:.Z' "/proc/$nad/status"; }
+watches_or_ended() { grep -q 'Starting packet capture' "$name.err" "$name.out" || has_ended; }
 
 # Ends it as Ctrl-C does, and tells what it said.
 finish() {
