@@ -125,6 +125,9 @@ impl Archive {
             ("Dir::State::Lists", at("lists")),
             ("Dir::State::status", at("status")),
             ("Dir::Cache", at("cache")),
+            // An image for containers may have switched them off, and each question would read all lists anew.
+            ("Dir::Cache::pkgcache", at("cache/pkgcache.bin")),
+            ("Dir::Cache::srcpkgcache", at("cache/srcpkgcache.bin")),
             ("Dir::Etc::sourcelist", at("sources.list")),
             ("Dir::Etc::sourceparts", "/dev/null".into()),
             // The newest of the suite that is asked for, whatever this machine prefers.
