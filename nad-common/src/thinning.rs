@@ -168,23 +168,12 @@ pub fn admit_with(
     if whole.flows >= settings.flows {
         way |= WITHOUT_SHARE;
     }
-    // 0: none of them. Each is compared before the next one is looked up, so that little has to be kept meanwhile.
+    // 0: none of them.
     let mut used_up = 0;
-    let mut enter = |key: u64, budget: u32, is_host: bool| {
-        let known = enter(table, key, way & GOES_ON == 0, now, whole);
-        if used_up == 0 && known.begun() >= budget {
-            used_up = key;
-        }
-        let part = settings.flows / PART;
-        if known.went_on() >= if is_host { settings.flows - part } else { part } {
-            way |= WITHOUT_SHARE;
-        }
-        known
-    };
-    enter(subjects.to_service, settings.service, false);
-    enter(subjects.to_host, settings.host, true);
-    enter(subjects.from_service, settings.service, false);
-    let from_host = enter(subjects.from_host, settings.host, true);
+    draw_on(settings, table, whole, (subjects.to_service, false), now, &mut way, &mut used_up);
+    draw_on(settings, table, whole, (subjects.to_host, true), now, &mut way, &mut used_up);
+    draw_on(settings, table, whole, (subjects.from_service, false), now, &mut way, &mut used_up);
+    let from_host = draw_on(settings, table, whole, (subjects.from_host, true), now, &mut way, &mut used_up);
     if way & (GOES_ON | WITHOUT_SHARE) == GOES_ON {
         go_on(settings, table, whole, record, subjects);
         return true;
@@ -211,6 +200,31 @@ pub fn admit_with(
     }
     tell(settings, table, whole, record, subjects, now);
     true
+}
+
+/// Counts a packet with a subject, of which the second says whether it is a host, and notes what it has used up. Each is
+/// compared before the next one is looked up, so that little has to be kept meanwhile; and in line, as a function of its
+/// own (which a closure becomes) takes a frame of the stack.
+#[inline(always)]
+fn draw_on(
+    settings: &Thinning,
+    table: &mut impl Table,
+    whole: &mut Whole,
+    (key, is_host): (u64, bool),
+    now: u32,
+    way: &mut u32,
+    used_up: &mut u64,
+) -> Known {
+    let known = enter(table, key, *way & GOES_ON == 0, now, whole);
+    let budget = if is_host { settings.host } else { settings.service };
+    if *used_up == 0 && known.begun() >= budget {
+        *used_up = key;
+    }
+    let part = settings.flows / PART;
+    if known.went_on() >= if is_host { settings.flows - part } else { part } {
+        *way |= WITHOUT_SHARE;
+    }
+    known
 }
 
 /// Counts a packet that is not recorded with a subject, or with nobody where that has no place. Always false.
