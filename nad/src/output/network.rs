@@ -59,7 +59,7 @@ impl Limits {
     fn left(&self, begun: Instant) -> io::Result<Duration> {
         let deadline = *self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
         let left = self.ending.left(deadline.min(begun + self.step));
-        left.ok_or_else(|| Cut::TooLate.into())
+        left.ok_or_else(|| Cut::Late.into())
     }
 }
 
@@ -68,20 +68,20 @@ impl Limits {
 pub(super) enum Cut {
     /// An answer, or all of it, took too long.
     #[error("no answer in time")]
-    TooLate,
+    Late,
     /// An answer is longer than any that makes sense.
     #[error("the answer is longer than {0} bytes, so it was not read to its end")]
-    TooLong(usize),
+    Answer(usize),
     /// The server says ever more.
     #[error("the answers are longer than {0} bytes altogether, so they were not read to their end")]
-    TooMuch(usize),
+    Answers(usize),
 }
 
 impl From<Cut> for io::Error {
     fn from(cut: Cut) -> Self {
         let kind = match cut {
-            Cut::TooLate => io::ErrorKind::TimedOut,
-            Cut::TooLong(_) | Cut::TooMuch(_) => io::ErrorKind::InvalidData,
+            Cut::Late => io::ErrorKind::TimedOut,
+            Cut::Answer(_) | Cut::Answers(_) => io::ErrorKind::InvalidData,
         };
         Self::new(kind, cut)
     }
@@ -89,7 +89,7 @@ impl From<Cut> for io::Error {
 
 /// A connection within limits, which is nad's own traffic.
 pub(super) struct Connection {
-    stream: Arc<TcpStream>,
+    socket: Arc<Socket>,
     limits: Limits,
     /// When what is being answered was sent.
     asked: Instant,
@@ -100,6 +100,11 @@ pub(super) struct Connection {
     received: usize,
     /// Whether no more than a line is read at a time, so that what follows is left to who reads next.
     by_line: bool,
+}
+
+/// A socket, which is registered as nad's own as long as it is open.
+struct Socket {
+    stream: TcpStream,
     _registration: Registration<'static>,
 }
 
@@ -108,7 +113,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// That of the last address, or [`Cut::TooLate`].
+    /// That of the last address, or [`Cut::Late`].
     pub(super) fn open(addresses: &[SocketAddr], limits: &Limits) -> io::Result<Self> {
         let mut refused = io::Error::new(io::ErrorKind::NotFound, "its name has no address");
         for (place, address) in addresses.iter().enumerate() {
@@ -116,7 +121,7 @@ impl Connection {
             let share = left / u32::try_from(addresses.len() - place).unwrap_or(u32::MAX);
             match self_traffic::connect(*address, Instant::now() + share) {
                 Ok((stream, registration)) => return Self::over(stream, limits.clone(), registration),
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => refused = Cut::TooLate.into(),
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => refused = Cut::Late.into(),
                 Err(error) => refused = error,
             }
         }
@@ -134,20 +139,19 @@ impl Connection {
         // Limits are watched between attempts.
         stream.set_nonblocking(true)?;
         Ok(Self {
-            stream: Arc::new(stream),
+            socket: Arc::new(Socket { stream, _registration: registration }),
             limits,
             asked: Instant::now(),
             refused: None,
             answered: 0,
             received: 0,
             by_line: false,
-            _registration: registration,
         })
     }
 
     /// What waits where a future waits for this connection.
     pub(super) fn waiting(&self) -> Waiting {
-        Waiting(Arc::clone(&self.stream))
+        Waiting(Arc::clone(&self.socket))
     }
 
     /// How many bytes may be read at once.
@@ -155,8 +159,8 @@ impl Connection {
         let most = self.limits.most_answer;
         let most_of_all = most * MOST_LARGE_ANSWERS;
         match (most - self.answered, most_of_all - self.received) {
-            (0, _) => Err(Cut::TooLong(most)),
-            (_, 0) => Err(Cut::TooMuch(most_of_all)),
+            (0, _) => Err(Cut::Answer(most)),
+            (_, 0) => Err(Cut::Answers(most_of_all)),
             (of_answer, of_all) => Ok(of_answer.min(of_all)),
         }
     }
@@ -167,11 +171,11 @@ impl Connection {
         self.limits.left(self.asked)?;
         let mut most = room;
         if self.by_line {
-            let peeked = self.stream.peek(&mut buffer[..room])?;
+            let peeked = self.socket.stream.peek(&mut buffer[..room])?;
             let end = buffer[..peeked].iter().position(|byte| *byte == b'\n');
             most = end.map_or(peeked, |end| end + 1);
         }
-        let count = (&*self.stream).read(&mut buffer[..most])?;
+        let count = (&self.socket.stream).read(&mut buffer[..most])?;
         self.answered += count;
         self.received += count;
         Ok(count)
@@ -181,7 +185,7 @@ impl Connection {
     fn write_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let begun = *self.refused.get_or_insert_with(Instant::now);
         self.limits.left(begun)?;
-        let count = (&*self.stream).write(bytes)?;
+        let count = (&self.socket.stream).write(bytes)?;
         (self.asked, self.refused, self.answered) = (Instant::now(), None, 0);
         Ok(count)
     }
@@ -203,7 +207,7 @@ impl Write for Connection {
         loop {
             match self.write_now(bytes) {
                 Err(error) if is_pause(&error) => {
-                    ready::wait(self.stream.as_fd(), ready::WRITABLE, SLICE);
+                    ready::wait(self.socket.stream.as_fd(), ready::WRITABLE, SLICE);
                 }
                 result => return result,
             }
@@ -221,18 +225,18 @@ fn is_pause(error: &io::Error) -> bool {
 }
 
 /// Waits for what a connection has.
-pub(super) struct Waiting(Arc<TcpStream>);
+pub(super) struct Waiting(Arc<Socket>);
 
 impl Waiting {
     /// Waits until there is something to read, or for a slice of time.
     fn wait(&self) {
-        ready::wait(self.0.as_fd(), ready::READABLE, SLICE);
+        ready::wait(self.0.stream.as_fd(), ready::READABLE, SLICE);
     }
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("server", &self.stream.peer_addr().ok()).finish()
+        f.debug_struct("Connection").field("server", &self.socket.stream.peer_addr().ok()).finish()
     }
 }
 
@@ -268,14 +272,14 @@ impl AsyncWrite for Connection {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Whoever has gone needs not be told.
-        let _ = self.stream.shutdown(std::net::Shutdown::Write);
+        let _ = self.socket.stream.shutdown(std::net::Shutdown::Write);
         Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncTokioStream for Connection {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.stream.peer_addr()
+        self.socket.stream.peer_addr()
     }
 }
 
