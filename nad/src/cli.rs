@@ -24,10 +24,11 @@ use crate::{
     },
     config::{
         self, ConfigError, DEFAULT_CONTAMINATION, DEFAULT_CONTAMINATION_COUNT, DEFAULT_FILE,
-        DEFAULT_TRAIN_FOR, EmailSection, File, LogConfig, MetricsConfig, PASSWORD_VARIABLE, Places, Secret,
-        Task, TaskChoice, TrainingChoice, WebhookSection,
+        DEFAULT_TRAIN_FOR, EmailSection, File, FilesSection, LogConfig, MetricsConfig, PASSWORD_VARIABLE,
+        Places, Secret, Task, TaskChoice, TrainingChoice, WebhookSection,
     },
     detector::BaselineLength,
+    files::Policy,
     metrics::Latencies,
     source::xdp::XdpOptions,
 };
@@ -73,12 +74,34 @@ pub enum UsageError {
     Config(#[from] ConfigError),
 }
 
+/// What is to be done, and the rights of the files that come of it.
+#[derive(Debug)]
+pub struct Invocation {
+    /// What is to be done.
+    pub command: Command,
+    /// Who may read what is written.
+    pub files: Policy,
+}
+
 /// Reads flags, environment and file, and checks them.
 ///
 /// # Errors
 ///
 /// When anything in them can't be used; also for `--help` and `--version`, as clap has it.
 pub fn parse<I, T>(arguments: I) -> Result<Command, UsageError>
+where
+    I: IntoIterator<Item = T>,
+    T: Into<std::ffi::OsString> + Clone,
+{
+    read(arguments).map(|invocation| invocation.command)
+}
+
+/// The same, with the settings that are the whole process's.
+///
+/// # Errors
+///
+/// As for [`parse`].
+pub fn read<I, T>(arguments: I) -> Result<Invocation, UsageError>
 where
     I: IntoIterator<Item = T>,
     T: Into<std::ffi::OsString> + Clone,
@@ -91,7 +114,9 @@ where
     };
     let flags = matches.subcommand().map(|(_, matches)| matches);
     let log = LogConfig::new(cli.log.clone(), &file.log)?;
-    Ok(match cli.command {
+    let files = file.files.policy(cli.file_mode, cli.file_group.as_deref())?;
+    let given = Given { log: cli.log, files: FilesSection { mode: cli.file_mode, group: cli.file_group } };
+    let command = match cli.command {
         CliCommand::Run(args) => Command::Run(run(args, flags, &file, log)?),
         CliCommand::Replay(args) => Command::Replay(replay(args, flags, &file, log)?),
         CliCommand::Train(args) => Command::Train(train(args, flags, &file, log)?),
@@ -103,34 +128,47 @@ where
             let ring_bytes = config::ring_bytes(None, &file.capture)?;
             let sizes = config::detection(None, &file)?.sizes;
             let direction = file.capture.direction;
-            Command::Doctor(DoctorConfig { interfaces, ring_bytes, sizes, direction })
+            let task = TaskChoice::decide(&[file.task_choice()])?;
+            let training =
+                config::training(TrainingChoice::default(), &file.training, DEFAULT_CONTAMINATION)?;
+            Command::Doctor(DoctorConfig { interfaces, ring_bytes, sizes, direction, task, training })
         }
         CliCommand::TestOutput(args) => Command::TestOutput(test_output(args.output, &file)?),
         CliCommand::Config(ConfigArgs { command }) => {
-            Command::Config(answer(command, cli.config, cli.log, &matches)?)
+            Command::Config(answer(command, cli.config, given, &matches)?)
         }
-    })
+    };
+    Ok(Invocation { command, files })
+}
+
+/// What is said for all commands.
+struct Given {
+    log: Option<PathBuf>,
+    files: FilesSection,
 }
 
 /// Reads the settings as `nad run` does, and tells whether that is possible or what is in force.
 fn answer(
     command: ConfigCommand,
     config: Option<PathBuf>,
-    log: Option<PathBuf>,
+    Given { log, files }: Given,
     matches: &ArgMatches,
 ) -> Result<ConfigAnswer, UsageError> {
+    let check_files = |file: &File| file.files.policy(files.mode, files.group.as_deref());
     let flags = matches.subcommand().and_then(|(_, config)| config.subcommand()).map(|(_, flags)| flags);
     match command {
         ConfigCommand::Check(CheckArgs { file: path, run: args }) => {
             let path = path.or(config).unwrap_or_else(|| DEFAULT_FILE.into());
             let file = File::load(Some(&path))?;
+            check_files(&file)?;
             run(args, flags, &file, LogConfig::new(log, &file.log)?)?;
             Ok(ConfigAnswer::Fine(path))
         }
         ConfigCommand::Show(args) => {
             let file = File::load(config.as_deref())?;
             let path = config.or_else(|| Path::new(DEFAULT_FILE).exists().then(|| DEFAULT_FILE.into()));
-            let given = given::given(&args, log.clone());
+            check_files(&file)?;
+            let given = given::given(&args, log.clone(), files);
             let log = LogConfig::new(log, &file.log)?;
             let RunConfig { task, training, .. } = run(args, flags, &file, log)?;
             let shown = config::shown(&Places {

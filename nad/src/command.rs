@@ -13,6 +13,7 @@ pub mod test_output;
 pub mod train;
 
 mod count;
+mod memory;
 mod reload;
 mod signals;
 mod view;
@@ -274,7 +275,12 @@ fn load_model(path: &Path, contamination: Option<f64>) -> Result<Model> {
         model.set_contamination(contamination);
     }
     let window = model.window();
-    tracing::info!("model {}: trained on {} packets from {}", path.display(), window.packets, window.source);
+    tracing::info!(
+        "model {}: trained on {} packets from {}",
+        presentation::path(path),
+        window.packets,
+        presentation::escaped(&window.source)
+    );
     Ok(model)
 }
 

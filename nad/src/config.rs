@@ -4,6 +4,7 @@ mod allow;
 mod effective;
 mod email;
 mod file;
+mod files;
 mod history;
 mod log;
 mod metrics;
@@ -22,6 +23,7 @@ pub use email::{EmailSection, PASSWORD_VARIABLE};
 pub use file::{
     AlertsSection, CaptureSection, ContextSection, DEFAULT_FILE, File, OneOrMany, Relearn, TrainingSection,
 };
+pub use files::FilesSection;
 pub use history::{HistorySection, history};
 pub use log::{LogConfig, LogFormat, LogSection, Rotate};
 pub use metrics::{Listen, MetricsConfig, MetricsSection};
@@ -39,6 +41,7 @@ use crate::{
         trainer::{Growth, TrainerKind},
     },
     policy::AlertBudget,
+    presentation,
     source::xdp::default_ring_bytes,
 };
 
@@ -64,7 +67,7 @@ pub const LARGEST_COUNT: u64 = 1_000_000;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file can't be read.
-    #[error("config file {}: {source}", path.display())]
+    #[error("config file {}: {source}", presentation::path(path))]
     Read {
         /// The file.
         path: PathBuf,
@@ -72,7 +75,7 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// The file holds something that nad does not know.
-    #[error("config file {}, line {line}: {reason}", path.display())]
+    #[error("config file {}, line {line}: {reason}", presentation::path(path))]
     Parse {
         /// The file.
         path: PathBuf,
@@ -200,11 +203,20 @@ pub fn training(
             "seed {seed} has no effect with the trainer \"crate\", which can't be seeded: leave one of them out"
         )));
     }
+    check_training(&training)?;
+    Ok(training)
+}
+
+/// Checks the numbers of a training, whether a person gave them or a model says that it was trained so.
+///
+/// # Errors
+///
+/// When one of them is out of range.
+pub fn check_training(training: &Training) -> Result<(), ConfigError> {
     check("trees", training.growth.trees, 1, 10_000)?;
     check("samples_per_tree", training.growth.samples_per_tree, 2, 65_536)?;
     check("extension_level", training.extension_level.unwrap_or(0), 0, MOST_FEATURES - 1)?;
-    check_contamination(training.contamination)?;
-    Ok(training)
+    check_contamination(training.contamination)
 }
 
 /// The features of these names as view/feature; a name without a view is that of all views that have it.

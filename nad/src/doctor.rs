@@ -9,7 +9,7 @@ mod resources;
 
 use std::fmt;
 
-pub use memory::Part;
+pub use memory::{Fit, Part, Room, fit, room};
 
 use crate::interface::{self, Interface, InterfaceError};
 
@@ -100,7 +100,7 @@ pub fn examine(interfaces: &[String], ring_bytes: u64) -> Vec<Finding> {
 
 /// What takes memory, part by part, and whether there is enough of it for all.
 pub fn examine_memory(parts: &[Part]) -> Vec<Finding> {
-    memory::examine(parts, resources::available_memory())
+    memory::examine(parts, room().as_ref())
 }
 
 /// Whether any finding keeps nad from working.

@@ -12,11 +12,14 @@ mod schema;
 mod store;
 
 use std::{
+    io,
     path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use rusqlite::ErrorCode;
+
+use crate::{files, presentation};
 
 pub use incident::{KeptIncident, Standing};
 pub use ledger::{KeptLedger, LedgerBook, OutputTally};
@@ -56,27 +59,27 @@ pub enum HistoryError {
     #[error(
         "history {}: there is no such file; name the one that nad writes with --history, or have one written with nad run \
          --history FILE",
-        .0.display()
+        presentation::path(.0)
     )]
     Missing(PathBuf),
     /// It belongs to another program.
     #[error(
         "history {}: it is no history of nad's and stays as it is; name another file with --history, or move this one \
          away",
-        .0.display()
+        presentation::path(.0)
     )]
     Foreign(PathBuf),
     /// It can't be read any more.
     #[error(
         "history {}: it is damaged ({}) and stays as it is; name another file with --history, or move this one away", 
-        .0.display(), .1
+        presentation::path(.0), .1
     )]
     Damaged(PathBuf, String),
     /// A later nad wrote it.
     #[error(
         "history {}: a newer nad wrote it (schema {found}; this one knows {known}); use that one, or name another file with \
          --history",
-        path.display()
+        presentation::path(path)
     )]
     Newer {
         /// The file.
@@ -86,12 +89,26 @@ pub enum HistoryError {
         /// The newest that is known.
         known: i64,
     },
+    /// It is not to be trusted, or is no file.
+    #[error("history {}: {}; or name another file with --history", presentation::path(.0), .1)]
+    Refused(PathBuf, String),
     /// Anything else: a folder that is missing, a full disk, no permission.
-    #[error("history {}: {}; make room or way for it, or name another file with --history", .0.display(), .1)]
+    #[error("history {}: {}; make room or way for it, or name another file with --history", presentation::path(.0), .1)]
     Unusable(PathBuf, rusqlite::Error),
+    /// The same, before the database was asked.
+    #[error("history {}: unable to open database file: {}; make room or way for it, or name another file with --history", presentation::path(.0), .1)]
+    Unwritable(PathBuf, String),
 }
 
 impl HistoryError {
+    /// What an error in opening the file itself means.
+    pub(crate) fn of_file(path: &Path, cause: &io::Error) -> Self {
+        if files::is_refusal(cause) {
+            return Self::Refused(path.into(), cause.to_string());
+        }
+        Self::Unwritable(path.into(), cause.to_string())
+    }
+
     /// What an error of the database means for this file.
     pub(crate) fn of(path: &Path, cause: rusqlite::Error) -> Self {
         match cause.sqlite_error_code() {

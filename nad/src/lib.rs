@@ -11,6 +11,7 @@ pub mod context;
 pub mod detector;
 pub mod doctor;
 pub mod features;
+pub mod files;
 pub mod history;
 pub mod incident;
 pub mod interface;

@@ -9,7 +9,9 @@ use std::{
 use nad::{
     cli::{self, UsageError},
     command::{self, Outcome},
+    files,
     output::{OutputError, terminal::STANDARD_OUTPUT},
+    presentation,
 };
 
 const FAILED: u8 = 1;
@@ -18,8 +20,8 @@ const ANOMALIES_FOUND: u8 = 3;
 const STANDARD_OUTPUT_CLOSED: u8 = 5;
 
 fn main() -> ExitCode {
-    let command = match cli::parse(std::env::args_os()) {
-        Ok(command) => command,
+    let invocation = match cli::read(std::env::args_os()) {
+        Ok(invocation) => invocation,
         Err(UsageError::Arguments(error)) => {
             // Nobody is left to be told where even that goes to standard error.
             let printed = error.print().and_then(|()| io::stdout().flush());
@@ -37,7 +39,8 @@ fn main() -> ExitCode {
             return ExitCode::from(WRONG_USAGE);
         }
     };
-    match command::execute(command) {
+    files::set_policy(invocation.files);
+    match command::execute(invocation.command) {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::AnomaliesFound) => ExitCode::from(ANOMALIES_FOUND),
         Ok(Outcome::Failed) => ExitCode::from(FAILED),
@@ -53,7 +56,7 @@ fn main() -> ExitCode {
 
 /// Says what is wrong. That standard error can't be written is no reason to end otherwise.
 fn complain(what: &dyn Display) {
-    let _ = writeln!(io::stderr(), "error: {what}");
+    let _ = writeln!(io::stderr(), "error: {}", presentation::escaped(&what.to_string()));
 }
 
 /// The error and its causes, each once: nad's own errors name theirs already.

@@ -4,6 +4,7 @@
 mod augment;
 pub mod baseline;
 pub mod calibration;
+mod check;
 #[cfg(test)]
 pub(crate) mod example;
 pub mod forest;
@@ -177,13 +178,6 @@ impl Model {
     /// Vectors of the baseline that were not learnt from, because no ordinary subject gives such.
     pub fn set_aside(&self) -> u64 {
         self.set_aside
-    }
-
-    /// Whether a model from a file can be used as it is.
-    fn is_sound(&self) -> bool {
-        self.views.len() == View::ALL.len()
-            && self.decisions_per_second.is_finite()
-            && View::ALL.into_iter().all(|view| self.view(view).is_sound(view.features().len()))
     }
 }
 

@@ -33,6 +33,7 @@ use crate::{
     history::LedgerBook,
     incident::{Change, IncidentUpdate},
     ledger::Ledger,
+    presentation,
     queue::WhenFull,
 };
 use ending::Ending;
@@ -243,7 +244,7 @@ impl OutputError {
 pub fn spare_capture(name: &str, output: &Path, capture: &Path) -> Result<(), OutputError> {
     match (fs::metadata(output), fs::metadata(capture)) {
         (Ok(output_file), Ok(file)) if (output_file.dev(), output_file.ino()) == (file.dev(), file.ino()) => {
-            let name = format!("{name} {}", output.display());
+            let name = format!("{name} {}", presentation::path(output));
             Err(OutputError::new(name, io::Error::other("it is the capture")).remedy("choose another place"))
         }
         _ => Ok(()),

@@ -1,8 +1,11 @@
 //! Records in the words that people use.
 
+mod text;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use nad_common::record::{AddressKind, Addresses, PacketRecord, flag};
+pub use text::{csv_cell, escaped, path, printable};
 
 /// One end of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -117,17 +120,6 @@ pub fn timestamp(time_ns: u64) -> String {
         .map_or_else(|_| format!("{time_ns} ns"), |time| format!("{time:.3}"))
 }
 
-/// What somebody else wrote, for a line of a message: without control characters, and with at most so many characters.
-pub fn printable(text: &str, most: usize) -> String {
-    let mut shown: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most.saturating_add(1)).collect();
-    if let Some((end, _)) = shown.char_indices().nth(most) {
-        shown.truncate(end);
-        shown.push('…');
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,13 +141,6 @@ mod tests {
             (protocol_number("http"), protocol_number("256"), protocol_number("")),
             (None, None, None)
         );
-    }
-
-    #[test]
-    fn what_others_write_has_neither_lines_nor_escapes_nor_an_end_far_off() {
-        assert_eq!(printable("one\r\nBcc: two\u{1b}[2J", 99), "one  Bcc: two [2J");
-        assert_eq!(printable("äöü", 3), "äöü");
-        assert_eq!(printable("äöüß", 3), "äöü…");
     }
 
     #[test]

@@ -19,6 +19,8 @@ mod doctor;
 mod example;
 #[path = "cli/features.rs"]
 mod features;
+#[path = "cli/files.rs"]
+mod files;
 #[path = "cli/logs.rs"]
 mod logs;
 #[path = "cli/model.rs"]

@@ -12,6 +12,7 @@ use crate::{
     command::{ClosedStdout, relief::Thin},
     config::{DEFAULT_COUNT, Length, Listen},
     features::View,
+    files::FileMode,
     model::trainer::TrainerKind,
     output::{
         format::AlertFormat,
@@ -59,6 +60,12 @@ pub(super) struct Cli {
     /// Log file; "none" for none [default: logs/anomaly_detector.log]
     #[arg(long, global = true, env = "NAD_LOG", hide_env_values = true, value_name = "FILE")]
     pub(super) log: Option<PathBuf>,
+    /// Mode of the files that nad makes: 0600, 0640 or 0644 [default: 0600]
+    #[arg(long, global = true, env = "NAD_FILE_MODE", hide_env_values = true, value_name = "MODE")]
+    pub(super) file_mode: Option<FileMode>,
+    /// Group of the files that nad makes, by name or number [default: that of nad's user]
+    #[arg(long, global = true, env = "NAD_FILE_GROUP", hide_env_values = true, value_name = "GROUP")]
+    pub(super) file_group: Option<String>,
     #[command(subcommand)]
     pub(super) command: CliCommand,
 }

@@ -6,12 +6,12 @@ use clap::{ArgMatches, parser::ValueSource};
 
 use super::args::RunArgs;
 use crate::config::{
-    AlertsSection, CaptureSection, File, HistorySection, LogSection, MetricsSection, OneOrMany,
+    AlertsSection, CaptureSection, File, FilesSection, HistorySection, LogSection, MetricsSection, OneOrMany,
     OutputSection, TrainingSection,
 };
 
 /// Flags that are settings of the file, too: the flag's name, the section, and the setting.
-const FLAGS: [(&str, &str, &str); 22] = [
+const FLAGS: [(&str, &str, &str); 24] = [
     ("iface", "capture", "interface"),
     ("count", "capture", "packet_count"),
     ("direction", "capture", "direction"),
@@ -34,10 +34,12 @@ const FLAGS: [(&str, &str, &str); 22] = [
     ("history", "history", "path"),
     ("metrics", "metrics", "listen"),
     ("log", "log", "path"),
+    ("file_mode", "files", "mode"),
+    ("file_group", "files", "group"),
 ];
 
 /// The settings that flags and environment give.
-pub(super) fn given(args: &RunArgs, log: Option<PathBuf>) -> File {
+pub(super) fn given(args: &RunArgs, log: Option<PathBuf>, files: FilesSection) -> File {
     let RunArgs { live, task, count, decision, metrics, on_closed_stdout } = args;
     let outputs = &decision.outputs;
     let interface = (!live.iface.is_empty()).then(|| OneOrMany::Many(live.iface.clone()));
@@ -69,6 +71,7 @@ pub(super) fn given(args: &RunArgs, log: Option<PathBuf>) -> File {
             on_closed_stdout: *on_closed_stdout,
         },
         log: LogSection { path: log, ..LogSection::default() },
+        files,
         metrics: MetricsSection { listen: *metrics, ..MetricsSection::default() },
         history: HistorySection { path: outputs.history.clone(), ..HistorySection::default() },
         ..File::default()

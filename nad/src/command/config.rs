@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::{Outcome, say};
+use crate::presentation;
 
 /// What was asked of the settings, and found.
 #[derive(Debug)]
@@ -22,8 +23,8 @@ pub enum ConfigAnswer {
 /// When standard output can't be written.
 pub fn config(answer: &ConfigAnswer) -> Result<Outcome> {
     match answer {
-        ConfigAnswer::Fine(path) => say(&format!("{}: fine", path.display()))?,
-        ConfigAnswer::Shown(settings) => say(settings)?,
+        ConfigAnswer::Fine(path) => say(&format!("{}: fine", presentation::path(path)))?,
+        ConfigAnswer::Shown(settings) => settings.lines().try_for_each(say)?,
     }
     Ok(Outcome::Fine)
 }

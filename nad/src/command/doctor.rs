@@ -3,15 +3,20 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
-use aya::util::nr_cpus;
 
-use super::{Outcome, live::QUEUE_BYTES};
+use super::{
+    Outcome,
+    live::QUEUE_BYTES,
+    memory::{self, Needs},
+};
 use crate::{
-    context::{Context, Sizes, Tables, hash::HashKey},
-    doctor::{self, Finding, Part},
+    config::Task,
+    context::Sizes,
+    doctor::{self, Finding},
     interface,
-    model::baseline,
+    model::Training,
     output::{OutputError, terminal::STANDARD_OUTPUT},
+    presentation,
     source::xdp::{AttachError, Directions, Watch, XdpError, XdpOptions, XdpSource},
 };
 
@@ -26,6 +31,10 @@ pub struct DoctorConfig {
     pub sizes: Sizes,
     /// Which packets the config file asks for, where it does.
     pub direction: Option<Directions>,
+    /// What nad would do.
+    pub task: Option<Task>,
+    /// How it would train.
+    pub training: Training,
 }
 
 pub(super) fn doctor(config: DoctorConfig) -> Result<Outcome> {
@@ -41,10 +50,17 @@ pub(super) fn doctor(config: DoctorConfig) -> Result<Outcome> {
     findings.extend(doctor::examine(&interfaces, config.ring_bytes.into()));
     findings.extend(overlap(&interfaces));
     findings.extend(load(config.ring_bytes, config.direction));
-    let rings = nr_cpus().unwrap_or(1) * config.ring_bytes as usize;
-    findings.extend(memory(&config.sizes, rings));
+    let needs = Needs {
+        sizes: &config.sizes,
+        queue: QUEUE_BYTES,
+        ring_bytes: Some(config.ring_bytes),
+        models: memory::models(config.task.as_ref(), &config.training),
+    };
+    findings.extend(doctor::examine_memory(&needs.parts()));
     let mut out = io::stdout().lock();
-    let written = findings.iter().try_for_each(|finding| writeln!(out, "{finding}"));
+    let written = findings
+        .iter()
+        .try_for_each(|finding| writeln!(out, "{}", presentation::escaped(&finding.to_string())));
     match written.and_then(|()| out.flush()) {
         // Whoever has seen enough of it learns the rest by the exit code.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -63,25 +79,6 @@ fn overlap(interfaces: &[String]) -> Option<Finding> {
         }
         _ => None,
     }
-}
-
-/// What takes memory once it is full. The tables are made for it, but not touched, so they take none here.
-fn memory(sizes: &Sizes, rings: usize) -> Vec<Finding> {
-    let tables = match Tables::new(sizes) {
-        Ok(tables) => Context::new(tables, HashKey::from_seed(0), 0).bytes(),
-        Err(error) => {
-            let finding = Finding::fail("memory", format!("the context tables can't be made: {error}"));
-            return vec![finding.remedy("smaller tables ([context] in nad.toml)")];
-        }
-    };
-    let mut parts: Vec<_> = tables.into_iter().map(|(name, bytes)| Part { name, bytes }).collect();
-    parts.extend([
-        Part { name: "rings", bytes: rings },
-        Part { name: "queue to the detector", bytes: QUEUE_BYTES },
-        // The one that is learnt from and, meanwhile, the one that the next is learnt from.
-        Part { name: "samples of the baseline", bytes: 2 * baseline::bytes_when_full() },
-    ]);
-    doctor::examine_memory(&parts)
 }
 
 /// Loads the kernel programs, which attaches them to nothing: the one check that no other can stand for. Each alone, as

@@ -5,7 +5,11 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::Result;
 use nad_common::record::PacketRecord;
 
-use super::{Outcome, read_ahead, tables};
+use super::{
+    Outcome,
+    memory::{Needs, REPLAY_QUEUE},
+    read_ahead, tables,
+};
 use crate::{
     batch::RecordBatch,
     config::LogConfig,
@@ -18,6 +22,7 @@ use crate::{
         log, spare_capture,
         terminal::{Screen, TerminalConfig},
     },
+    presentation,
     source::{Fill, Source},
 };
 
@@ -71,6 +76,7 @@ fn write(config: &WriteConfig) -> Result<()> {
     }
     let screen = Screen::new(&TerminalConfig::default());
     log::start(&config.log, false, &screen)?;
+    Needs { sizes: &config.sizes, queue: REPLAY_QUEUE, ring_bytes: None, models: 0 }.check()?;
     let mut source = read_ahead(&config.file)?;
     let mut reader = Reader::new(config)?;
     let mut batch = RecordBatch::default();
@@ -89,7 +95,7 @@ fn write(config: &WriteConfig) -> Result<()> {
     screen.say(&format!(
         "{rows} rows of the view {} written to {}.",
         config.view.name(),
-        config.out.display()
+        presentation::path(&config.out)
     ))?;
     if counters.unparsed_total() > 0 {
         tracing::warn!("{} packets could not be parsed and are in no row", counters.unparsed_total());

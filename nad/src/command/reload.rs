@@ -2,8 +2,9 @@
 
 use super::run::RunConfig;
 use crate::{
-    cli::{self, Command},
+    cli::{self, Command, Invocation},
     detector::{Change, PendingChange},
+    files::{self, Policy},
     incident::allow::AllowRules,
     output::{Outputs, terminal::Screen},
     policy::AlertBudget,
@@ -35,8 +36,8 @@ impl Reloader {
         outputs: &mut Outputs,
         screen: &Screen,
     ) -> Option<(AllowRules, AlertBudget)> {
-        let new = match cli::parse(std::env::args_os()) {
-            Ok(Command::Run(new)) => new,
+        let (new, rights) = match cli::read(std::env::args_os()) {
+            Ok(Invocation { command: Command::Run(new), files }) => (new, files),
             // The arguments are those of this very run.
             Ok(_) => return None,
             Err(error) => {
@@ -44,6 +45,8 @@ impl Reloader {
                 return None;
             }
         };
+        // Of files that are made from now on; those that are there stay as they are.
+        files::set_policy(Policy { owner: files::policy().owner, ..rights });
         let reopened = new.outputs.reopen(outputs, screen).and_then(|()| Ok(outputs.start()?));
         if let Err(error) = reopened {
             tracing::warn!("the settings stay as they are: {error:#}");

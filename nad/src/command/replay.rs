@@ -12,8 +12,11 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::{
-    Outcome, OutputConfig, allowed, detected, outcome, read_ahead, report_ledger, report_notice,
-    report_trained, signals::StopSignals, start, tables, warn_of_expired,
+    Outcome, OutputConfig, allowed, detected,
+    memory::{self, Needs, REPLAY_QUEUE},
+    outcome, read_ahead, report_ledger, report_notice, report_trained,
+    signals::StopSignals,
+    start, tables, warn_of_expired,
 };
 use crate::{
     batch::RecordBatch,
@@ -23,6 +26,7 @@ use crate::{
     ledger::{Ledger, Tally},
     model::Training,
     output::{Outputs, Stop, log, scores::ScoreFile, spare_capture, terminal::Screen},
+    presentation,
     source::{
         Fill, Source,
         pcap::{CaptureError, ReadAhead},
@@ -64,6 +68,13 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     }
     let screen = Screen::new(&config.outputs.terminal);
     log::start(&config.log, false, &screen)?;
+    let needs = Needs {
+        sizes: &config.detection.sizes,
+        queue: REPLAY_QUEUE,
+        ring_bytes: None,
+        models: memory::models(Some(&config.task), &config.training),
+    };
+    needs.check()?;
     let tally = Arc::new(Tally::default());
     let mut source = read_ahead(&config.file)?;
     let tables = tables(&config.detection.sizes)?;
@@ -186,7 +197,7 @@ fn pump(
 
 /// A replay that scored nothing did not do what was asked for.
 fn nothing_scored(file: &Path, ledger: &Ledger, detector: &Detector) -> Result<()> {
-    let file = file.display();
+    let file = presentation::path(file);
     if ledger.source.seen == 0 {
         anyhow::bail!("{file}: the capture has no packets, so nothing was scored; record it for longer");
     }

@@ -1,7 +1,8 @@
 //! `nad report`: a page of what was found and what went on.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
@@ -14,8 +15,10 @@ use super::{
     say,
 };
 use crate::{
+    files,
     history::{DEFAULT_MAX_AGE, History, HistoryConfig},
     output::OutputError,
+    presentation,
     report::Report,
 };
 
@@ -51,11 +54,12 @@ pub(super) fn report(config: ReportConfig) -> Result<Outcome> {
             of_capture(*replay)?
         }
     };
-    fs::write(&config.out, report.to_html()).map_err(|error| {
-        OutputError::new(format!("report {}", config.out.display()), error)
+    let write = || files::create(&config.out)?.write_all(report.to_html().as_bytes());
+    write().map_err(|error| {
+        OutputError::new(format!("report {}", presentation::path(&config.out)), error)
             .remedy("choose another place with --out")
     })?;
-    say(&format!("Report written to {}.", config.out.display()))?;
+    say(&format!("Report written to {}.", presentation::path(&config.out)))?;
     Ok(Outcome::Fine)
 }
 
@@ -79,7 +83,7 @@ fn of_capture(mut config: ReplayConfig) -> Result<Report> {
 fn spare(out: &Path, source: &Path) -> Result<(), OutputError> {
     match (fs::metadata(out), fs::metadata(source)) {
         (Ok(out_file), Ok(file)) if (out_file.dev(), out_file.ino()) == (file.dev(), file.ino()) => {
-            let name = format!("report {}", out.display());
+            let name = format!("report {}", presentation::path(out));
             let cause = io::Error::other("it is what the report is made from");
             Err(OutputError::new(name, cause).remedy("choose another place with --out"))
         }

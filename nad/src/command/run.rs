@@ -11,7 +11,8 @@ use tokio::sync::mpsc::Receiver;
 
 use super::{
     Outcome, OutputConfig, allowed, count, detected, found, is_broken_pipe,
-    live::{Drain, Live, LiveConfig},
+    live::{Drain, Live, LiveConfig, QUEUE_BYTES},
+    memory::{self, Needs},
     outcome,
     reload::Reloader,
     report_ledger, report_notice, report_trained,
@@ -82,6 +83,13 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
     let goes_on = config.outputs.goes_on_without_stdout();
     let screen = Screen::new(&config.outputs.terminal).of_sensor(goes_on);
     log::start(&config.log, config.live.options.kernel_log, &screen)?;
+    let needs = Needs {
+        sizes: &config.detection.sizes,
+        queue: QUEUE_BYTES,
+        ring_bytes: Some(config.live.options.ring_bytes),
+        models: memory::models(Some(&config.task), &config.training),
+    };
+    needs.check()?;
     let is_count = matches!(config.task, Task::Count { .. });
     let mut outputs = config.outputs.open(is_count, &screen)?;
     let metrics = listen(&config, is_count)?;

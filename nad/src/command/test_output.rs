@@ -5,10 +5,13 @@ use std::io::{self, Write as _};
 use anyhow::Result;
 
 use super::{Outcome, say};
-use crate::output::{
-    Failure,
-    email::{self, EmailConfig},
-    webhook::{self, WebhookConfig},
+use crate::{
+    output::{
+        Failure,
+        email::{self, EmailConfig},
+        webhook::{self, WebhookConfig},
+    },
+    presentation,
 };
 
 /// Settings of `nad test-output`.
@@ -47,7 +50,8 @@ fn report(name: &str, answer: Result<String, Failure>) -> Result<Outcome> {
         }
         Err(failure) => {
             // On standard error, as all that failed; the others are still tried.
-            let _ = writeln!(io::stderr(), "error: {name}: {failure}");
+            let line = format!("error: {name}: {failure}");
+            let _ = writeln!(io::stderr(), "{}", presentation::escaped(&line));
             Ok(Outcome::Failed)
         }
     }

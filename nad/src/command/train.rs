@@ -1,7 +1,6 @@
 //! `nad train`: a baseline, live or from a file, into a model file.
 
 use std::{
-    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Instant,
@@ -11,7 +10,8 @@ use anyhow::{Context, Result};
 
 use super::{
     Outcome,
-    live::{Drain, Live, LiveConfig},
+    live::{Drain, Live, LiveConfig, QUEUE_BYTES},
+    memory::{self, Needs, REPLAY_QUEUE},
     read_ahead, report_ledger, report_trained,
     signals::StopSignals,
     tables,
@@ -22,12 +22,14 @@ use crate::{
     clock::Clock,
     config::LogConfig,
     detector::{BaselineLength, Detector, DetectorOptions, Findings, Start},
+    files,
     ledger::{Ledger, Tally},
     model::{Model, Training, store::StoreError},
     output::{
         log, spare_capture,
         terminal::{Screen, TerminalConfig},
     },
+    presentation,
     privileges::Keep,
     source::{Fill, Source, pcap::ReadAhead},
 };
@@ -62,6 +64,13 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
     let screen = Screen::new(&config.terminal);
     log::start(&config.log, kernel_log, &screen)?;
     check_writable(&config.out)?;
+    let needs = Needs {
+        sizes: &config.detection.sizes,
+        queue: if config.live.is_some() { QUEUE_BYTES } else { REPLAY_QUEUE },
+        ring_bytes: config.live.as_ref().map(|live| live.options.ring_bytes),
+        models: memory::models(None, &config.training) / 2,
+    };
+    needs.check()?;
     let tally = Arc::new(Tally::default());
     let start = |source: String| Start::Learn {
         baseline: config.baseline,
@@ -98,21 +107,13 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
     report_trained(&model, None);
     report_ledger(&ledger)?;
     model.save(&config.out)?;
-    screen.say(&format!("Model written to {}.", config.out.display()))?;
+    screen.say(&format!("Model written to {}.", presentation::path(&config.out)))?;
     Ok(Outcome::Fine)
 }
 
 /// Learning may take an hour: that its result can't be written is said before.
 fn check_writable(model: &Path) -> Result<(), StoreError> {
-    let folder = model.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let found = if model.is_dir() {
-        Err(io::ErrorKind::IsADirectory.into())
-    } else {
-        // Asked first, because it tells the cause without the temporary file's name.
-        fs::metadata(folder)
-            .and_then(|_| tempfile::Builder::new().prefix(".nad-model-").tempfile_in(folder).map(drop))
-    };
-    found.map_err(|source| StoreError::Write { path: model.into(), source })
+    files::try_replace(model).map_err(|source| StoreError::Write { path: model.into(), source })
 }
 
 fn from_file(
@@ -148,7 +149,7 @@ fn from_file(
             span.as_secs_f64()
         );
     }
-    let model = finish(&mut detector, findings).with_context(|| file.display().to_string())?;
+    let model = finish(&mut detector, findings).with_context(|| presentation::path(file))?;
     Ok((model, tally.read().with_source(source.counters()?)))
 }
 

@@ -3,7 +3,7 @@
 //! The settings of each place are a [`File`], written by serde: a section or a setting that is added is shown without a
 //! word here. [`defaults`] names every setting, so that the compiler asks for the default of a new one.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
+use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _, path::Path};
 
 use serde::Serialize as _;
 use serde_json::{Map, Value};
@@ -11,7 +11,9 @@ use toml::{Spanned, de::DeTable, de::DeValue, ser::ValueSerializer};
 
 use super::{
     AlertsSection, CaptureSection, ConfigError, ContextSection, DEFAULT_LOG, DEFAULT_TRAIN_FOR, File,
-    HistorySection, Length, LogSection, MetricsSection, OutputSection, Relearn, Size, Task, TrainingSection,
+    FilesSection, HistorySection, Length, LogSection, MetricsSection, OutputSection, Relearn, Size, Task,
+    TrainingSection,
+    file::read,
     log::{DEFAULT_LOG_SIZE, DEFAULT_LOGS_KEPT},
 };
 use crate::{
@@ -21,6 +23,7 @@ use crate::{
         Training,
         trainer::{Growth, TrainerKind},
     },
+    presentation,
     source::xdp::default_ring_bytes,
 };
 
@@ -67,7 +70,7 @@ pub fn shown(places: &Places<'_>) -> Result<String, ConfigError> {
     let origin = |layer: usize, section: &str, key: &str| match layer {
         0 => (places.given_by)(section, key).unwrap_or_else(|| "flag".into()),
         1 => match (places.path, lines.get(&(section.into(), key.into()))) {
-            (Some(path), Some(line)) => format!("{} line {line}", path.display()),
+            (Some(path), Some(line)) => format!("{} line {line}", presentation::path(path)),
             _ => "default".into(),
         },
         _ => "default".into(),
@@ -162,6 +165,7 @@ fn defaults(task: &Task, training: &Training) -> File {
             rotate: Some(Default::default()),
             keep: Some(DEFAULT_LOGS_KEPT),
         },
+        files: FilesSection { mode: Some(Default::default()), group: None },
         metrics: MetricsSection { listen: None, hosts: Some(Vec::new()) },
         history: HistorySection {
             path: None,
@@ -216,16 +220,42 @@ fn show(text: &mut String, name: &str, value: &Value, origin: &str) {
 fn written(name: &str, value: &Value) -> String {
     let is_secret = SECRET.iter().any(|secret| name == *secret || name.ends_with(&format!("_{secret}")));
     let value = if is_secret { &Value::from(MASK) } else { value };
-    let mut text = String::new();
-    match value.serialize(ValueSerializer::new(&mut text)) {
-        Ok(_) => text,
-        Err(error) => format!("\"{error}\""),
+    match value {
+        Value::String(text) if !matches!(presentation::escaped(text), Cow::Borrowed(_)) => quoted(text),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(|item| written("", item)).collect();
+            format!("[{}]", items.join(", "))
+        }
+        value => {
+            let mut text = String::new();
+            match value.serialize(ValueSerializer::new(&mut text)) {
+                Ok(_) => text,
+                Err(error) => format!("\"{error}\""),
+            }
+        }
     }
+}
+
+/// A text as TOML has it in a line, with what a terminal would obey written as TOML writes it.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for character in text.chars() {
+        let itself = character.encode_utf8(&mut [0; 4]).to_owned();
+        let is_hidden = matches!(presentation::escaped(&itself), Cow::Owned(_));
+        // Writing to a string can't fail.
+        let _ = match character {
+            '"' | '\\' => write!(quoted, "\\{character}"),
+            _ if is_hidden => write!(quoted, "\\U{:08X}", u32::from(character)),
+            _ => write!(quoted, "{character}"),
+        };
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// The lines, from 1, on which settings and tables of the file stand.
 fn lines(path: &Path) -> Result<BTreeMap<Key, usize>, ConfigError> {
-    let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
+    let text = read(Some(path))?.unwrap_or_default();
     let mut lines = BTreeMap::new();
     // It was parsed before; where it has changed meanwhile, no line is known.
     let Ok(table) = DeTable::parse(&text) else { return Ok(lines) };
@@ -258,6 +288,18 @@ fn element(section: &str, place: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_and_can_be_read_again() {
+        for text in ["a\u{202e}b\n\u{1b}[2J", "\t\"\\\u{e0041}", "plain \"one\" 'two'"] {
+            for value in [Value::from(text), Value::from(vec![text, "b"])] {
+                let shown = written("comment", &value);
+                assert_eq!(presentation::escaped(&shown), shown);
+                let read: toml::Table = format!("comment = {shown}").parse().unwrap();
+                assert_eq!(serde_json::to_value(&read["comment"]).unwrap(), value, "{shown}");
+            }
+        }
+    }
 
     #[test]
     fn a_secret_is_masked_and_the_file_that_holds_one_is_named() {

@@ -1,12 +1,16 @@
 //! `[email]`: who is written to, and by which server.
 
-use std::{fs, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use lettre::{message::Mailbox, transport::smtp::client::Certificate};
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, Length, Secret};
-use crate::output::email::{EmailConfig, Login, Security, Server};
+use crate::{
+    files,
+    output::email::{EmailConfig, Login, Security, Server},
+    presentation,
+};
 
 /// The variable that holds the password, before any file.
 pub const PASSWORD_VARIABLE: &str = "NAD_SMTP_PASSWORD";
@@ -110,14 +114,19 @@ impl EmailSection {
 
     fn authority(&self) -> Result<Option<Certificate>, ConfigError> {
         let Some(path) = &self.ca_file else { return Ok(None) };
-        let error = |reason: String| refused(&format!("ca_file {}: {reason}", path.display()));
-        let pem = fs::read(path).map_err(|cause| error(cause.to_string()))?;
+        let error = |reason: String| refused(&format!("ca_file {}: {reason}", presentation::path(path)));
+        let pem = files::open_trusted(path)
+            .and_then(|file| file.bytes(LARGEST_AUTHORITY))
+            .map_err(|cause| error(cause.to_string()))?;
         if !pem.windows(CERTIFICATE.len()).any(|part| part == CERTIFICATE) {
             return Err(error("it holds no certificate: a PEM file is expected".into()));
         }
         Certificate::from_pem(&pem).map(Some).map_err(|cause| error(cause.to_string()))
     }
 }
+
+/// Bytes of the largest file of certificates.
+pub(super) const LARGEST_AUTHORITY: u64 = 1 << 20;
 
 /// How a certificate begins in a PEM file (RFC 7468).
 pub(super) const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";

@@ -1,19 +1,17 @@
 //! The file `nad.toml`.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::{
-    AllowSection, ConfigError, EmailSection, HistorySection, Length, LogSection, MetricsSection,
-    OutputSection, TaskChoice, WebhookSection,
+    AllowSection, ConfigError, EmailSection, FilesSection, HistorySection, Length, LogSection,
+    MetricsSection, OutputSection, TaskChoice, WebhookSection,
 };
 use crate::{
     command::relief::Thin,
+    files,
     model::trainer::TrainerKind,
     policy::AlertBudget,
     source::xdp::{Directions, XdpMode},
@@ -21,6 +19,9 @@ use crate::{
 
 /// The file that is read from the working directory where `--config` names no other.
 pub const DEFAULT_FILE: &str = "nad.toml";
+
+/// Bytes of the largest file.
+const LARGEST: u64 = 4 << 20;
 
 /// The file's content; every setting is optional.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -40,6 +41,8 @@ pub struct File {
     pub output: OutputSection,
     /// Where is logged to.
     pub log: LogSection,
+    /// Who may read what is written.
+    pub files: FilesSection,
     /// Where metrics are served.
     pub metrics: MetricsSection,
     /// What is kept for later.
@@ -162,17 +165,12 @@ impl File {
     ///
     /// # Errors
     ///
-    /// When it can't be read, is no TOML, or has an unknown key or a value of the wrong type.
+    /// When it can't be read, others may write it (see [`files`]), it is no TOML, or has an unknown key or a value of the wrong type.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let (path, must_exist) = path.map_or((Path::new(DEFAULT_FILE), false), |path| (path, true));
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => {
-                return Ok(Self::default());
-            }
-            Err(source) => return Err(ConfigError::Read { path: path.into(), source }),
-        };
-        Self::parse(&text, path)
+        match read(path)? {
+            Some(text) => Self::parse(&text, path.unwrap_or(Path::new(DEFAULT_FILE))),
+            None => Ok(Self::default()),
+        }
     }
 
     pub(super) fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
@@ -199,6 +197,16 @@ impl File {
             model: self.training.model.clone(),
         }
     }
+}
+
+/// The text of `path`, or of [`DEFAULT_FILE`] where it exists and no path is given.
+pub(super) fn read(path: Option<&Path>) -> Result<Option<String>, ConfigError> {
+    let read = match path {
+        Some(path) => files::open_trusted(path).and_then(|file| file.text(LARGEST)).map(Some),
+        None => files::read_working_directory(DEFAULT_FILE, LARGEST),
+    };
+    let path = path.unwrap_or(Path::new(DEFAULT_FILE));
+    read.map_err(|source| ConfigError::Read { path: path.into(), source })
 }
 
 #[cfg(test)]

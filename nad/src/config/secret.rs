@@ -2,10 +2,8 @@
 
 use std::{
     fmt,
-    fs::File,
     hash::{BuildHasher, RandomState},
-    io::{self, Read},
-    os::unix::fs::PermissionsExt,
+    io,
     path::Path,
     sync::OnceLock,
 };
@@ -13,9 +11,12 @@ use std::{
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::ConfigError;
+use crate::{files, presentation};
 
 /// Bytes of the largest secret.
 const LARGEST: u64 = 4096;
+/// Bytes of a file that are read to find that out.
+const LARGEST_FILE: u64 = 1 << 20;
 /// What group and others may do with a file.
 const OTHERS: u32 = 0o077;
 
@@ -36,14 +37,11 @@ impl Secret {
     ///
     /// When the file can't be read, may be read or written by its group or by others, or holds no text or too much.
     pub fn read(what: &str, path: &Path) -> Result<Self, ConfigError> {
-        let shown = path.display();
+        let shown = presentation::path(path);
         let refused = |reason: String| ConfigError::Value(format!("{what} {shown}: {reason}"));
         let read = || -> io::Result<(u32, String)> {
-            let file = File::open(path)?;
-            let mode = file.metadata()?.permissions().mode() & 0o777;
-            let mut text = String::new();
-            file.take(LARGEST + 1).read_to_string(&mut text)?;
-            Ok((mode, text))
+            let file = files::open_secret(path)?;
+            Ok((file.mode() & 0o777, file.text(LARGEST_FILE)?))
         };
         let (mode, text) = read().map_err(|error| refused(error.to_string()))?;
         if mode & OTHERS != 0 {
@@ -92,7 +90,7 @@ impl fmt::Debug for Secret {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     use super::*;
 

@@ -1,17 +1,19 @@
 //! `[[webhook]]`: where incidents are posted to.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use ureq::tls::{Certificate, PemItem, parse_pem};
 
 use super::{
     ConfigError, Length, Secret,
-    email::{is_loopback, length},
+    email::{LARGEST_AUTHORITY, is_loopback, length},
 };
 use crate::{
+    files,
     incident::Change,
     output::webhook::{Changes, SpoolConfig, Template, Url, WebhookConfig},
+    presentation,
 };
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -72,7 +74,7 @@ impl WebhookSection {
             if spools[..place].contains(spool) {
                 return Err(refused(&format!(
                     "spool {} is named twice: give each webhook one of its own",
-                    spool.display()
+                    presentation::path(spool)
                 )));
             }
         }
@@ -124,8 +126,10 @@ impl WebhookSection {
 
     fn authorities(&self) -> Result<Option<Vec<Certificate<'static>>>, ConfigError> {
         let Some(path) = &self.ca_file else { return Ok(None) };
-        let error = |reason: String| refused(&format!("ca_file {}: {reason}", path.display()));
-        let pem = fs::read(path).map_err(|cause| error(cause.to_string()))?;
+        let error = |reason: String| refused(&format!("ca_file {}: {reason}", presentation::path(path)));
+        let pem = files::open_trusted(path)
+            .and_then(|file| file.bytes(LARGEST_AUTHORITY))
+            .map_err(|cause| error(cause.to_string()))?;
         let mut certificates = Vec::new();
         for item in parse_pem(&pem) {
             if let PemItem::Certificate(certificate) = item.map_err(|cause| error(cause.to_string()))? {

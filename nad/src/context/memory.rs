@@ -5,6 +5,7 @@
 //! learnt, a quarter of it is long enough. Only exchanges with an answer are remembered: a scan or a
 //! forged source makes nothing known. The memory is part of the model.
 
+mod check;
 mod thing;
 
 use std::io;

@@ -9,7 +9,7 @@ use aya::{
 };
 use caps::{CapSet, Capability};
 
-use super::Finding;
+use super::{Finding, memory::line_bytes};
 use crate::source::xdp::MEMORY_CGROUPS;
 
 const RINGS: &str = "rings";
@@ -59,14 +59,9 @@ fn ring_buffer(outcome: Result<bool, SyscallError>) -> Finding {
 }
 
 /// Bytes that the machine has left.
-pub(super) fn available_memory() -> Option<u64> {
-    fs::read_to_string("/proc/meminfo").ok().as_deref().and_then(available_bytes)
-}
-
-/// `MemAvailable` in the text of `/proc/meminfo`, in bytes.
-fn available_bytes(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+fn available_memory() -> Option<u64> {
+    let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
+    line_bytes(&meminfo, "MemAvailable:")
 }
 
 fn memory(cpus: u64, ring_bytes: u64, available: Option<u64>) -> Finding {
@@ -115,9 +110,9 @@ mod tests {
     fn available_memory_is_read_in_bytes() {
         let meminfo =
             "MemTotal:        8039260 kB\nMemFree:          289404 kB\nMemAvailable:    4921340 kB\n";
-        assert_eq!(available_bytes(meminfo), Some(4_921_340 * 1024));
-        assert_eq!(available_bytes("MemTotal:        8039260 kB\n"), None);
-        assert_eq!(available_bytes("MemAvailable:    many kB\n"), None);
+        assert_eq!(line_bytes(meminfo, "MemAvailable:"), Some(4_921_340 * 1024));
+        assert_eq!(line_bytes("MemTotal:        8039260 kB\n", "MemAvailable:"), None);
+        assert_eq!(line_bytes("MemAvailable:    many kB\n", "MemAvailable:"), None);
     }
 
     #[test]

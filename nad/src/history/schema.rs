@@ -1,6 +1,6 @@
 //! The file: whose it is, what it holds, and how it gets from one version to the next.
 
-use std::{path::Path, time::Duration};
+use std::{io, path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
@@ -10,7 +10,7 @@ use serde::{
 };
 
 use super::HistoryError;
-use crate::{incident::shape::Shape, output::format::severity::Severity};
+use crate::{files, incident::shape::Shape, output::format::severity::Severity};
 
 /// What says that a database is nad's: `nadh`.
 const APPLICATION: i64 = 0x6e61_6468;
@@ -31,7 +31,8 @@ const LOG_BYTES: i64 = 4 << 20;
 pub(super) fn open_to_write(path: &Path) -> Result<Connection, HistoryError> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = open(path, flags)?;
+    let real = files::prepare_database(path).map_err(|cause| HistoryError::of_file(path, &cause))?;
+    let mut connection = open_at(&real, path, flags)?;
     let is_new = identify(&connection, path)? == Content::Nothing;
     check(&connection, path)?;
     prepare(&mut connection, is_new).map_err(|cause| HistoryError::of(path, cause))?;
@@ -44,10 +45,12 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection, HistoryError> {
 ///
 /// When there is none, or it is not one of nad's, newer or damaged.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
-    if !path.exists() {
-        return Err(HistoryError::Missing(path.into()));
-    }
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let real = files::find_database(path).map_err(|cause| match cause.kind() {
+        io::ErrorKind::NotFound => HistoryError::Missing(path.into()),
+        _ => HistoryError::of_file(path, &cause),
+    })?;
+    let connection =
+        open_at(&real, path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     match identify(&connection, path)? {
         Content::Nothing => return Err(HistoryError::Foreign(path.into())),
         // An older one has all that is read: version 2 added only what says when rows leave.
@@ -66,7 +69,8 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
 ///
 /// When it went away.
 pub(super) fn reopen(path: &Path) -> Result<Connection, HistoryError> {
-    open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+    let real = files::find_database(path).map_err(|cause| HistoryError::of_file(path, &cause))?;
+    open_at(&real, path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -77,9 +81,11 @@ enum Content {
     History(i64),
 }
 
-fn open(path: &Path, flags: OpenFlags) -> Result<Connection, HistoryError> {
+/// Opens the file at a place that was found without links; `path` is what it is called.
+fn open_at(real: &Path, path: &Path, flags: OpenFlags) -> Result<Connection, HistoryError> {
     let error = |cause| HistoryError::of(path, cause);
-    let connection = Connection::open_with_flags(path, flags).map_err(error)?;
+    let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = Connection::open_with_flags(real, flags).map_err(error)?;
     connection.busy_timeout(PATIENCE).map_err(error)?;
     Ok(connection)
 }

@@ -7,6 +7,8 @@
 //! forest can tell two scores apart: the standard error of a mean over its trees. Each such step makes it e times less
 //! probable that a score belongs to the ordinary ones.
 
+mod check;
+
 use serde::{Deserialize, Serialize};
 
 use super::tail::{LEAST_PROBABILITY, Tail, TailError};

@@ -8,6 +8,7 @@
 //! exact in whatever order, and the one transcendental function is `libm`'s, which is the same code everywhere.
 
 mod attribution;
+mod check;
 pub mod coded;
 pub mod kernel;
 pub mod planes;

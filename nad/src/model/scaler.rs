@@ -1,5 +1,7 @@
 //! What is usual for each feature of a view, and values made comparable by it.
 
+mod check;
+
 use serde::{Deserialize, Serialize};
 
 use super::matrix::Matrix;

@@ -8,8 +8,7 @@
 //! written beside its place and renamed there, so that no reader ever sees half of one.
 
 use std::{
-    fs, io,
-    io::Write,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -17,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Model, schema};
+use crate::{files, presentation};
 
 const MAGIC: &[u8; 8] = b"NADMODEL";
 const VERSION: u32 = 3;
@@ -34,7 +34,7 @@ struct Head {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file can't be read.
-    #[error("model {}: {source}; train one with `nad train`", path.display())]
+    #[error("model {}: {source}; train one with `nad train`", presentation::path(path))]
     Read {
         /// The file.
         path: PathBuf,
@@ -42,7 +42,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The file can't be written.
-    #[error("model {} can't be written: {source}; choose another place with --out", path.display())]
+    #[error("model {} can't be written: {source}; choose another place with --out", presentation::path(path))]
     Write {
         /// The file.
         path: PathBuf,
@@ -50,7 +50,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The file is something else, damaged, or of another version or schema.
-    #[error("model {} is refused: {reason}; train a new one with `nad train`", path.display())]
+    #[error("model {} is refused: {reason}; train a new one with `nad train`", presentation::path(path))]
     Refused {
         /// The file.
         path: PathBuf,
@@ -77,25 +77,21 @@ impl Model {
     /// these features.
     pub fn load(path: &Path) -> Result<Self, StoreError> {
         let read = |source| StoreError::Read { path: path.into(), source };
-        let size = fs::metadata(path).map_err(read)?.len();
         let refused = |reason: String| StoreError::Refused { path: path.into(), reason };
+        let opened = files::open_trusted(path);
+        let file = opened.map_err(|error| {
+            if files::is_refusal(&error) { refused(error.to_string()) } else { read(error) }
+        })?;
+        let size = file.size();
         if size > LARGEST_FILE {
             return Err(refused(format!("it has {size} bytes, and a model has at most {LARGEST_FILE}")));
         }
-        decode(&fs::read(path).map_err(read)?).map_err(refused)
+        decode(&file.bytes(LARGEST_FILE).map_err(read)?).map_err(refused)
     }
 
     fn write(&self, path: &Path) -> io::Result<()> {
         let bytes = encode(self).map_err(io::Error::other)?;
-        let folder = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let mut file = tempfile::Builder::new().prefix(".nad-model-").tempfile_in(folder)?;
-        file.write_all(&bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        files::replace(path, &bytes)
     }
 }
 
@@ -142,11 +138,12 @@ fn decode(bytes: &[u8]) -> Result<Model, String> {
     let head: Head =
         postcard::from_bytes(head).map_err(|error| format!("its head is unreadable ({error})"))?;
     compare_schema(&head.features)?;
-    let model: Model =
-        postcard::from_bytes(body).map_err(|error| format!("its body is unreadable ({error})"))?;
-    if !model.is_sound() {
-        return Err("its forest is not whole".into());
+    let (model, rest): (Model, _) =
+        postcard::take_from_bytes(body).map_err(|error| format!("its body is unreadable ({error})"))?;
+    if !rest.is_empty() {
+        return Err(format!("its body has {} bytes too many", rest.len()));
     }
+    model.check()?;
     Ok(model)
 }
 
@@ -165,8 +162,10 @@ fn compare_schema(found: &[String]) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
-    use crate::model::example;
+    use crate::{features::View, model::example};
 
     fn model() -> Model {
         example::model(None)
@@ -194,6 +193,50 @@ mod tests {
                 "byte {at}: {error}"
             );
         }
+    }
+
+    #[test]
+    fn a_changed_byte_under_a_right_checksum_is_refused_or_does_no_harm() {
+        let whole = encode(&model()).unwrap();
+        let end = whole.len() - CHECKSUM;
+        let mut refused = 0;
+        let places: Vec<usize> = (PREAMBLE..end).step_by((end - PREAMBLE) / 300).collect();
+        for at in &places {
+            let mut bytes = whole.clone();
+            bytes[*at] ^= 0x41;
+            let checksum = Sha256::digest(&bytes[..end]);
+            bytes[end..].copy_from_slice(&checksum);
+            let Ok(model) = decode(&bytes) else {
+                refused += 1;
+                continue;
+            };
+            model.view(View::Packet).compile();
+            for view in View::ALL {
+                let part = model.view(view);
+                let mut scorer = part.scorer();
+                for value in [0.0, 3.0, 1e9, f32::NAN] {
+                    let vector = vec![value; view.features().len()];
+                    let judgement = part.judge(&vector, &mut scorer);
+                    assert!((0.0..=1.0).contains(&judgement.score), "byte {at}: {judgement:?}");
+                    assert!((0.0..=1.0).contains(&judgement.probability), "byte {at}: {judgement:?}");
+                    part.explain(view, &vector);
+                }
+                assert!(!part.threshold(1e-9).is_nan(), "byte {at}");
+            }
+        }
+        assert!(refused > places.len() / 4, "{refused} of {}", places.len());
+    }
+
+    #[test]
+    fn what_comes_after_a_model_is_refused() {
+        let whole = encode(&model()).unwrap();
+        let mut bytes = whole[..whole.len() - CHECKSUM].to_vec();
+        bytes.push(0);
+        let length = u64::from_le_bytes(std::array::from_fn(|i| bytes[16 + i])) + 1;
+        bytes[16..24].copy_from_slice(&length.to_le_bytes());
+        let checksum = Sha256::digest(&bytes);
+        bytes.extend_from_slice(&checksum);
+        assert_eq!(decode(&bytes).unwrap_err(), "its body has 1 bytes too many");
     }
 
     #[test]

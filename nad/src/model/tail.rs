@@ -22,6 +22,7 @@
 //! improbable unless it is out of all proportion. Scores that have a bound, as those of a forest, may get
 //! thresholds beyond it. Whoever needs 1e-9 needs more scores, not another formula.
 
+mod check;
 mod excess;
 
 use serde::{Deserialize, Serialize};

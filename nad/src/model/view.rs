@@ -1,5 +1,7 @@
 //! The part of a model that belongs to one view: how it scales, its forest, and what scores mean.
 
+mod check;
+
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
@@ -97,11 +99,7 @@ pub struct Scorer {
 impl ViewModel {
     pub(super) fn train(view: View, baseline: &Baseline, training: &Training) -> Result<Self, ForestError> {
         let features: Vec<&'static Feature> = view.features().collect();
-        let is_blind = |feature: &&'static Feature| {
-            training.without.iter().any(|name| name.split_once('/') == Some((view.name(), feature.name)))
-        };
-        let blind: Vec<u16> =
-            (0..features.len()).filter(|i| is_blind(&features[*i])).map(|i| i as u16).collect();
+        let blind = blind(view, training);
         let sample = baseline.sample(view);
         let mut random = Random::new(training.seed(), view as u64);
         let rows = augment(&sample.vectors, &features, &mut random);
@@ -219,6 +217,18 @@ impl ViewModel {
                 .is_none_or(|screen| screen.forest.is_sound(columns) && screen.calibration.is_sound())
             && self.blind.iter().all(|column| usize::from(*column) < columns)
     }
+}
+
+/// The columns of a view that a training leaves out.
+fn blind(view: View, training: &Training) -> Vec<u16> {
+    let is_blind = |feature: &&'static Feature| {
+        training.without.iter().any(|name| name.split_once('/') == Some((view.name(), feature.name)))
+    };
+    view.features()
+        .enumerate()
+        .filter(|(_, feature)| is_blind(feature))
+        .map(|(column, _)| column as u16)
+        .collect()
 }
 
 /// What makes vectors into a forest's rows.

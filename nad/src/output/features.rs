@@ -11,6 +11,7 @@ use std::{
 
 use self::{csv::CsvTable, parquet::ParquetTable};
 use super::OutputError;
+use crate::{files, presentation};
 
 const BUFFER: usize = 1 << 18;
 
@@ -36,7 +37,7 @@ impl FeatureFile {
     /// When its name ends neither in `.csv` nor in `.parquet`, or when it can't be written.
     pub fn create(path: &Path, columns: &[&str]) -> Result<Self, OutputError> {
         let error = |error| OutputError::new(name(path), error).remedy("choose another place with --out");
-        let create = || File::create(path).map(|file| BufWriter::with_capacity(BUFFER, file));
+        let create = || files::create(path).map(|file| BufWriter::with_capacity(BUFFER, file));
         let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
         let table = match ending.to_str() {
             Some("csv") => create().and_then(|file| CsvTable::new(file, columns)).map(Table::Csv),
@@ -87,7 +88,7 @@ impl FeatureFile {
 }
 
 fn name(path: &Path) -> String {
-    format!("feature file {}", path.display())
+    format!("feature file {}", presentation::path(path))
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::{Done, Event, Failure, Interests, Sink};
-use crate::history::{HistoryConfig, HistoryError, Store};
+use crate::{
+    history::{HistoryConfig, HistoryError, Store},
+    presentation,
+};
 
 /// What is too old or too much leaves this often, by time and by how often something is written.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
@@ -30,7 +33,7 @@ impl HistoryFile {
     ///
     /// When it is not usable; it then stays as it is.
     pub fn open(config: HistoryConfig) -> Result<Self, HistoryError> {
-        let name = format!("history {}", config.path.display());
+        let name = format!("history {}", presentation::path(&config.path));
         let mut store = Store::begin(config)?;
         store.prune()?;
         let now = Instant::now();

@@ -2,9 +2,11 @@
 
 mod file;
 mod json;
+mod origin;
 mod rotation;
 
 use std::{
+    borrow::Cow,
     fmt,
     io::{self, Write},
     sync::Mutex,
@@ -140,7 +142,7 @@ type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 fn file_layer(config: &LogConfig, kernel_log: bool, screen: &Screen) -> Result<BoxedLayer, OutputError> {
     let path = config.path.as_deref().unwrap_or("".as_ref());
     let file = LogFile::open(path, config, screen.clone()).map_err(|error| {
-        OutputError::new(format!("log file {}", path.display()), error)
+        OutputError::new(format!("log file {}", presentation::path(path)), error)
             .remedy("choose another with --log, or none with --log none")
     })?;
     let layer = tracing_subscriber::fmt::layer()
@@ -158,6 +160,18 @@ fn concerns(metadata: &Metadata<'_>, most: Level, kernel_log: bool) -> bool {
     *metadata.level() <= most || kernel_log && metadata.target().starts_with(KERNEL_PROGRAM)
 }
 
+/// A line with its end, in which nothing that came from outside ends it or moves a cursor.
+fn readable(line: &[u8]) -> Cow<'_, [u8]> {
+    let Ok(text) = str::from_utf8(line) else { return line.into() };
+    match presentation::escaped(text.strip_suffix('\n').unwrap_or(text)) {
+        Cow::Borrowed(_) => line.into(),
+        Cow::Owned(mut escaped) => {
+            escaped.push('\n');
+            escaped.into_bytes().into()
+        }
+    }
+}
+
 /// Standard error, above what is shown at the bottom of the terminal.
 struct AboveStatus(Screen);
 
@@ -172,7 +186,7 @@ impl<'a> MakeWriter<'a> for AboveStatus {
 impl Write for &AboveStatus {
     /// Takes a whole line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.tell(&String::from_utf8_lossy(line));
+        self.0.tell(&String::from_utf8_lossy(&readable(line)));
         Ok(line.len())
     }
 

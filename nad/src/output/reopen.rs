@@ -1,13 +1,14 @@
 //! Files of lines, and opening them anew at SIGUSR1, as whoever moves them away asks for.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, BufWriter, Write},
+    fs::File,
+    io::{BufWriter, Write},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use super::{Done, Failure, OutputError};
+use crate::{files, presentation};
 
 /// How often it was asked for. A signal is for the whole process, and so is this.
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
@@ -63,10 +64,11 @@ impl LineFile {
     ///
     /// When it can't be opened.
     pub fn open(what: &str, path: &Path, earlier: Earlier) -> Result<Self, OutputError> {
-        let name = format!("{what} {}", path.display());
+        let name = format!("{what} {}", presentation::path(path));
         // Lines go to the end in any case: those of this nad's other settings may still be on their way into it.
-        let opened = append(path).and_then(|file| {
-            if earlier == Earlier::Replaced && file.metadata()?.is_file() {
+        let opened = files::append(path).and_then(|file| {
+            // What standard output leads to holds more than this.
+            if earlier == Earlier::Replaced && file.metadata()?.is_file() && !files::is_descriptor(path) {
                 file.set_len(0)?;
             }
             Ok(file)
@@ -104,21 +106,12 @@ impl LineFile {
     /// Goes on in a file of the same name, which is made where it was moved away; in the old one where that fails.
     fn reopen_if_asked(&mut self) {
         if self.reopening.is_due() {
-            match append(&self.path) {
+            match files::append(&self.path) {
                 Ok(file) => self.file = BufWriter::new(file),
                 Err(error) => tracing::warn!("{} can't be opened anew: {error}", self.name),
             }
         }
     }
-}
-
-/// Opens a file to add to it; it is made where it is missing.
-///
-/// # Errors
-///
-/// When it can't be opened.
-pub fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
 }
 
 #[cfg(test)]

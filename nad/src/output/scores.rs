@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::OutputError;
+use crate::{files, presentation};
 
 /// Columns `index,score`: the packet's place in the capture file, from 0, and its score.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ impl ScoreFile {
     /// When it can't be written.
     pub fn create(path: &Path) -> Result<Self, OutputError> {
         let error = |error| OutputError::new(name(path), error).remedy("choose another place with --scores");
-        let mut file = BufWriter::with_capacity(1 << 18, File::create(path).map_err(error)?);
+        let mut file = BufWriter::with_capacity(1 << 18, files::create(path).map_err(error)?);
         writeln!(file, "index,score").map_err(error)?;
         Ok(Self { path: path.into(), file })
     }
@@ -50,5 +51,5 @@ impl ScoreFile {
 }
 
 fn name(path: &Path) -> String {
-    format!("score file {}", path.display())
+    format!("score file {}", presentation::path(path))
 }

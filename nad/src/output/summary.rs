@@ -29,7 +29,8 @@ impl Summary {
         };
         let title = presentation::printable(&format!("{}{mark}", title(incident)), usize::MAX);
         let reason = presentation::printable(&incident.reason, usize::MAX);
-        Self { title, reason, facts: facts(incident) }
+        let escaped = |(name, value): (_, String)| (name, presentation::escaped(&value).into_owned());
+        Self { title, reason, facts: facts(incident).into_iter().map(escaped).collect() }
     }
 
     /// One that says that messages arrive.

@@ -31,7 +31,8 @@ impl Html {
     }
 }
 
-/// Text that means itself in an element and in an attribute between quotes; characters that only control are left out.
+/// Text that means itself in an element and in an attribute between quotes; characters that only control, or turn the
+/// direction of the text, are shown as what they are.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -41,8 +42,9 @@ fn escaped(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
-            _ if character.is_control() && character != '\n' => escaped.push('\u{fffd}'),
-            _ => escaped.push(character),
+            // Lines are only written as such.
+            '\n' => escaped.push('\n'),
+            _ => escaped.push_str(&presentation::escaped(character.encode_utf8(&mut [0; 4]))),
         }
     }
     escaped
@@ -202,7 +204,7 @@ mod tests {
         html.add("<a title=\"{}\">{}</a>", &[&"\"><script>alert(1)</script>", &"a & 'b' <i>\u{1b}"]);
         assert_eq!(
             html.into_string(),
-            "<a title=\"&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;\">a &amp; &#39;b&#39; &lt;i&gt;\u{fffd}</a>"
+            "<a title=\"&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;\">a &amp; &#39;b&#39; &lt;i&gt;\\u{1b}</a>"
         );
         let mut html = Html::default();
         html.add("<p>{}</p>", &[&"{} {}"]);

@@ -29,7 +29,10 @@ pub use error::{CaptureError, Compression, Offset};
 
 use self::{classic::Classic, ng::Ng, window::Window};
 use super::{Fill, Source};
-use crate::batch::{BATCH_RECORDS, RecordBatch};
+use crate::{
+    batch::{BATCH_RECORDS, RecordBatch},
+    presentation,
+};
 
 /// Captured bytes that one packet can have at most; libpcap's limit (`MAXIMUM_SNAPLEN` in `pcap-int.h`).
 pub const MAX_PACKET: usize = 262_144;
@@ -83,7 +86,7 @@ impl PcapSource {
     /// When there is no such file, when it can't be read, or when it isn't a capture that nad can read. A pcapng
     /// file's link types are only known, and refused, where its packets are.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
-        let name = if input::is_stdin(path) { "standard input".into() } else { path.display().to_string() };
+        let name = if input::is_stdin(path) { "standard input".into() } else { presentation::path(path) };
         let input = input::open(path, &name)?;
         let mut window = Window::new(input.reader, input.compression.is_some());
         let container = Container::open(&mut window, &name, input.compression)?;

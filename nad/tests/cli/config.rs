@@ -140,6 +140,7 @@ fn every_setting_of_the_example_is_shown_whether_it_is_set_or_not() {
             "interface",
             "packet_count",
             "[email]",
+            "group",
             "path",
             "listen",
             "format",

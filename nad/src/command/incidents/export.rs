@@ -13,7 +13,7 @@ pub(super) fn json_lines(incidents: &[KeptIncident], out: &mut impl Write) -> io
     Ok(())
 }
 
-/// Comma-separated values with a heading.
+/// Comma-separated values with a heading. Text is a cell that no spreadsheet takes for a formula.
 pub(super) fn csv(incidents: &[KeptIncident], out: &mut impl Write) -> io::Result<()> {
     const HEADING: &str = "run,source,id,state,shape,technique,detected_at,start,end,sources,targets,more_sources,\
                            more_targets,ports,more_ports,protocols,alerts,packets,bytes,coverage,peak_score,score,\
@@ -50,17 +50,9 @@ pub(super) fn csv(incidents: &[KeptIncident], out: &mut impl Write) -> io::Resul
             incident.view.clone(),
             incident.reason.clone(),
         ];
-        write!(out, "{}\r\n", fields.map(|field| quoted(&field)).join(","))?;
+        write!(out, "{}\r\n", fields.map(|field| presentation::csv_cell(&field).into_owned()).join(","))?;
     }
     Ok(())
-}
-
-/// A field as RFC 4180 wants it.
-fn quoted(field: &str) -> String {
-    if field.contains([',', '"', '\r', '\n']) {
-        return format!("\"{}\"", field.replace('"', "\"\""));
-    }
-    field.into()
 }
 
 #[cfg(test)]
@@ -68,9 +60,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_field_with_what_separates_fields_is_quoted() {
-        assert_eq!(quoted("port scan"), "port scan");
-        assert_eq!(quoted("a, \"b\""), "\"a, \"\"b\"\"\"");
-        assert_eq!(quoted("a\nb"), "\"a\nb\"");
+    fn what_a_history_says_stays_in_its_cell_and_is_no_formula() {
+        let incident: KeptIncident = serde_json::from_value(serde_json::json!({
+            "id": "=cmd|' /C calc'!A0", "state": "open", "shape": "@SUM(1)", "detected_at": 2.0, "start": 1.0,
+            "end": 9.0, "sources": ["+1", "10.0.0.1"], "targets": ["-2"], "more_sources": false,
+            "more_targets": true, "ports": [22, 80], "more_ports": false, "protocols": ["TCP"], "alerts": 1,
+            "packets": 7, "bytes": 700, "coverage": 100.0, "peak_score": 0.9, "score": 0.5, "probability": 1e-9,
+            "threshold": 0.5, "view": "\treach", "reason": "one\r\n=two, \"three\"\u{202e}\u{1b}[2J"
+        }))
+        .unwrap();
+        let mut out = Vec::new();
+        csv(std::slice::from_ref(&incident), &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let rows: Vec<&str> = text.split("\r\n").collect();
+        assert_eq!((rows.len(), rows[2]), (3, ""), "a row an incident: {text:?}");
+        assert!(!rows[1].contains(|c: char| c.is_control() || c == '\u{202e}'), "{text:?}");
+        for cell in [
+            "'=cmd|' /C calc'!A0",
+            "'@SUM(1)",
+            "'+1 10.0.0.1",
+            "'-2",
+            "'\\treach",
+            "\"one\\r\\n=two, \"\"three\"\"\\u{202e}\\u{1b}[2J\"",
+            "22 80",
+        ] {
+            assert!(rows[1].contains(&format!(",{cell}")), "{cell} is not in {}", rows[1]);
+        }
+        let mut out = Vec::new();
+        json_lines(std::slice::from_ref(&incident), &mut out).unwrap();
+        let again: KeptIncident = serde_json::from_slice(&out).unwrap();
+        assert_eq!((again.reason, again.id), (incident.reason, incident.id), "JSON keeps what there is");
     }
 }

@@ -112,9 +112,9 @@ fn few(items: &[String], more: bool) -> String {
     }
 }
 
-/// Without what a terminal would take for a command.
+/// Without what a terminal would take for a command: a history may have come from elsewhere.
 fn printable(text: &str) -> String {
-    text.replace(char::is_control, "?")
+    presentation::escaped(text).into_owned()
 }
 
 fn cut(line: &str, width: Option<usize>) -> String {
@@ -146,9 +146,9 @@ mod tests {
             String::from_utf8(out).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
         };
         let whole = lines(None);
-        assert!(whole[1].ends_with("many?[31m ports of very many hosts were asked for"), "{whole:?}");
+        assert!(whole[1].ends_with("many\\u{1b}[31m ports of very many hosts were asked for"), "{whole:?}");
         assert!(whole[1].contains(" 10.0.0.2 and 1+ more "), "{whole:?}");
-        assert_eq!(whole[0].find("reason"), whole[1].find("many?"), "{whole:?}");
+        assert_eq!(whole[0].find("reason"), whole[1].find("many"), "{whole:?}");
         let cut = lines(Some(70));
         assert!(cut.iter().all(|line| line.chars().count() <= 70) && cut[1].ends_with('…'), "{cut:?}");
     }

@@ -1,9 +1,8 @@
 //! Rows of features as text.
 
-use std::{
-    borrow::Cow,
-    io::{self, Write},
-};
+use std::io::{self, Write};
+
+use crate::presentation;
 
 /// A heading and rows, as RFC 4180 has them but for the line ends, which are single line feeds.
 pub(super) struct CsvTable<W> {
@@ -14,7 +13,7 @@ impl<W: Write> CsvTable<W> {
     pub(super) fn new(mut file: W, columns: &[&str]) -> io::Result<Self> {
         file.write_all(b"index,time")?;
         for column in columns {
-            write!(file, ",{}", quoted(column))?;
+            write!(file, ",{}", presentation::csv_cell(column))?;
         }
         file.write_all(b"\n")?;
         Ok(Self { file })
@@ -31,14 +30,6 @@ impl<W: Write> CsvTable<W> {
 
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.file.flush()
-    }
-}
-
-fn quoted(name: &str) -> Cow<'_, str> {
-    if name.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", name.replace('"', "\"\"")).into()
-    } else {
-        name.into()
     }
 }
 

@@ -3,15 +3,19 @@
 use std::{
     fs::{self, File},
     io::{self, Write},
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
 };
 
-use super::rotation::{self, Day};
+use super::{
+    origin,
+    rotation::{self, Day},
+};
 use crate::{
-    config::{LogConfig, Rotate},
-    output::{reopen, reopen::Reopening, terminal::Screen},
+    config::{LogConfig, LogFormat, Rotate},
+    files::{self, Identity, Place},
+    output::{reopen::Reopening, terminal::Screen},
+    presentation,
 };
 
 /// How often is looked whether the path still leads to the file that is written: another nad may have begun a new one.
@@ -25,8 +29,10 @@ pub(super) struct LogFile {
     config: LogConfig,
     screen: Screen,
     file: File,
-    /// Only a regular file is ever moved: not `/dev/null`.
+    /// Only a regular file is ever moved, which nad has opened itself: not `/dev/null`, nor what standard error leads to.
     is_regular: bool,
+    /// Whether nad began the file. Another program's is added to and never moved.
+    is_own: bool,
     size: u64,
     /// That of what lies in the file.
     day: Day,
@@ -41,17 +47,16 @@ pub(super) struct LogFile {
 impl LogFile {
     /// Opens the file to add to it; its folder is made where it is missing.
     pub(super) fn open(path: &Path, config: &LogConfig, screen: Screen) -> io::Result<Self> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder)?;
+        if !files::is_descriptor(path) {
+            Place::make(path)?;
         }
-        let file = reopen::append(path)?;
-        let metadata = file.metadata()?;
-        Ok(Self {
-            // Where it is a link, the file that it leads to is the one to move.
-            path: fs::canonicalize(path).unwrap_or_else(|_| path.into()),
+        let (file, metadata) = open(path)?;
+        let log = Self {
+            path: path.into(),
             config: config.clone(),
             screen,
-            is_regular: metadata.is_file(),
+            is_regular: is_regular(path, &metadata),
+            is_own: is_own(path, &metadata),
             size: metadata.len(),
             day: day(&metadata),
             file,
@@ -59,7 +64,14 @@ impl LogFile {
             reopening: Reopening::default(),
             not_before: None,
             missing: 0,
-        })
+        };
+        if log.is_regular && !log.is_own {
+            log.warn(&format!(
+                "log file {} was not begun by nad, so it is never moved away, however large; choose another with --log",
+                presentation::path(path)
+            ));
+        }
+        Ok(log)
     }
 
     /// Opens the path anew where that is due, then begins a new file where that is.
@@ -77,7 +89,7 @@ impl LogFile {
         let is_yesterday = self.config.rotate == Rotate::Daily && self.day != Day::of(now);
         if self.size == 0 {
             self.day = Day::of(now);
-        } else if (is_full || is_yesterday) && may {
+        } else if (is_full || is_yesterday) && may && self.is_own {
             self.not_before = None;
             self.rotate(now);
         }
@@ -94,16 +106,14 @@ impl LogFile {
     }
 
     fn is_followed(&self) -> bool {
-        match (fs::metadata(&self.path), self.file.metadata()) {
-            (Ok(there), Ok(own)) => (there.dev(), there.ino()) == (own.dev(), own.ino()),
-            _ => false,
-        }
+        let there = Place::find(&self.path).and_then(|place| place.identity());
+        matches!((there, Identity::of_file(&self.file)), (Ok(there), Ok(own)) if there == own)
     }
 
     fn reopen(&mut self) -> io::Result<()> {
-        let file = reopen::append(&self.path)?;
-        let metadata = file.metadata()?;
-        (self.file, self.size, self.is_regular) = (file, metadata.len(), metadata.is_file());
+        let (file, metadata) = open(&self.path)?;
+        (self.file, self.size) = (file, metadata.len());
+        (self.is_regular, self.is_own) = (is_regular(&self.path, &metadata), is_own(&self.path, &metadata));
         self.day = day(&metadata);
         Ok(())
     }
@@ -111,7 +121,10 @@ impl LogFile {
     /// Moves the file away and begins a new one. A nad that is killed in between leaves no file of that name, and the next
     /// one makes it. Where another nad was first, its new file is taken.
     fn rotate(&mut self, now: SystemTime) {
-        let moved = if self.is_followed() { rotation::move_away(&self.path, now) } else { Ok(()) };
+        let moved = Identity::of_file(&self.file).and_then(|file| match self.is_followed() {
+            true => rotation::move_away(&self.path, file, now),
+            false => Ok(()),
+        });
         if let Err(error) = moved.and_then(|()| self.reopen()) {
             self.complain("can't be rotated", &error);
             self.not_before = Some(Instant::now() + RETRY);
@@ -120,6 +133,16 @@ impl LogFile {
         if let Err(error) = rotation::retain(&self.path, self.config.keep) {
             self.complain("has old files that can't be deleted", &error);
         }
+    }
+
+    /// Says in the first line of a new file whose it is, where the line that is to be written doesn't: by that the next nad
+    /// knows that it may move the file away.
+    fn begin(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.size > 0 || !self.is_regular || origin::is_nads(line) {
+            return Ok(());
+        }
+        let first = origin::first_line(self.config.format == LogFormat::Json);
+        self.add(first.as_bytes())
     }
 
     /// Writes all of a line. Of one for which there is no room, nothing is left that would spoil the next one.
@@ -149,13 +172,32 @@ impl LogFile {
     }
 
     fn complain(&self, what: &str, error: &io::Error) {
-        self.warn(&format!("log file {} {what}: {error}", self.path.display()));
+        self.warn(&format!("log file {} {what}: {error}", presentation::path(&self.path)));
     }
 
     /// Not through tracing, which is what calls this.
     fn warn(&self, line: &str) {
         self.screen.tell(&format!("warning: {line}\n"));
     }
+}
+
+/// Opens the file to add to it. One that can't take a line now, as a pipe whose reader is slow, is not waited for.
+fn open(path: &Path) -> io::Result<(File, fs::Metadata)> {
+    let file = files::append(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() && !files::is_descriptor(path) {
+        rustix::fs::fcntl_setfl(&file, rustix::fs::OFlags::APPEND | rustix::fs::OFlags::NONBLOCK)?;
+    }
+    Ok((file, metadata))
+}
+
+fn is_regular(path: &Path, metadata: &fs::Metadata) -> bool {
+    metadata.is_file() && !files::is_descriptor(path)
+}
+
+/// Whether nad began what is in a file; nobody began an empty one.
+fn is_own(path: &Path, metadata: &fs::Metadata) -> bool {
+    metadata.len() == 0 || origin::began(path)
 }
 
 /// What lies in a file is of the day on which it was written last.
@@ -165,13 +207,16 @@ fn day(metadata: &fs::Metadata) -> Day {
 
 impl Write for LogFile {
     /// Takes a whole line. It says once when it can't be written, and once when it can again; whoever logs is not to care.
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+    fn write(&mut self, whole: &[u8]) -> io::Result<usize> {
+        // JSON escapes by itself, and keeps the rest as it was.
+        let line = if self.config.format == LogFormat::Text { super::readable(whole) } else { whole.into() };
+        let line = line.as_ref();
         self.prepare(line.len(), SystemTime::now());
-        match self.add(line) {
+        match self.begin(line).and_then(|()| self.add(line)) {
             Ok(()) => {
                 let missing = std::mem::take(&mut self.missing);
                 if missing > 0 {
-                    let path = self.path.display();
+                    let path = presentation::path(&self.path);
                     self.warn(&format!(
                         "log file {path} can be written again; {missing} lines are missing in it"
                     ));
@@ -187,7 +232,7 @@ impl Write for LogFile {
                 }
             }
         }
-        Ok(line.len())
+        Ok(whole.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,11 +1,14 @@
 //! Old log files: `nad.log.2026-11-24T081414.123Z` is what was in `nad.log` until then.
 
 use std::{
-    ffi::OsStr,
-    fs, io,
-    path::{Path, PathBuf},
+    ffi::{OsStr, OsString},
+    io,
+    path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
+
+use super::origin;
+use crate::files::{Identity, Place};
 
 /// A day of UTC, counted from 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,52 +26,51 @@ const STAMP_LENGTH: usize = 22;
 /// Files that are moved away in the same millisecond.
 const MOST_ALIKE: u64 = 1000;
 
-/// Renames a file to a name that says when. No other file is overwritten.
-pub(super) fn move_away(path: &Path, now: SystemTime) -> io::Result<()> {
+/// Renames a file to a name that says when, where it still is the one that is written. No other file is overwritten.
+pub(super) fn move_away(path: &Path, file: Identity, now: SystemTime) -> io::Result<()> {
+    let place = Place::find(path)?;
+    if place.identity()? != file {
+        // Another nad was first.
+        return Ok(());
+    }
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
     for later in 0..MOST_ALIKE.cast_signed() {
-        let to = old_name(path, now + later)?;
-        if !to.try_exists()? {
-            return fs::rename(path, to);
+        let to = old_name(path.file_name().unwrap_or_default(), now + later)?;
+        match place.rename_aside(&to) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            result => return result,
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// Deletes all but the newest `keep` old files of this one, and nothing else.
+/// Deletes all but the newest `keep` old files of this one: those that have the name of one and that nad began.
 pub(super) fn retain(path: &Path, keep: usize) -> io::Result<()> {
-    let mut old = old_files(path)?;
+    let place = Place::find(path)?;
+    let own = path.file_name().unwrap_or_default();
+    let mut old = place.names()?;
+    old.retain(|name| is_old(name, own));
     old.sort_unstable();
-    let too_many = old.len().saturating_sub(keep);
-    for file in &old[..too_many] {
-        match fs::remove_file(file) {
-            // Another nad was first.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            result => result?,
+    // The newest first: as soon as enough are found to be nad's, the others are looked at one by one, and only then.
+    let mut found = 0;
+    for name in old.iter().rev() {
+        let file = path.with_file_name(name);
+        if origin::began(&file) {
+            found += 1;
+            if found > keep {
+                place.remove_beside(name)?;
+            }
         }
     }
     Ok(())
 }
 
-fn old_name(path: &Path, milliseconds: i64) -> io::Result<PathBuf> {
+fn old_name(own: &OsStr, milliseconds: i64) -> io::Result<OsString> {
     let time = jiff::Timestamp::from_millisecond(milliseconds).map_err(io::Error::other)?;
-    let mut name = path.as_os_str().to_owned();
+    let mut name = own.to_owned();
     name.push(".");
     name.push(time.strftime(STAMP).to_string());
-    Ok(name.into())
-}
-
-fn old_files(path: &Path) -> io::Result<Vec<PathBuf>> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let own = path.file_name().unwrap_or_default();
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if is_old(&entry.file_name(), own) && entry.file_type()?.is_file() {
-            files.push(folder.join(entry.file_name()));
-        }
-    }
-    Ok(files)
+    Ok(name)
 }
 
 /// Whether a name is `own`, a point, and the time of a rotation.
@@ -87,7 +89,12 @@ fn is_old(name: &OsStr, own: &OsStr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{
+        fs,
+        os::unix::fs::{chown, symlink},
+        path::PathBuf,
+        time::Duration,
+    };
 
     use super::*;
 
@@ -95,11 +102,20 @@ mod tests {
         UNIX_EPOCH + Duration::from_millis(milliseconds)
     }
 
+    /// What is in a file that nad began.
+    fn nads(rest: &str) -> String {
+        origin::first_line(false) + rest
+    }
+
+    fn identity(path: &Path) -> Identity {
+        Place::find(path).unwrap().identity().unwrap()
+    }
+
     #[test]
     fn an_old_file_is_named_by_when_it_was_moved_away() {
-        let name = old_name(Path::new("logs/nad.log"), 1_795_508_054_123).unwrap();
-        assert_eq!(name, Path::new("logs/nad.log.2026-11-24T081414.123Z"));
-        assert!(is_old(name.file_name().unwrap(), OsStr::new("nad.log")));
+        let name = old_name(OsStr::new("nad.log"), 1_795_508_054_123).unwrap();
+        assert_eq!(name, "nad.log.2026-11-24T081414.123Z");
+        assert!(is_old(&name, OsStr::new("nad.log")));
     }
 
     #[test]
@@ -113,14 +129,29 @@ mod tests {
     fn files_that_are_moved_away_at_the_same_time_do_not_overwrite_each_other() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("nad.log");
+        // Somebody else's has the first name that would be tried, and stays.
+        fs::write(folder.path().join("nad.log.2026-11-24T081414.123Z"), "other").unwrap();
         for content in ["one", "two", "three"] {
             fs::write(&path, content).unwrap();
-            move_away(&path, at(1_795_508_054_123)).unwrap();
+            move_away(&path, identity(&path), at(1_795_508_054_123)).unwrap();
         }
-        let mut files = old_files(&path).unwrap();
+        let mut files: Vec<PathBuf> =
+            fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
         let contents: Vec<_> = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
-        assert_eq!(contents, ["one", "two", "three"]);
+        assert_eq!(contents, ["other", "one", "two", "three"]);
+    }
+
+    #[test]
+    fn another_file_in_the_place_of_the_log_is_not_moved() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("nad.log");
+        fs::write(&path, "nad's").unwrap();
+        let own = identity(&path);
+        fs::rename(&path, folder.path().join("elsewhere")).unwrap();
+        fs::write(&path, "somebody else's").unwrap();
+        move_away(&path, own, at(1_795_508_054_123)).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "somebody else's");
     }
 
     #[test]
@@ -138,11 +169,11 @@ mod tests {
             "xnad.log.2026-11-24T081414.123Z",
         ];
         for name in others {
-            fs::write(folder.path().join(name), "").unwrap();
+            fs::write(folder.path().join(name), nads("")).unwrap();
         }
         let own = |day: u32| format!("nad.log.2026-11-{day:02}T000000.000Z");
         for day in [3, 1, 2, 4] {
-            fs::write(folder.path().join(own(day)), "").unwrap();
+            fs::write(folder.path().join(own(day)), nads("line\n")).unwrap();
         }
         // A folder of such a name is none of its files.
         fs::create_dir(folder.path().join(own(9))).unwrap();
@@ -152,5 +183,31 @@ mod tests {
         assert!(others.iter().all(|name| is_there(name)));
         retain(&path, 5).unwrap();
         assert!(is_there(&own(3)));
+    }
+
+    #[test]
+    fn what_nad_did_not_make_stays_whatever_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("nad.log");
+        let old = |day: u32| folder.path().join(format!("nad.log.2026-11-{day:02}T000000.000Z"));
+        fs::write(old(1), "the notes of somebody\n").unwrap();
+        fs::write(old(2), "").unwrap();
+        fs::write(folder.path().join("target"), nads("")).unwrap();
+        symlink("target", old(3)).unwrap();
+        let mut stay = vec![1, 2, 3];
+        if rustix::process::geteuid().is_root() {
+            // It looks like nad's, and somebody else may have put it there.
+            fs::write(old(4), nads("")).unwrap();
+            chown(old(4), Some(12_345), None).unwrap();
+            stay.push(4);
+        }
+        for day in 5..10 {
+            fs::write(old(day), nads("")).unwrap();
+        }
+        retain(&path, 2).unwrap();
+        for day in 1..10 {
+            let is_there = fs::symlink_metadata(old(day)).is_ok();
+            assert_eq!(is_there, stay.contains(&day) || day >= 8, "{day}");
+        }
     }
 }

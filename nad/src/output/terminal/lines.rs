@@ -61,7 +61,8 @@ fn text(update: &IncidentUpdate) -> Option<(&'static str, String)> {
     let shape = incident.shape.name();
     let technique = incident.shape.technique().map(|id| format!(" [{id}]")).unwrap_or_default();
     let said = if update.change == Change::Closed { summary(incident) } else { incident.reason.clone() };
-    Some((mark, format!("{} {shape}{technique}: {said}{}", incident.id, incident.coverage.remark())))
+    let said = format!("{} {shape}{technique}: {said}{}", incident.id, incident.coverage.remark());
+    Some((mark, presentation::escaped(&said).into_owned()))
 }
 
 fn summary(incident: &Incident) -> String {

@@ -17,7 +17,7 @@ use super::{
     Color, Format, TerminalConfig, json,
     stream::{self, Stream},
 };
-use crate::{ledger::Ledger, output::OutputError};
+use crate::{ledger::Ledger, output::OutputError, presentation};
 
 /// Target of log events that stand on the terminal already.
 pub const SAID: &str = "nad::said";
@@ -146,7 +146,9 @@ impl Screen {
     ///
     /// When standard output can't be written.
     pub fn say(&self, line: &str) -> Result<(), OutputError> {
+        // Once here for the terminal; the log escapes what goes into it.
         tracing::info!(target: SAID, "{line}");
+        let line = presentation::escaped(line);
         if self.is_quiet {
             return Ok(());
         }
@@ -154,7 +156,7 @@ impl Screen {
             self.tell(&format!("{line}\n"));
             return Ok(());
         }
-        self.print(line)
+        self.print(&line)
     }
 
     /// Writes whole lines to standard error. Whoever reads them may have left; a sensor does not wait for one who has stopped,

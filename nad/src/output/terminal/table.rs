@@ -47,14 +47,14 @@ fn heading(width: usize) -> String {
 
 fn row(alert: &Alert, source: &str, destination: &str, width: usize) -> String {
     let record = &alert.record;
-    let rest = [
+    let rest: [&str; 7] = [
         &record.source_port.to_string(),
         &record.destination_port.to_string(),
         &record.length.to_string(),
         &presentation::protocol(record),
         &format!("{:.3}", alert.score),
         &presentation::timestamp(alert.time_ns),
-        alert.reason.as_str(),
+        &presentation::escaped(&alert.reason),
     ];
     columns(source, destination, rest, width)
 }

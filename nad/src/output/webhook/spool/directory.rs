@@ -1,22 +1,24 @@
 //! The files of a spool.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
-    io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    fs::{File, TryLockError},
+    io,
+    path::Path,
 };
 
 use super::Entry;
+use crate::{files, presentation};
 
 const ENDING: &str = ".json";
 /// What is being written; where nad was killed meanwhile, half of it.
 const UNFINISHED: &str = ".tmp";
 const LOCK: &str = "lock";
+/// Bytes of the largest message; nad's have a few thousand.
+const LARGEST: u64 = 1 << 20;
 
 /// See the module. Only nad's user may read what is in it.
 pub(super) struct Directory {
-    path: PathBuf,
+    files: files::Directory,
     /// Held as long as it is open.
     lock: File,
     is_own: bool,
@@ -29,9 +31,9 @@ pub(super) struct Directory {
 impl Directory {
     /// Makes the directory where it is missing.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        let lock = private().truncate(false).open(path.join(LOCK))?;
-        Ok(Self { path: path.into(), lock, is_own: false, is_other_said: false, is_failing: false })
+        let files = files::Directory::make(path)?;
+        let lock = files.lock_file(LOCK)?;
+        Ok(Self { files, lock, is_own: false, is_other_said: false, is_failing: false })
     }
 
     /// Takes it and gives what waits there, in its order, where nobody had it until now; nothing otherwise.
@@ -44,9 +46,9 @@ impl Directory {
             Err(TryLockError::WouldBlock) => {
                 if !std::mem::replace(&mut self.is_other_said, true) {
                     tracing::warn!(
-                        "webhook spool {} is in use by another nad: messages wait in memory until that one ends; give \
-                         each a directory of its own",
-                        self.path.display()
+                        "{} is in use by another nad: messages wait in memory until that one ends; give each a \
+                         directory of its own",
+                        self.name()
                     );
                 }
                 return Ok(None);
@@ -60,18 +62,24 @@ impl Directory {
 
     fn read(&self) -> io::Result<Vec<Entry>> {
         let mut found = Vec::new();
-        for file in fs::read_dir(&self.path)? {
-            let path = file?.path();
-            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-            if name.ends_with(UNFINISHED) {
-                fs::remove_file(&path)?;
-            } else if let Some((number, id)) = parse(name) {
-                let body = fs::read(&path)?;
+        for name in self.files.names()? {
+            let Some(text) = name.to_str() else { continue };
+            if text.strip_suffix(UNFINISHED).is_some_and(|whole| parse(whole).is_some()) {
+                self.files.remove(&name)?;
+            } else if let Some((number, id)) = parse(text) {
+                let body = match self.files.read(&name, LARGEST) {
+                    Ok(body) => body,
+                    Err(error) if files::is_refusal(&error) => {
+                        tracing::warn!("{}: {text} is not posted: {error}", self.name());
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
                 if serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_ok() {
                     found.push(Entry { number, id: id.into(), body, is_on_disk: true });
                 } else {
-                    tracing::warn!("webhook spool: {} is no whole message and is removed", path.display());
-                    fs::remove_file(&path)?;
+                    tracing::warn!("{}: {text} is no whole message and is removed", self.name());
+                    self.files.remove(&name)?;
                 }
             }
         }
@@ -84,23 +92,13 @@ impl Directory {
         if !self.is_own {
             return false;
         }
-        let path = self.path_of(entry);
-        let unfinished = path.with_extension("json.tmp");
-        let write = || -> io::Result<()> {
-            let mut file = private().truncate(true).open(&unfinished)?;
-            file.write_all(&entry.body)?;
-            file.sync_all()?;
-            fs::rename(&unfinished, &path)
-        };
-        match write() {
+        match self.files.write(file_name(entry).as_ref(), &entry.body) {
             Ok(()) => self.is_failing = false,
             Err(error) => {
-                // So that a full disk is no fuller for it.
-                let _ = fs::remove_file(&unfinished);
                 if !std::mem::replace(&mut self.is_failing, true) {
                     tracing::warn!(
-                        "webhook spool {} can't be written: {error}; messages wait in memory and are lost if nad ends",
-                        self.path.display()
+                        "{} can't be written: {error}; messages wait in memory and are lost if nad ends",
+                        self.name()
                     );
                 }
             }
@@ -110,29 +108,25 @@ impl Directory {
 
     /// Removes a message; one that can't be removed is posted again after the next start.
     pub(super) fn remove(&self, entry: &Entry) {
-        let path = self.path_of(entry);
-        if let Err(error) = fs::remove_file(&path)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!("webhook spool: {} can't be removed: {error}", path.display());
+        let name = file_name(entry);
+        if let Err(error) = self.files.remove(name.as_ref()) {
+            tracing::warn!("{}: {name} can't be removed: {error}", self.name());
         }
     }
 
-    fn path_of(&self, entry: &Entry) -> PathBuf {
-        self.path.join(format!("{:020}-{}{ENDING}", entry.number, entry.id))
+    fn name(&self) -> String {
+        format!("webhook spool {}", presentation::path(self.files.path()))
     }
 }
 
-/// Files that nobody else may read.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).mode(0o600);
-    options
+fn file_name(entry: &Entry) -> String {
+    format!("{:020}-{}{ENDING}", entry.number, entry.id)
 }
 
 /// Number and id of a message's file; nothing for other files, which are left alone.
 fn parse(name: &str) -> Option<(u64, &str)> {
     let (number, id) = name.strip_suffix(ENDING)?.split_once('-')?;
     let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    number.parse().ok().filter(|_| is_id).map(|number| (number, id))
+    // Numbers are times; from a larger one no next one could be made.
+    number.parse().ok().filter(|number| is_id && *number <= u64::MAX / 2).map(|number| (number, id))
 }

@@ -1,0 +1,149 @@
+//! How much memory a command needs, and the word before the work where there is too little: afterwards it is the kernel's
+//! out-of-memory killer that has it.
+
+use std::path::Path;
+
+use anyhow::Result;
+use aya::util::nr_cpus;
+
+use crate::{
+    batch::BATCH_BYTES,
+    config::Task,
+    context::{Context, Sizes, Tables, hash::HashKey},
+    doctor::{self, Fit, Part},
+    model::{Training, baseline},
+};
+
+/// What the program itself takes: its code, its threads, what outputs keep.
+const PROGRAM_BYTES: usize = 32 << 20;
+/// A model of the usual size, as it is used: about four times its file.
+const MODEL_BYTES: usize = 40 << 20;
+const USUAL_TREES: usize = 100;
+const USUAL_SAMPLES: usize = 256;
+const BYTES_FOR_EACH_OF_A_FILE: usize = 4;
+/// Batches of a replay: those between its two threads, as many that go back, and one that each has in hand.
+const REPLAY_BATCHES: usize = 18;
+
+/// What takes memory.
+pub(super) struct Needs<'a> {
+    /// Sizes of tables.
+    pub(super) sizes: &'a Sizes,
+    /// Bytes of the queue to the detector.
+    pub(super) queue: usize,
+    /// Bytes of each CPU's ring, where packets come from the kernel.
+    pub(super) ring_bytes: Option<u32>,
+    /// Bytes of models; see [`models`].
+    pub(super) models: usize,
+}
+
+/// Bytes of the queue of a replay.
+pub(super) const REPLAY_QUEUE: usize = REPLAY_BATCHES * BATCH_BYTES;
+
+/// Bytes of the models of a task: one that is used and one that is trained meanwhile.
+pub(super) fn models(task: Option<&Task>, training: &Training) -> usize {
+    let growth = training.growth;
+    let share = |value: usize, usual: usize| value as f64 / usual as f64;
+    let trained =
+        MODEL_BYTES as f64 * share(growth.trees, USUAL_TREES) * share(growth.samples_per_tree, USUAL_SAMPLES);
+    let of_file = |path: &Path| {
+        let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        usize::try_from(size).unwrap_or(usize::MAX).saturating_mul(BYTES_FOR_EACH_OF_A_FILE)
+    };
+    match task {
+        Some(Task::Detect(path) | Task::Count { model: Some(path), .. }) => {
+            of_file(path).saturating_add(trained as usize)
+        }
+        _ => 2 * trained as usize,
+    }
+}
+
+impl Needs<'_> {
+    /// Part by part. The tables are made for it, but not touched, so they take nothing.
+    pub(super) fn parts(&self) -> Vec<Part> {
+        let rings = self.ring_bytes.map_or(0, |bytes| nr_cpus().unwrap_or(1).saturating_mul(bytes as usize));
+        let mut parts = tables(self.sizes);
+        parts.extend([
+            Part { name: "rings", bytes: rings, setting: Some("--ring-bytes") },
+            Part { name: "queue to the detector", bytes: self.queue, setting: None },
+            // The one that is learnt from and, meanwhile, the one that the next is learnt from.
+            Part { name: "samples of the baseline", bytes: 2 * baseline::bytes_when_full(), setting: None },
+            Part { name: "models", bytes: self.models, setting: Some("trees in [training]") },
+            Part { name: "the program itself", bytes: PROGRAM_BYTES, setting: None },
+        ]);
+        parts.retain(|part| part.bytes > 0);
+        parts
+    }
+
+    /// Says where memory is short.
+    ///
+    /// # Errors
+    ///
+    /// When there is less than what may be needed, with both numbers and the setting to lower.
+    pub(super) fn check(&self) -> Result<()> {
+        match doctor::fit(&self.parts(), doctor::room().as_ref()) {
+            Fit::Fits => Ok(()),
+            Fit::Tight(words) => {
+                tracing::warn!("memory is tight: {words}");
+                Ok(())
+            }
+            Fit::Short(words) => anyhow::bail!("there is too little memory: {words}"),
+        }
+    }
+}
+
+/// The context's tables.
+fn tables(sizes: &Sizes) -> Vec<Part> {
+    let setting = |name: &str| match name {
+        "flows" => Some("flows in [context]"),
+        "hosts" => Some("hosts in [context]"),
+        "dealings" => Some("dealings in [context]"),
+        "links" => Some("links in [context]"),
+        "memory" => Some("memory in [context]"),
+        _ => None,
+    };
+    let part = |(name, bytes)| Part { name, bytes, setting: setting(name) };
+    match Tables::new(sizes) {
+        Ok(tables) => Context::new(tables, HashKey::from_seed(0), 0).bytes().map(part).into(),
+        // They are larger than all that there is: how large they would be follows from small ones.
+        Err(_) => estimated(sizes).into_iter().map(part).collect(),
+    }
+}
+
+/// Bytes of tables that can't be made: they grow as the power of two that their entries need.
+fn estimated(sizes: &Sizes) -> Vec<(&'static str, usize)> {
+    const SMALL: usize = 64;
+    let small = Sizes { flows: SMALL, hosts: SMALL, dealings: SMALL, links: SMALL, memory: SMALL };
+    let Ok(tables) = Tables::new(&small) else { return Vec::new() };
+    let entries = [sizes.flows, sizes.hosts, sizes.dealings, sizes.links, sizes.memory];
+    let times = |entries: usize| entries.max(SMALL).checked_next_power_of_two().unwrap_or(usize::MAX) / SMALL;
+    let bytes = Context::new(tables, HashKey::from_seed(0), 0).bytes();
+    bytes
+        .into_iter()
+        .zip(entries)
+        .map(|((name, bytes), entries)| (name, bytes.saturating_mul(times(entries))))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_that_can_t_be_made_are_as_large_as_they_would_be() {
+        let sizes = Sizes { flows: 100_000, hosts: 64, dealings: 5000, links: 8192, memory: 65 };
+        let made: Vec<_> = tables(&sizes).into_iter().map(|part| (part.name, part.bytes)).collect();
+        assert_eq!(estimated(&sizes), made);
+    }
+
+    #[test]
+    fn what_a_command_needs_is_told_with_the_setting_to_lower() {
+        let sizes = Sizes { flows: 1 << 40, hosts: 64, dealings: 64, links: 64, memory: 64 };
+        let needs = Needs { sizes: &sizes, queue: 1, ring_bytes: None, models: 0 };
+        let error = needs.check().unwrap_err().to_string();
+        for part in ["too little memory: ", " MiB of memory are needed", "lower flows in [context]"] {
+            assert!(error.contains(part), "{error}");
+        }
+        let small = Sizes { flows: 64, ..sizes };
+        Needs { sizes: &small, ..needs }.check().unwrap();
+    }
+}
