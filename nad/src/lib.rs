@@ -27,3 +27,7 @@ pub mod queue;
 pub mod report;
 pub mod self_traffic;
 pub mod source;
+
+#[cfg(test)]
+#[path = "../tests/support/skip.rs"]
+mod skip;

@@ -19,8 +19,6 @@ mod log;
 mod netns;
 #[path = "kernel/ring.rs"]
 mod ring;
-#[path = "support/skip.rs"]
-mod skip;
 #[path = "kernel/statistics.rs"]
 mod statistics;
 #[path = "kernel/table.rs"]

@@ -29,6 +29,7 @@ use nad_common::{
     counters::{KernelCounters, Refusal},
     record::{AddressKind, PacketRecord, flag},
 };
+use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use build::*;
 
@@ -37,12 +38,17 @@ const SECONDS_NS: u64 = SECONDS as u64 * 1_000_000_000;
 
 /// Set in the process that reads standard input.
 const CHILD: &str = "NAD_TEST_STDIN_CHILD";
+/// Names a folder of captures to read besides those that are made here.
+const CAPTURES: &str = "NAD_ROBUSTNESS_DIR";
 
 #[test]
 fn standard_input_is_read_as_it_comes() {
+    if std::env::var_os(CHILD).is_some() {
+        return read_standard_input();
+    }
     let capture = small_pcap(Order::Little);
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child_reads_standard_input", "--nocapture"])
+        .args(["--exact", "standard_input_is_read_as_it_comes", "--nocapture"])
         .env(CHILD, "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -64,14 +70,8 @@ fn standard_input_is_read_as_it_comes() {
     assert!(child.wait().unwrap().success());
 }
 
-#[test]
-fn child_reads_standard_input() {
-    if std::env::var_os(CHILD).is_none() {
-        println!(
-            "skipped: standard_input_is_read_as_it_comes runs this with a capture as its standard input"
-        );
-        return;
-    }
+/// What the test is in a process of its own, whose standard input is a capture.
+fn read_standard_input() {
     let mut source = PcapSource::open(Path::new("-")).unwrap();
     assert_eq!(source.progress().bytes_total, None);
     let mut batch = RecordBatch::default();
@@ -87,11 +87,12 @@ fn child_reads_standard_input() {
 
 #[test]
 fn captures_of_a_folder_are_read_without_a_panic() {
-    let Some(folder) = std::env::var_os("NAD_ROBUSTNESS_DIR") else {
-        println!("skipped: set NAD_ROBUSTNESS_DIR to a folder of captures to read them all");
-        return;
-    };
-    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let made = made_captures();
+    let given = std::env::var_os(CAPTURES).map(PathBuf::from);
+    let mut files: Vec<PathBuf> = Vec::new();
+    for folder in [Some(made.path()), given.as_deref()].into_iter().flatten() {
+        files.extend(fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
+    }
     files.sort();
     let mut packets = 0;
     for path in files.iter().filter(|path| path.is_file()) {
@@ -103,6 +104,36 @@ fn captures_of_a_folder_are_read_without_a_panic() {
         }
     }
     println!("{} files, {packets} packets", files.len());
+    assert!(files.len() > 100 && packets > 300, "{} files, {packets} packets", files.len());
+}
+
+/// Captures of every container, whole and with changed, missing and additional bytes.
+fn made_captures() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut random = SmallRng::seed_from_u64(12);
+    for (name, order) in [("little", Order::Little), ("big", Order::Big)] {
+        let [pcap, pcapng] = [small_pcap(order), small_pcapng(order)].map(|capture| capture.bytes);
+        let (compressed, other) = (gzip(&pcap), zstd(&pcapng));
+        for (kind, bytes) in
+            [("pcap", pcap), ("pcapng", pcapng), ("pcap.gz", compressed), ("pcapng.zst", other)]
+        {
+            fs::write(folder.path().join(format!("{name}.{kind}")), &bytes).unwrap();
+            for number in 0..40 {
+                let mut bytes = bytes.clone();
+                for _ in 0..=number % 3 {
+                    let at = random.random_range(0..bytes.len());
+                    match random.random_range(0..4) {
+                        0 => bytes[at] = random.random(),
+                        1 => bytes[at] ^= 1 << random.random_range(0..8),
+                        2 => bytes.truncate(at + 1),
+                        _ => bytes.insert(at, random.random()),
+                    }
+                }
+                fs::write(folder.path().join(format!("{name}-{number}.{kind}")), bytes).unwrap();
+            }
+        }
+    }
+    folder
 }
 
 /// What came out of a capture.

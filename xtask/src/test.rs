@@ -1,33 +1,49 @@
 //! `cargo xtask test`: lints, unit tests, and the tests that need privileges.
+//!
+//! A test that can't do its work on this machine says so through `nad/tests/support/skip.rs`, and is counted as
+//! skipped; with `--strict`, as in CI, that is a failure. The tests that there are are held against
+//! `xtask/test-floor.toml`.
 
 use std::{
-    fmt,
     process::Command,
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use crate::{
     bench::{self, instructions::Checked},
     shell,
 };
+use floor::Floor;
+use outcome::{Counts, Outcome, Verdict};
 
 mod aarch64;
+mod floor;
 mod kernels;
 mod lint;
+mod outcome;
 mod privileged;
+mod programs;
 
 /// What the tests are built with: see the workspace's `Cargo.toml`.
 const PROFILE: &str = "--profile=checked";
 /// The kernel program only compiles for a BPF target.
 const PACKAGES: [&str; 3] = ["--workspace", "--exclude=nad-ebpf", "--locked"];
+/// How long an interval has to be to be worth a line.
+const WORTH_A_LINE: f64 = 5.0;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Only these parts
     #[arg(value_enum, value_name = "PART")]
     parts: Vec<Part>,
+    /// Count what is skipped as a failure, as CI does: everything has to run
+    #[arg(long)]
+    strict: bool,
+    /// Write what was run into xtask/test-floor.toml, which later runs are held against; what is lowered is said
+    #[arg(long)]
+    update_floor: bool,
     /// Only boot the kernels that nad is said to run on, and write or check the docs' table of them
     #[arg(long, value_enum, value_name = "TABLE", num_args = 0..=1, default_missing_value = "write", conflicts_with = "parts")]
     kernels: Option<kernels::Table>,
@@ -47,13 +63,7 @@ enum Part {
     Privileged,
 }
 
-/// What became of a step.
-enum Outcome {
-    Passed(String),
-    Failed(String),
-    Skipped(String),
-}
-
+/// A step that was taken.
 struct Step {
     name: &'static str,
     outcome: Outcome,
@@ -66,10 +76,8 @@ pub(crate) fn test(args: &Args) -> Result<()> {
     let mut steps = Vec::new();
     let mut step = |name, work: &dyn Fn() -> Result<Outcome>| {
         let start = Instant::now();
-        let outcome = work().unwrap_or_else(|error| Outcome::Failed(format!("{error:#}")));
-        if !matches!(outcome, Outcome::Passed(_)) {
-            eprintln!("{name}: {outcome}");
-        }
+        let outcome = work().unwrap_or_else(|error| Outcome::failed(format!("{error:#}")));
+        eprintln!("{name}: {outcome}");
         steps.push(Step { name, outcome, time: start.elapsed() });
     };
 
@@ -95,46 +103,73 @@ pub(crate) fn test(args: &Args) -> Result<()> {
     if let Some(table) = args.kernels {
         step("kernels", &|| kernels::tests(table));
     }
+    report(&steps);
+    conclude(&steps, args)
+}
 
+/// Prints what became of each step, how long it and its parts took, and everything that was skipped.
+fn report(steps: &[Step]) {
     println!();
-    for Step { name, outcome, time } in &steps {
+    for Step { name, outcome, time } in steps {
         println!("{name:<17} {:>6.1} s  {outcome}", time.as_secs_f64());
+        for target in outcome.targets.iter().filter(|target| target.seconds >= WORTH_A_LINE) {
+            println!("  {:<22} {:>6.1} s  {}", target.name, target.seconds, target.counts());
+        }
     }
-    let failed: Vec<&str> = steps
+    for Step { name, outcome, .. } in steps {
+        outcome.skips().iter().for_each(|skip| println!("skipped: {name}: {skip}"));
+    }
+    let tests = steps.iter().map(|step| step.outcome.counts()).fold(Counts::default(), Counts::plus);
+    println!("tests: {tests}");
+}
+
+/// Fails where a step did, where tests are missing and, if that is asked for, where something was skipped.
+fn conclude(steps: &[Step], args: &Args) -> Result<()> {
+    let is_whole = args.parts.is_empty() && args.kernels.is_none();
+    let mut wrong: Vec<String> = steps
         .iter()
-        .filter(|step| matches!(step.outcome, Outcome::Failed(_)))
-        .map(|step| step.name)
+        .filter(|step| step.outcome.verdict == Verdict::Failed)
+        .map(|step| format!("failed: {}", step.name))
         .collect();
-    if !failed.is_empty() {
-        bail!("failed: {}", failed.join(", "));
+    let skips: usize = steps.iter().map(|step| step.outcome.skips().len()).sum();
+    if args.strict && skips > 0 {
+        wrong.push(format!("skipped, where everything has to run: {skips}"));
+    }
+    let mut floor = Floor::read()?;
+    if args.update_floor {
+        ensure!(wrong.is_empty(), "{}; the floor stays as it is", wrong.join("; "));
+        floor.update(steps, is_whole).iter().for_each(|lowered| println!("{lowered}"));
+        return floor.write();
+    }
+    let missing = floor.compare(steps, is_whole, args.strict);
+    missing.iter().for_each(|missing| println!("missing: {missing}"));
+    if !missing.is_empty() {
+        wrong.push(format!("below the floor of tests: {}", missing.len()));
+    }
+    if !wrong.is_empty() {
+        bail!("{}", wrong.join("; "));
     }
     Ok(())
 }
 
 fn unit() -> Result<Outcome> {
-    let mut cargo = shell::cargo();
-    pass(cargo.arg("test").args(PACKAGES).args([PROFILE, "--no-fail-fast"]))
+    let programs = programs::build()?;
+    let run = |program: &programs::TestProgram| program.run(Command::new(&program.program));
+    let mut targets = programs.iter().map(run).collect::<Result<Vec<_>>>()?;
+    targets.push(programs::documentation()?);
+    // A package may have a target without a test.
+    targets.retain(|target| target.counts().all() > 0);
+    Ok(Outcome::of(targets))
 }
 
 fn instructions() -> Result<Outcome> {
     Ok(match bench::instructions::check()? {
-        Checked::Held(changes) => Outcome::Passed(changes),
-        Checked::Skipped(reason) => Outcome::Skipped(reason),
+        Checked::Held(changes) => Outcome::passed(changes),
+        Checked::Skipped(reason) => Outcome::skipped(reason),
     })
 }
 
 /// Runs a command whose success is the step's.
 fn pass(command: &mut Command) -> Result<Outcome> {
-    shell::run(command).map(|()| Outcome::Passed(String::new()))
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (word, note) = match self {
-            Self::Passed(note) => ("passed", note),
-            Self::Failed(note) => ("FAILED", note),
-            Self::Skipped(note) => ("skipped", note),
-        };
-        if note.is_empty() { f.write_str(word) } else { write!(f, "{word}: {note}") }
-    }
+    shell::run(command).map(|()| Outcome::passed(""))
 }

@@ -63,10 +63,7 @@ fn no_lint_is_silenced_without_a_reason() {
 #[test]
 fn the_readme_names_tasks_that_exist() {
     let readme = shell::workspace().join("README.md");
-    let Ok(text) = fs::read_to_string(&readme) else {
-        eprintln!("skipped: {} does not exist", readme.display());
-        return;
-    };
+    let text = fs::read_to_string(&readme).unwrap();
     let cli = Cli::command();
     for rest in text.split("cargo xtask ").skip(1) {
         let task: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();

@@ -2,7 +2,10 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
-use crate::sensor::{Folder, Ran};
+use crate::{
+    sensor::{Folder, Ran},
+    skip::skipped,
+};
 
 #[test]
 fn every_line_is_a_finding_and_what_fails_decides_the_exit_code() {
@@ -63,8 +66,7 @@ fn without_privileges_it_fails_with_remedies() {
         match command.args(nobody).arg(program).args(["doctor", "--iface", "lo"]).current_dir("/").output() {
             Ok(output) => Ran::from(output),
             Err(error) => {
-                eprintln!("skipped: setpriv, which makes root somebody else: {error}");
-                return;
+                return skipped(&format!("setpriv, which makes root somebody else: {error}"));
             }
         }
     } else {

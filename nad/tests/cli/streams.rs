@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use crate::{PCAP_HEADER, REPLAY, folder, folder_of_many_anomalies, sensor::Ran};
+use crate::{PCAP_HEADER, REPLAY, folder, folder_of_many_anomalies, sensor::Ran, skip::skipped};
 
 #[test]
 fn whoever_reads_the_output_may_leave_early() {
@@ -127,8 +127,7 @@ fn no_control_characters_are_printed_where_there_is_no_terminal() {
 #[test]
 fn a_terminal_gets_a_progress_bar_and_the_same_lines() {
     if Command::new("script").arg("--version").output().is_err() {
-        eprintln!("skipped: there is no `script` to make a terminal with");
-        return;
+        return skipped("there is no `script` to make a terminal with: install bsdutils");
     }
     let folder = folder();
     let replay = "replay office.pcap --model m";

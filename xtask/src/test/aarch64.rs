@@ -25,7 +25,7 @@ pub(super) fn check() -> Result<Outcome> {
     let toolchain = toolchain::set_up(Choice::Auto)?;
     let mut cargo = cargo(&toolchain)?;
     shell::run(cargo.arg("check").args(PACKAGES).args(target()))?;
-    Ok(Outcome::Passed(toolchain.version))
+    Ok(Outcome::passed(toolchain.version))
 }
 
 /// The parser's and the record's tests, which the sensor shares with the kernel.
@@ -65,5 +65,5 @@ fn cargo(toolchain: &Toolchain) -> Result<Command> {
 
 fn without(program: &str, packages: &str) -> Option<Outcome> {
     let missing = shell::find(program).is_none();
-    missing.then(|| Outcome::Skipped(format!("{program} is not installed: apt-get install {packages}")))
+    missing.then(|| Outcome::skipped(format!("{program} is not installed: apt-get install {packages}")))
 }

@@ -35,5 +35,5 @@ pub(super) fn dependencies() -> Result<Outcome> {
 /// The step's outcome where one of cargo's subcommands is missing.
 fn without(subcommand: &str, tool: &str, remedy: &str) -> Option<Outcome> {
     let there = shell::succeeds(shell::cargo().args([subcommand, "--version"]));
-    (!there).then(|| Outcome::Skipped(format!("{tool} is not installed: {remedy}")))
+    (!there).then(|| Outcome::skipped(format!("{tool} is not installed: {remedy}")))
 }
