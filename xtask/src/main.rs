@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask run | test | ebpf | eval | bench | schema`.
+//! The project's tasks: `cargo xtask run | test | fuzz | ebpf | eval | bench | schema`.
 
 use std::process::ExitCode;
 
@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod ebpf;
 mod eval;
+mod fuzz;
 mod run;
 mod schema;
 mod shell;
@@ -32,6 +33,8 @@ enum Task {
     Ebpf(ebpf::Args),
     /// Measure how well nad finds the attacks of labelled captures
     Eval(eval::Args),
+    /// Fuzz what reads what others wrote, and the detector
+    Fuzz(fuzz::Args),
     /// Measure how fast nad is, beside what does less or the same
     Bench(bench::Args),
     /// Write the JSON Schema files of nad's own alerts and incidents anew
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::test(&args),
         Task::Ebpf(args) => ebpf::ebpf(&args),
         Task::Eval(args) => eval::eval(&args),
+        Task::Fuzz(args) => fuzz::fuzz(&args),
         Task::Bench(args) => bench::bench(&args),
         Task::Schema => schema::schema(),
     };

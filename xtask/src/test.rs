@@ -1,4 +1,4 @@
-//! `cargo xtask test`: lints, unit tests, and the tests that need privileges.
+//! `cargo xtask test`: lints, unit tests, the tests that need privileges, and a while of fuzzing.
 //!
 //! A test that can't do its work on this machine says so through `nad/tests/support/skip.rs`, and is counted as
 //! skipped; with `--strict`, as in CI, that is a failure. The tests that there are are held against
@@ -13,10 +13,11 @@ use anyhow::{Result, bail, ensure};
 
 use crate::{
     bench::{self, instructions::Checked},
-    shell,
+    fuzz, shell,
 };
 use floor::Floor;
-use outcome::{Counts, Outcome, Verdict};
+use outcome::{Counts, Verdict};
+pub(crate) use outcome::{Outcome, Target};
 
 mod aarch64;
 mod floor;
@@ -30,6 +31,8 @@ mod programs;
 const PROFILE: &str = "--profile=checked";
 /// The kernel program only compiles for a BPF target.
 const PACKAGES: [&str; 3] = ["--workspace", "--exclude=nad-ebpf", "--locked"];
+/// The step that is only taken where it is asked for, as it boots machines.
+const KERNELS: &str = "kernels";
 /// How long an interval has to be to be worth a line.
 const WORTH_A_LINE: f64 = 5.0;
 
@@ -61,6 +64,10 @@ enum Part {
     Instructions,
     /// The tests of the kernel program, as root
     Privileged,
+    /// Half a minute of each fuzz target
+    Fuzz,
+    /// Known vulnerabilities of dependencies: only where it is named, as its database comes from the network
+    Advisories,
 }
 
 /// A step that was taken.
@@ -87,6 +94,9 @@ pub(crate) fn test(args: &Args) -> Result<()> {
         step("documentation", &lint::documentation);
         step("dependencies", &lint::dependencies);
     }
+    if args.parts.contains(&Part::Advisories) {
+        step("advisories", &lint::advisories);
+    }
     if chosen(Part::Unit) {
         step("unit tests", &unit);
     }
@@ -100,8 +110,11 @@ pub(crate) fn test(args: &Args) -> Result<()> {
     if chosen(Part::Privileged) {
         step("privileged tests", &privileged::tests);
     }
+    if chosen(Part::Fuzz) {
+        step("fuzzing", &fuzz::step);
+    }
     if let Some(table) = args.kernels {
-        step("kernels", &|| kernels::tests(table));
+        step(KERNELS, &|| kernels::tests(table));
     }
     report(&steps);
     conclude(&steps, args)

@@ -26,10 +26,20 @@ pub(super) fn documentation() -> Result<Outcome> {
 }
 
 pub(super) fn dependencies() -> Result<Outcome> {
+    deny(&["bans", "licenses", "sources"])
+}
+
+/// Vulnerabilities that are known, dependencies that nobody keeps any more, and versions that were withdrawn. No package
+/// registry serves RustSec's database: cargo-deny gets it by git, so this step is only taken where it is asked for.
+pub(super) fn advisories() -> Result<Outcome> {
+    deny(&["advisories"])
+}
+
+fn deny(checks: &[&str]) -> Result<Outcome> {
     if let Some(skipped) = without("deny", "cargo-deny", "cargo install cargo-deny") {
         return Ok(skipped);
     }
-    pass(shell::cargo().args(["deny", "--all-features", "check", "bans", "licenses", "sources"]))
+    pass(shell::cargo().args(["deny", "--all-features", "check"]).args(checks))
 }
 
 /// The step's outcome where one of cargo's subcommands is missing.
