@@ -5,6 +5,7 @@
 #[path = "support/captures.rs"]
 mod captures;
 #[path = "support/sensor.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
 mod sensor;
 #[path = "support/skip.rs"]
 mod skip;

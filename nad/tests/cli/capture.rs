@@ -53,11 +53,12 @@ fn packets_before_the_damage_are_scored_and_then_the_place_is_told() {
     let last = PCAP_PACKET_HEADER + captures::xmas_scan().len();
     folder.write("cut.pcap", &whole[..whole.len() - 7]);
     let ran = folder
-        .nad("replay cut.pcap --train-packets 300 --contamination 0.001 --scores s.csv --alerts a.jsonl")
+        .nad("replay cut.pcap --train-packets 300 --contamination 0.001 --scores s.csv --alerts a.jsonl --format json")
         .exits(1);
     let place = format!("damaged at byte {}", whole.len() - last);
-    assert_eq!(ran.detected().1, 2);
-    assert_eq!((ran.ledger().seen, ran.ledger().scored), (PACKETS - 1, PACKETS - 1 - 300));
+    let summary = ran.summary();
+    assert_eq!((summary.captured, summary.anomalous_packets), (PACKETS - 1, 2));
+    assert_eq!((summary.ledger.seen, summary.ledger.scored), (PACKETS - 1, PACKETS - 1 - 300));
     assert_eq!(folder.read("s.csv").lines().count(), 1 + PACKETS - 1 - 300);
     assert_eq!(folder.read("a.jsonl").lines().count(), 2);
     ran.says(&["cut.pcap", &place]);
@@ -97,8 +98,9 @@ fn a_hyphen_is_standard_input() {
 fn a_capture_that_ends_while_learning_says_what_to_do() {
     let folder = folder();
     for wanted in ["--train-packets 601", "--train-for 1h"] {
-        let ran = folder.nad(&format!("replay office.pcap {wanted} --scores s.csv")).exits(1);
-        assert_eq!((ran.ledger().learned, ran.ledger().scored), (PACKETS, 0));
+        let ran = folder.nad(&format!("replay office.pcap {wanted} --scores s.csv --format json")).exits(1);
+        let ledger = ran.summary().ledger;
+        assert_eq!((ledger.learned, ledger.scored), (PACKETS, 0));
         assert_eq!(folder.read("s.csv"), "index,score\n");
         ran.says(&["ended while the baseline was being learnt", "600 packets, 6.0 s", "--model"]);
     }

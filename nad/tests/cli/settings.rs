@@ -95,13 +95,17 @@ fn a_flag_counts_before_the_environment_before_the_file_before_the_default() {
 #[test]
 fn the_place_that_counts_says_everything_about_the_baseline() {
     let folder = folder();
-    let learned = |ran: Ran| ran.exits(0).ledger().learned;
+    let learned = |ran: Ran| ran.exits(0).summary().ledger.learned;
     folder.write("nad.toml", "[training]\ntrain_for = \"4s\"\n");
-    let replay = "replay office.pcap";
+    let replay = "replay office.pcap --format json";
     assert_eq!(learned(folder.nad(replay)), 400);
     assert_eq!(learned(folder.nad_with("NAD_TRAIN_PACKETS", "350", replay)), 350);
     assert_eq!(
-        learned(folder.nad_with("NAD_TRAIN_PACKETS", "350", "replay office.pcap --train-for 3s")),
+        learned(folder.nad_with(
+            "NAD_TRAIN_PACKETS",
+            "350",
+            "replay office.pcap --train-for 3s --format json"
+        )),
         300
     );
     folder.write("nad.toml", "[capture]\npacket_count = 50\n[training]\ntrain_packets = 320\n");
@@ -113,8 +117,8 @@ fn an_environment_variable_without_a_value_is_as_good_as_none() {
     // `docker run -e NAD_MODEL=` and a line in an environment file look like this.
     let folder = folder();
     for name in ["NAD_MODEL", "NAD_TRAIN_FOR", "NAD_CONTAMINATION", "NAD_CONFIG", "NAD_LOG", "NAD_ALERTS"] {
-        let ran = folder.nad_with(name, "", REPLAY).exits(0);
-        assert_eq!(ran.ledger().learned, 300, "{name}");
+        let ran = folder.nad_with(name, "", &format!("{REPLAY} --format json")).exits(0);
+        assert_eq!(ran.summary().ledger.learned, 300, "{name}");
     }
     folder.nad_with("NAD_IFACE", "", "run --iface nad-no0 --model missing").exits(1).says(&["missing"]);
 }

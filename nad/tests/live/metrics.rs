@@ -191,9 +191,16 @@ fn scrape(lab: &Lab, address: &str) {
 
     let rules = || ask("/api/v1/rules").map(|mut answer| answer["data"]["groups"][0]["rules"].take());
     let is_evaluated = |rule: &Value| rule["health"] != "unknown";
+    let written = fs::read_to_string(RULES).expect("the rules are there").matches("- alert: ").count();
     until("every alert rule was evaluated", || {
-        rules().and_then(|rules| Some(rules.as_array()?.iter().all(is_evaluated))).unwrap_or(false)
+        rules()
+            .and_then(|rules| {
+                let rules = rules.as_array()?;
+                Some(rules.len() == written && rules.iter().all(is_evaluated))
+            })
+            .unwrap_or(false)
     });
+    assert!(written > 5, "{written} rules");
     for rule in rules().expect("Prometheus answers").as_array().expect("a list") {
         assert_eq!(rule["health"], "ok", "{rule}");
     }

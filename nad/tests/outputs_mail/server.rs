@@ -7,7 +7,7 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -77,6 +77,7 @@ impl Drop for Server {
 pub(crate) struct Waiting {
     pub(crate) nad: Child,
     said: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
 }
 
 impl Waiting {
@@ -92,14 +93,14 @@ impl Waiting {
             .unwrap();
         let said = Arc::<Mutex<String>>::default();
         let (into, stderr) = (Arc::clone(&said), BufReader::new(nad.stderr.take().unwrap()));
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
                 into.lock().unwrap().push_str(&(line + "\n"));
             }
         });
         let capture = fs::read(folder.path("office.pcap")).unwrap();
         nad.stdin.as_mut().unwrap().write_all(&capture).unwrap();
-        Self { nad, said }
+        Self { nad, said, reader }
     }
 
     pub(crate) fn has_said(&self, text: &str) -> bool {
@@ -110,8 +111,8 @@ impl Waiting {
     pub(crate) fn finish(mut self) -> String {
         drop(self.nad.stdin.take());
         assert!(self.nad.wait().unwrap().success());
-        wait_for("the last line", || self.has_said("ledger: "));
-        thread::sleep(Duration::from_millis(200));
+        // It reads up to the end of what was said.
+        self.reader.join().unwrap();
         self.said.lock().unwrap().clone()
     }
 

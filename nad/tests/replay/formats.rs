@@ -60,6 +60,7 @@ fn eve_has_the_fields_and_types_of_suricata() {
 #[test]
 fn ecs_has_the_required_fields_and_allowed_values() {
     const CATEGORIES: [&str; 2] = ["intrusion_detection", "network"];
+    let mut macs = 0;
     for (own, events) in written("ecs") {
         for (event, own) in events.iter().zip(&own) {
             holds(event, ECS, &["nad"]);
@@ -72,11 +73,13 @@ fn ecs_has_the_required_fields_and_allowed_values() {
                     part.len() == 2 && part.bytes().all(|c| c.is_ascii_digit() || (b'A'..=b'F').contains(&c))
                 };
                 assert!(mac.split('-').count() == 6 && mac.split('-').all(is_upper), "{mac}");
+                macs += 1;
             }
             let nad = event["nad"]["packet"].as_object().or(event["nad"]["incident"].as_object());
             assert_eq!(nad, own.as_object());
         }
     }
+    assert!(macs > 0, "an ARP packet has MAC addresses");
 }
 
 #[test]

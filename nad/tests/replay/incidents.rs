@@ -20,9 +20,9 @@ const STRANGER: [u8; 4] = [192, 168, 1, 66];
 /// Replays the network's benign life with what is done to it, and gives the incidents.
 fn incidents(doings: impl FnOnce(&mut Network)) -> Vec<Value> {
     let folder = folder(doings);
-    let ran = folder.nad(REPLAY).exits(0);
+    let ran = folder.nad(&format!("{REPLAY} --format json")).exits(0);
     let incidents = lines(&folder, "i.jsonl");
-    assert_eq!(ran.detected().0, incidents.len(), "{}", ran.stdout);
+    assert_eq!(ran.summary().incidents, incidents.len(), "{}", ran.stdout);
     incidents
 }
 

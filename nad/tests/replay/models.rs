@@ -64,11 +64,14 @@ fn the_kind_of_file_makes_no_difference() {
     folder.write("e.pcapng.gz", odd::gzip(&pcapng));
     folder.write("f.pcapng.zst", odd::zstd(&pcapng));
     let run = |file: &str| {
-        let ran = folder.nad(&format!("replay {file} --model m --scores s.csv --alerts a.jsonl")).exits(0);
-        (ran.ledger(), ran.stdout, folder.read("s.csv"), folder.read("a.jsonl"))
+        let replay = format!("replay {file} --model m --scores s.csv --alerts a.jsonl --format json");
+        let ran = folder.nad(&replay).exits(0);
+        // The summary has counts of its own speed, too: those that must agree are read from it.
+        let (told, _) = ran.stdout.trim_end().rsplit_once('\n').unwrap_or_default();
+        (ran.summary(), told.to_owned(), folder.read("s.csv"), folder.read("a.jsonl"))
     };
     let expected = run("office.pcap");
-    assert_eq!(expected.0.scored, capture.packets.len() - 8);
+    assert_eq!(expected.0.ledger.scored, capture.packets.len() - 8);
     for file in ["b.pcapng", "c.pcap.gz", "d.pcap.zst", "e.pcapng.gz", "f.pcapng.zst"] {
         assert!(run(file) == expected, "{file}");
     }
@@ -78,9 +81,10 @@ fn the_kind_of_file_makes_no_difference() {
 fn contamination_moves_the_threshold_of_a_saved_model() {
     let folder = trained();
     let count = |contamination: &str| {
-        let ran = folder
-            .nad(&format!("replay office.pcap --model m --scores s.csv --contamination {contamination}"));
-        (ran.exits(0).detected().1, folder.read("s.csv"))
+        let ran = folder.nad(&format!(
+            "replay office.pcap --model m --scores s.csv --contamination {contamination} --format json"
+        ));
+        (ran.exits(0).summary().anomalous_packets, folder.read("s.csv"))
     };
     let counts: Vec<_> = ["0.0001", "0.001", "0.01", "0.05", "0.2", "0.5"].map(count).into();
     for pair in counts.windows(2) {
@@ -89,8 +93,8 @@ fn contamination_moves_the_threshold_of_a_saved_model() {
     }
     assert!(counts[0].0 < counts[3].0 && counts[3].0 < counts[5].0);
     // Without being asked, the threshold is that of the training.
-    let ran = folder.nad("replay office.pcap --model m").exits(0);
-    assert_eq!(ran.detected().1, counts[2].0);
+    let ran = folder.nad("replay office.pcap --model m --format json").exits(0);
+    assert_eq!(ran.summary().anomalous_packets, counts[2].0);
     // About that share of what the model was trained on lies above it.
     let share = counts[4].0 as f64 / scores(&folder, "s.csv").len() as f64;
     // (more than that: at first the flows of a capture are new to a sensor that has just started).

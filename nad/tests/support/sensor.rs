@@ -79,7 +79,49 @@ impl From<Output> for Ran {
     }
 }
 
+/// What `--format json` says at the end of a run.
+#[derive(Debug, PartialEq, Eq, serde::Deserialize)]
+pub(crate) struct Summary {
+    pub(crate) captured: usize,
+    pub(crate) incidents: usize,
+    pub(crate) anomalous_packets: usize,
+    pub(crate) ledger: Counts,
+}
+
+/// Where every packet went, which balances.
+#[derive(Debug, PartialEq, Eq, serde::Deserialize)]
+pub(crate) struct Counts {
+    pub(crate) seen: usize,
+    pub(crate) unparsed: std::collections::BTreeMap<String, usize>,
+    pub(crate) learned: usize,
+    pub(crate) scored: usize,
+    recorded: usize,
+    thinned: usize,
+    ring_full: usize,
+    drained: usize,
+    unreadable: usize,
+    own: usize,
+    discarded: usize,
+}
+
 impl Ran {
+    /// The last object on the standard output of a run with `--format json`.
+    #[track_caller]
+    pub(crate) fn summary(&self) -> Summary {
+        let line = self.stdout.lines().next_back().unwrap_or_default();
+        let object: serde_json::Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}\n{}", self.stderr));
+        let summary: Summary = serde_json::from_value(object["summary"].clone())
+            .unwrap_or_else(|error| panic!("no summary ({error}): {line}"));
+        let counts = &summary.ledger;
+        let unparsed: usize = counts.unparsed.values().sum();
+        assert_eq!(counts.seen, counts.recorded + counts.thinned + counts.ring_full + unparsed, "{line}");
+        assert_eq!(counts.recorded, counts.drained + counts.unreadable, "{line}");
+        let judged = counts.learned + counts.scored + counts.own + counts.discarded;
+        assert_eq!(counts.drained, judged, "{line}");
+        summary
+    }
+
     /// Incidents and anomalous packets, as the summary at the end of standard output tells them.
     #[track_caller]
     pub(crate) fn detected(&self) -> (usize, usize) {
