@@ -30,6 +30,14 @@ pub(crate) fn target_dir() -> Result<PathBuf> {
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(workspace());
+    // The calling cargo names the package that it runs. Where build scripts look, that would have a cargo of here compile
+    // anew what one started by hand has compiled, and the other way round.
+    for (name, _) in env::vars_os().filter(|(name, _)| {
+        let name = name.to_string_lossy();
+        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+    }) {
+        command.env_remove(name);
+    }
     command
 }
 
