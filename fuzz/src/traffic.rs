@@ -178,7 +178,7 @@ fn short(bytes: &mut Bytes<'_>, now: u64) -> PacketRecord {
     }
     if kind & 64 != 0 {
         // ARP, of which one address answers for another.
-        record.flags = record.flags & !3;
+        record.flags &= !3;
         (record.ether_type, record.message_type) = (0x0806, 1 + (flags & 1));
         record.address_bytes[12..20].copy_from_slice(&[10, 0, 0, source.host, 10, 0, 0, target.host]);
     }
