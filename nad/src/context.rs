@@ -200,7 +200,7 @@ impl Context {
 
     /// The end of the current tick, in nanoseconds.
     pub fn tick_end_ns(&self) -> u64 {
-        (self.tick + 1) * TICK_NS
+        (self.tick + 1).saturating_mul(TICK_NS)
     }
 
     /// The hosts of open incidents: what they do makes nothing known.

@@ -113,7 +113,7 @@ impl Learning {
         let is_hostile =
             View::ALL.into_iter().any(|view| view.read(subject, vector) && view.is_hostile(vector));
         if is_hostile && self.quarantine.len() < MOST_QUARANTINED {
-            self.quarantine.insert(principal, end_ns + QUARANTINE_NS);
+            self.quarantine.insert(principal, end_ns.saturating_add(QUARANTINE_NS));
         }
         if is_hostile || self.quarantine.get(&principal).is_some_and(|until_ns| end_ns < *until_ns) {
             self.baseline.set_aside();
