@@ -49,7 +49,7 @@ pub(crate) fn measure(options: &Options) -> Result<Part> {
             };
             let forests = Compared {
                 standard: forest::grow(&scaler, &trained, 0)?,
-                scalar: forest::grow(&scaler, &trained, 0)?.with_kernel(Kernel::Scalar),
+                scalar: forest::grow(&scaler, &trained, 0)?.with_kernel(Kernel::SCALAR),
                 extended: forest::grow(&scaler, &trained, columns - 1)?,
             };
             for (name, forests) in [

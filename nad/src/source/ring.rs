@@ -7,7 +7,7 @@
 use std::{
     io,
     os::fd::AsRawFd,
-    sync::atomic::{AtomicU32, AtomicUsize, Ordering},
+    sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence},
 };
 
 use memmap2::{MmapOptions, MmapRaw};
@@ -54,11 +54,11 @@ impl Ring {
 
     /// Hands up to `budget` records to `take`, and gives their room back to the kernel in one step.
     pub(super) fn drain(&mut self, budget: usize, mut take: impl FnMut(PacketRecord)) -> Drained {
-        let end = self.producer_position().load(Ordering::Acquire);
+        let end = self.producer_position();
         let mut drained = Drained::default();
         let mut position = self.position;
         while position < end && (drained.records as usize) < budget {
-            let header = self.header(position).load(Ordering::Acquire);
+            let header = self.header(position);
             if header & BUSY != 0 {
                 break;
             }
@@ -83,7 +83,7 @@ impl Ring {
 
     /// How much of it is taken, from 0 to 1.
     pub(super) fn fullness(&self) -> f32 {
-        let end = self.producer_position().load(Ordering::Acquire);
+        let end = self.producer_position();
         end.wrapping_sub(self.position) as f32 / (self.mask + 1) as f32
     }
 
@@ -92,9 +92,14 @@ impl Ring {
         unsafe { &*self.consumer.as_ptr().cast::<AtomicUsize>() }
     }
 
-    fn producer_position(&self) -> &AtomicUsize {
-        // SAFETY: as above.
-        unsafe { &*self.producer.as_ptr().cast::<AtomicUsize>() }
+    /// Up to where the kernel has written. What it wrote before is seen after this.
+    fn producer_position(&self) -> usize {
+        // SAFETY: the first word of a mapped, page-aligned page that lives as long as `self`. The page can only be read,
+        // and of memory like that Rust allows no atomic load but a relaxed one (`std::sync::atomic`); the fence makes it
+        // one that acquires.
+        let position = unsafe { &*self.producer.as_ptr().cast::<AtomicUsize>() }.load(Ordering::Relaxed);
+        fence(Ordering::Acquire);
+        position
     }
 
     fn data(&self, position: usize) -> *const u8 {
@@ -102,9 +107,13 @@ impl Ring {
         unsafe { self.producer.as_ptr().add(self.page + (position & self.mask)) }
     }
 
-    fn header(&self, position: usize) -> &AtomicU32 {
-        // SAFETY: a position is a multiple of 8, and a header lies wholly inside the data.
-        unsafe { &*self.data(position).cast::<AtomicU32>() }
+    /// A record's length and flags. What the kernel wrote before it set them is seen after this.
+    fn header(&self, position: usize) -> u32 {
+        // SAFETY: a position is a multiple of 8, and a header lies wholly inside the data, which can only be read: a
+        // relaxed load and a fence, as above.
+        let header = unsafe { &*self.data(position).cast::<AtomicU32>() }.load(Ordering::Relaxed);
+        fence(Ordering::Acquire);
+        header
     }
 
     fn content(&self, position: usize, length: usize) -> &[u8] {

@@ -13,7 +13,10 @@ mod avx512;
 mod lanes;
 mod scalar;
 
-use super::{Forest, Node, kernel::Kernel};
+use super::{
+    Forest, Node,
+    kernel::{Instructions, Kernel},
+};
 use crate::{features::PACKET_FEATURES, model::scaler::Scaler};
 
 /// Samples of a block.
@@ -100,14 +103,14 @@ impl CodedForest {
     /// only said that it is above: where all are, the rest of the trees is spared.
     #[inline]
     pub fn paths(&self, block: &Block, limit: u32, sums: &mut [u32; BLOCK]) {
-        match self.kernel {
-            Kernel::Scalar => scalar::paths(&self.trees, block, limit, sums),
+        match self.kernel.instructions() {
+            Instructions::Scalar => scalar::paths(&self.trees, block, limit, sums),
             // SAFETY: there is such a kernel only where the machine was found to have AVX2.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 => unsafe { avx2::paths(&self.trees, block, limit, sums) },
+            Instructions::Avx2 => unsafe { avx2::paths(&self.trees, block, limit, sums) },
             // SAFETY: as above, of AVX-512 F, BW and VBMI.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx512 => unsafe { avx512::paths(&self.trees, block, limit, sums) },
+            Instructions::Avx512 => unsafe { avx512::paths(&self.trees, block, limit, sums) },
         }
     }
 

@@ -9,7 +9,10 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 
-use super::{Forest, Node, Term, kernel::Kernel};
+use super::{
+    Forest, Node, Term,
+    kernel::{Instructions, Kernel},
+};
 use crate::features::MOST_FEATURES;
 
 /// Terms of a part of a row.
@@ -130,14 +133,14 @@ impl PlaneForest {
     /// The sum of a sample's path lengths over all trees; of a sum above the limit it is only said that it is above.
     #[inline]
     pub fn path(&self, values: &Values, limit: f64) -> f64 {
-        match self.kernel {
-            Kernel::Scalar => self.path_one_by_one(values, limit),
+        match self.kernel.instructions() {
+            Instructions::Scalar => self.path_one_by_one(values, limit),
             // SAFETY: there is such a kernel only where the machine was found to have AVX2.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 => unsafe { avx2::path(self, values, limit) },
+            Instructions::Avx2 => unsafe { avx2::path(self, values, limit) },
             // SAFETY: as above, of AVX-512 F, DQ and VL.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx512 => unsafe { avx512::path(self, values, limit) },
+            Instructions::Avx512 => unsafe { avx512::path(self, values, limit) },
         }
     }
 
