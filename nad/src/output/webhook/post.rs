@@ -8,6 +8,7 @@ use std::{
 };
 
 use jiff::{Timestamp, fmt::rfc2822};
+use rustls::crypto::aws_lc_rs;
 use ureq::{
     Agent,
     http::{Response, StatusCode, header::RETRY_AFTER},
@@ -57,7 +58,12 @@ impl Poster {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("nad/", env!("CARGO_PKG_VERSION")))
-            .tls_config(TlsConfig::builder().root_certs(roots).build())
+            .tls_config(
+                TlsConfig::builder()
+                    .root_certs(roots)
+                    .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
+                    .build(),
+            )
             // A connection has the limits of one request.
             .max_idle_connections(0)
             .build();
