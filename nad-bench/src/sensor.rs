@@ -11,11 +11,11 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use aya::{
     Pod,
-    maps::{Map as AyaMap, MapData, MapInfo, PerCpuArray},
+    maps::{Array, Map as AyaMap, MapData, MapInfo},
     programs::loaded_programs,
 };
 use nad_common::{
-    counters::{CpuState, KernelCounters},
+    counters::{CpuSlot, KernelCounters, slot},
     record::Direction,
     settings::COUNTERS_MAP,
 };
@@ -40,15 +40,15 @@ const IDLE_LOOKS: u32 = 4;
 pub(crate) struct Sensor {
     process: Child,
     folder: TempDir,
-    counters: PerCpuArray<MapData, Shared>,
+    counters: Array<MapData, Shared>,
 }
 
 /// What the kernel program counts, as aya wants to see it.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
-struct Shared(CpuState);
+struct Shared(CpuSlot);
 
-// SAFETY: plain data without padding (`bytemuck::Pod`).
+// SAFETY: plain data, of which every bit pattern is one.
 unsafe impl Pod for Shared {}
 
 /// What is left of it.
@@ -99,10 +99,12 @@ impl Sensor {
 
     /// What its kernel program has counted so far.
     pub(crate) fn counters(&self) -> Result<KernelCounters> {
-        let states =
-            self.counters.get(&(Direction::Ingress as u32), 0).context("nad's counters can't be read")?;
         let mut sum = KernelCounters::default();
-        states.iter().for_each(|state| sum.add(&state.0.counters));
+        for cpu in 0..self.counters.len() / Direction::ALL.len() as u32 {
+            let place = slot(cpu, Direction::Ingress);
+            let counted = self.counters.get(&place, 0).context("nad's counters can't be read")?;
+            sum.add(&counted.0.state.counters);
+        }
         Ok(sum)
     }
 
@@ -199,7 +201,7 @@ impl Starting {
         Ok(there.is_some())
     }
 
-    fn into_sensor(mut self, counters: PerCpuArray<MapData, Shared>) -> Result<Sensor> {
+    fn into_sensor(mut self, counters: Array<MapData, Shared>) -> Result<Sensor> {
         let process = self.process.take().context("there is no process")?;
         let folder = self.folder.take().context("there is no folder")?;
         Ok(Sensor { process, folder, counters })
@@ -234,7 +236,7 @@ fn said(folder: &TempDir) -> String {
 }
 
 /// The counters of the program that is attached to the receiving end of a cable.
-fn counters_of(cable: &Cable) -> Result<PerCpuArray<MapData, Shared>> {
+fn counters_of(cable: &Cable) -> Result<Array<MapData, Shared>> {
     let mut ip = Command::new("ip");
     let output =
         ip.args(["-j", "link", "show", "dev", &cable.receiver_name]).output().context("can't start ip")?;
@@ -250,8 +252,7 @@ fn counters_of(cable: &Cable) -> Result<PerCpuArray<MapData, Shared>> {
                 == Some(COUNTERS_MAP)
             {
                 let data = MapData::from_id(map).context("nad's counters can't be opened")?;
-                return PerCpuArray::try_from(AyaMap::PerCpuArray(data))
-                    .context("nad's counters can't be opened");
+                return Array::try_from(AyaMap::Array(data)).context("nad's counters can't be opened");
             }
         }
     }

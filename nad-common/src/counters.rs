@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use crate::{
-    record::PacketRecord,
+    record::{Direction, PacketRecord},
     thinning::{Subjects, Whole},
 };
 
@@ -104,8 +104,22 @@ impl KernelCounters {
     }
 }
 
-/// What each CPU has to itself in the kernel for each [`Direction`](crate::record::Direction): an element of
-/// [`COUNTERS_MAP`](crate::settings::COUNTERS_MAP).
+/// An element of [`COUNTERS_MAP`](crate::settings::COUNTERS_MAP), at [`slot`] of its CPU and direction: in cache lines of its
+/// own, as all CPUs write to theirs at the same time.
+#[repr(C, align(64))]
+#[derive(Debug, Clone, Copy)]
+pub struct CpuSlot {
+    /// What is in it.
+    pub state: CpuState,
+}
+
+/// Where the state of a CPU and a direction is.
+#[inline(always)]
+pub const fn slot(cpu: u32, direction: Direction) -> u32 {
+    cpu * Direction::ALL.len() as u32 + direction as u32
+}
+
+/// What each CPU has to itself in the kernel for each [`Direction`].
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 pub struct CpuState {

@@ -6,8 +6,8 @@ pub const XDP_PROGRAM: &str = "nad_xdp";
 pub const EGRESS_PROGRAM: &str = "nad_egress";
 /// Name of the array of ring buffers, one for each CPU.
 pub const RINGS_MAP: &str = "RINGS";
-/// Name of the per-CPU array with a [`CpuState`](crate::counters::CpuState) for each
-/// [`Direction`](crate::record::Direction).
+/// Name of the array with a [`CpuSlot`](crate::counters::CpuSlot) for each CPU and direction, which userspace maps: one
+/// that is per CPU can't be mapped, and reading it takes a capability.
 pub const COUNTERS_MAP: &str = "COUNTERS";
 /// Name of the set (a hash map of `u32` to `u8`) of the indices of the interfaces whose received packets are watched:
 /// what came in through one of them was counted there, and is not counted again where it goes out.
@@ -24,7 +24,7 @@ pub const USE_TEST_CLOCK: &str = "USE_TEST_CLOCK";
 
 /// Interfaces that [`RECEIVERS_MAP`] has room for.
 pub const MAX_INTERFACES: usize = 1024;
-/// CPUs that the array of rings has room for; the loader shrinks it to the machine's own number.
+/// CPUs that the arrays of rings and counters have room for; the loader shrinks them to the machine's own number.
 pub const MAX_CPUS: usize = 1024;
 /// Places in one element of [`PLACES_MAP`], of which the kernel takes 32 KiB at most.
 pub const PLACES_AN_ELEMENT: usize = 512;

@@ -33,7 +33,8 @@ use crate::{
 #[xdp]
 #[inline(always)]
 pub(crate) fn nad_xdp(ctx: XdpContext) -> u32 {
-    if let Some(cpu) = cpu::this(Direction::Ingress) {
+    // SAFETY: the only call in a run for received packets.
+    if let Some(cpu) = unsafe { cpu::this(Direction::Ingress) } {
         let frame = LinearFrame::new(ctx.data(), ctx.data_end(), &raw mut cpu.meeting_point);
         let stamp = Stamp {
             time_ns: clock::now(),
@@ -56,7 +57,8 @@ pub(crate) fn nad_egress(ctx: TcContext) -> i32 {
     // SAFETY: the kernel calls the program with a context that lives as long as its run.
     let skb = unsafe { &*ctx.skb.skb };
     if !receivers::has_counted(skb.ingress_ifindex)
-        && let Some(cpu) = cpu::this(Direction::Egress)
+        // SAFETY: the only call in a run for sent packets.
+        && let Some(cpu) = unsafe { cpu::this(Direction::Egress) }
     {
         let frame = SkbFrame::new(&ctx, &raw mut cpu.meeting_point, &raw mut cpu.copy);
         let stamp = Stamp {

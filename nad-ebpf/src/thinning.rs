@@ -1,6 +1,7 @@
 //! The table by which packets are left out, and how much is.
 
 use aya_ebpf::{
+    bindings::BPF_F_MMAPABLE,
     btf_maps::{Array, PerCpuArray},
     macros::btf_map,
 };
@@ -15,8 +16,9 @@ use crate::frame::meet;
 
 const ELEMENTS: usize = thinning::PLACES as usize * Direction::ALL.len() / PLACES_AN_ELEMENT;
 
+/// Userspace writes it in its own memory.
 #[btf_map]
-static THINNING: Array<Thinning, 1> = Array::new();
+static THINNING: Array<Thinning, 1, { BPF_F_MMAPABLE as usize }> = Array::new();
 
 /// Few elements with many places each, so that finding an element stays in the cache.
 #[btf_map]

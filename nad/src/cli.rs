@@ -3,10 +3,11 @@
 mod args;
 mod given;
 mod history;
+mod task;
 
 use std::path::{Path, PathBuf};
 
-use clap::{ArgMatches, parser::ValueSource};
+use clap::ArgMatches;
 
 use crate::{
     command::{
@@ -30,12 +31,14 @@ use crate::{
     detector::BaselineLength,
     files::Policy,
     metrics::Latencies,
+    sandbox::{Needs, SecurityConfig},
     source::xdp::XdpOptions,
 };
 use args::{
     CheckArgs, CliCommand, ConfigArgs, ConfigCommand, DecisionArgs, FeaturesArgs, LiveArgs, ModelArgs,
-    OutputArgs, OutputName, ReplayArgs, RunArgs, TaskArgs, TrainArgs,
+    OutputArgs, OutputName, ReplayArgs, RunArgs, SandboxArgs, TrainArgs,
 };
+use task::{decide, task_choice};
 
 /// What is to be done, with settings that were checked.
 #[derive(Debug)]
@@ -114,10 +117,11 @@ where
     };
     let flags = matches.subcommand().map(|(_, matches)| matches);
     let log = LogConfig::new(cli.log.clone(), &file.log)?;
+    let sources = file.sources(cli.config.as_deref());
     let files = file.files.policy(cli.file_mode, cli.file_group.as_deref())?;
     let given = Given { log: cli.log, files: FilesSection { mode: cli.file_mode, group: cli.file_group } };
     let command = match cli.command {
-        CliCommand::Run(args) => Command::Run(run(args, flags, &file, log)?),
+        CliCommand::Run(args) => Command::Run(RunConfig { sources, ..run(args, flags, &file, log)? }),
         CliCommand::Replay(args) => Command::Replay(replay(args, flags, &file, log)?),
         CliCommand::Train(args) => Command::Train(train(args, flags, &file, log)?),
         CliCommand::Features(args) => Command::Features(features(args, flags, &file, log)?),
@@ -128,10 +132,25 @@ where
             let ring_bytes = config::ring_bytes(None, &file.capture)?;
             let sizes = config::detection(None, &file)?.sizes;
             let direction = file.capture.direction;
+            // What can't be used is not for `doctor` to say.
+            let outputs = output_config(OutputArgs::default(), &file, String::new(), true);
+            let outputs = outputs.unwrap_or_default();
+            let metrics = MetricsConfig::decide(None, &file.metrics).ok().flatten();
+            let needs = Needs::new(&outputs, &log, &sources).with_metrics(metrics.as_ref());
+            let security = SecurityConfig::decide(None, None, &file.security);
             let task = TaskChoice::decide(&[file.task_choice()])?;
             let training =
                 config::training(TrainingChoice::default(), &file.training, DEFAULT_CONTAMINATION)?;
-            Command::Doctor(DoctorConfig { interfaces, ring_bytes, sizes, direction, task, training })
+            Command::Doctor(DoctorConfig {
+                interfaces,
+                ring_bytes,
+                sizes,
+                direction,
+                task,
+                training,
+                security,
+                needs,
+            })
         }
         CliCommand::TestOutput(args) => Command::TestOutput(test_output(args.output, &file)?),
         CliCommand::Config(ConfigArgs { command }) => {
@@ -197,6 +216,7 @@ fn run(
     let DecisionArgs { model, alert_budget, outputs, fail_on_anomaly } = args.decision;
     let contamination = model.contamination.or(file.training.contamination);
     let training = config::training(training_choice(model), &file.training, default)?;
+    let security = security(args.security, args.live.user.clone(), file);
     let live = live(args.live, file)?;
     let detection = config::detection(alert_budget, file)?;
     let metrics = MetricsConfig::decide(args.metrics, &file.metrics)?;
@@ -206,7 +226,19 @@ fn run(
     let outputs = output_config(outputs, file, source, true)?;
     let closed_stdout = args.on_closed_stdout.or(outputs.closed_stdout);
     let outputs = OutputConfig { latencies, closed_stdout, ..outputs };
-    Ok(RunConfig { live, task, training, contamination, detection, outputs, metrics, log, fail_on_anomaly })
+    Ok(RunConfig {
+        live,
+        task,
+        training,
+        contamination,
+        detection,
+        outputs,
+        metrics,
+        log,
+        security,
+        sources: Vec::new(),
+        fail_on_anomaly,
+    })
 }
 
 fn replay(
@@ -230,6 +262,7 @@ fn replay(
         detection: config::detection(alert_budget, file)?,
         outputs: output_config(outputs, file, source, false)?,
         log,
+        security: security(args.security, None, file),
         fail_on_anomaly,
     })
 }
@@ -247,10 +280,12 @@ fn train(
         return Err(ConfigError::Value("training needs --train-for or --train-packets".into()).into());
     };
     let training = config::training(training_choice(args.model), &file.training, DEFAULT_CONTAMINATION)?;
+    let security = security(args.security, args.live.user.clone(), file);
     let live = args.file.is_none().then(|| live(args.live, file)).transpose()?;
     let detection = config::detection(None, file)?;
     let terminal = file.output.with(None, args.terminal.color, args.terminal.quiet);
-    Ok(TrainConfig { file: args.file, live, baseline, training, detection, out: args.out, log, terminal })
+    let (file, out) = (args.file, args.out);
+    Ok(TrainConfig { file, live, baseline, training, detection, out, log, security, terminal })
 }
 
 fn features(
@@ -267,7 +302,9 @@ fn features(
         _ => DEFAULT_TRAIN_FOR,
     };
     let sizes = config::detection(None, file)?.sizes;
-    Ok(FeaturesConfig::Write(WriteConfig { file: capture, out, view: args.view, train_for, sizes, log }))
+    let security = security(args.security, None, file);
+    let view = args.view;
+    Ok(FeaturesConfig::Write(WriteConfig { file: capture, out, view, train_for, sizes, log, security }))
 }
 
 fn training_choice(args: ModelArgs) -> TrainingChoice {
@@ -326,6 +363,10 @@ fn smtp_password() -> Option<Secret> {
     std::env::var(PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty()).map(Secret::new)
 }
 
+fn security(args: SandboxArgs, user: Option<String>, file: &File) -> SecurityConfig {
+    SecurityConfig::decide(args.sandbox, user, &file.security)
+}
+
 fn live(args: LiveArgs, file: &File) -> Result<LiveConfig, ConfigError> {
     let direction = args.direction.or(file.capture.direction);
     Ok(LiveConfig {
@@ -336,38 +377,12 @@ fn live(args: LiveArgs, file: &File) -> Result<LiveConfig, ConfigError> {
             directions: direction.unwrap_or_default(),
             ingress_will_do: direction.is_none(),
             kernel_log: args.kernel_log,
+            // For tests, on kernels that have better; no released binary looks.
+            clsact: cfg!(debug_assertions) && std::env::var_os("NAD_TEST_CLSACT").is_some(),
             ..XdpOptions::default()
         },
         thin: args.thin.or(file.capture.thin).unwrap_or_default(),
     })
-}
-
-fn task_choice(args: TaskArgs) -> TaskChoice {
-    TaskChoice {
-        count: None,
-        train_for: args.train_for,
-        train_packets: args.train_packets,
-        model: args.model,
-    }
-}
-
-/// The task, from flags before environment before file; clap has the first two in one.
-fn decide(given: TaskChoice, matches: Option<&ArgMatches>, file: TaskChoice) -> Result<Task, ConfigError> {
-    let from = |wanted: ValueSource| {
-        let is = |name: &str| {
-            matches.is_some_and(|matches| {
-                matches.try_contains_id(name).unwrap_or(false) && matches.value_source(name) == Some(wanted)
-            })
-        };
-        TaskChoice {
-            count: given.count.filter(|_| is("count")),
-            train_for: given.train_for.filter(|_| is("train_for")),
-            train_packets: given.train_packets.filter(|_| is("train_packets")),
-            model: given.model.clone().filter(|_| is("model")),
-        }
-    };
-    let places = [from(ValueSource::CommandLine), from(ValueSource::EnvVariable), file];
-    Ok(TaskChoice::decide(&places)?.unwrap_or(Task::Learn(BaselineLength::Time(DEFAULT_TRAIN_FOR))))
 }
 
 #[cfg(test)]

@@ -47,11 +47,12 @@ use crate::{
         log::{AnomalyLog, LOG},
         metrics::MetricsSink,
         reopen::Earlier,
-        terminal::{STANDARD_OUTPUT, Screen, Terminal, TerminalConfig},
+        terminal::{SAID, STANDARD_OUTPUT, Screen, Terminal, TerminalConfig},
         webhook::{Webhook, WebhookConfig},
     },
     presentation,
     queue::WhenFull,
+    sandbox::InForce,
     source::pcap::{PcapSource, ReadAhead},
 };
 
@@ -263,10 +264,19 @@ fn tables(sizes: &Sizes) -> Result<Tables> {
     Ok(Tables::new(sizes).context("the context tables could not be made")?.fetch())
 }
 
-/// Opens a capture and begins to read it.
-fn read_ahead(file: &Path) -> Result<ReadAhead> {
-    ReadAhead::start(PcapSource::open(file)?)
-        .context("the thread that reads the capture could not be started")
+/// Opens a capture, of which the beginning is read: how it is compressed, and what kind of file it is.
+fn open_capture(file: &Path) -> Result<PcapSource> {
+    Ok(PcapSource::open(file)?)
+}
+
+/// Begins to read a capture.
+fn read_ahead(source: PcapSource) -> Result<ReadAhead> {
+    ReadAhead::start(source).context("the thread that reads the capture could not be started")
+}
+
+/// Notes in which sandbox a capture is read, in the log alone; the terminal is for its packets.
+fn log_sandbox(in_force: &InForce) {
+    tracing::info!(target: SAID, "{in_force}");
 }
 
 fn load_model(path: &Path, contamination: Option<f64>) -> Result<Model> {

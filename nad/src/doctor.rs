@@ -6,12 +6,16 @@ mod memory;
 mod network;
 mod privileges;
 mod resources;
+mod sandbox;
 
 use std::fmt;
 
 pub use memory::{Fit, Part, Room, fit, room};
 
-use crate::interface::{self, Interface, InterfaceError};
+use crate::{
+    interface::{self, Interface, InterfaceError},
+    sandbox::{Needs, SecurityConfig},
+};
 
 /// One thing that was looked at.
 ///
@@ -101,6 +105,11 @@ pub fn examine(interfaces: &[String], ring_bytes: u64) -> Vec<Finding> {
 /// What takes memory, part by part, and whether there is enough of it for all.
 pub fn examine_memory(parts: &[Part]) -> Vec<Finding> {
     memory::examine(parts, room().as_ref())
+}
+
+/// As whom nad would work, and in which sandbox.
+pub fn examine_sandbox(config: &SecurityConfig, needs: &Needs) -> Vec<Finding> {
+    sandbox::examine(config, needs)
 }
 
 /// Whether any finding keeps nad from working.

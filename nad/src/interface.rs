@@ -157,6 +157,19 @@ pub fn default_route() -> Result<String, InterfaceError> {
     }
 }
 
+/// The name of the interface with an index, where there is one.
+pub fn name_of(index: u32) -> Option<String> {
+    let mut name = [0; libc::IF_NAMESIZE];
+    // SAFETY: it writes at most that many bytes, a name that ends.
+    let found = unsafe { libc::if_indextoname(index, name.as_mut_ptr()) };
+    if found.is_null() {
+        return None;
+    }
+    // SAFETY: it was written, and ends within the bytes.
+    let name = unsafe { std::ffi::CStr::from_ptr(name.as_ptr()) };
+    name.to_str().ok().map(str::to_owned)
+}
+
 /// The names of all interfaces; none where they can't be read.
 pub fn names() -> Vec<String> {
     let table = fs::read_to_string(format!("{PROC_NET}/dev")).unwrap_or_default();

@@ -22,9 +22,9 @@ pub mod output;
 pub mod policy;
 pub mod presentation;
 pub mod pressure;
-pub mod privileges;
 pub mod queue;
 pub mod report;
+pub mod sandbox;
 pub mod self_traffic;
 pub mod source;
 

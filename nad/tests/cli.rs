@@ -30,6 +30,8 @@ mod model;
 mod outputs;
 #[path = "cli/refusal.rs"]
 mod refusal;
+#[path = "cli/sandbox.rs"]
+mod sandbox;
 #[path = "cli/settings.rs"]
 mod settings;
 #[path = "cli/streams.rs"]

@@ -44,6 +44,8 @@ mod raw;
 mod reload;
 #[path = "live/replay.rs"]
 mod replay;
+#[path = "live/sandbox.rs"]
+mod sandbox;
 #[path = "live/self_traffic.rs"]
 mod self_traffic;
 #[path = "live/share.rs"]

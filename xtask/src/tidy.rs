@@ -73,6 +73,27 @@ fn the_readme_names_tasks_that_exist() {
 }
 
 #[test]
+fn each_promise_of_the_threat_model_names_a_test_that_exists() {
+    let root = shell::workspace();
+    let model = fs::read_to_string(root.join("docs/threat-model.md")).unwrap();
+    let mut named = 0;
+    for reference in model.split('`').filter(|text| text.contains(".rs::")) {
+        let (file, test) = reference.split_once("::").unwrap();
+        let text = fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let place = text.find(&format!("fn {test}()")).unwrap_or_else(|| panic!("{file} has no {test}"));
+        let before = text[..place].lines().rev().map(str::trim).skip_while(|line| line.is_empty());
+        let is_test = before.take_while(|line| line.starts_with("#[")).any(|line| line == "#[test]");
+        assert!(is_test, "{reference} is no test");
+        named += 1;
+    }
+    assert!(named > 10, "only {named} tests");
+    // A promise in a table ends in its test, or says that there is none.
+    for line in model.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise |")) {
+        assert!(line.contains(".rs::") || line.contains("(not tested)"), "no test: {line}");
+    }
+}
+
+#[test]
 fn the_command_line_is_consistent() {
     Cli::command().debug_assert();
 }

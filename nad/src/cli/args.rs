@@ -19,6 +19,7 @@ use crate::{
         terminal::{Color, Format},
     },
     policy::AlertBudget,
+    sandbox::Level,
     source::xdp::{Directions, XdpMode},
 };
 
@@ -150,6 +151,8 @@ pub(super) struct RunArgs {
     #[arg(long, env = "NAD_ON_CLOSED_STDOUT", hide_env_values = true, value_name = "WHAT")]
     pub(super) on_closed_stdout: Option<ClosedStdout>,
     #[command(flatten)]
+    pub(super) security: SandboxArgs,
+    #[command(flatten)]
     pub(super) decision: DecisionArgs,
 }
 
@@ -162,6 +165,8 @@ pub(super) struct ReplayArgs {
     /// Write index,score of every packet that was scored
     #[arg(long, value_name = "OUT.csv")]
     pub(super) scores: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) security: SandboxArgs,
     #[command(flatten)]
     pub(super) decision: DecisionArgs,
 }
@@ -184,6 +189,8 @@ pub(super) struct TrainArgs {
     #[arg(long, value_name = "MODEL")]
     pub(super) out: PathBuf,
     #[command(flatten)]
+    pub(super) security: SandboxArgs,
+    #[command(flatten)]
     pub(super) terminal: TerminalArgs,
 }
 
@@ -204,6 +211,8 @@ pub(super) struct FeaturesArgs {
     /// Print a JSON object with the names of each view's features instead
     #[arg(long, conflicts_with_all = ["file", "out"])]
     pub(super) list: bool,
+    #[command(flatten)]
+    pub(super) security: SandboxArgs,
 }
 
 fn view(name: &str) -> Result<View, String> {
@@ -252,6 +261,17 @@ pub(super) struct LiveArgs {
     /// Log what the kernel program finds odd
     #[arg(long)]
     pub(super) kernel_log: bool,
+    /// Whose rights nad has: a name, a number, or UID:GID [default: nad or the caller of sudo, who can write the outputs]
+    #[arg(long, env = "NAD_USER", hide_env_values = true, value_name = "USER")]
+    pub(super) user: Option<String>,
+}
+
+#[derive(Debug, Default, Args)]
+pub(super) struct SandboxArgs {
+    /// What nad gives up before it looks at packets: what is possible, all of it or nothing is started, or capabilities only
+    /// [default: auto]
+    #[arg(long, env = "NAD_SANDBOX", hide_env_values = true, value_name = "LEVEL")]
+    pub(super) sandbox: Option<Level>,
 }
 
 #[derive(Debug, Args)]

@@ -5,13 +5,16 @@ use std::path::PathBuf;
 use clap::{ArgMatches, parser::ValueSource};
 
 use super::args::RunArgs;
-use crate::config::{
-    AlertsSection, CaptureSection, File, FilesSection, HistorySection, LogSection, MetricsSection, OneOrMany,
-    OutputSection, TrainingSection,
+use crate::{
+    config::{
+        AlertsSection, CaptureSection, File, FilesSection, HistorySection, LogSection, MetricsSection,
+        OneOrMany, OutputSection, TrainingSection,
+    },
+    sandbox::SecuritySection,
 };
 
 /// Flags that are settings of the file, too: the flag's name, the section, and the setting.
-const FLAGS: [(&str, &str, &str); 24] = [
+const FLAGS: [(&str, &str, &str); 26] = [
     ("iface", "capture", "interface"),
     ("count", "capture", "packet_count"),
     ("direction", "capture", "direction"),
@@ -36,11 +39,13 @@ const FLAGS: [(&str, &str, &str); 24] = [
     ("log", "log", "path"),
     ("file_mode", "files", "mode"),
     ("file_group", "files", "group"),
+    ("sandbox", "security", "sandbox"),
+    ("user", "security", "user"),
 ];
 
 /// The settings that flags and environment give.
 pub(super) fn given(args: &RunArgs, log: Option<PathBuf>, files: FilesSection) -> File {
-    let RunArgs { live, task, count, decision, metrics, on_closed_stdout } = args;
+    let RunArgs { live, task, count, decision, security, metrics, on_closed_stdout } = args;
     let outputs = &decision.outputs;
     let interface = (!live.iface.is_empty()).then(|| OneOrMany::Many(live.iface.clone()));
     File {
@@ -72,6 +77,7 @@ pub(super) fn given(args: &RunArgs, log: Option<PathBuf>, files: FilesSection) -
         },
         log: LogSection { path: log, ..LogSection::default() },
         files,
+        security: SecuritySection { sandbox: security.sandbox, user: live.user.clone() },
         metrics: MetricsSection { listen: *metrics, ..MetricsSection::default() },
         history: HistorySection { path: outputs.history.clone(), ..HistorySection::default() },
         ..File::default()

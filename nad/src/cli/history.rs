@@ -8,7 +8,7 @@ use serde::{Deserialize, de::IntoDeserializer};
 
 use super::{
     UsageError,
-    args::{DecisionArgs, ModelArgs, OutputArgs, ReplayArgs, TaskArgs},
+    args::{DecisionArgs, ModelArgs, OutputArgs, ReplayArgs, SandboxArgs, TaskArgs},
 };
 use crate::{
     command::{
@@ -158,7 +158,13 @@ impl ReportArgs {
             outputs,
             fail_on_anomaly: false,
         };
-        let args = ReplayArgs { file: capture, task: self.task, scores: None, decision };
+        let args = ReplayArgs {
+            file: capture,
+            task: self.task,
+            scores: None,
+            security: SandboxArgs::default(),
+            decision,
+        };
         let replay = super::replay(args, flags, file, log)?;
         Ok(ReportConfig { source: ReportSource::Capture(Box::new(replay)), out: self.out })
     }

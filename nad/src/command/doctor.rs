@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::{
     Outcome,
     live::QUEUE_BYTES,
-    memory::{self, Needs},
+    memory::{self, MemoryNeeds},
 };
 use crate::{
     config::Task,
@@ -17,6 +17,7 @@ use crate::{
     model::Training,
     output::{OutputError, terminal::STANDARD_OUTPUT},
     presentation,
+    sandbox::{Needs, SecurityConfig},
     source::xdp::{AttachError, Directions, Watch, XdpError, XdpOptions, XdpSource},
 };
 
@@ -35,6 +36,10 @@ pub struct DoctorConfig {
     pub task: Option<Task>,
     /// How it would train.
     pub training: Training,
+    /// As whom nad works, and in which sandbox.
+    pub security: SecurityConfig,
+    /// What the outputs of the config file need of the system.
+    pub needs: Needs,
 }
 
 pub(super) fn doctor(config: DoctorConfig) -> Result<Outcome> {
@@ -50,7 +55,8 @@ pub(super) fn doctor(config: DoctorConfig) -> Result<Outcome> {
     findings.extend(doctor::examine(&interfaces, config.ring_bytes.into()));
     findings.extend(overlap(&interfaces));
     findings.extend(load(config.ring_bytes, config.direction));
-    let needs = Needs {
+    findings.extend(doctor::examine_sandbox(&config.security, &config.needs));
+    let needs = MemoryNeeds {
         sizes: &config.sizes,
         queue: QUEUE_BYTES,
         ring_bytes: Some(config.ring_bytes),

@@ -6,9 +6,9 @@ use anyhow::Result;
 use nad_common::record::PacketRecord;
 
 use super::{
-    Outcome,
-    memory::{Needs, REPLAY_QUEUE},
-    read_ahead, tables,
+    Outcome, OutputConfig, log_sandbox,
+    memory::{MemoryNeeds, REPLAY_QUEUE},
+    open_capture, read_ahead, tables,
 };
 use crate::{
     batch::RecordBatch,
@@ -23,6 +23,7 @@ use crate::{
         terminal::{Screen, TerminalConfig},
     },
     presentation,
+    sandbox::{Needs, Sandbox, SecurityConfig},
     source::{Fill, Source},
 };
 
@@ -50,6 +51,8 @@ pub struct WriteConfig {
     pub sizes: Sizes,
     /// The log file.
     pub log: LogConfig,
+    /// In which sandbox the capture is read.
+    pub security: SecurityConfig,
 }
 
 pub(super) fn features(config: &FeaturesConfig) -> Result<Outcome> {
@@ -76,9 +79,13 @@ fn write(config: &WriteConfig) -> Result<()> {
     }
     let screen = Screen::new(&TerminalConfig::default());
     log::start(&config.log, false, &screen)?;
-    Needs { sizes: &config.sizes, queue: REPLAY_QUEUE, ring_bytes: None, models: 0 }.check()?;
-    let mut source = read_ahead(&config.file)?;
-    let mut reader = Reader::new(config)?;
+    MemoryNeeds { sizes: &config.sizes, queue: REPLAY_QUEUE, ring_bytes: None, models: 0 }.check()?;
+    let source = open_capture(&config.file)?;
+    let table = FeatureFile::create(&config.out, &columns(config.view))?;
+    let needs = Needs::new(&OutputConfig::default(), &config.log, &[]).with_file(&config.out);
+    log_sandbox(&Sandbox::of_files(&config.security, needs).enter()?);
+    let mut source = read_ahead(source)?;
+    let mut reader = Reader::new(config, table)?;
     let mut batch = RecordBatch::default();
     let ended = loop {
         let filled = source.fill(&mut batch);
@@ -103,6 +110,10 @@ fn write(config: &WriteConfig) -> Result<()> {
     Ok(ended?)
 }
 
+fn columns(view: View) -> Vec<&'static str> {
+    view.features().map(|feature| feature.name).collect()
+}
+
 /// Takes records into account as a detector does that is learning, and writes the rows of one view.
 struct Reader {
     view: View,
@@ -114,15 +125,14 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(config: &WriteConfig) -> Result<Self> {
-        let columns: Vec<&str> = config.view.features().map(|feature| feature.name).collect();
+    fn new(config: &WriteConfig, table: FeatureFile) -> Result<Self> {
         Ok(Self {
             view: config.view,
             context: Context::new(tables(&config.sizes)?, HashKey::from_seed(0), config.train_for.as_secs()),
             baseline: BaselineClock { length: config.train_for, first_ns: None, packets: 0, is_over: false },
-            table: FeatureFile::create(&config.out, &columns)?,
+            table,
             rows: 0,
-            vector: Vec::with_capacity(columns.len()),
+            vector: Vec::with_capacity(config.view.features().count()),
         })
     }
 

@@ -17,12 +17,14 @@ use crate::{
     batch::{BATCH_BYTES, RecordBatch},
     interface,
     ledger::Tally,
-    presentation, privileges,
+    presentation,
     queue::{self, Closed, Sender, Sent, WhenFull},
+    sandbox::Sandbox,
     source::{
         Fill, Source,
         xdp::{
-            Attachment, CounterReader, Sent as SentPackets, Watch, XdpError, XdpMode, XdpOptions, XdpSource,
+            Attachment, CounterReader, Remover, Sent as SentPackets, Watch, XdpError, XdpMode, XdpOptions,
+            XdpSource,
         },
     },
 };
@@ -54,23 +56,45 @@ pub struct LiveConfig {
     pub thin: Thin,
 }
 
-/// An attached source and the names of its interfaces.
-pub(super) struct Live {
-    pub(super) source: XdpSource,
-    pub(super) interfaces: String,
-    thin: Thin,
+/// What is to be watched, and whoever removes from it what would outlive nad. Made first, while the process is small.
+pub(super) struct Planned<'a> {
+    config: &'a LiveConfig,
+    interfaces: Vec<String>,
+    plan: Vec<Watch>,
+    remover: Option<Remover>,
 }
 
-impl Live {
-    /// Loads, attaches to every interface, says how, and gives up the privileges that are not needed any more.
-    pub(super) fn open(config: &LiveConfig, keeps: privileges::Keep) -> Result<Self> {
+impl<'a> Planned<'a> {
+    pub(super) fn new(config: &'a LiveConfig) -> Result<Self> {
         let interfaces = match &config.interfaces[..] {
             [] => vec![interface::default_route()?],
             named => named.to_vec(),
         };
         let plan = Watch::plan(&interfaces, config.options.directions).map_err(XdpError::from)?;
-        let directions = Watch::needed(&plan, config.options.directions);
-        let mut source = XdpSource::load(&XdpOptions { directions, ..config.options })?;
+        let remover = Remover::for_plan(&plan, &config.options)
+            .context("the process that removes egress filters could not be started")?;
+        Ok(Self { config, interfaces, plan, remover })
+    }
+
+    /// Loads the kernel programs, which takes longest.
+    pub(super) fn load(self) -> Result<Loaded<'a>> {
+        let directions = Watch::needed(&self.plan, self.config.options.directions);
+        let source = XdpSource::load(&XdpOptions { directions, ..self.config.options })?;
+        Ok(Loaded { planned: self, source })
+    }
+}
+
+/// A loaded source that is not attached yet.
+pub(super) struct Loaded<'a> {
+    planned: Planned<'a>,
+    source: XdpSource,
+}
+
+impl Loaded<'_> {
+    /// Attaches to every interface, says how, and enters the sandbox. There must be no other thread.
+    pub(super) fn attach(self, sandbox: &Sandbox) -> Result<Live> {
+        let Self { planned: Planned { config, interfaces, plan, remover }, mut source } = self;
+        source.set_remover(remover);
         let mut unseen = Unseen::default();
         for watch in &plan {
             let attachment = source.attach(watch, config.mode)?;
@@ -85,11 +109,32 @@ impl Live {
         if config.options.kernel_log {
             forward_kernel_log(&mut source)?;
         }
-        privileges::give_up(keeps, source.detaches_by_netlink())
-            .context("privileges could not be given up")?;
-        Ok(Self { source, interfaces: interfaces.join(", "), thin: config.thin })
+        source.release_remover();
+        let in_force = sandbox.enter()?;
+        if in_force.missing().is_empty() {
+            tracing::info!("{in_force}");
+        } else {
+            tracing::warn!("{in_force}");
+        }
+        for path in in_force.unreadable() {
+            tracing::warn!(
+                "{} can't be read any more inside of the sandbox: what changes in it takes a restart of nad, SIGHUP \
+                 leaves the settings as they are",
+                path.display()
+            );
+        }
+        Ok(Live { source, interfaces: interfaces.join(", "), thin: config.thin })
     }
+}
 
+/// An attached source and the names of its interfaces.
+pub(super) struct Live {
+    pub(super) source: XdpSource,
+    pub(super) interfaces: String,
+    thin: Thin,
+}
+
+impl Live {
     /// The same without leaving packets out.
     pub(super) fn whole(self) -> Self {
         Self { thin: Thin::Off, ..self }

@@ -25,7 +25,7 @@ const BYTES_FOR_EACH_OF_A_FILE: usize = 4;
 const REPLAY_BATCHES: usize = 18;
 
 /// What takes memory.
-pub(super) struct Needs<'a> {
+pub(super) struct MemoryNeeds<'a> {
     /// Sizes of tables.
     pub(super) sizes: &'a Sizes,
     /// Bytes of the queue to the detector.
@@ -57,7 +57,7 @@ pub(super) fn models(task: Option<&Task>, training: &Training) -> usize {
     }
 }
 
-impl Needs<'_> {
+impl MemoryNeeds<'_> {
     /// Part by part. The tables are made for it, but not touched, so they take nothing.
     pub(super) fn parts(&self) -> Vec<Part> {
         let rings = self.ring_bytes.map_or(0, |bytes| nr_cpus().unwrap_or(1).saturating_mul(bytes as usize));
@@ -138,12 +138,12 @@ mod tests {
     #[test]
     fn what_a_command_needs_is_told_with_the_setting_to_lower() {
         let sizes = Sizes { flows: 1 << 40, hosts: 64, dealings: 64, links: 64, memory: 64 };
-        let needs = Needs { sizes: &sizes, queue: 1, ring_bytes: None, models: 0 };
+        let needs = MemoryNeeds { sizes: &sizes, queue: 1, ring_bytes: None, models: 0 };
         let error = needs.check().unwrap_err().to_string();
         for part in ["too little memory: ", " MiB of memory are needed", "lower flows in [context]"] {
             assert!(error.contains(part), "{error}");
         }
         let small = Sizes { flows: 64, ..sizes };
-        Needs { sizes: &small, ..needs }.check().unwrap();
+        MemoryNeeds { sizes: &small, ..needs }.check().unwrap();
     }
 }

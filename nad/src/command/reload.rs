@@ -8,18 +8,21 @@ use crate::{
     incident::allow::AllowRules,
     output::{Outputs, terminal::Screen},
     policy::AlertBudget,
+    sandbox::{Level, Needs},
 };
 
 /// The settings in force.
 pub(super) struct Reloader {
     config: RunConfig,
+    /// What the sandbox was made for.
+    needs: Needs,
     pending: PendingChange,
 }
 
 impl Reloader {
     /// Changes go to the detector through `pending`.
     pub(super) fn new(config: RunConfig, pending: PendingChange) -> Self {
-        Self { config, pending }
+        Self { needs: config.needs(), config, pending }
     }
 
     /// Where the detector takes changes from.
@@ -45,6 +48,15 @@ impl Reloader {
                 return None;
             }
         };
+        let lacking = self.needs.lacks(&new.needs());
+        if new.security.level != Level::Off && !lacking.is_empty() {
+            tracing::warn!(
+                "the settings stay as they are: the sandbox was made for those at the start and does not allow {}: the \
+                 change takes a restart of nad",
+                lacking.join(", ")
+            );
+            return None;
+        }
         // Of files that are made from now on; those that are there stay as they are.
         files::set_policy(Policy { owner: files::policy().owner, ..rights });
         let reopened = new.outputs.reopen(outputs, screen).and_then(|()| Ok(outputs.start()?));
@@ -87,6 +99,7 @@ fn take_a_restart(old: &RunConfig, new: &RunConfig) -> Vec<&'static str> {
         ("sizes of tables ([context])", old.detection.sizes != new.detection.sizes),
         ("where metrics are served ([metrics])", old.metrics != new.metrics),
         ("the log file ([log])", old.log != new.log),
+        ("as whom nad works, and in which sandbox ([security])", old.security != new.security),
         ("what the terminal shows ([output])", old.outputs.terminal != new.outputs.terminal),
         ("whether packets are told", old.outputs.wants_packets() != new.outputs.wants_packets()),
     ];

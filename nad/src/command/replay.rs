@@ -12,9 +12,9 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::{
-    Outcome, OutputConfig, allowed, detected,
-    memory::{self, Needs, REPLAY_QUEUE},
-    outcome, read_ahead, report_ledger, report_notice, report_trained,
+    Outcome, OutputConfig, allowed, detected, log_sandbox,
+    memory::{self, MemoryNeeds, REPLAY_QUEUE},
+    open_capture, outcome, read_ahead, report_ledger, report_notice, report_trained,
     signals::StopSignals,
     start, tables, warn_of_expired,
 };
@@ -27,6 +27,7 @@ use crate::{
     model::Training,
     output::{Outputs, Stop, log, scores::ScoreFile, spare_capture, terminal::Screen},
     presentation,
+    sandbox::{Needs, Sandbox, SecurityConfig},
     source::{
         Fill, Source,
         pcap::{CaptureError, ReadAhead},
@@ -52,6 +53,8 @@ pub struct ReplayConfig {
     pub outputs: OutputConfig,
     /// The log file.
     pub log: LogConfig,
+    /// In which sandbox the capture is read.
+    pub security: SecurityConfig,
     /// Whether an anomaly makes the exit code 3.
     pub fail_on_anomaly: bool,
 }
@@ -68,7 +71,7 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     }
     let screen = Screen::new(&config.outputs.terminal);
     log::start(&config.log, false, &screen)?;
-    let needs = Needs {
+    let needs = MemoryNeeds {
         sizes: &config.detection.sizes,
         queue: REPLAY_QUEUE,
         ring_bytes: None,
@@ -76,8 +79,7 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     };
     needs.check()?;
     let tally = Arc::new(Tally::default());
-    let mut source = read_ahead(&config.file)?;
-    let tables = tables(&config.detection.sizes)?;
+    let source = open_capture(&config.file)?;
     let start = start(
         &config.task,
         config.training.clone(),
@@ -89,8 +91,15 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
         alerts: if config.outputs.wants_packets() { usize::MAX } else { 0 },
     };
     let options = DetectorOptions { wanted, ..config.detection.clone() };
-    let mut detector = Detector::new(start, tables, Clock::Unix, Arc::clone(&tally), options);
     let mut sinks = Sinks::open(config, screen.clone())?;
+    // Before a packet of the capture is looked at, which may be anybody's, and before there are threads.
+    let needs = Needs::new(&config.outputs, &config.log, &[]);
+    let needs = config.scores.as_deref().map_or(needs.clone(), |scores| needs.with_file(scores));
+    let in_force = Sandbox::of_files(&config.security, needs).enter()?;
+    let mut source = read_ahead(source)?;
+    let tables = tables(&config.detection.sizes)?;
+    let mut detector = Detector::new(start, tables, Clock::Unix, Arc::clone(&tally), options);
+    sinks.outputs.start().context("the threads of outputs could not be started")?;
     tally.set_outputs(sinks.outputs.counts());
     let stop = stop_at_signal(sinks.outputs.stop())?;
     let begun = Instant::now();
@@ -113,6 +122,7 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     let seconds = begun.elapsed().as_secs_f64();
     let rate = ledger.source.seen as f64 / seconds;
     tracing::info!("replayed in {seconds:.1} s, {rate:.0} packets/s");
+    log_sandbox(&in_force);
     report_ledger(&ledger)?;
     match ended {
         Ended::Damaged(error) => return Err(error.into()),
@@ -131,8 +141,7 @@ struct Sinks {
 
 impl Sinks {
     fn open(config: &ReplayConfig, screen: Screen) -> Result<Self> {
-        let mut outputs = config.outputs.open(false, &screen)?;
-        outputs.start().context("the threads of outputs could not be started")?;
+        let outputs = config.outputs.open(false, &screen)?;
         let scores = config.scores.as_deref().map(ScoreFile::create).transpose()?;
         Ok(Self { outputs, scores, screen })
     }

@@ -20,6 +20,7 @@ use crate::{
     output::OutputError,
     presentation,
     report::Report,
+    sandbox::Level,
 };
 
 /// Settings of `nad report`.
@@ -75,6 +76,8 @@ fn of_capture(mut config: ReplayConfig) -> Result<Report> {
         source: config.file.display().to_string(),
         span_s: CAPTURE_SPAN_S,
     });
+    // The page is written after it, and the folder removed.
+    config.security.level = Level::Off;
     replay::replay(&config)?;
     Ok(Report::gather(&History::open(&path)?, None, None)?)
 }

@@ -1,6 +1,7 @@
 //! `nad run`: watch interfaces until Ctrl-C.
 
 use std::{
+    path::PathBuf,
     sync::{Arc, atomic::Ordering::Relaxed},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -11,8 +12,8 @@ use tokio::sync::mpsc::Receiver;
 
 use super::{
     Outcome, OutputConfig, allowed, count, detected, found, is_broken_pipe,
-    live::{Drain, Live, LiveConfig, QUEUE_BYTES},
-    memory::{self, Needs},
+    live::{Drain, Live, LiveConfig, Planned, QUEUE_BYTES},
+    memory::{self, MemoryNeeds},
     outcome,
     reload::Reloader,
     report_ledger, report_notice, report_trained,
@@ -36,8 +37,8 @@ use crate::{
         terminal::{SAID, Screen},
     },
     presentation,
-    privileges::Keep,
     queue::{self, Sender, Sent, WhenFull},
+    sandbox::{Needs, Sandbox, SecurityConfig},
 };
 
 /// Messages between detector and outputs, each with at most a batch's alerts.
@@ -68,6 +69,10 @@ pub struct RunConfig {
     pub metrics: Option<MetricsConfig>,
     /// The log file.
     pub log: LogConfig,
+    /// As whom nad works, and in which sandbox.
+    pub security: SecurityConfig,
+    /// The files that settings are in.
+    pub sources: Vec<PathBuf>,
     /// Whether an anomaly makes the exit code 3.
     pub fail_on_anomaly: bool,
 }
@@ -79,11 +84,19 @@ enum Message {
     Noticed(Notice),
 }
 
+impl RunConfig {
+    /// What these settings need of the system.
+    pub(super) fn needs(&self) -> Needs {
+        Needs::new(&self.outputs, &self.log, &self.sources).with_metrics(self.metrics.as_ref())
+    }
+}
+
 pub(super) fn run(config: RunConfig) -> Result<Outcome> {
+    let sandbox = Sandbox::begin(&config.security, config.needs())?;
     let goes_on = config.outputs.goes_on_without_stdout();
     let screen = Screen::new(&config.outputs.terminal).of_sensor(goes_on);
     log::start(&config.log, config.live.options.kernel_log, &screen)?;
-    let needs = Needs {
+    let needs = MemoryNeeds {
         sizes: &config.detection.sizes,
         queue: QUEUE_BYTES,
         ring_bytes: Some(config.live.options.ring_bytes),
@@ -102,9 +115,12 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
     let ended = runtime.block_on(async move {
         let signals = StopSignals::install().context("signals can't be received")?;
         let reload = ReloadSignal::install().context("signals can't be received")?;
+        let planned = Planned::new(&config.live)?;
         let tables = tables(&config.detection.sizes)?;
         let start = start(&config.task, config.training.clone(), config.contamination, "")?;
-        let live = Live::open(&config.live, Keep::Counters)?;
+        let loaded = planned.load()?;
+        let tables = tables.fetched();
+        let live = loaded.attach(&sandbox)?;
         outputs.start().context("the threads of outputs could not be started")?;
         screen.say("Starting packet capture…")?;
         match config.task {

@@ -9,10 +9,11 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::{
-    Outcome,
-    live::{Drain, Live, LiveConfig, QUEUE_BYTES},
-    memory::{self, Needs, REPLAY_QUEUE},
-    read_ahead, report_ledger, report_trained,
+    Outcome, OutputConfig,
+    live::{Drain, Live, LiveConfig, Planned, QUEUE_BYTES},
+    log_sandbox,
+    memory::{self, MemoryNeeds, REPLAY_QUEUE},
+    open_capture, read_ahead, report_ledger, report_trained,
     signals::StopSignals,
     tables,
     view::{self, View},
@@ -30,7 +31,7 @@ use crate::{
         terminal::{Screen, TerminalConfig},
     },
     presentation,
-    privileges::Keep,
+    sandbox::{Needs, Sandbox, SecurityConfig},
     source::{Fill, Source, pcap::ReadAhead},
 };
 
@@ -51,6 +52,8 @@ pub struct TrainConfig {
     pub out: PathBuf,
     /// The log file.
     pub log: LogConfig,
+    /// As whom nad works, and in which sandbox.
+    pub security: SecurityConfig,
     /// What the terminal shows.
     pub terminal: TerminalConfig,
 }
@@ -61,10 +64,15 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
         spare_capture("model", &config.out, file)?;
         config.log.path.as_ref().map_or(Ok(()), |log| spare_capture("log file", log, file))?;
     }
+    let needs = Needs::new(&OutputConfig::default(), &config.log, &[]).with_file(&config.out);
+    let sandbox = match config.live {
+        Some(_) => Sandbox::begin(&config.security, needs)?,
+        None => Sandbox::of_files(&config.security, needs),
+    };
     let screen = Screen::new(&config.terminal);
     log::start(&config.log, kernel_log, &screen)?;
     check_writable(&config.out)?;
-    let needs = Needs {
+    let needs = MemoryNeeds {
         sizes: &config.detection.sizes,
         queue: if config.live.is_some() { QUEUE_BYTES } else { REPLAY_QUEUE },
         ring_bytes: config.live.as_ref().map(|live| live.options.ring_bytes),
@@ -79,7 +87,9 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
     };
     let (model, ledger) = match (&config.file, &config.live) {
         (Some(file), _) => {
-            let source = read_ahead(file)?;
+            let source = open_capture(file)?;
+            log_sandbox(&sandbox.enter()?);
+            let source = read_ahead(source)?;
             let start = start(file.display().to_string());
             let (tables, options) = (tables(&config.detection.sizes)?, config.detection.clone());
             let detector = Detector::new(start, tables, Clock::Unix, Arc::clone(&tally), options);
@@ -92,8 +102,11 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
                 .context("the runtime could not be started")?;
             runtime.block_on(async {
                 let signals = StopSignals::install().context("signals can't be received")?;
+                let planned = Planned::new(live)?;
                 let tables = tables(&config.detection.sizes)?;
-                let live = Live::open(live, Keep::CountersAndFiles)?;
+                let loaded = planned.load()?;
+                let tables = tables.fetched();
+                let live = loaded.attach(&sandbox)?;
                 let start = start(live.interfaces.clone());
                 let options = config.detection.clone();
                 let detector = Detector::new(start, tables, Clock::monotonic(), Arc::clone(&tally), options);

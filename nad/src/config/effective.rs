@@ -24,6 +24,7 @@ use crate::{
         trainer::{Growth, TrainerKind},
     },
     presentation,
+    sandbox::SecuritySection,
     source::xdp::default_ring_bytes,
 };
 
@@ -166,6 +167,7 @@ fn defaults(task: &Task, training: &Training) -> File {
             keep: Some(DEFAULT_LOGS_KEPT),
         },
         files: FilesSection { mode: Some(Default::default()), group: None },
+        security: SecuritySection { sandbox: Some(Default::default()), user: None },
         metrics: MetricsSection { listen: None, hosts: Some(Vec::new()) },
         history: HistorySection {
             path: None,

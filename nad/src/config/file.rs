@@ -14,6 +14,7 @@ use crate::{
     files,
     model::trainer::TrainerKind,
     policy::AlertBudget,
+    sandbox::SecuritySection,
     source::xdp::{Directions, XdpMode},
 };
 
@@ -43,6 +44,8 @@ pub struct File {
     pub log: LogSection,
     /// Who may read what is written.
     pub files: FilesSection,
+    /// As whom nad works, and what it can't do.
+    pub security: SecuritySection,
     /// Where metrics are served.
     pub metrics: MetricsSection,
     /// What is kept for later.
@@ -186,6 +189,16 @@ impl File {
             rule.get_ref().check().map_err(|reason| refused(rule.span().start, reason))?;
         }
         Ok(file)
+    }
+
+    /// The files that settings are in, with the file itself, which is at `path`.
+    pub fn sources(&self, path: Option<&Path>) -> Vec<PathBuf> {
+        let own = path.unwrap_or(Path::new(DEFAULT_FILE));
+        let email = self.email.iter().flat_map(|email| [&email.password_file, &email.ca_file]);
+        let webhooks = self.webhook.iter().flat_map(|webhook| [&webhook.secret_file, &webhook.ca_file]);
+        // Where there is no file, none is read later either.
+        let own = own.exists().then(|| own.to_owned());
+        own.into_iter().chain(email.chain(webhooks).flatten().cloned()).collect()
     }
 
     /// What the file says about the task.

@@ -64,6 +64,16 @@ impl Tables {
         Self { fetching, ..self }
     }
 
+    /// Waits until their memory has come, where it was begun to fetch it: no other thread runs for them then.
+    #[must_use]
+    pub fn fetched(self) -> Self {
+        if let Some(thread) = self.fetching.and_then(|mut fetching| fetching.thread.take()) {
+            // It has nothing to fail with.
+            let _ = thread.join();
+        }
+        Self { fetching: None, ..self }
+    }
+
     fn regions(&self) -> Vec<Region> {
         fn of<V: Entry>(table: &Table<V>) -> [Region; 2] {
             let region =

@@ -43,8 +43,7 @@ fn egress(version: Option<KernelVersion>) -> Finding {
     }
     Finding::warn(
         CHECK,
-        "by clsact, before Linux 6.6: where nad is killed, its filter stays until nad is started again, and until it \
-         ends nad keeps CAP_NET_ADMIN to remove it",
+        "by clsact, before Linux 6.6: a process of its own keeps CAP_NET_ADMIN until nad ends, to remove its filter",
     )
     .remedy("Linux 6.6 or newer, or --direction ingress")
 }

@@ -3,34 +3,37 @@
 mod attach;
 mod egress;
 mod locked_memory;
+mod mapped;
 mod object;
+mod remover;
 mod ring_size;
 mod watch;
 
 use std::{io, sync::Arc};
 
 use aya::{
-    Ebpf, EbpfLoader, Pod,
-    maps::{Array, HashMap, MapData, MapError, PerCpuArray, RingBuf},
+    Ebpf, EbpfLoader,
+    maps::{Array, HashMap, MapData, MapError, RingBuf},
     programs::{SchedClassifier, Xdp, links::FdLink},
 };
 use nad_common::{
-    counters::{CpuState, KernelCounters},
+    counters::KernelCounters,
     record::Direction,
     settings::{
-        COUNTERS_MAP, EGRESS_PROGRAM, RECEIVERS_MAP, RINGS_MAP, TEST_CLOCK_MAP, THINNING_MAP, USE_TEST_CLOCK,
-        XDP_PROGRAM,
+        COUNTERS_MAP, EGRESS_PROGRAM, RECEIVERS_MAP, RINGS_MAP, TEST_CLOCK_MAP, USE_TEST_CLOCK, XDP_PROGRAM,
     },
     thinning::Thinning,
 };
 
 pub use attach::{AttachError, Attachment, IngressHook, XdpMode};
 pub use egress::EgressHook;
+pub use remover::Remover;
 pub use ring_size::{DEFAULT_RING_BYTES, default_ring_bytes};
 pub use watch::{Directions, Sent, Watch};
 
 use egress::EgressLink;
-use object::{explain, load_programs, make_rings, missing, program, refused, take};
+use mapped::{Counters, Level, cpus};
+use object::{explain, load_programs, make_rings, missing, program};
 
 pub(crate) use locked_memory::MEMORY_CGROUPS;
 
@@ -120,7 +123,7 @@ pub struct XdpSource {
     /// Why the program for sent packets is not loaded, where that was wanted.
     egress_refused: Option<String>,
     counters: CounterReader,
-    thinning: Array<MapData, Shared<Thinning>>,
+    level: Level,
     rings: Vec<Ring>,
     /// The rings' maps stay open as long as they are mapped.
     _maps: Vec<RingBuf<MapData>>,
@@ -128,6 +131,8 @@ pub struct XdpSource {
     links: Vec<FdLink>,
     /// The same for sent packets, except by clsact.
     egress_links: Vec<EgressLink>,
+    /// Who removes filters that would outlive the process.
+    remover: Option<Remover>,
     next_ring: usize,
     records: u64,
     unreadable: u64,
@@ -136,34 +141,18 @@ pub struct XdpSource {
 
 /// Reads the kernel programs' counters, from any thread, also when the source is gone.
 #[derive(Clone)]
-pub struct CounterReader(Arc<PerCpuArray<MapData, Shared<CpuState>>>);
+pub struct CounterReader(Arc<Counters>);
 
 impl CounterReader {
     /// The sum over all CPUs and both directions since the programs were loaded.
     ///
     /// # Errors
     ///
-    /// When the kernel refuses.
+    /// As every source of counters has them; these are in this process's memory, where reading can't fail.
     pub fn read(&self) -> Result<KernelCounters, XdpError> {
-        let mut sum = KernelCounters::default();
-        for direction in Direction::ALL {
-            let states =
-                self.0.get(&(direction as u32), 0).map_err(|error| explain("read the counters", &error))?;
-            for state in states.iter() {
-                sum.add(&state.0.counters);
-            }
-        }
-        Ok(sum)
+        Ok(self.0.read())
     }
 }
-
-/// A struct of the kernel program as aya wants to see it.
-#[repr(transparent)]
-#[derive(Clone, Copy)]
-struct Shared<T>(T);
-
-// SAFETY: plain data without padding (`bytemuck::Pod`).
-unsafe impl<T: bytemuck::Pod> Pod for Shared<T> {}
 
 impl XdpSource {
     /// Loads the kernel programs and makes their rings; nothing is attached yet.
@@ -177,13 +166,13 @@ impl XdpSource {
         }
         // Before aya, which looks at what the kernel can by making maps and programs.
         locked_memory::raise();
-        let cpus = aya::util::nr_cpus()
-            .map_err(|(path, error)| refused("tell its number of CPUs", format!("{path}: {error}")))?;
+        let cpus = cpus()?;
         // Above every level of aya-log, or below the lowest one.
         let log_level = if options.kernel_log { u8::MAX } else { 0 };
         let test_clock = u8::from(options.test_clock);
         let mut ebpf = EbpfLoader::new()
             .map_max_entries(RINGS_MAP, cpus as u32)
+            .map_max_entries(COUNTERS_MAP, (cpus * Direction::ALL.len()) as u32)
             .override_global(aya_log::LEVEL, &log_level, true)
             .override_global(USE_TEST_CLOCK, &test_clock, true)
             .load(OBJECT)
@@ -197,19 +186,20 @@ impl XdpSource {
             .map(|map| Ring::map(map, options.ring_bytes as usize))
             .collect::<io::Result<_>>()
             .map_err(|error| explain("map a ring", &error))?;
-        let counters = CounterReader(Arc::new(take(&mut ebpf, COUNTERS_MAP)?));
-        let thinning = take(&mut ebpf, THINNING_MAP)?;
+        let counters = CounterReader(Arc::new(Counters::new(&mut ebpf, cpus)?));
+        let level = Level::new(&mut ebpf)?;
         Ok(Self {
             ebpf,
             clsact: options.clsact,
             ingress_will_do,
             egress_refused,
             counters,
-            thinning,
+            level,
             rings,
             _maps: maps,
             links: Vec::new(),
             egress_links: Vec::new(),
+            remover: None,
             next_ring: 0,
             records: 0,
             unreadable: 0,
@@ -233,7 +223,14 @@ impl XdpSource {
             ingress = Some(hook);
         }
         let egress = match &watch.egress {
-            Sent::Watched => self.attach_egress(interface)?,
+            Sent::Watched => {
+                if let Some(remover) = &mut self.remover {
+                    // Before there is anything to remove: nad may be killed right after.
+                    let told = remover.tell(watch.index);
+                    told.map_err(|error| explain("prepare the removal of a filter", &error))?;
+                }
+                self.attach_egress(interface)?
+            }
             other => Err(other.clone()),
         };
         Ok(Attachment { interface: interface.clone(), ingress, egress })
@@ -264,8 +261,29 @@ impl XdpSource {
 
     /// Detaches from every interface. What is in the rings stays readable.
     pub fn detach(&mut self) {
-        self.egress_links.drain(..).for_each(EgressLink::detach);
+        match self.remover.take() {
+            None => self.egress_links.drain(..).for_each(EgressLink::detach),
+            Some(remover) => {
+                for link in self.egress_links.drain(..) {
+                    if link.hook == EgressHook::Clsact { link.leave() } else { link.detach() }
+                }
+                remover.finish().iter().for_each(|left| tracing::warn!("{left}"));
+            }
+        }
         self.links.clear();
+    }
+
+    /// Leaves the removal of filters to a process of its own, as nad gives up the capability for it. To be called before
+    /// anything is attached.
+    pub fn set_remover(&mut self, remover: Option<Remover>) {
+        self.remover = remover;
+    }
+
+    /// Lets go of it where nothing needs it: the kernel has better links.
+    pub fn release_remover(&mut self) {
+        if !self.detaches_by_netlink() {
+            self.remover = None;
+        }
     }
 
     /// Whether detaching needs `CAP_NET_ADMIN`, as attaching does; closing links doesn't.
@@ -277,9 +295,10 @@ impl XdpSource {
     ///
     /// # Errors
     ///
-    /// When the kernel refuses.
+    /// As every change of the kernel program has them; this one is made in memory, where it can't fail.
     pub fn set_thinning(&mut self, thinning: Thinning) -> Result<(), XdpError> {
-        self.thinning.set(0, Shared(thinning), 0).map_err(|error| explain("leave packets out", &error))
+        self.level.set(thinning);
+        Ok(())
     }
 
     /// How many rings there are: one for each CPU that the machine could have.

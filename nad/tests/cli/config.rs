@@ -145,6 +145,7 @@ fn every_setting_of_the_example_is_shown_whether_it_is_set_or_not() {
             "listen",
             "format",
             "on_closed_stdout",
+            "user",
             "extension_level",
             "model",
             "train_packets"

@@ -72,6 +72,7 @@ fn every_setting_of_the_example_can_be_put_in_force() {
     assert_eq!(keys("log"), ["format", "keep", "max_size", "path", "rotate"]);
     assert_eq!(keys("files"), ["group", "mode"]);
     assert_eq!(keys("output"), ["alert_format", "color", "format", "on_closed_stdout", "quiet"]);
+    assert_eq!(keys("security"), ["sandbox", "user"]);
     assert_eq!(keys("metrics"), ["hosts", "listen"]);
     assert_eq!(keys("history"), ["max_age", "max_size", "path"]);
     assert_eq!(
@@ -124,6 +125,7 @@ fn the_example_names_every_setting_that_there_is() {
         "[[allow]]\n",
         "[context]\n",
         "[log]\n",
+        "[security]\n",
         "[metrics]\n",
         "[history]\n",
         "[output]\n",

@@ -125,6 +125,10 @@ impl Lab {
         self.folder.path().join(name)
     }
 
+    pub(crate) fn write(&self, name: &str, content: &str) {
+        fs::write(self.path(name), content).expect("it is our folder");
+    }
+
     pub(crate) fn read(&self, name: &str) -> String {
         let path = self.path(name);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

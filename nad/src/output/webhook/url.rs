@@ -14,6 +14,7 @@ pub struct Url {
     path: Secret,
     shown: String,
     host: String,
+    port: u16,
     is_encrypted: bool,
 }
 
@@ -41,6 +42,7 @@ impl Url {
             path: Secret::new(path.trim_matches('/')),
             shown: format!("{scheme}://{host}{port}"),
             host: host.to_owned(),
+            port: authority.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 }),
             is_encrypted: scheme == "https",
         })
     }
@@ -53,6 +55,11 @@ impl Url {
     /// The host's name or address, an IPv6 address in brackets.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// The port that is connected to.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Whether what is posted is encrypted on its way.
@@ -101,7 +108,7 @@ mod tests {
             let shown = "https://hooks.example.org:8443".to_owned();
             (shown.clone(), shown)
         });
-        assert_eq!((url.host(), url.is_encrypted()), ("hooks.example.org", true));
+        assert_eq!((url.host(), url.port(), url.is_encrypted()), ("hooks.example.org", 8443, true));
         assert_eq!(url.cut_out_of("no service services/T0/quiet?a=b"), "no service ***");
         let error = Url::parse(&Secret::new("file:///services/quiet")).unwrap_err();
         assert!(!error.contains("quiet"));

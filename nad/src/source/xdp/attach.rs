@@ -67,8 +67,7 @@ impl fmt::Display for Attachment {
             Ok(EgressHook::Tcx) => write!(f, "{separator}egress by TCX"),
             Ok(EgressHook::Clsact) => write!(
                 f,
-                "{separator}egress by clsact (where nad is killed, the filter stays until nad is started again, or \
-                 `{}`)",
+                "{separator}egress by clsact (a process of its own removes the filter when nad ends; by hand: `{}`)",
                 egress::removal(interface)
             ),
             Err(Sent::Arrives(at)) => {

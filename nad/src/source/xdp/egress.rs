@@ -8,6 +8,7 @@ use aya::programs::{
 use nad_common::settings::EGRESS_PROGRAM;
 
 use super::attach::{AttachError, chain, os_error};
+use crate::interface;
 
 /// How the program for sent packets is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,18 +32,42 @@ pub(super) struct EgressLink {
 }
 
 impl EgressLink {
+    /// Leaves detaching to the [`Remover`](super::Remover).
+    pub(super) fn leave(self) {
+        std::mem::forget(self.link);
+    }
+
     /// Detaches, and says where that failed; an interface that is gone took its filters with it.
     pub(super) fn detach(self) {
         match self.link.detach() {
-            Err(error) if os_error(&error) != Some(libc::ENODEV) => tracing::warn!(
-                "the egress filter stays on {} ({}): remove it with `{}`",
-                self.interface,
-                chain(&error),
-                removal(&self.interface)
-            ),
+            Err(error) if os_error(&error) != Some(libc::ENODEV) => {
+                tracing::warn!("{}", left_behind(&self.interface, &error));
+            }
             _ => {}
         }
     }
+}
+
+/// Removes nad's filter from an interface, which may have another name by now; one that is gone took it along.
+pub(super) fn remove(index: u32) -> Result<(), String> {
+    let Some(interface) = interface::name_of(index) else { return Ok(()) };
+    match tc::qdisc_detach_program(&interface, TcAttachType::Egress, EGRESS_PROGRAM) {
+        Err(error) if !is_gone(&error) => Err(left_behind(&interface, &error)),
+        _ => Ok(()),
+    }
+}
+
+fn is_gone(error: &TcError) -> bool {
+    matches!(error, TcError::IoError(error) if error.kind() == std::io::ErrorKind::NotFound)
+        || os_error(error) == Some(libc::ENODEV)
+}
+
+fn left_behind(interface: &str, error: &(dyn std::error::Error + 'static)) -> String {
+    format!(
+        "the egress filter stays on {interface} ({}): remove it with `{}`",
+        chain(error),
+        removal(interface)
+    )
 }
 
 /// The command that removes a filter which was left behind.

@@ -11,7 +11,7 @@ use aya_obj::generated::bpf_map_type;
 use nad_common::settings::{EGRESS_PROGRAM, RINGS_MAP, XDP_PROGRAM};
 
 use super::{Directions, XdpError, locked_memory};
-use crate::privileges;
+use crate::sandbox::capabilities;
 
 /// Loads what `directions` need; where `ingress_will_do`, gives why the kernel refused the program for sent packets.
 pub(super) fn load_programs(
@@ -84,12 +84,12 @@ pub(super) fn explain(what: &'static str, error: &(dyn std::error::Error + 'stat
         match error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
             Some(libc::EPERM) => true,
             // Also the verifier's word for a bad program, but it takes nad's from whoever has the privileges.
-            Some(libc::EACCES) => !privileges::are_enough(),
+            Some(libc::EACCES) => !capabilities::are_enough(),
             _ => false,
         }
     };
     if reasons.iter().any(denied) {
-        let limit = locked_memory::limit().filter(|_| privileges::are_enough());
+        let limit = locked_memory::limit().filter(|_| capabilities::are_enough());
         return limit.map_or(XdpError::Privilege, |limit| XdpError::LockedMemory { limit });
     }
     let refusal = reasons.iter().find_map(|error| match error.downcast_ref::<ProgramError>() {

@@ -1,0 +1,41 @@
+//! What the task is, which is said in one place alone: by flags, in the environment, or in the file.
+
+use clap::{ArgMatches, parser::ValueSource};
+
+use super::args::TaskArgs;
+use crate::{
+    config::{ConfigError, DEFAULT_TRAIN_FOR, Task, TaskChoice},
+    detector::BaselineLength,
+};
+
+pub(super) fn task_choice(args: TaskArgs) -> TaskChoice {
+    TaskChoice {
+        count: None,
+        train_for: args.train_for,
+        train_packets: args.train_packets,
+        model: args.model,
+    }
+}
+
+/// The task, from flags before environment before file; clap has the first two in one.
+pub(super) fn decide(
+    given: TaskChoice,
+    matches: Option<&ArgMatches>,
+    file: TaskChoice,
+) -> Result<Task, ConfigError> {
+    let from = |wanted: ValueSource| {
+        let is = |name: &str| {
+            matches.is_some_and(|matches| {
+                matches.try_contains_id(name).unwrap_or(false) && matches.value_source(name) == Some(wanted)
+            })
+        };
+        TaskChoice {
+            count: given.count.filter(|_| is("count")),
+            train_for: given.train_for.filter(|_| is("train_for")),
+            train_packets: given.train_packets.filter(|_| is("train_packets")),
+            model: given.model.clone().filter(|_| is("model")),
+        }
+    };
+    let places = [from(ValueSource::CommandLine), from(ValueSource::EnvVariable), file];
+    Ok(TaskChoice::decide(&places)?.unwrap_or(Task::Learn(BaselineLength::Time(DEFAULT_TRAIN_FOR))))
+}
