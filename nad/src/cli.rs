@@ -3,6 +3,7 @@
 mod args;
 mod given;
 mod history;
+mod outputs;
 mod task;
 
 use std::path::{Path, PathBuf};
@@ -25,8 +26,8 @@ use crate::{
     },
     config::{
         self, ConfigError, DEFAULT_CONTAMINATION, DEFAULT_CONTAMINATION_COUNT, DEFAULT_FILE,
-        DEFAULT_TRAIN_FOR, EmailSection, File, FilesSection, LogConfig, MetricsConfig, PASSWORD_VARIABLE,
-        Places, Secret, Task, TaskChoice, TrainingChoice, WebhookSection,
+        DEFAULT_TRAIN_FOR, File, FilesSection, LogConfig, MetricsConfig, Places, Task, TaskChoice,
+        TrainingChoice,
     },
     detector::BaselineLength,
     files::Policy,
@@ -36,8 +37,9 @@ use crate::{
 };
 use args::{
     CheckArgs, CliCommand, ConfigArgs, ConfigCommand, DecisionArgs, FeaturesArgs, LiveArgs, ModelArgs,
-    OutputArgs, OutputName, ReplayArgs, RunArgs, SandboxArgs, TrainArgs,
+    OutputArgs, ReplayArgs, RunArgs, SandboxArgs, TrainArgs,
 };
+use outputs::{output_config, test_output};
 use task::{decide, task_choice};
 
 /// What is to be done, with settings that were checked.
@@ -315,52 +317,6 @@ fn training_choice(args: ModelArgs) -> TrainingChoice {
         trainer: args.trainer,
         without: args.without,
     }
-}
-
-fn output_config(
-    args: OutputArgs,
-    file: &File,
-    source: String,
-    is_live: bool,
-) -> Result<OutputConfig, ConfigError> {
-    let email = file.email.as_ref().filter(|email| email.enabled);
-    Ok(OutputConfig {
-        alerts: args.alerts,
-        incidents: args.incidents,
-        follow: args.follow,
-        packets: args.packets,
-        history: config::history(args.history, &file.history, source)?,
-        email: email.map(|email| email.check(smtp_password())).transpose()?,
-        webhooks: WebhookSection::check_all(&file.webhook)?,
-        format: args.alert_format.or(file.output.alert_format).unwrap_or_default(),
-        is_live,
-        latencies: None,
-        closed_stdout: file.output.on_closed_stdout,
-        terminal: file.output.with(args.format, args.terminal.color, args.terminal.quiet),
-    })
-}
-
-/// What is tested, also before it is enabled.
-fn test_output(output: OutputName, file: &File) -> Result<TestOutputConfig, ConfigError> {
-    let missing = |section: &str| {
-        ConfigError::Value(format!("there is no {section} in the config file: nothing to test"))
-    };
-    match output {
-        OutputName::Email => {
-            let section: &EmailSection = file.email.as_ref().ok_or_else(|| missing("[email]"))?;
-            Ok(TestOutputConfig::Email(Box::new(section.check(smtp_password())?)))
-        }
-        OutputName::Webhook if file.webhook.is_empty() => Err(missing("[[webhook]]")),
-        OutputName::Webhook => {
-            let configs = file.webhook.iter().map(WebhookSection::check).collect::<Result<_, _>>()?;
-            Ok(TestOutputConfig::Webhooks(configs))
-        }
-    }
-}
-
-/// The password of the environment; an empty one is as good as none.
-fn smtp_password() -> Option<Secret> {
-    std::env::var(PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty()).map(Secret::new)
 }
 
 fn security(args: SandboxArgs, user: Option<String>, file: &File) -> SecurityConfig {
