@@ -38,7 +38,9 @@ fn settings_are_read_again_and_bad_ones_change_nothing() {
         nad.signal(libc::SIGHUP);
         nad.wait_for("warning: the settings stay as they are: config file c.toml, line 2: \"5/year\" is no alert budget");
         let allowed = SCANNERS[0].map(|byte| byte.to_string()).join(".");
-        let rule = format!("[[allow]]\nsource = \"{allowed}\"\ncomment = \"the scanner of our own\"\n");
+        let rule = format!(
+            "[[allow]]\nsource = \"{allowed}\"\nmac = \"02:00:00:00:77:02\"\ncomment = \"the scanner of our own\"\n"
+        );
         fs::write(&config, format!("[capture]\nring_bytes = 4194304\n{rule}")).expect("it can be written");
         nad.signal(libc::SIGHUP);
         nad.wait_for("the settings were read again");
