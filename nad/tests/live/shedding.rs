@@ -43,7 +43,7 @@ const KINDS: [(&str, &[&str]); 7] = [
 ];
 /// Ports of the scan that goes on during a flood, and of one after it.
 const LONG_SCAN: u16 = 300;
-const SHORT_SCAN: u16 = 40;
+const SHORT_SCAN: u16 = 60;
 const SHORT_SCANS: u8 = 5;
 /// 40 ports a second.
 const PAUSE: Duration = Duration::from_millis(25);
