@@ -232,7 +232,7 @@ pub(crate) fn seeds() -> Vec<(String, Vec<u8>)> {
     }
     for (number, line) in lines.iter().enumerate() {
         let mut seed = vec![8 + number as u8 % 2];
-        (0..20).for_each(|_| {
+        (0..80).for_each(|_| {
             seed.push(1);
             seed.extend(*line);
         });

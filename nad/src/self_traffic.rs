@@ -243,6 +243,7 @@ mod tests {
         });
         let (kind, waited) = timed_out.expect("a listener's queue is bounded");
         assert_eq!(kind, io::ErrorKind::TimedOut);
-        assert!(waited >= Duration::from_millis(300), "{waited:?}");
+        // The system counts in milliseconds, and the first part of one is over.
+        assert!(waited >= Duration::from_millis(298), "{waited:?}");
     }
 }

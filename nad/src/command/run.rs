@@ -115,9 +115,9 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
     let ended = runtime.block_on(async move {
         let signals = StopSignals::install().context("signals can't be received")?;
         let reload = ReloadSignal::install().context("signals can't be received")?;
+        let start = start(&config.task, config.training.clone(), config.contamination, "")?;
         let planned = Planned::new(&config.live)?;
         let tables = tables(&config.detection.sizes)?;
-        let start = start(&config.task, config.training.clone(), config.contamination, "")?;
         let loaded = planned.load()?;
         let tables = tables.fetched();
         let live = loaded.attach(&sandbox)?;

@@ -319,6 +319,7 @@ mod tests {
         // Made for its owner alone.
         assert_eq!(missing(&stranger), Some(open.clone()));
         fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
         assert_eq!(missing(&stranger), Some(folder.path().into()), "the way there is closed");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
         assert_eq!(missing(&stranger), None);

@@ -97,7 +97,7 @@ fn every_setting_of_the_example_can_be_put_in_force() {
         webhook,
         ["ca_file", "changes", "enabled", "secret_file", "spool", "spool_max", "template", "timeout", "url"]
     );
-    assert_eq!(table.len(), 12);
+    assert_eq!(table.len(), 13);
 }
 
 #[test]
