@@ -232,7 +232,7 @@ pub(crate) fn seeds() -> Vec<(String, Vec<u8>)> {
     }
     for (number, line) in lines.iter().enumerate() {
         let mut seed = vec![8 + number as u8 % 2];
-        (0..80).for_each(|_| {
+        (0..20).for_each(|_| {
             seed.push(1);
             seed.extend(*line);
         });
@@ -246,18 +246,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seeds_are_scored_and_make_incidents() {
-        let (mut scores, mut incidents) = (0, 0);
+    fn seeds_are_scored_and_a_scan_is_an_incident() {
+        let mut scores = 0;
         for (_, seed) in seeds() {
             let mut bytes = Bytes(&seed);
             let how = bytes.u8();
             let steps = traffic::steps(&mut bytes);
             let packet = |step| if let Step::Packet(record) = step { Some(record) } else { None };
             let records: Vec<PacketRecord> = steps.into_iter().filter_map(packet).collect();
-            let said = judge(how, records.chunks(BATCH_RECORDS));
-            scores += said.scores.len();
-            incidents += said.incidents.len();
+            scores += judge(how, records.chunks(BATCH_RECORDS)).scores.len();
         }
-        assert!(scores > 10_000 && incidents > 0, "{scores} scores, {incidents} updates of incidents");
+        assert!(scores > 10_000, "{scores} scores");
+        assert!(events().iter().any(|event| matches!(event, Event::Incident(_))));
     }
 }
