@@ -40,7 +40,9 @@ pub(super) fn tests() -> Result<Outcome> {
     let toolchain = toolchain::set_up(Choice::Auto)?;
     let mut cargo = cargo(&toolchain)?;
     // Documentation tests would be built for this machine.
-    cargo.args(["test", "--locked", "--package=nad-common", "--lib", "--tests"]).args(target());
+    cargo.args(["test", "--locked", "--package=nad-common", "--lib"]);
+    // Those of millions of packets take many minutes under emulation, and have no arithmetic of their own.
+    cargo.args(["--test=parse", "--test=properties", "--test=wire"]).args(target());
     super::pass(&mut cargo)
 }
 
