@@ -112,7 +112,12 @@ fn check(connection: &Connection, path: &Path) -> Result<(), HistoryError> {
     let found: String = connection
         .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
         .map_err(|cause| HistoryError::of(path, cause))?;
-    if found == "ok" { Ok(()) } else { Err(HistoryError::Damaged(path.into(), found)) }
+    if found == "ok" {
+        return Ok(());
+    }
+    // What it says may have several lines, and an error has one.
+    let found = found.split_whitespace().collect::<Vec<_>>().join(" ");
+    Err(HistoryError::Damaged(path.into(), found))
 }
 
 fn prepare(connection: &mut Connection, is_new: bool) -> rusqlite::Result<()> {
