@@ -135,13 +135,17 @@ while true; do
     wget -q -O /dev/null http://10.77.0.1/index.html
 done
 USUAL
-in_peer sh usual.sh &
+# Not by the function: its subshell would be what is ended, and the traffic would go on.
+/tools/ip netns exec peer sh usual.sh &
 traffic=$!
 await 90 grep -q 'baseline learnt' scan.err
 sleep 2
 in_peer sh -c 'port=1000; while [ $port -lt 1300 ]; do nc -w 2 10.77.0.1 $port </dev/null; port=$((port + 1)); done' 2>/dev/null
 await 30 grep -q 'port scan' scan.out
 kill $traffic
+wait $traffic
+# What it had begun ends by itself.
+await 20 sh -c '! pidof ping wget >/dev/null'
 finish
 
 start killed nad run --iface v0 --format json
@@ -149,8 +153,10 @@ state attached
 kill -9 $nad
 wait $nad
 await 20 sh -c '! /tools/ip link show dev v0 | grep -q prog/xdp'
-# Where a filter stays, so does its program.
-[ "$(filters)" -gt 0 ] || await 20 sh -c '! grep -q "bpf_prog_[0-9a-f]*_nad_" /proc/kallsyms'
+# Before TCX another process removes the filter; its program goes with it.
+no_filters() { [ "$(filters)" -eq 0 ]; }
+await 20 no_filters
+await 20 sh -c '! grep -q "bpf_prog_[0-9a-f]*_nad_" /proc/kallsyms'
 state killed
 start next nad run --iface v0 --format json
 pings

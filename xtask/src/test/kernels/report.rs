@@ -128,6 +128,7 @@ impl Report {
         counted("both", 2 * PINGS, PINGS);
         counted("ingress", PINGS, 0);
         counted("egress", PINGS, PINGS);
+        counted("next", 2 * PINGS, PINGS);
         if tcx {
             counted("fallback", 2 * PINGS, PINGS);
         } else {
@@ -200,13 +201,6 @@ impl Report {
             xdp("killed") == Some(0) && state("killed", 0, Some(0)),
             "a killed nad leaves nothing",
             &facts.one("killed"),
-        );
-        // Packets of the traffic before it may still come.
-        let next = facts.ledger("next").is_some_and(|ledger| ledger.balances && ledger.seen >= 2 * PINGS);
-        holds(
-            next && facts.code("next") == Some(0),
-            "the next nad captures as the first did",
-            &(facts.ledger("next"), lines("next error")),
         );
         holds(
             xdp("left") == Some(0) && state("left", 0, Some(0)),
