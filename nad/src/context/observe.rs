@@ -59,7 +59,8 @@ impl Context {
         let is_real_of = |end: End| end.slot.is_some_and(|slot| self.hosts.get(slot).is_real());
         let asks_group = step.opened && server.key.is_group() && !is_foreign && is_real_of(client);
         if (step.established || step.joined || asks_group) && !self.is_suspect(client.key, server.key) {
-            self.memory.remember(client.key, record.source_mac, &service, now_ns);
+            let mac = client.slot.and_then(|slot| self.hosts.get(slot).macs.first()).unwrap_or_default();
+            self.memory.remember(client.key, mac, &service, now_ns);
         }
 
         self.change(source, |state| state.send(target.key, record, &step, is_real, now_ns));
@@ -119,8 +120,8 @@ impl Context {
         is_foreign: bool,
         now_ns: u64,
     ) -> (Option<Slot>, FlowStep, bool) {
-        let (hash_key, source) = (self.hash_key, HostKey::of(record).0);
-        let group = || Group::of(&hash_key, source, record.source_mac);
+        let hash_key = self.hash_key;
+        let group = || Group::of(&hash_key, HostKey::of(record).0, record.source_mac);
         let Some(slot) = self.flows.enter(&key.id, group, now_ns).slot() else {
             return (None, FlowStep::untracked(record), false);
         };

@@ -343,3 +343,24 @@ fn where_one_side_is_never_seen_connections_are_real_without_it() {
     context.end_baseline();
     assert!(context.memories().is_one_way());
 }
+
+#[test]
+fn forged_requests_that_are_answered_do_not_take_a_silent_hosts_mac_address() {
+    let mut context = context();
+    let (client, server) = (([10, 0, 0, 1], 5000), ([10, 0, 0, 2], 53));
+    let udp =
+        |mac, source, destination| from(mac, PacketRecord { protocol: 17, ..tcp(source, destination, 0) });
+    let mut ask = |mac, port, now_ns| {
+        let client = (client.0, port);
+        for _ in 0..3 {
+            observe(&mut context, &udp(mac, client, server), now_ns);
+            observe(&mut context, &udp(SERVER_MAC, server, client), now_ns);
+        }
+        context.origin(HostKey::v4(client.0)).mac
+    };
+    assert_eq!(ask(CLIENT_MAC, 5000, 100 * SECOND), Some(CLIENT_MAC));
+    assert_eq!(ask(OTHER_MAC, 5001, 300 * SECOND), Some(CLIENT_MAC), "the answers went to the owner");
+    assert_eq!(ask(CLIENT_MAC, 5002, 301 * SECOND), Some(CLIENT_MAC));
+    let mut found = sources(&mut context).into_iter().map(|(name, _)| name);
+    assert!(found.any(|name| name == "02:00:00:00:00:bb"), "the forger is judged by its own");
+}

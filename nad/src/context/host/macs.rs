@@ -31,9 +31,11 @@ pub struct Macs {
 pub enum MacProof {
     /// Nothing.
     Nothing,
-    /// Its flow was answered. Who forges an address gets that far, so it only takes the place of none, or of one that
-    /// has been silent.
+    /// Its flow was answered. Whoever forges an address gets that far, so it shows something only where nothing is known.
     Answered,
+    /// It answers, and so its sender may have received what was asked, or have guessed the ports: it takes the place of one
+    /// that has been silent.
+    Answering,
     /// Its sender received what was sent to the address.
     Proven,
 }
@@ -44,7 +46,8 @@ impl MacProof {
     pub fn of(record: &PacketRecord, step: &FlowStep, is_real: bool) -> Self {
         match (record.protocol == PROTOCOL_TCP, step.proven, is_real) {
             (true, true, _) => Self::Proven,
-            (false, _, true) => Self::Answered,
+            (false, true, _) => Self::Answering,
+            (false, false, true) => Self::Answered,
             _ => Self::Nothing,
         }
     }
@@ -81,16 +84,28 @@ impl Macs {
             self.last_s = now_s;
             return;
         }
-        let is_free = self.shown[0] == [0; 6] || now_s.saturating_sub(self.last_s) > MAC_SILENCE_S;
+        let is_first = self.shown[0] == [0; 6];
+        let is_silent = now_s.saturating_sub(self.last_s) > MAC_SILENCE_S;
         match proof {
-            MacProof::Answered | MacProof::Proven if is_free => {
+            MacProof::Answered | MacProof::Answering | MacProof::Proven if is_first => {
                 (self.shown[0], self.last_s) = (mac, now_s);
             }
-            MacProof::Proven if !self.shown.contains(&mac) => {
-                self.shown[1 + usize::from(self.next) % (MOST_MACS - 1)] = mac;
-                self.next = self.next.wrapping_add(1);
+            MacProof::Answering | MacProof::Proven if is_silent => {
+                // Who had it before may come back.
+                let before = std::mem::replace(&mut self.shown[0], mac);
+                self.last_s = now_s;
+                match self.shown[1..].iter_mut().find(|known| **known == mac) {
+                    Some(known) => *known = before,
+                    None => self.add(before),
+                }
             }
+            MacProof::Proven if !self.shown.contains(&mac) => self.add(mac),
             _ => {}
         }
+    }
+
+    fn add(&mut self, mac: [u8; 6]) {
+        self.shown[1 + usize::from(self.next) % (MOST_MACS - 1)] = mac;
+        self.next = self.next.wrapping_add(1);
     }
 }

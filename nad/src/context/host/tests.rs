@@ -107,6 +107,23 @@ fn a_mac_address_that_no_packet_proved_is_foreign() {
     macs.learn(MACS[1], MacProof::Proven, 30 * SECOND);
     assert!(!macs.is_foreign(MACS[1]) && !macs.is_foreign(MACS[0]), "a second card, or a second router");
     macs.learn(MACS[2], MacProof::Answered, 130 * SECOND);
-    assert!(!macs.is_foreign(MACS[2]), "the first has been silent for long");
-    assert_eq!(macs.first(), Some(MACS[2]));
+    assert!(macs.is_foreign(MACS[2]), "also where the owner has been silent for long");
+    macs.learn(MACS[2], MacProof::Proven, 130 * SECOND);
+    assert_eq!(macs.first(), Some(MACS[2]), "the address has moved");
+    assert!(!macs.is_foreign(MACS[0]), "who had it before may come back");
+}
+
+#[test]
+fn a_server_that_answers_from_another_card_has_moved_once_the_first_is_silent() {
+    let mut macs = Macs::zeroed();
+    macs.learn(MACS[0], MacProof::Answering, SECOND);
+    macs.learn(MACS[1], MacProof::Answering, 30 * SECOND);
+    assert!(macs.is_foreign(MACS[1]), "an answer may be guessed while the owner is there");
+    macs.learn(MACS[1], MacProof::Answering, 130 * SECOND);
+    assert!(!macs.is_foreign(MACS[1]) && !macs.is_foreign(MACS[0]));
+    // Back and forth fills no places.
+    for turn in 2..10 {
+        macs.learn(MACS[turn as usize % 2], MacProof::Answering, turn * 130 * SECOND);
+    }
+    assert_eq!((macs.first(), macs.is_foreign(MACS[0])), (Some(MACS[1]), false));
 }
