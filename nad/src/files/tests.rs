@@ -193,8 +193,7 @@ fn what_is_trusted_is_a_file_that_nobody_else_may_write() {
 #[test]
 fn as_root_what_belongs_to_others_is_not_trusted() {
     if !rustix::process::geteuid().is_root() {
-        writeln!(io::stderr(), "skipped: files of others: giving them away takes root").unwrap();
-        return;
+        return crate::skip::skipped("files of others: giving them away takes root");
     }
     let folder = folder();
     let path = folder.path().join("in");

@@ -154,6 +154,7 @@ mod tests {
     use std::{fs, io, thread};
 
     use super::*;
+    use crate::skip::skipped;
 
     /// In a thread of its own, which takes its restrictions with it.
     fn restricted<T: Send + 'static>(needs: Needs, work: impl FnOnce(Extent) -> T + Send + 'static) -> T {
@@ -168,8 +169,7 @@ mod tests {
     #[test]
     fn only_what_is_named_can_be_read_and_written() {
         if matches!(available(), Extent::None(_)) {
-            eprintln!("skipped: restricted files: this kernel has no Landlock");
-            return;
+            return skipped("restricted files: this kernel has no Landlock");
         }
         let folder = tempfile::tempdir().unwrap();
         let (named, other) = (folder.path().join("named"), folder.path().join("other"));
@@ -198,8 +198,7 @@ mod tests {
     #[test]
     fn a_file_that_is_named_can_be_read_and_those_of_other_directories_can_not() {
         if matches!(available(), Extent::None(_)) {
-            eprintln!("skipped: restricted files: this kernel has no Landlock");
-            return;
+            return skipped("restricted files: this kernel has no Landlock");
         }
         let folder = tempfile::tempdir().unwrap();
         let [named, other] = ["named", "other"].map(|name| {
@@ -218,8 +217,7 @@ mod tests {
     #[test]
     fn connections_go_to_ports_that_are_named_and_to_no_others() {
         if !matches!(available(), Extent::FilesAndTcp(_)) {
-            eprintln!("skipped: restricted ports: this kernel has no Landlock for TCP");
-            return;
+            return skipped("restricted ports: this kernel has no Landlock for TCP");
         }
         let listeners = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
         let [named, other] = listeners.each_ref().map(|listener| listener.local_addr().unwrap());
