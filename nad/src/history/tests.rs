@@ -274,6 +274,7 @@ fn a_damaged_file_is_refused_and_stays_as_it_is() {
     fs::write(&place.config.path, &bytes).unwrap();
     let refusal = Store::begin(place.config.clone()).unwrap_err().to_string();
     assert!(refusal.contains("damaged") && refusal.contains("move this one away"), "{refusal}");
+    assert!(!refusal.contains('\n'), "one line, whatever SQLite says: {refusal}");
     assert!(fs::read(&place.config.path).unwrap() == bytes, "it was written to");
     let read = History::open(&place.config.path).and_then(|history| history.spans(0, u64::MAX));
     assert!(read.unwrap_err().to_string().contains("damaged"));
