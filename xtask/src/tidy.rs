@@ -119,8 +119,9 @@ fn rust_files(directory: &Path, files: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy();
         if path.is_dir() {
-            // Hidden directories and cargo's own are no part of the sources.
-            if !name.starts_with('.') && !path.join("CACHEDIR.TAG").exists() {
+            // Hidden directories and cargo's own are no part of the sources. Cargo marks only what it made itself.
+            let is_cargos = name == "target" || path.join("CACHEDIR.TAG").exists();
+            if !name.starts_with('.') && !is_cargos {
                 rust_files(&path, files);
             }
         } else if name.ends_with(".rs") {
