@@ -130,6 +130,10 @@ fn report(steps: &[Step]) {
             println!("  {:<22} {:>6.1} s  {}", target.name, target.seconds, target.counts());
         }
     }
+    for target in steps.iter().flat_map(|step| &step.outcome.targets).filter(|it| !it.complaints.is_empty()) {
+        println!("failed in {}:", target.name);
+        target.complaints.iter().for_each(|line| println!("  {line}"));
+    }
     for Step { name, outcome, .. } in steps {
         outcome.skips().iter().for_each(|skip| println!("skipped: {name}: {skip}"));
     }

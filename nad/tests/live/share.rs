@@ -3,10 +3,13 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 
 /// How long a period is of which a part is given, in microseconds.
 const PERIOD: u32 = 40_000;
+/// Groups that this process has made: tests run at the same time.
+static MADE: AtomicU32 = AtomicU32::new(0);
 
 /// A control group, which is gone once nobody is left in it.
 pub(crate) struct Share(PathBuf);
@@ -23,7 +26,8 @@ impl Share {
         ];
         let mut reasons = Vec::new();
         for (parent, limit, value) in limits {
-            let share = Self(Path::new(parent).join(format!("nad-test-{}", std::process::id())));
+            let name = format!("nad-test-{}-{}", std::process::id(), MADE.fetch_add(1, Relaxed));
+            let share = Self(Path::new(parent).join(name));
             match share.limit(limit, &value) {
                 Ok(()) => return Ok(share),
                 Err(error) => reasons.push(format!("{parent}: {error}")),

@@ -29,6 +29,8 @@ pub(crate) struct Target {
     pub(crate) passed: usize,
     /// The names of those that failed.
     pub(crate) failed: Vec<String>,
+    /// The first lines of what each of those printed in its failure.
+    pub(crate) complaints: Vec<String>,
     /// What was not tested, and why.
     pub(crate) skips: Vec<Skip>,
     /// How long they took.
@@ -154,6 +156,7 @@ mod tests {
             name: "nad --test live".into(),
             passed: 3,
             failed: vec!["b".into()],
+            complaints: Vec::new(),
             skips: vec![skip("a", "no ping"), skip("a", "no nmap"), skip("b", "no ping")],
             seconds: 1.0,
         };

@@ -126,7 +126,13 @@ struct Said {
     passed: usize,
     failed: BTreeSet<String>,
     has_result: bool,
+    complaints: Vec<String>,
+    /// Lines of a complaint that are still to be kept, once its test has panicked.
+    wanted: usize,
 }
+
+/// Lines of a failure that the summary repeats: the panic's place, and what it says.
+const COMPLAINT_LINES: usize = 12;
 
 impl Said {
     fn read(&mut self, line: &str) {
@@ -134,6 +140,15 @@ impl Said {
             && let Some((test, "FAILED")) = rest.rsplit_once(" ... ")
         {
             self.failed.insert(test.to_owned());
+        }
+        if line.starts_with("stack backtrace:") || line.starts_with("note: run with `RUST_BACKTRACE") {
+            self.wanted = 0;
+        } else if line.starts_with("thread '") && line.contains(" panicked at ") {
+            self.wanted = COMPLAINT_LINES;
+        }
+        if self.wanted > 0 {
+            self.wanted -= 1;
+            self.complaints.push(line.to_owned());
         }
         // One for each program, so several for the documentation.
         if let Some((_, rest)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) {
@@ -148,7 +163,9 @@ impl Said {
         if !self.has_result {
             failed.push("it ended without a result".into());
         }
-        let mut target = Target { name: name.into(), passed: 0, failed, skips, seconds };
+        // A test may also panic on purpose.
+        let complaints = if failed.is_empty() { Vec::new() } else { self.complaints };
+        let mut target = Target { name: name.into(), passed: 0, failed, complaints, skips, seconds };
         // For libtest, a test that skips has passed.
         target.passed = self.passed.saturating_sub(target.skipped().len());
         target
@@ -183,6 +200,17 @@ test result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; 
             (1, &["c".to_owned()][..], 1)
         );
         assert_eq!(target.counts().all(), 3);
+    }
+
+    #[test]
+    fn a_failure_is_repeated_without_its_backtrace() {
+        let panicked =
+            "thread 'c' (12) panicked at nad/tests/cli.rs:9:5:\nleft: 1\nstack backtrace:\n   0: __rustc\n";
+        let failed =
+            said(&format!("{panicked}test c ... FAILED\ntest result: FAILED. 0 passed; 1 failed;"), &[]);
+        assert_eq!(failed.complaints, ["thread 'c' (12) panicked at nad/tests/cli.rs:9:5:", "left: 1"]);
+        let passed = said(&format!("{panicked}test c ... ok\ntest result: ok. 1 passed; 0 failed;"), &[]);
+        assert!(passed.complaints.is_empty(), "it was to panic");
     }
 
     #[test]
