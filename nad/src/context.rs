@@ -20,6 +20,7 @@ pub mod memory;
 pub mod table;
 pub mod weight;
 
+mod active;
 mod ahead;
 mod observe;
 mod subject;
@@ -31,6 +32,7 @@ use std::collections::HashSet;
 
 use nad_common::record::{AddressKind, PacketRecord};
 
+use active::Active;
 use ahead::Keys;
 use dealing::DealingState;
 use flow::{FlowKey, FlowState, FlowStep};
@@ -44,7 +46,6 @@ pub use subject::{ContextCounts, Origin, Seen, Subject, Verdict};
 use table::{Entry, Table};
 use tables::Fetching;
 pub use tables::Tables;
-use tick::Active;
 use vantage::Vantage;
 
 /// Nanoseconds of a tick: subjects that were active in it are visited at its end.

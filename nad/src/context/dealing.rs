@@ -7,6 +7,7 @@ use bytemuck::{Pod, Zeroable};
 use nad_common::record::{PacketRecord, flag};
 
 use super::{
+    active::Turn,
     decay::{Decay, FADE_STEP_NS, step_mean},
     flow::FlowStep,
     host_key::HostKey,
@@ -151,17 +152,18 @@ impl DealingState {
         }
     }
 
-    /// Counts a packet in a tick; whether it is the first one in it.
+    /// Counts a packet in a tick.
     #[inline]
-    pub fn count(&mut self, tick: u32, record: &PacketRecord) -> bool {
+    pub fn count(&mut self, tick: u32, record: &PacketRecord) -> Turn {
         let is_first = self.active_tick != tick;
         if is_first {
             (self.active_tick, self.tick_packets, self.tick_bytes) = (tick, 0, 0);
         }
         let more = Weight::of(record).flow();
-        self.tick_packets = self.tick_packets.saturating_add(1).saturating_add(more.packets);
+        let before = self.tick_packets;
+        self.tick_packets = before.saturating_add(1).saturating_add(more.packets);
         self.tick_bytes += u64::from(record.length) + u64::from(more.bytes);
-        is_first
+        Turn::of(is_first, before, self.tick_packets)
     }
 
     /// Lets counts fade up to a moment.

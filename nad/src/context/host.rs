@@ -7,6 +7,7 @@ use bytemuck::{Pod, Zeroable};
 use nad_common::record::{PacketRecord, flag};
 
 use super::{
+    active::Turn,
     decay::{Decay, FADE_STEP_NS},
     distinct::Distinct,
     flow::FlowStep,
@@ -117,16 +118,17 @@ pub struct TickCount {
 }
 
 impl TickCount {
-    /// Counts a packet, and more like it, in a tick; whether it is the first one in it.
+    /// Counts a packet, and more like it, in a tick.
     #[inline]
-    pub fn count(&mut self, tick: u32, length: u32, more: Volume) -> bool {
+    pub fn count(&mut self, tick: u32, length: u32, more: Volume) -> Turn {
         let is_first = self.tick != tick;
         if is_first {
             *self = Self { bytes: 0, packets: 0, tick };
         }
-        self.packets = self.packets.saturating_add(1).saturating_add(more.packets);
+        let before = self.packets;
+        self.packets = before.saturating_add(1).saturating_add(more.packets);
         self.bytes += u64::from(length) + u64::from(more.bytes);
-        is_first
+        Turn::of(is_first, before, self.packets)
     }
 }
 

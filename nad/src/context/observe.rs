@@ -4,6 +4,7 @@ use nad_common::record::{Addresses, PacketRecord};
 
 use super::{
     Context, OF_HOSTS, PROTOCOL_TCP, SETTLING_NS,
+    active::Active,
     ahead::Keys,
     flow::{self, FlowKey, FlowStep},
     host::{HostState, MacProof},
@@ -11,7 +12,6 @@ use super::{
     memory::{ServiceKey, Strangeness},
     subject::{Seen, nobody},
     table::{Admission, Entry, Group, Hashed, Slot, Table},
-    tick::Active,
     weight::Weight,
 };
 
@@ -211,9 +211,8 @@ impl Context {
         if let Some(strangeness) = strangeness {
             state.set_strangeness(strangeness);
         }
-        if state.count(self.tick as u32, record) {
-            self.active.dealings.add(slot, wanted.hash);
-        }
+        let turn = state.count(self.tick as u32, record);
+        self.active.dealings.add(turn, slot, || wanted.hash);
         self.dealings.confirm(slot);
         Some(slot)
     }
@@ -226,14 +225,12 @@ impl Context {
         let count = |table: &mut Table<HostState>, slot, is_client, active: &mut Active| {
             let Some(slot) = slot else { return };
             let state = table.get_mut(slot);
-            let is_first = if is_client {
+            let turn = if is_client {
                 state.begun.count(tick, length, of_client)
             } else {
                 state.asked.count(tick, length, of_server)
             };
-            if is_first {
-                active.add(slot, table.hash(slot));
-            }
+            active.add(turn, slot, || table.hash(slot));
         };
         count(hosts, client.slot, true, &mut active.sources);
         count(hosts, server.slot, false, &mut active.targets);
@@ -271,9 +268,8 @@ impl Context {
                 self.links.get_mut(slot).claim(ip, HostKey::v4(target_ip), claim);
             }
         }
-        if self.links.get_mut(slot).sent.count(self.tick as u32, record.length, more) {
-            self.active.links.add(slot, wanted.hash);
-        }
+        let turn = self.links.get_mut(slot).sent.count(self.tick as u32, record.length, more);
+        self.active.links.add(turn, slot, || wanted.hash);
         self.links.get(slot).standing
     }
 

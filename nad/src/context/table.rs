@@ -100,8 +100,15 @@ impl TableCounts {
 }
 
 /// A place in a table, good until the next [`Table::enter`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Slot(usize);
+
+#[cfg(test)]
+impl Slot {
+    pub(super) const fn at(place: usize) -> Self {
+        Self(place)
+    }
+}
 
 /// What became of one who wanted an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,24 +2,15 @@
 
 use super::{
     Context,
+    active::Active,
     host::HostState,
     memory::Usual,
     subject::{Subject, Verdict},
     table::{Entry, Slot, Table},
 };
 
-/// Subjects of one kind that are visited at a tick's end; more are counted as passed over.
-const MOST_VISITED: usize = 16_384;
-
 /// Subjects ahead of whose turn the memory is asked for their states.
 const AHEAD: usize = 8;
-
-/// The subjects of one kind that were active in this tick.
-#[derive(Debug, Default)]
-pub(super) struct Active {
-    places: Vec<(Slot, u64)>,
-    pub(super) passed_over: u64,
-}
 
 impl Context {
     /// Visits everything that was active since the last tick closed, as it is at the end of that tick. What the
@@ -37,6 +28,7 @@ impl Context {
         let mut as_target = (as_target, keep);
         visit_hosts(&mut self.hosts, &mut self.active.targets, &mut as_target, end_ns);
         visit_hosts(&mut self.groups, &mut self.active.group_targets, &mut as_target, end_ns);
+        self.active.links.choose();
         for place in 0..self.active.links.places.len() {
             let (slot, hash) = self.active.links.places[place];
             prefetch(&self.links, &self.active.links.places, place);
@@ -51,6 +43,7 @@ impl Context {
     }
 
     fn visit_dealings(&mut self, visit: &mut impl FnMut(Subject<'_>) -> Verdict, end_ns: u64) {
+        self.active.dealings.choose();
         for place in 0..self.active.dealings.places.len() {
             let (slot, hash) = self.active.dealings.places[place];
             prefetch(&self.dealings, &self.active.dealings.places, place);
@@ -96,6 +89,7 @@ fn visit_hosts(
     (say, keep): &mut (impl FnMut(&HostState) -> f32, impl Fn(&mut HostState, f32)),
     end_ns: u64,
 ) {
+    active.choose();
     for place in 0..active.places.len() {
         let (slot, hash) = active.places[place];
         prefetch(hosts, &active.places, place);
@@ -113,15 +107,5 @@ fn visit_hosts(
 fn prefetch<V: Entry>(table: &Table<V>, places: &[(Slot, u64)], place: usize) {
     if let Some((slot, _)) = places.get(place + AHEAD) {
         table.prefetch_slot(*slot);
-    }
-}
-
-impl Active {
-    pub(super) fn add(&mut self, slot: Slot, hash: u64) {
-        if self.places.len() < MOST_VISITED {
-            self.places.push((slot, hash));
-        } else {
-            self.passed_over += 1;
-        }
     }
 }

@@ -1,0 +1,136 @@
+//! Which subjects of a kind were active in a tick, and which of them are visited where there are too many.
+
+use std::collections::HashSet;
+
+use super::table::Slot;
+
+/// Subjects of one kind that are visited at a tick's end; more are counted as passed over.
+const MOST_VISITED: usize = 16_384;
+
+/// Packets in a tick from which on a subject is busy. Forged sources of a flood send a packet or two each.
+const BUSY_PACKETS: u32 = 4;
+
+/// What a packet is among those of its subject in a tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// The first.
+    First,
+    /// The one, other than the first, with which the subject becomes busy.
+    Busy,
+    /// Any other.
+    Other,
+}
+
+impl Turn {
+    /// By the packets before it in the tick, where there were any, and with it.
+    #[inline]
+    pub fn of(is_first: bool, before: u32, with: u32) -> Self {
+        if is_first {
+            Self::First
+        } else if before < BUSY_PACKETS && with >= BUSY_PACKETS {
+            Self::Busy
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// The subjects of one kind that were active in this tick: by the hash of each, its place in the table.
+///
+/// A flood from forged sources makes more subjects active than can be visited. Those that send again and again come
+/// before those with a packet or two, so the flood hides no scan in the same second.
+#[derive(Debug, Default)]
+pub(super) struct Active {
+    pub(super) places: Vec<(Slot, u64)>,
+    busy: Vec<(Slot, u64)>,
+    /// Subjects for which `places` had no room.
+    without_room: u64,
+    /// Subjects that were not visited, of all ticks.
+    pub(super) passed_over: u64,
+}
+
+impl Active {
+    /// Notes a packet of a subject.
+    #[inline]
+    pub(super) fn add(&mut self, turn: Turn, slot: Slot, hash: impl FnOnce() -> u64) {
+        match turn {
+            Turn::Other => {}
+            Turn::First if self.places.len() < MOST_VISITED => self.places.push((slot, hash())),
+            Turn::First => self.without_room += 1,
+            Turn::Busy if self.busy.len() < MOST_VISITED => self.busy.push((slot, hash())),
+            Turn::Busy => {}
+        }
+    }
+
+    /// Decides who is visited, now that the tick is over.
+    pub(super) fn choose(&mut self) {
+        if self.without_room > 0 {
+            let all = self.places.len() as u64 + self.without_room;
+            let mut chosen = HashSet::new();
+            let firsts = std::mem::take(&mut self.places);
+            let in_order = self.busy.iter().copied().chain(firsts);
+            self.places.extend(in_order.filter(|subject| chosen.insert(*subject)).take(MOST_VISITED));
+            self.passed_over += all.saturating_sub(self.places.len() as u64);
+        }
+        self.busy.clear();
+        self.without_room = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turns(packets: &[u32]) -> Vec<Turn> {
+        let mut sum = 0;
+        let turn = |(place, more): (usize, &u32)| {
+            let before = sum;
+            sum += more;
+            Turn::of(place == 0, before, sum)
+        };
+        packets.iter().enumerate().map(turn).collect()
+    }
+
+    #[test]
+    fn a_subject_begins_once_and_becomes_busy_once() {
+        use Turn::{Busy, First, Other};
+        assert_eq!(turns(&[1, 1, 1, 1, 1]), [First, Other, Other, Busy, Other]);
+        assert_eq!(turns(&[1, 9, 1]), [First, Busy, Other]);
+        assert_eq!(turns(&[9, 1]), [First, Other], "it was the first packet that stood for many");
+    }
+
+    #[test]
+    fn who_sends_again_is_visited_where_there_are_too_many_and_nobody_twice() {
+        let slot = |number: usize| Slot::at(number);
+        let mut active = Active::default();
+        for number in 0..MOST_VISITED + 1000 {
+            active.add(Turn::First, slot(number), || number as u64);
+        }
+        let busy = [5, MOST_VISITED + 7, MOST_VISITED + 999];
+        for number in busy {
+            active.add(Turn::Busy, slot(number), || number as u64);
+        }
+        active.choose();
+        assert_eq!(active.places.len(), MOST_VISITED);
+        assert_eq!(active.passed_over, 1000);
+        for number in busy {
+            assert_eq!(
+                active.places.iter().filter(|(_, hash)| *hash == number as u64).count(),
+                1,
+                "{number}"
+            );
+        }
+    }
+
+    #[test]
+    fn all_are_visited_in_their_order_where_there_is_room() {
+        let mut active = Active::default();
+        for number in [3, 1, 2] {
+            active.add(Turn::First, Slot::at(number), || number as u64);
+        }
+        active.add(Turn::Busy, Slot::at(2), || 2);
+        active.choose();
+        assert_eq!(active.places.iter().map(|(_, hash)| *hash).collect::<Vec<_>>(), [3, 1, 2]);
+        assert_eq!(active.passed_over, 0);
+    }
+}
