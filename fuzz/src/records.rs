@@ -8,7 +8,6 @@ use std::{
 
 use nad::{
     batch::{BATCH_RECORDS, RecordBatch},
-    clock::Clock,
     context::{Sizes, Tables},
     detector::{BaselineLength, Detector, DetectorOptions, Findings, Start},
     ledger::Tally,
@@ -17,6 +16,7 @@ use nad::{
         trainer::{Growth, TrainerKind},
     },
     output::{Event, format::AlertFormat},
+    time::Timeline,
 };
 use nad_common::{counters::KernelCounters, record::PacketRecord};
 
@@ -85,7 +85,7 @@ pub(crate) fn detect<'a>(
     };
     let tally = Arc::new(Tally::default());
     let tables = Tables::new(&options.sizes).expect("small tables");
-    let mut detector = Detector::new(start, tables, Clock::Unix, Arc::clone(&tally), options);
+    let mut detector = Detector::new(start, tables, Timeline::capture(), Arc::clone(&tally), options);
     let (mut batch, mut findings, mut said) = (RecordBatch::default(), Findings::default(), Said::default());
     let mut count = 0;
     for records in batches {
@@ -169,7 +169,7 @@ pub(crate) fn model(is_extended: bool) -> Model {
     let sizes = Sizes { flows: 256, hosts: 64, dealings: 64, links: 64, memory: 64 };
     let tables = Tables::new(&sizes).expect("small tables");
     let start = learn(Duration::from_secs(25), is_extended);
-    let mut detector = Detector::new(start, tables, Clock::Unix, Arc::default(), options);
+    let mut detector = Detector::new(start, tables, Timeline::capture(), Arc::default(), options);
     let (mut batch, mut findings) = (RecordBatch::default(), Findings::default());
     for records in traffic::ordinary(1000).chunks(BATCH_RECORDS) {
         batch.clear();
@@ -188,7 +188,7 @@ pub(crate) fn events() -> Vec<Event> {
     let options = DetectorOptions::default();
     let sizes = Sizes { flows: 256, hosts: 64, dealings: 64, links: 64, memory: 64 };
     let tables = Tables::new(&sizes).expect("small tables");
-    let mut detector = Detector::new(start(false), tables, Clock::Unix, Arc::default(), options);
+    let mut detector = Detector::new(start(false), tables, Timeline::capture(), Arc::default(), options);
     let (mut batch, mut findings) = (RecordBatch::default(), Findings::default());
     let mut events = Vec::new();
     for records in records.chunks(BATCH_RECORDS) {

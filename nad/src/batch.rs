@@ -1,6 +1,10 @@
 //! Records on their way from a source to the detector, many at a time.
 
+use std::ops::Range;
+
 use nad_common::record::PacketRecord;
+
+use crate::time::{Shift, Stray};
 
 /// Records that a batch has room for.
 pub const BATCH_RECORDS: usize = 4096;
@@ -11,6 +15,9 @@ pub const BATCH_RECORDS: usize = 4096;
 pub struct RecordBatch {
     records: Vec<PacketRecord>,
     indices: Vec<u64>,
+    shifts: Vec<Shift>,
+    strays: Vec<Stray>,
+    until_ns: Option<u64>,
 }
 
 /// Bytes of a batch.
@@ -18,20 +25,74 @@ pub const BATCH_BYTES: usize = BATCH_RECORDS * (size_of::<PacketRecord>() + size
 
 impl Default for RecordBatch {
     fn default() -> Self {
-        Self { records: Vec::with_capacity(BATCH_RECORDS), indices: Vec::with_capacity(BATCH_RECORDS) }
+        Self {
+            records: Vec::with_capacity(BATCH_RECORDS),
+            indices: Vec::with_capacity(BATCH_RECORDS),
+            ..Self::none()
+        }
     }
 }
 
 impl RecordBatch {
     /// One without room for any.
     pub const fn none() -> Self {
-        Self { records: Vec::new(), indices: Vec::new() }
+        Self {
+            records: Vec::new(),
+            indices: Vec::new(),
+            shifts: Vec::new(),
+            strays: Vec::new(),
+            until_ns: None,
+        }
     }
 
     /// Adds a record; a batch that [is full](Self::is_full) is handed on before the next.
     pub fn push(&mut self, index: u64, record: PacketRecord) {
         self.records.push(record);
         self.indices.push(index);
+    }
+
+    /// Says that Unix time moves against that of records; shifts are added in the order of their places.
+    pub fn push_shift(&mut self, shift: Shift) {
+        self.shifts.push(shift);
+    }
+
+    /// Says that a packet has the time of its neighbours, as its own is far from theirs.
+    pub fn push_stray(&mut self, stray: Stray) {
+        self.strays.push(stray);
+    }
+
+    /// Says that every record before a moment of the records' clock, in nanoseconds, has been handed on.
+    pub fn set_until(&mut self, until_ns: u64) {
+        self.until_ns = Some(until_ns);
+    }
+
+    /// Adds those records of another batch whose places are in a range, with what else the other says of them.
+    pub fn append(&mut self, other: &Self, places: Range<usize>) {
+        let before = self.len();
+        self.records.extend_from_slice(&other.records[places.clone()]);
+        self.indices.extend_from_slice(&other.indices[places.clone()]);
+        let is_last = places.end == other.len();
+        let belongs = |shift: &&Shift| places.contains(&shift.place) || is_last && shift.place >= places.end;
+        let moved = |shift: &Shift| Shift { place: before + shift.place - places.start, ..*shift };
+        self.shifts.extend(other.shifts.iter().filter(belongs).map(moved));
+        if is_last {
+            self.strays.extend_from_slice(&other.strays);
+        }
+    }
+
+    /// Where Unix time moves against that of records, in the order of their places.
+    pub fn shifts(&self) -> &[Shift] {
+        &self.shifts
+    }
+
+    /// The packets whose own time was not taken.
+    pub fn strays(&self) -> &[Stray] {
+        &self.strays
+    }
+
+    /// The moment of the records' clock, in nanoseconds, before which no further record comes, where it is known.
+    pub fn until_ns(&self) -> Option<u64> {
+        self.until_ns
     }
 
     /// The records, in the order in which they came.
@@ -63,5 +124,8 @@ impl RecordBatch {
     pub fn clear(&mut self) {
         self.records.clear();
         self.indices.clear();
+        self.shifts.clear();
+        self.strays.clear();
+        self.until_ns = None;
     }
 }

@@ -231,6 +231,13 @@ fn report_ledger(ledger: &Ledger) -> Result<()> {
             ledger.told
         );
     }
+    if ledger.time_strays > 1 || ledger.time_steps > 1 {
+        tracing::warn!(
+            "{} had times far from their neighbours' and got theirs; the clock that stamps packets was set {}",
+            presentation::counted(ledger.time_strays, "packet"),
+            presentation::counted(ledger.time_steps, "time")
+        );
+    }
     if ledger.alerts_dropped > 0 {
         tracing::warn!(
             "{} anomalies were not reported because the outputs were too slow",

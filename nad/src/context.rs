@@ -173,15 +173,24 @@ impl Context {
         self.now_ns > 0 && now_ns / TICK_NS > self.tick
     }
 
+    /// Time has passed without packets, up to a moment.
+    pub fn pass(&mut self, now_ns: u64) {
+        if self.now_ns > 0 {
+            self.now_ns = self.now_ns.max(now_ns);
+            self.tick = self.tick.max(now_ns / TICK_NS);
+        }
+    }
+
     /// Takes the record at a place of the prepared batch into account.
     pub fn observe(&mut self, place: usize, record: &PacketRecord, now_ns: u64) -> Seen<'_> {
         self.look_further(place);
-        // Time does not run backwards for the states, even where a capture's does.
-        let now_ns = now_ns.max(self.now_ns);
         if self.now_ns == 0 {
             self.began_ns = now_ns;
+            self.memory.begin(now_ns);
         }
-        self.now_ns = now_ns;
+        // Sensor time never runs backwards; what is tested without a timeline may.
+        self.now_ns = self.now_ns.max(now_ns);
+        let now_ns = self.now_ns;
         self.tick = self.tick.max(now_ns / TICK_NS);
         let keys = self.keys[place];
         if record.address_kind() == AddressKind::Link {
@@ -211,13 +220,13 @@ impl Context {
 
     /// The baseline is over: what was seen in it is known from now on.
     pub fn end_baseline(&mut self) {
-        self.memory.end_baseline(self.now_ns);
+        self.memory.end_baseline();
         self.vantage.settle();
     }
 
     /// What is remembered, for a model.
     pub fn memories(&self) -> Memories {
-        self.memory.keep(self.vantage.is_one_way())
+        self.memory.keep(self.vantage.is_one_way(), self.now_ns)
     }
 
     /// Whether only one side of connections is seen from here, so that nothing can be verified.

@@ -8,12 +8,14 @@ mod background;
 mod change;
 mod condition;
 mod crowds;
+mod disorder;
 mod findings;
 mod judge;
 mod learning;
 mod notice;
 mod options;
 mod packets;
+mod passing;
 mod recent;
 mod relearning;
 mod second;
@@ -39,16 +41,17 @@ pub use second::{HostVolume, Second};
 
 use crate::{
     batch::RecordBatch,
-    clock::Clock,
     context::{Context, ContextCounts, Tables, hash::HashKey},
     features::View,
-    incident::{allow::AllowRules, coverage::Coverage, tracker::Tracker},
+    incident::{allow::AllowRules, tracker::Tracker},
     ledger::Tally,
     model::{Model, Training, forest::ForestError},
     policy::Policy,
     self_traffic::{self, SelfTraffic},
+    time::Timeline,
 };
 use crowds::Crowds;
+use disorder::Disorder;
 use learning::Learning;
 use notice::Overrun;
 use packets::PacketScorer;
@@ -77,7 +80,11 @@ pub enum Start {
 pub struct Detector {
     state: State,
     context: Context,
-    clock: Clock,
+    timeline: Timeline,
+    /// What was said of times already.
+    disorder: Disorder,
+    /// When the model's last packet came, in Unix nanoseconds, until it is compared with the first packet here.
+    model_ns: Option<u64>,
     tally: Arc<Tally>,
     options: DetectorOptions,
     /// That of a model which is yet to come, where it was changed meanwhile.
@@ -117,7 +124,7 @@ impl Detector {
     pub fn new(
         start: Start,
         tables: Tables,
-        clock: Clock,
+        timeline: Timeline,
         tally: Arc<Tally>,
         options: DetectorOptions,
     ) -> Self {
@@ -125,7 +132,7 @@ impl Detector {
         let (state, context, seed) = match start {
             Start::Learn { baseline, training, source } => {
                 let seed = training.seed();
-                let hash_key = if clock.is_live() { HashKey::draw() } else { HashKey::from_seed(seed) };
+                let hash_key = if timeline.is_live() { HashKey::draw() } else { HashKey::from_seed(seed) };
                 let context = Context::new(tables, hash_key, baseline.seconds());
                 (State::Learning(Box::new(Learning::new(baseline, training, source))), context, seed)
             }
@@ -134,7 +141,7 @@ impl Detector {
                 room.recent = Recent::begin(&model);
                 let memories = model.memories();
                 let hash_key = memories.hash_key();
-                let hash_key = if clock.is_live() { hash_key.or_drawn() } else { hash_key };
+                let hash_key = if timeline.is_live() { hash_key.or_drawn() } else { hash_key };
                 let context = Context::restore(tables, hash_key, memories);
                 let policy = Policy::new(options.budget, model.decisions_per_second());
                 let seed = model.training().seed();
@@ -143,13 +150,16 @@ impl Detector {
         };
         let silence_ns = options.silence.as_nanos() as u64;
         let mut packets = PacketScorer::new(options.wanted);
+        let mut model_ns = None;
         if let State::Detecting(model, _) = &state {
             packets.set_model(Arc::clone(model));
+            model_ns = Some(model.window().last_ns);
         }
         let detector = Self {
             state,
             context,
-            clock,
+            disorder: Disorder::default(),
+            model_ns,
             tally,
             contamination: None,
             tracker: Tracker::new(options.rules.clone(), silence_ns),
@@ -160,7 +170,8 @@ impl Detector {
             lost_states: 0,
             room,
             taken: Taken::default(),
-            self_traffic: clock.is_live().then(|| SelfTraffic::new(&self_traffic::CONNECTIONS)),
+            self_traffic: timeline.is_live().then(|| SelfTraffic::new(&self_traffic::CONNECTIONS)),
+            timeline,
             options,
         };
         detector.publish();
@@ -176,16 +187,10 @@ impl Detector {
         let mut result = self.take_up_model(findings);
         self.context.prepare(batch.records());
         self.self_traffic.iter_mut().for_each(SelfTraffic::refresh);
+        self.timeline.begin_batch();
         for (place, record) in batch.records().iter().enumerate() {
-            let now_ns = self.clock.unix_ns(record.time_ns);
-            if self.context.is_tick_over(now_ns) {
-                // What waits belongs to the second that ends.
-                self.score_packets(batch, findings);
-                self.close_tick(batch, findings);
-            }
-            if matches!(&self.state, State::Learning(learning) if learning.is_over(now_ns)) {
-                result = result.and(self.end_learning(findings));
-            }
+            let now_ns = self.advance(batch, place, findings);
+            result = result.and(self.reach(batch, now_ns, findings));
             if self.packets.is_full() {
                 self.score_packets(batch, findings);
             }
@@ -195,28 +200,26 @@ impl Detector {
             result = result.and(self.end_learning(findings));
         }
         self.score_packets(batch, findings);
+        self.advance(batch, batch.len(), findings);
+        if let Some(until_ns) = batch.until_ns() {
+            let now_ns = self.timeline.pass(until_ns);
+            result = result.and(self.reach(batch, now_ns, findings));
+            self.context.pass(now_ns);
+        }
+        self.disorder.note(batch, &self.tally, &mut findings.notices);
         self.taken.report(&self.tally);
         self.tally.set_context(self.context.counts());
         self.publish();
         result
     }
 
-    /// Lets time pass without packets, so that what has been silent is closed.
-    pub fn idle(&mut self, findings: &mut Findings) {
-        let now_ns = self.clock.now_ns();
-        if now_ns > self.context.tick_end_ns() && self.tracker.open_count() > 0 {
-            self.close_tick(&RecordBatch::none(), findings);
-            let nothing = Coverage::default();
-            self.tracker.end_tick(&[], nothing, now_ns, &|_| Vec::new(), &mut findings.incidents);
-            self.publish();
-        }
-    }
-
     /// Ends the last tick and closes every incident: no more records will come.
     pub fn finish(&mut self, findings: &mut Findings) {
         self.close_tick(&RecordBatch::none(), findings);
         self.tally.set_context(self.context.counts());
+        let told = findings.incidents.len();
         self.tracker.finish(&mut findings.incidents);
+        self.date(&mut findings.incidents[told..]);
         self.publish();
     }
 
@@ -279,14 +282,14 @@ impl Detector {
         let seen = self.context.observe(place, record, now_ns);
         match &mut self.state {
             State::Learning(learning) => {
-                learning.take(&View::read_packet(record, &seen), now_ns);
+                learning.take(&View::read_packet(record, &seen), self.timeline.watched_ns(), now_ns);
                 self.taken.learned += 1;
             }
             State::Training(_) => self.taken.learned += 1,
             State::Detecting(..) => {
                 let values = View::read_packet(record, &seen);
                 self.relearning.take_packet(&values, seen.standing);
-                self.packets.add(&values, seen.standing, place, now_ns);
+                self.packets.add(&values, seen.standing, place, self.timeline.unix_ns(now_ns));
                 self.taken.scored += 1;
             }
             State::Failed => self.taken.discarded += 1,
@@ -309,10 +312,12 @@ impl Detector {
             findings.notices.push(Notice::OneWay);
         }
         let memories = self.context.memories();
+        let last_ns = self.timeline.unix_ns(learning.last_ns());
         let relearning = &mut self.relearning;
         relearning.begin(learning.baseline());
-        let training = background::train(!self.options.in_background, move || learning.train(memories))
-            .map_err(|error| ForestError::Training(error.to_string()))?;
+        let training =
+            background::train(!self.options.in_background, move || learning.train(memories, last_ns))
+                .map_err(|error| ForestError::Training(error.to_string()))?;
         self.state = State::Training(training);
         if self.options.in_background { Ok(()) } else { self.await_model(findings) }
     }
@@ -344,7 +349,9 @@ impl Detector {
 
     fn relearn(&mut self, batch: &RecordBatch, findings: &mut Findings, now_ns: u64) {
         let State::Detecting(model, _) = &self.state else { return };
-        let Some(retrained) = self.relearning.advance(model, &self.context, now_ns) else { return };
+        let Some(retrained) = self.relearning.advance(model, &self.context, self.moment(now_ns)) else {
+            return;
+        };
         // What waits came before this moment, wherever its batch ends.
         self.score_packets(batch, findings);
         let State::Detecting(model, policy) = &mut self.state else { return };

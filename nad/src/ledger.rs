@@ -47,6 +47,12 @@ pub struct Tally {
     pub alerts_dropped: AtomicU64,
     /// Times that the drain had to wait because the detector's queue was full.
     pub queue_waits: AtomicU64,
+    /// Packets whose time was far from that of their neighbours, and so was not taken.
+    pub time_strays: AtomicU64,
+    /// Times that the clock which stamps packets was set.
+    pub time_steps: AtomicU64,
+    /// Gaps of more than a minute in a capture.
+    pub time_gaps: AtomicU64,
     /// What became of those who wanted an entry in a table, as of the last batch.
     context: Mutex<ContextCounts>,
     /// The counts of the outputs in use.
@@ -88,6 +94,12 @@ pub struct Ledger {
     pub alerts_dropped: u64,
     /// See [`Tally::queue_waits`].
     pub queue_waits: u64,
+    /// See [`Tally::time_strays`].
+    pub time_strays: u64,
+    /// See [`Tally::time_steps`].
+    pub time_steps: u64,
+    /// See [`Tally::time_gaps`].
+    pub time_gaps: u64,
     /// What became of those who wanted an entry in a table.
     pub context: ContextCounts,
     /// What became of what outputs were told of.
@@ -152,6 +164,9 @@ impl Tally {
             deviations_passed_over: self.deviations_passed_over.load(Relaxed),
             alerts_dropped: self.alerts_dropped.load(Relaxed),
             queue_waits: self.queue_waits.load(Relaxed),
+            time_strays: self.time_strays.load(Relaxed),
+            time_steps: self.time_steps.load(Relaxed),
+            time_gaps: self.time_gaps.load(Relaxed),
             context: *self.context.lock().unwrap_or_else(PoisonError::into_inner),
             outputs: self
                 .outputs
@@ -271,6 +286,9 @@ impl fmt::Display for Ledger {
             ("incidents_refused", self.incidents_refused),
             ("deviations_passed_over", self.deviations_passed_over),
             ("alerts_dropped", self.alerts_dropped),
+            ("time_strays", self.time_strays),
+            ("time_steps", self.time_steps),
+            ("time_gaps", self.time_gaps),
             ("flows_evicted", self.context.flows.evicted),
             ("flows_displaced", self.context.flows.displaced),
             ("flows_refused", self.context.flows.refused),

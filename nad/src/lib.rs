@@ -3,7 +3,6 @@
 pub mod alert;
 pub mod batch;
 pub mod cli;
-pub mod clock;
 pub mod command;
 pub mod condition;
 pub mod config;
@@ -27,6 +26,7 @@ pub mod report;
 pub mod sandbox;
 pub mod self_traffic;
 pub mod source;
+pub mod time;
 
 #[cfg(test)]
 #[path = "../tests/support/skip.rs"]

@@ -22,7 +22,7 @@ use std::{
 use socket2::{Domain, Protocol, Socket, Type};
 
 pub use self::attribution::SelfTraffic;
-use crate::{clock::monotonic_ns, context::host_key::HostKey};
+use crate::{context::host_key::HostKey, time::kernel_ns};
 
 /// This process's connections.
 pub static CONNECTIONS: Registry = Registry::new();
@@ -109,7 +109,7 @@ impl Registry {
             closed_first.map(|place| connections.swap_remove(place));
         }
         let number = self.version.load(Ordering::Relaxed) + 1;
-        let (opened_ns, closed_ns) = (monotonic_ns(), u64::MAX);
+        let (opened_ns, closed_ns) = (kernel_ns(), u64::MAX);
         connections.push(Connection { number, local: end(local), server: end(server), opened_ns, closed_ns });
         self.version.store(number, Ordering::Release);
         Registration { registry: self, number }
@@ -118,7 +118,7 @@ impl Registry {
     fn close(&self, number: u64) {
         let mut connections = self.lock();
         if let Some(connection) = connections.iter_mut().find(|connection| connection.number == number) {
-            connection.closed_ns = monotonic_ns();
+            connection.closed_ns = kernel_ns();
         }
         self.version.fetch_add(1, Ordering::Release);
     }

@@ -14,6 +14,8 @@ mod skip;
 mod alerts;
 #[path = "replay/allow.rs"]
 mod allow;
+#[path = "replay/clocks.rs"]
+mod clocks;
 #[path = "replay/formats.rs"]
 mod formats;
 #[path = "replay/incidents.rs"]

@@ -13,11 +13,11 @@ use super::{
 };
 use crate::{
     batch::{BATCH_RECORDS, RecordBatch},
-    clock::Clock,
     detector::{Detector, DetectorOptions, Findings, Start},
     ledger::{Ledger, Tally},
     model::Model,
     output::{Outputs, terminal::Screen},
+    time::{self, Timeline},
 };
 
 /// Captures `packets` packets, or as many as came before a signal.
@@ -32,8 +32,8 @@ pub(super) async fn count(
 ) -> Result<Ledger> {
     let tally = Arc::new(Tally::default());
     tally.set_outputs(outputs.counts());
-    let clock = Clock::monotonic();
-    warn_of_expired(&options.rules, clock.now_ns());
+    let timeline = Timeline::live(&live.clock);
+    warn_of_expired(&options.rules, time::unix_now_ns());
     let start = match start {
         Start::Learn { baseline, training, .. } => {
             Start::Learn { baseline, training, source: live.interfaces.clone() }
@@ -67,7 +67,7 @@ pub(super) async fn count(
     let captured_packets: usize = captured.iter().map(RecordBatch::len).sum();
     screen.say(&format!("Captured {captured_packets} packets."))?;
 
-    let mut findings = decide(&captured, start, clock, &options, &tally)?;
+    let mut findings = decide(&captured, start, timeline, &options, &tally)?;
     outputs.tell(&findings.take_events())?;
     outputs.finish()?;
     let ledger = tally.read().with_source(counters.read()?);
@@ -80,31 +80,33 @@ pub(super) async fn count(
 
 /// Copies records into full batches, so that a trickle of packets does not take a batch each.
 fn keep(captured: &mut Vec<RecordBatch>, batch: &RecordBatch, count: usize) {
-    for place in 0..count {
+    let mut from = 0;
+    while from < count {
         if captured.last().is_none_or(RecordBatch::is_full) {
             captured.push(RecordBatch::default());
         }
         if let Some(last) = captured.last_mut() {
-            last.push(batch.indices()[place], batch.records()[place]);
+            let to = count.min(from + BATCH_RECORDS - last.len());
+            last.append(batch, from..to);
+            from = to;
         }
     }
-    debug_assert!(captured.iter().all(|batch| batch.len() <= BATCH_RECORDS));
 }
 
 /// With a model, scores the packets; without, learns from them first, and they count as learned.
 fn decide(
     captured: &[RecordBatch],
     start: Start,
-    clock: Clock,
+    timeline: Timeline,
     options: &DetectorOptions,
     tally: &Arc<Tally>,
 ) -> Result<Findings> {
     if let Start::Detect(_) = start {
-        return detect(captured, start, clock, options, tally);
+        return detect(captured, start, timeline, options, tally);
     }
     let mut findings = Findings::default();
     let mut learner =
-        Detector::new(start, tables(&options.sizes)?, clock, Arc::clone(tally), options.clone());
+        Detector::new(start, tables(&options.sizes)?, timeline.clone(), Arc::clone(tally), options.clone());
     for batch in captured {
         learner.process(batch, &mut findings)?;
     }
@@ -113,7 +115,7 @@ fn decide(
     // The ledger has these packets already, as learned.
     let scoring = Arc::new(Tally::default());
     let start = Start::Detect(Box::new(Model::clone(&model)));
-    let findings = detect(captured, start, clock, options, &scoring)?;
+    let findings = detect(captured, start, timeline, options, &scoring)?;
     let scored = scoring.read();
     tally.anomalies.fetch_add(scored.anomalies, Relaxed);
     tally.incidents.fetch_add(scored.incidents, Relaxed);
@@ -124,13 +126,13 @@ fn decide(
 fn detect(
     captured: &[RecordBatch],
     start: Start,
-    clock: Clock,
+    timeline: Timeline,
     options: &DetectorOptions,
     tally: &Arc<Tally>,
 ) -> Result<Findings> {
     let mut findings = Findings::default();
     let mut detector =
-        Detector::new(start, tables(&options.sizes)?, clock, Arc::clone(tally), options.clone());
+        Detector::new(start, tables(&options.sizes)?, timeline, Arc::clone(tally), options.clone());
     for batch in captured {
         detector.process(batch, &mut findings)?;
     }

@@ -3,7 +3,6 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Result;
-use nad_common::record::PacketRecord;
 
 use super::{
     Outcome, OutputConfig, log_sandbox,
@@ -25,6 +24,7 @@ use crate::{
     presentation,
     sandbox::{Needs, Sandbox, SecurityConfig},
     source::{Fill, Source},
+    time::Timeline,
 };
 
 /// Settings of `nad features`.
@@ -118,6 +118,7 @@ fn columns(view: View) -> Vec<&'static str> {
 struct Reader {
     view: View,
     context: Context,
+    timeline: Timeline,
     baseline: BaselineClock,
     table: FeatureFile,
     rows: u64,
@@ -129,7 +130,8 @@ impl Reader {
         Ok(Self {
             view: config.view,
             context: Context::new(tables(&config.sizes)?, HashKey::from_seed(0), config.train_for.as_secs()),
-            baseline: BaselineClock { length: config.train_for, first_ns: None, packets: 0, is_over: false },
+            timeline: Timeline::capture(),
+            baseline: BaselineClock { length: config.train_for, packets: 0, is_over: false },
             table,
             rows: 0,
             vector: Vec::with_capacity(config.view.features().count()),
@@ -138,17 +140,20 @@ impl Reader {
 
     fn take(&mut self, batch: &RecordBatch) -> Result<(), OutputError> {
         self.context.prepare(batch.records());
+        self.timeline.begin_batch();
         for (place, record) in batch.records().iter().enumerate() {
-            if self.context.is_tick_over(record.time_ns) {
+            let now_ns = self.timeline.advance(batch, place, |_| {});
+            if self.context.is_tick_over(now_ns) {
                 self.close_tick()?;
             }
-            if self.baseline.ends_before(record) {
+            if self.baseline.ends_before(self.timeline.watched_ns()) {
                 self.context.end_baseline();
             }
-            let seen = self.context.observe(place, record, record.time_ns);
+            let seen = self.context.observe(place, record, now_ns);
             if self.view == View::Packet {
                 let vector = View::read_packet(record, &seen);
-                self.table.write(batch.indices()[place], record.time_ns, &vector)?;
+                let time_ns = self.timeline.unix_ns(now_ns);
+                self.table.write(batch.indices()[place], time_ns, &vector)?;
                 self.rows += 1;
             }
         }
@@ -157,7 +162,7 @@ impl Reader {
 
     /// Writes the subjects of the second that is over.
     fn close_tick(&mut self) -> Result<(), OutputError> {
-        let end_ns = self.context.tick_end_ns();
+        let end_ns = self.timeline.unix_ns(self.context.tick_end_ns());
         let Self { view, context, table, rows, vector, .. } = self;
         let mut written = Ok(());
         context.close_tick(|subject| {
@@ -181,16 +186,14 @@ impl Reader {
 /// When the baseline is over, as for a detector that learns for a time.
 struct BaselineClock {
     length: Duration,
-    first_ns: Option<u64>,
     packets: u64,
     is_over: bool,
 }
 
 impl BaselineClock {
-    /// Counts a packet; whether it is the first one after the baseline.
-    fn ends_before(&mut self, record: &PacketRecord) -> bool {
-        let first_ns = *self.first_ns.get_or_insert(record.time_ns);
-        let age = Duration::from_nanos(record.time_ns.saturating_sub(first_ns));
+    /// Counts a packet after so much watched time; whether it is the first one after the baseline.
+    fn ends_before(&mut self, watched_ns: u64) -> bool {
+        let age = Duration::from_nanos(watched_ns);
         let ends = !self.is_over && self.packets >= LEAST_BASELINE && age >= self.length;
         self.is_over |= ends;
         self.packets += 1;
@@ -215,16 +218,13 @@ mod tests {
 
     #[test]
     fn a_baseline_ends_once_when_it_is_long_enough_and_has_enough_packets() {
-        let mut clock =
-            BaselineClock { length: Duration::from_secs(1), first_ns: None, packets: 0, is_over: false };
-        let at = |time_ns| PacketRecord { time_ns, ..bytemuck::Zeroable::zeroed() };
-        let start = 5_000_000_000;
-        assert!(!clock.ends_before(&at(start)));
+        let mut clock = BaselineClock { length: Duration::from_secs(1), packets: 0, is_over: false };
+        assert!(!clock.ends_before(0));
         for _ in 1..LEAST_BASELINE {
-            assert!(!clock.ends_before(&at(start + 2_000_000_000)), "too few packets");
+            assert!(!clock.ends_before(2_000_000_000), "too few packets");
         }
-        assert!(!clock.ends_before(&at(start + 999_999_999)), "too early");
-        assert!(clock.ends_before(&at(start + 1_000_000_000)));
-        assert!(!clock.ends_before(&at(start + 3_000_000_000)), "it was over before");
+        assert!(!clock.ends_before(999_999_999), "too early");
+        assert!(clock.ends_before(1_000_000_000));
+        assert!(!clock.ends_before(3_000_000_000), "it was over before");
     }
 }

@@ -27,6 +27,7 @@ use crate::{
             XdpSource,
         },
     },
+    time::{LiveClock, kernel_ns},
 };
 
 /// Batches between drain and detector: a quarter of a million records.
@@ -38,8 +39,11 @@ const SHORTEST_NAP: Duration = Duration::from_micros(200);
 const LONGEST_NAP: Duration = Duration::from_millis(5);
 /// A run of the kernel program that began before it was detached has written its record by then.
 const GRACE: Duration = Duration::from_millis(2);
-/// An empty batch goes out this often when no records come, so that the detector notices time passing.
-const HEARTBEAT: Duration = Duration::from_millis(500);
+/// A batch without records goes out this often when none come, so that time passes for the detector: an incident is told
+/// within about a second of its last packet.
+const HEARTBEAT: Duration = Duration::from_millis(200);
+/// How often is looked whether the system's clock was set.
+const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
 
 const KERNEL_LOG_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -59,6 +63,7 @@ pub struct LiveConfig {
 /// What is to be watched, and whoever removes from it what would outlive nad. Made first, while the process is small.
 pub(super) struct Planned<'a> {
     config: &'a LiveConfig,
+    clock: LiveClock,
     interfaces: Vec<String>,
     plan: Vec<Watch>,
     remover: Option<Remover>,
@@ -73,7 +78,7 @@ impl<'a> Planned<'a> {
         let plan = Watch::plan(&interfaces, config.options.directions).map_err(XdpError::from)?;
         let remover = Remover::for_plan(&plan, &config.options)
             .context("the process that removes egress filters could not be started")?;
-        Ok(Self { config, interfaces, plan, remover })
+        Ok(Self { config, clock: LiveClock::start(), interfaces, plan, remover })
     }
 
     /// Loads the kernel programs, which takes longest.
@@ -93,7 +98,7 @@ pub(super) struct Loaded<'a> {
 impl Loaded<'_> {
     /// Attaches to every interface, says how, and enters the sandbox. There must be no other thread.
     pub(super) fn attach(self, sandbox: &Sandbox) -> Result<Live> {
-        let Self { planned: Planned { config, interfaces, plan, remover }, mut source } = self;
+        let Self { planned: Planned { config, clock, interfaces, plan, remover }, mut source } = self;
         source.set_remover(remover);
         let mut unseen = Unseen::default();
         for watch in &plan {
@@ -123,13 +128,14 @@ impl Loaded<'_> {
                 path.display()
             );
         }
-        Ok(Live { source, interfaces: interfaces.join(", "), thin: config.thin })
+        Ok(Live { source, clock, interfaces: interfaces.join(", "), thin: config.thin })
     }
 }
 
 /// An attached source and the names of its interfaces.
 pub(super) struct Live {
     pub(super) source: XdpSource,
+    pub(super) clock: LiveClock,
     pub(super) interfaces: String,
     thin: Thin,
 }
@@ -187,14 +193,14 @@ impl Drain {
         let (full, batches) = queue::bounded(QUEUE_BATCHES, WhenFull::Wait);
         let (used, empties) = queue::bounded(QUEUE_BATCHES, WhenFull::Drop);
         let stop = Arc::new(AtomicBool::new(false));
-        let Live { source, thin, .. } = live;
+        let Live { source, clock, thin, .. } = live;
         let counters = source.counter_reader();
         let relief = Relief::new(thin, &source);
         let thread = {
             let stop = Arc::clone(&stop);
             thread::Builder::new()
                 .name("nad-drain".into())
-                .spawn(move || drain(source, relief, &stop, &tally, &full, empties))
+                .spawn(move || drain(source, clock, relief, &stop, &tally, &full, empties))
                 .context("the drain thread could not be started")?
         };
         Ok((Self { thread, stop, counters }, batches, used))
@@ -214,6 +220,7 @@ impl Drain {
 
 fn drain(
     mut source: XdpSource,
+    mut clock: LiveClock,
     mut relief: Option<Relief>,
     stop: &AtomicBool,
     tally: &Tally,
@@ -222,6 +229,7 @@ fn drain(
 ) -> Result<(), XdpError> {
     let mut nap = SHORTEST_NAP;
     let mut last_sent = Instant::now();
+    let mut last_look = Instant::now();
     let mut is_last_round = false;
     // One that was not sent, as nothing came.
     let mut unused: Option<RecordBatch> = None;
@@ -233,13 +241,26 @@ fn drain(
         }
         let mut batch = unused.take().or_else(|| empties.try_recv().ok()).unwrap_or_default();
         batch.clear();
+        let before_ns = kernel_ns();
         let fill = source.fill(&mut batch)?;
+        if fill != Fill::More {
+            // What was stamped before has been written by now, but for a run of the program that goes on.
+            batch.set_until(before_ns.saturating_sub(GRACE.as_nanos() as u64));
+        }
+        if last_look.elapsed() >= CLOCK_INTERVAL
+            && let Some(shift) = clock.look(batch.len(), tally.drained.load(Relaxed) + batch.len() as u64)
+        {
+            batch.push_shift(shift);
+        }
+        if last_look.elapsed() >= CLOCK_INTERVAL {
+            last_look = Instant::now();
+        }
         tally.drained.fetch_add(batch.len() as u64, Relaxed);
         tally.unreadable.store(source.unreadable(), Relaxed);
         tally.told.store(source.told(), Relaxed);
         look(&mut relief, &mut source, tally)?;
         let is_empty = batch.is_empty();
-        if !is_empty || last_sent.elapsed() > HEARTBEAT {
+        if !is_empty || !batch.shifts().is_empty() || last_sent.elapsed() > HEARTBEAT {
             last_sent = Instant::now();
             let discarded = batch.len() as u64;
             let mut looked = Ok(());

@@ -20,7 +20,6 @@ use super::{
 };
 use crate::{
     batch::RecordBatch,
-    clock::Clock,
     config::{LogConfig, Task},
     detector::{Detector, DetectorOptions, Findings, Wanted},
     ledger::{Ledger, Tally},
@@ -32,6 +31,7 @@ use crate::{
         Fill, Source,
         pcap::{CaptureError, ReadAhead},
     },
+    time::Timeline,
 };
 
 /// Settings of `nad replay`.
@@ -98,7 +98,7 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     let in_force = Sandbox::of_files(&config.security, needs).enter()?;
     let mut source = read_ahead(source)?;
     let tables = tables(&config.detection.sizes)?;
-    let mut detector = Detector::new(start, tables, Clock::Unix, Arc::clone(&tally), options);
+    let mut detector = Detector::new(start, tables, Timeline::capture(), Arc::clone(&tally), options);
     sinks.outputs.start().context("the threads of outputs could not be started")?;
     tally.set_outputs(sinks.outputs.counts());
     let stop = stop_at_signal(sinks.outputs.stop())?;

@@ -24,7 +24,6 @@ use super::{
 };
 use crate::{
     batch::RecordBatch,
-    clock::Clock,
     config::{LogConfig, MetricsConfig, Task},
     context::Tables,
     detector::{Detector, DetectorOptions, Findings, Notice, PendingChange, Start, Wanted},
@@ -39,6 +38,7 @@ use crate::{
     presentation,
     queue::{self, Sender, Sent, WhenFull},
     sandbox::{Needs, Sandbox, SecurityConfig},
+    time::{self, Timeline},
 };
 
 /// Messages between detector and outputs, each with at most a batch's alerts.
@@ -180,12 +180,12 @@ async fn watch(
         }
         detect => detect,
     };
-    let clock = Clock::monotonic();
+    let clock = live.clock;
     // A clone shares the counts, which the detector's thread adds to.
     let mut rules = options.rules.clone();
-    warn_of_expired(&rules, clock.now_ns());
+    warn_of_expired(&rules, time::unix_now_ns());
     let mut view = View::new(screen.clone(), options.budget, &start);
-    let detector = Detector::new(start, tables, clock, Arc::clone(&tally), options);
+    let detector = Detector::new(start, tables, Timeline::live(&clock), Arc::clone(&tally), options);
     let (drain, batches, used) = Drain::start(live, Arc::clone(&tally))?;
     let counters = drain.counters.clone();
     let source = move || counters.read().map_err(|error| error.to_string());
@@ -225,7 +225,7 @@ async fn watch(
                 if let Some((new, budget)) = reloader.reload(&mut outputs, screen) {
                     rules = new;
                     view.set_budget(budget);
-                    warn_of_expired(&rules, clock.now_ns());
+                    warn_of_expired(&rules, time::unix_now_ns());
                     tally.set_outputs(outputs.counts());
                 }
             }
@@ -246,7 +246,7 @@ async fn watch(
             }
             _ = look.tick(), if view.is_shown() => {
                 let ledger = tally.read().with_source(drain.counters.read()?);
-                view.draw(ledger, tally.condition.thinning_level(), Instant::now(), clock.now_ns());
+                view.draw(ledger, tally.condition.thinning_level(), Instant::now(), time::unix_now_ns());
             }
         }
     }
@@ -338,10 +338,6 @@ fn spawn_detector(
                 detector.change(change, &mut findings);
             }
             let processed = detector.process(&batch, &mut findings);
-            // Where more waits in the queue, time has not passed without packets.
-            if batch.is_empty() && batches.is_empty() {
-                detector.idle(&mut findings);
-            }
             send(&mut findings, &outputs, &tally);
             // Where there is no room for it, its memory is given back instead.
             let _ = used.send(batch);

@@ -20,7 +20,6 @@ use super::{
 };
 use crate::{
     batch::RecordBatch,
-    clock::Clock,
     config::LogConfig,
     detector::{BaselineLength, Detector, DetectorOptions, Findings, Start},
     files,
@@ -33,6 +32,7 @@ use crate::{
     presentation,
     sandbox::{Needs, Sandbox, SecurityConfig},
     source::{Fill, Source, pcap::ReadAhead},
+    time::Timeline,
 };
 
 /// Settings of `nad train`.
@@ -92,7 +92,7 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
             let source = read_ahead(source)?;
             let start = start(file.display().to_string());
             let (tables, options) = (tables(&config.detection.sizes)?, config.detection.clone());
-            let detector = Detector::new(start, tables, Clock::Unix, Arc::clone(&tally), options);
+            let detector = Detector::new(start, tables, Timeline::capture(), Arc::clone(&tally), options);
             from_file(file, source, detector, &tally, &screen)?
         }
         (None, Some(live)) => {
@@ -109,7 +109,8 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
                 let live = loaded.attach(&sandbox)?;
                 let start = start(live.interfaces.clone());
                 let options = config.detection.clone();
-                let detector = Detector::new(start, tables, Clock::monotonic(), Arc::clone(&tally), options);
+                let detector =
+                    Detector::new(start, tables, Timeline::live(&live.clock), Arc::clone(&tally), options);
                 screen.say("Starting packet capture…")?;
                 let view = View::of_baseline(screen.clone(), config.baseline);
                 from_interfaces(live, detector, signals, &tally, view).await

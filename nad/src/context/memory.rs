@@ -2,16 +2,17 @@
 //!
 //! A thing is *known* when it was there in the baseline, or was first seen long enough ago, so that what began
 //! a minute ago is still new; it is forgotten when it has not been seen for a long time. While a baseline is being
-//! learnt, a quarter of it is long enough. Only exchanges with an answer are remembered: a scan or a
+//! learnt, a quarter of it is long enough. Ages are of watched time, which goes on in a later run where it was in the model:
+//! what is not looked for is not missed. Only exchanges with an answer are remembered: a scan or a
 //! forged source makes nothing known. The memory is part of the model.
 
 mod check;
+mod kept;
 mod thing;
 
 use std::io;
 
 use bytemuck::{Pod, Zeroable};
-use serde::{Deserialize, Serialize};
 
 use super::{
     dealing::DealingKey,
@@ -19,6 +20,8 @@ use super::{
     host_key::HostKey,
     table::{Entry, Group, Hashed, Table, TableCounts},
 };
+use kept::Kept;
+pub use kept::Memories;
 use thing::ThingKey;
 
 /// Seconds after which something that was not seen again is new once more.
@@ -27,6 +30,9 @@ const FORGET_AFTER_S: u32 = 14 * 86_400;
 const EPOCH_RANGE_S: (u32, u32) = (15, 6 * 3600);
 /// The shortest epoch after it: long enough for something that comes back every few minutes to show itself first.
 const LEAST_EPOCH_S: u32 = 3600;
+
+/// The first second of watched time; 0 stands for never.
+const FIRST_S: u32 = 1;
 
 /// How strange a client's dealing with a service is, from known to something nobody should do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,7 +115,8 @@ pub(super) struct Remembered {
     settled: Peaks,
     /// Peaks of this epoch.
     growing: Peaks,
-    padding: u32,
+    /// 1 where it was there in the baseline.
+    in_baseline: u32,
 }
 
 impl Entry for Remembered {
@@ -159,41 +166,10 @@ pub struct Memory {
     table: Table<Remembered>,
     hash_key: HashKey,
     epoch_s: u32,
-    /// The end of the baseline, in seconds since the Unix epoch; 0 while it is being learnt.
-    baseline_end_s: u32,
-}
-
-/// A memory as it stands in a model file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Memories {
-    /// What the tables' and sketches' hashes were keyed with.
-    hash_key: HashKey,
-    epoch_s: u32,
-    baseline_end_s: u32,
-    /// Whether only one side of connections was seen.
-    is_one_way: bool,
-    /// Thing, first and last second, and what is usual, in ascending order of the things.
-    entries: Vec<(ThingKey, u32, u32, Peaks)>,
-}
-
-impl Memories {
-    /// What the tables' and sketches' hashes were keyed with.
-    pub fn hash_key(&self) -> HashKey {
-        self.hash_key
-    }
-
-    /// Whether only one side of connections was seen.
-    pub fn is_one_way(&self) -> bool {
-        self.is_one_way
-    }
-
-    /// Whether there is only what a sensor writes.
-    pub fn are_sound(&self) -> bool {
-        let is_sound = |(thing, first_s, last_s, peaks): &(ThingKey, u32, u32, Peaks)| {
-            thing.is_sound() && first_s <= last_s && peaks.iter().all(|peak| peak.is_finite() && *peak >= 0.0)
-        };
-        self.epoch_s > 0 && self.entries.iter().all(is_sound)
-    }
+    /// Seconds that were watched before this run.
+    before_s: u32,
+    /// The moment of sensor time with which this run began.
+    began_ns: Option<u64>,
 }
 
 impl Memory {
@@ -205,53 +181,63 @@ impl Memory {
     /// One without memories, for a baseline of this many seconds.
     pub(super) fn new(table: Table<Remembered>, hash_key: HashKey, baseline_s: u64) -> Self {
         let epoch_s = (baseline_s / 4).clamp(EPOCH_RANGE_S.0.into(), EPOCH_RANGE_S.1.into()) as u32;
-        Self { table, hash_key, epoch_s, baseline_end_s: 0 }
+        Self { table, hash_key, epoch_s, before_s: FIRST_S, began_ns: None }
     }
 
     /// One that continues what a model remembers.
     pub(super) fn restore(mut table: Table<Remembered>, hash_key: HashKey, memories: &Memories) -> Self {
-        for (thing, first_s, last_s, settled) in &memories.entries {
+        for Kept { thing, first_s, last_s, in_baseline, usual } in &memories.entries {
             let wanted = thing.hashed(&hash_key);
-            if let Some(slot) =
-                table.enter(&wanted, Group::default, u64::from(*last_s) * 1_000_000_000).slot()
-            {
+            if let Some(slot) = table.enter(&wanted, Group::default, nanoseconds(*last_s)).slot() {
                 let entry = Remembered {
                     first_s: *first_s,
                     last_s: *last_s,
-                    settled: *settled,
+                    settled: *usual,
+                    in_baseline: u32::from(*in_baseline),
                     ..Remembered::begin(*thing)
                 };
                 *table.get_mut(slot) = entry;
             }
         }
-        Self { table, hash_key, epoch_s: memories.epoch_s, baseline_end_s: memories.baseline_end_s }
+        Self { table, hash_key, epoch_s: memories.epoch_s, before_s: memories.watched_s, began_ns: None }
+    }
+
+    /// A run begins at a moment of sensor time.
+    pub fn begin(&mut self, now_ns: u64) {
+        self.began_ns = Some(now_ns);
     }
 
     /// The baseline is over: all that was seen in it is known, and what comes from now on must stay for longer.
-    pub fn end_baseline(&mut self, now_ns: u64) {
-        self.baseline_end_s = (now_ns / 1_000_000_000) as u32;
+    pub fn end_baseline(&mut self) {
         self.epoch_s = self.epoch_s.max(LEAST_EPOCH_S);
         self.table.for_each_mut(|entry| {
             entry.settled = std::array::from_fn(|i| entry.settled[i].max(entry.growing[i]));
             entry.growing = Peaks::default();
             // Whatever the new epochs' numbers: nothing of it fades at once.
             entry.epoch = 0;
+            entry.in_baseline = 1;
         });
     }
 
     /// What goes into a model.
-    pub fn keep(&self, is_one_way: bool) -> Memories {
+    pub fn keep(&self, is_one_way: bool, now_ns: u64) -> Memories {
         let settle = |entry: &Remembered| std::array::from_fn(|i| entry.settled[i].max(entry.growing[i]));
         let mut entries: Vec<_> = self
             .table
             .iter()
-            .map(|(_, entry)| (entry.key, entry.first_s, entry.last_s, settle(entry)))
+            .map(|(_, entry)| Kept {
+                thing: entry.key,
+                first_s: entry.first_s,
+                last_s: entry.last_s,
+                in_baseline: entry.in_baseline != 0,
+                usual: settle(entry),
+            })
             .collect();
-        entries.sort_unstable_by_key(|(thing, ..)| *thing);
+        entries.sort_unstable_by_key(|kept| kept.thing);
         Memories {
             hash_key: self.hash_key,
             epoch_s: self.epoch_s,
-            baseline_end_s: self.baseline_end_s,
+            watched_s: self.now_s(now_ns),
             is_one_way,
             entries,
         }
@@ -289,7 +275,8 @@ impl Memory {
 
     /// Remembers an exchange that both sides took part in. The client's packets came from `mac`.
     pub fn remember(&mut self, client: HostKey, mac: [u8; 6], service: &ServiceKey, now_ns: u64) {
-        let now_s = (now_ns / 1_000_000_000) as u32;
+        self.began_ns.get_or_insert(now_ns);
+        let now_s = self.now_s(now_ns);
         let hash_key = self.hash_key;
         for thing in [
             ThingKey::dealing(client, service),
@@ -300,12 +287,13 @@ impl Memory {
             ThingKey::port(service),
         ] {
             let group = || Group::of(&hash_key, client, mac);
-            let Some(slot) = self.table.enter(&thing.hashed(&hash_key), group, now_ns).slot() else {
+            let Some(slot) = self.table.enter(&thing.hashed(&hash_key), group, nanoseconds(now_s)).slot()
+            else {
                 continue;
             };
             let entry = self.table.get_mut(slot);
             if entry.last_s == 0 || now_s.saturating_sub(entry.last_s) > FORGET_AFTER_S {
-                entry.first_s = now_s;
+                (entry.first_s, entry.in_baseline) = (now_s, 0);
             }
             entry.last_s = now_s;
         }
@@ -342,8 +330,14 @@ impl Memory {
         }
     }
 
+    /// Seconds that were watched up to a moment of sensor time, in this run and before it.
+    fn now_s(&self, now_ns: u64) -> u32 {
+        let of_run_s = now_ns.saturating_sub(self.began_ns.unwrap_or(now_ns)) / 1_000_000_000;
+        self.before_s.saturating_add(u32::try_from(of_run_s).unwrap_or(u32::MAX))
+    }
+
     fn epoch(&self, now_ns: u64) -> u32 {
-        (now_ns / 1_000_000_000 / u64::from(self.epoch_s)) as u32
+        self.now_s(now_ns) / self.epoch_s
     }
 
     /// Seconds after which something that is seen is known.
@@ -362,13 +356,17 @@ impl Memory {
     }
 
     fn knows(&self, thing: ThingKey, now_ns: u64) -> bool {
-        let now_s = (now_ns / 1_000_000_000) as u32;
+        let now_s = self.now_s(now_ns);
         self.table.find(&thing.hashed(&self.hash_key)).is_some_and(|slot| {
             let entry = self.table.get(slot);
-            (now_s.saturating_sub(entry.first_s) >= self.epoch_s || entry.first_s <= self.baseline_end_s)
+            (now_s.saturating_sub(entry.first_s) >= self.epoch_s || entry.in_baseline != 0)
                 && now_s.saturating_sub(entry.last_s) <= FORGET_AFTER_S
         })
     }
+}
+
+fn nanoseconds(seconds: u32) -> u64 {
+    u64::from(seconds) * 1_000_000_000
 }
 
 #[cfg(test)]

@@ -46,9 +46,11 @@ impl Detector {
     /// is being trained gets the contamination once it is there.
     pub fn change(&mut self, change: Change, findings: &mut Findings) {
         let Change { budget, silence, rules, contamination } = change;
-        let now_ns = self.clock.now_ns();
+        let now_ns = self.moment(self.timeline.now_ns()).unix_ns;
+        let told = findings.incidents.len();
         self.tracker.set_silence(silence.as_nanos() as u64);
         self.tracker.set_rules(rules.clone(), now_ns, &mut findings.incidents);
+        self.date(&mut findings.incidents[told..]);
         (self.options.budget, self.options.silence, self.options.rules) = (budget, silence, rules);
         self.contamination = contamination.or(self.contamination);
         if let State::Detecting(model, policy) = &mut self.state {

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, fmt, time::Duration};
 
+use super::Notice;
 use crate::{
     context::{Subject, host_key::HostKey, memory::Memories},
     features::View,
@@ -18,7 +19,7 @@ const SETTLING: f64 = 0.5;
 /// How long a baseline is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BaselineLength {
-    /// This much time from the first packet on, by the packets' clock, and at least [`LEAST_BASELINE`] packets.
+    /// This much watched time from the first packet on, and at least [`LEAST_BASELINE`] packets.
     Time(Duration),
     /// This many packets.
     Packets(u64),
@@ -50,10 +51,16 @@ pub(super) struct Learning {
     source: String,
     baseline: Baseline,
     packets: u64,
+    /// Of sensor time.
     first_ns: u64,
     last_ns: u64,
     /// When subjects' vectors began to be learnt from.
     settled_ns: Option<u64>,
+    /// Watched time at the first packet, and from there to the last one.
+    watched_from_ns: u64,
+    watched_ns: u64,
+    /// Whether it was said that packets are missing.
+    is_waiting: bool,
     /// Until when hosts that did something hostile are not learnt from: its traces take time to fade.
     quarantine: HashMap<HostKey, u64>,
 }
@@ -75,16 +82,34 @@ impl Learning {
             first_ns: 0,
             last_ns: 0,
             settled_ns: None,
+            watched_from_ns: 0,
+            watched_ns: 0,
+            is_waiting: false,
             quarantine: HashMap::new(),
         }
     }
 
-    /// Whether a packet of this time comes after the baseline.
-    pub(super) fn is_over(&self, now_ns: u64) -> bool {
+    /// Whether what comes after so much watched time comes after the baseline.
+    pub(super) fn is_over(&self, watched_ns: u64) -> bool {
         match self.length {
             BaselineLength::Packets(wanted) => self.packets >= wanted,
-            BaselineLength::Time(length) => self.packets >= LEAST_BASELINE && self.age(now_ns) >= length,
+            BaselineLength::Time(_) => self.packets >= LEAST_BASELINE && self.is_time_over(watched_ns),
         }
+    }
+
+    /// Says once that its time is over and packets are missing.
+    pub(super) fn is_waiting(&mut self, watched_ns: u64) -> Option<Notice> {
+        let BaselineLength::Time(length) = self.length else { return None };
+        if self.is_waiting || !self.is_time_over(watched_ns) {
+            return None;
+        }
+        self.is_waiting = true;
+        Some(Notice::FewPackets { packets: self.packets, length })
+    }
+
+    fn is_time_over(&self, watched_ns: u64) -> bool {
+        let age_ns = u128::from(watched_ns.saturating_sub(self.watched_from_ns));
+        matches!(self.length, BaselineLength::Time(length) if age_ns >= length.as_nanos())
     }
 
     /// Whether the baseline is known to be over without another packet.
@@ -92,15 +117,17 @@ impl Learning {
         matches!(self.length, BaselineLength::Packets(wanted) if self.packets >= wanted)
     }
 
-    /// Adds a packet.
-    pub(super) fn take(&mut self, vector: &[f32], now_ns: u64) {
+    /// Adds a packet, after so much watched time.
+    pub(super) fn take(&mut self, vector: &[f32], watched_ns: u64, now_ns: u64) {
         if self.packets == 0 {
             (self.first_ns, self.last_ns) = (now_ns, now_ns);
+            self.watched_from_ns = watched_ns;
         }
         self.last_ns = self.last_ns.max(now_ns);
+        self.watched_ns = watched_ns.saturating_sub(self.watched_from_ns);
         self.packets += 1;
         self.baseline.add(View::Packet, vector);
-        if self.settled_ns.is_none() && self.has_settled(now_ns) {
+        if self.settled_ns.is_none() && self.has_settled() {
             self.settled_ns = Some(now_ns);
         }
     }
@@ -125,37 +152,43 @@ impl Learning {
         true
     }
 
+    /// Sensor time of the last packet.
+    pub(super) fn last_ns(&self) -> u64 {
+        self.last_ns
+    }
+
     pub(super) fn packets(&self) -> u64 {
         self.packets
     }
 
+    /// How long was watched for it.
     pub(super) fn span(&self) -> Duration {
-        Duration::from_nanos(self.last_ns - self.first_ns)
+        Duration::from_nanos(self.watched_ns)
     }
 
     pub(super) fn baseline(&self) -> &Baseline {
         &self.baseline
     }
 
-    pub(super) fn train(self, memories: Memories) -> Result<Model, ForestError> {
+    /// Trains; the last packet came at `last_ns` of Unix time.
+    pub(super) fn train(self, memories: Memories, last_ns: u64) -> Result<Model, ForestError> {
+        // The clock may have been set meanwhile: what counts is how long before the end something was.
+        let before = |sensor_ns: u64| last_ns.saturating_sub(self.last_ns - sensor_ns);
         let window = TrainingWindow {
             source: self.source,
-            first_ns: self.first_ns,
-            settled_ns: self.settled_ns.unwrap_or(self.first_ns),
-            last_ns: self.last_ns,
+            first_ns: before(self.first_ns),
+            settled_ns: before(self.settled_ns.unwrap_or(self.first_ns)),
+            last_ns,
             packets: self.packets,
         };
         Model::train(&self.baseline, &self.training, window, memories)
     }
 
-    fn age(&self, now_ns: u64) -> Duration {
-        Duration::from_nanos(now_ns.saturating_sub(self.first_ns))
-    }
-
-    fn has_settled(&self, now_ns: u64) -> bool {
-        match self.length {
-            BaselineLength::Time(length) => self.age(now_ns).as_secs_f64() >= length.as_secs_f64() * SETTLING,
-            BaselineLength::Packets(wanted) => self.packets as f64 >= wanted as f64 * SETTLING,
-        }
+    fn has_settled(&self) -> bool {
+        let (reached, wanted) = match self.length {
+            BaselineLength::Time(length) => (self.watched_ns as f64 * 1e-9, length.as_secs_f64()),
+            BaselineLength::Packets(wanted) => (self.packets as f64, wanted as f64),
+        };
+        reached >= wanted * SETTLING
     }
 }

@@ -1,8 +1,12 @@
 //! What an operator has to know of how the network is seen.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
-use crate::presentation::counted;
+use super::LEAST_BASELINE;
+use crate::{
+    presentation::{counted, timestamp},
+    time::Stray,
+};
 
 /// Something to be said once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,12 +17,66 @@ pub enum Notice {
     TablesOverrun(u64),
     /// They don't any more; so many were lost in all.
     TablesRecovered(u64),
+    /// A packet's time is far from that of its neighbours: the first of them.
+    Stray(Stray),
+    /// The clock that stamps packets was set by so many nanoseconds before the packet with this index; whether further
+    /// ones are only counted.
+    Step {
+        /// The packet's index.
+        index: u64,
+        /// How far, in nanoseconds; negative where it was set back.
+        ns: i64,
+        /// Whether further ones are only counted.
+        is_last: bool,
+    },
+    /// A capture has a gap before the packet with this index: the first one of more than a minute.
+    Gap {
+        /// The packet's index.
+        index: u64,
+        /// How long it is, in nanoseconds.
+        ns: u64,
+    },
+    /// A counter of seconds with 32 bits began anew with the packet with this index.
+    Wrap {
+        /// The packet's index.
+        index: u64,
+    },
+    /// The baseline's time is over, and there were too few packets.
+    FewPackets {
+        /// Packets so far.
+        packets: u64,
+        /// How long the baseline was to be.
+        length: Duration,
+    },
+    /// The packets are so many nanoseconds of Unix time after the last one that the model was trained on; negative where they
+    /// are older.
+    Distance {
+        /// The model's last packet, in Unix nanoseconds.
+        model_ns: u64,
+        /// The first packet here, likewise.
+        first_ns: u64,
+    },
 }
+
+/// Models and packets that are less than this apart are not said to be, in nanoseconds.
+const FAR_APART_NS: u64 = 3_600_000_000_000;
 
 impl Notice {
     /// Whether something has to be done, or is worse than before.
     pub fn is_warning(self) -> bool {
-        !matches!(self, Self::TablesRecovered(_))
+        match self {
+            Self::TablesRecovered(_) | Self::Gap { .. } => false,
+            // Age does no harm; a model of later packets than these may have learnt from what it is to find.
+            Self::Distance { model_ns, first_ns } => first_ns < model_ns,
+            _ => true,
+        }
+    }
+
+    /// How far apart a model and the packets are, where that is worth a word.
+    pub(super) fn distance(model_ns: u64, first_ns: u64) -> Option<Self> {
+        // A capture without times has no date.
+        (first_ns > 0 && model_ns.abs_diff(first_ns) >= FAR_APART_NS)
+            .then_some(Self::Distance { model_ns, first_ns })
     }
 }
 
@@ -35,11 +93,82 @@ impl fmt::Display for Notice {
                  together, by MAC address or network. If this is ordinary traffic, raise [context] in nad.toml",
                 counted(*lost, "state")
             ),
+            Self::Stray(Stray { index, distance_ns }) => write!(
+                f,
+                "packet {} has a time {} its neighbours': it gets theirs, and so do others like it, which are counted",
+                index + 1,
+                if *distance_ns < 0 {
+                    format!("{} before", span(distance_ns.unsigned_abs()))
+                } else {
+                    format!("{} after", span(distance_ns.unsigned_abs()))
+                }
+            ),
+            Self::Step { index, ns, is_last } => write!(
+                f,
+                "the clock that stamps packets was set {} by {} before packet {}: what was learnt and watched goes on from \
+                 there{}",
+                if *ns < 0 { "back" } else { "ahead" },
+                span(ns.unsigned_abs()),
+                index + 1,
+                if *is_last { "; further steps are only counted" } else { "" }
+            ),
+            Self::Gap { index, ns } => write!(
+                f,
+                "no packet for {} before packet {}: a minute of it counts as watched; further gaps are only counted",
+                span(*ns),
+                index + 1
+            ),
+            Self::Wrap { index } => write!(
+                f,
+                "the capture's clock of 32 bits begins anew with packet {}: times go on as they would with more bits",
+                index + 1
+            ),
+            Self::FewPackets { packets, length } => write!(
+                f,
+                "the {} of the baseline are over, and {}: it goes on until {LEAST_BASELINE} have come, and nothing is judged \
+                 until then",
+                span(length.as_nanos() as u64),
+                if *packets == 0 { "no packet came".into() } else { format!("only {} came", counted(*packets, "packet")) }
+            ),
+            Self::Distance { model_ns, first_ns } if first_ns < model_ns => write!(
+                f,
+                "these packets are older than the model: they begin {} before its last packet, of {}; it may have learnt what \
+                 it is to find",
+                span(model_ns - first_ns),
+                timestamp(*model_ns)
+            ),
+            Self::Distance { model_ns, first_ns } => write!(
+                f,
+                "the model's last packet, of {}, is {} older than the first one here: what it knows counts as known as if no \
+                 time had passed between",
+                timestamp(*model_ns),
+                span(first_ns - model_ns)
+            ),
             Self::TablesRecovered(lost) => {
                 write!(f, "there is room for all hosts and flows again; {} lost meanwhile", counted(*lost, "state"))
             }
         }
     }
+}
+
+/// A distance in time, in its two largest units.
+fn span(ns: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
+    let seconds = ns / 1_000_000_000;
+    if seconds < 10 {
+        return format!("{:.1} s", ns as f64 / 1e9);
+    }
+    let mut rest = seconds;
+    let parts: Vec<String> = UNITS
+        .iter()
+        .filter_map(|(unit, name)| {
+            let count = rest / unit;
+            rest %= unit;
+            (count > 0).then(|| format!("{count} {name}"))
+        })
+        .take(2)
+        .collect();
+    parts.join(" ")
 }
 
 /// States lost in a second from which on it is said.
@@ -79,6 +208,13 @@ impl Overrun {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_of_time_have_two_units() {
+        let of = |seconds: u64| span(seconds * 1_000_000_000);
+        assert_eq!([of(2), of(60), of(3600), of(3661)], ["2.0 s", "1 min", "1 h", "1 h 1 min"]);
+        assert_eq!([of(90), of(86_400 * 15 + 7), of(0)], ["1 min 30 s", "15 d 7 s", "0.0 s"]);
+    }
 
     #[test]
     fn an_overrun_is_told_when_it_begins_and_when_it_is_over() {

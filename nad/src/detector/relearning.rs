@@ -14,6 +14,7 @@ use crate::{
     context::{Context, Subject},
     features::View,
     model::{Model, TrainingWindow, baseline::Baseline, forest::ForestError},
+    time::Now,
 };
 
 /// One packet in this many goes into the next baseline.
@@ -74,18 +75,13 @@ impl Relearning {
     }
 
     /// Begins to train when it is time, and returns a model once there is one.
-    pub(super) fn advance(
-        &mut self,
-        model: &Arc<Model>,
-        context: &Context,
-        now_ns: u64,
-    ) -> Option<Retrained> {
-        let every_ns = self.every_ns?;
+    pub(super) fn advance(&mut self, model: &Arc<Model>, context: &Context, now: Now) -> Option<Retrained> {
+        let (every_ns, now_ns) = (self.every_ns?, now.sensor_ns);
         if self.since_ns == 0 {
             self.since_ns = now_ns;
         }
         if self.training.is_none() && now_ns.saturating_sub(self.since_ns) >= every_ns {
-            self.start(model, context, now_ns);
+            self.start(model, context, now);
         }
         let trained = answer(self.training.as_ref()?, !self.in_background)?;
         self.training = None;
@@ -101,18 +97,19 @@ impl Relearning {
         }
     }
 
-    fn start(&mut self, model: &Arc<Model>, context: &Context, now_ns: u64) {
+    fn start(&mut self, model: &Arc<Model>, context: &Context, now: Now) {
         let (sender, receiver) = mpsc::sync_channel(1);
         let (baseline, model) = (self.baseline.clone(), Arc::clone(model));
         let memories = context.memories();
+        let first_ns = now.unix_ns.saturating_sub(now.sensor_ns - self.since_ns);
         let window = TrainingWindow {
             source: model.window().source.clone(),
-            first_ns: self.since_ns,
-            settled_ns: self.since_ns,
-            last_ns: now_ns,
+            first_ns,
+            settled_ns: first_ns,
+            last_ns: now.unix_ns,
             packets: self.packets,
         };
-        self.since_ns = now_ns;
+        self.since_ns = now.sensor_ns;
         self.packets = 0;
         self.training = Some(receiver);
         let started = background::train(!self.in_background, move || {

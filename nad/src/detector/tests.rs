@@ -105,7 +105,7 @@ fn what_the_detector_lets_others_know_is_what_it_does() {
 }
 
 fn detector(start: Start, tally: Arc<Tally>, options: DetectorOptions) -> Detector {
-    Detector::new(start, Tables::new(&options.sizes).unwrap(), Clock::Unix, tally, options)
+    Detector::new(start, Tables::new(&options.sizes).unwrap(), Timeline::capture(), tally, options)
 }
 
 fn learn(extension_level: Option<usize>, contamination: f64) -> Start {

@@ -7,6 +7,7 @@ use crate::{
     batch::RecordBatch,
     context::{Context, Origin, Verdict},
     incident::{Deviation, SubjectState, coverage::Coverage},
+    time::Now,
 };
 
 /// What is known of who did what a subject shows.
@@ -62,17 +63,18 @@ impl Detector {
         let lost = lost_states - std::mem::replace(&mut self.lost_states, lost_states);
         self.second.add_lost_states(lost);
         findings.notices.extend(self.overrun.second(lost));
-        let ended = self.second.end(end_ns, threshold.unwrap_or_default(), is_learning);
+        let ended =
+            self.second.end(self.timeline.unix_ns(end_ns), threshold.unwrap_or_default(), is_learning);
         let coverage = ended.as_ref().map_or(Coverage::default(), |second| second.coverage);
         findings.seconds.extend(ended);
         if threshold.is_some() {
-            self.report(findings, coverage, end_ns);
+            self.report(findings, coverage, self.moment(end_ns));
             self.relearn(batch, findings, end_ns);
         }
     }
 
     /// Hands the tick's deviations to the tracker.
-    fn report(&mut self, findings: &mut Findings, coverage: Coverage, end_ns: u64) {
+    fn report(&mut self, findings: &mut Findings, coverage: Coverage, end: Now) {
         let State::Detecting(model, policy) = &mut self.state else { return };
         let before = (self.tracker.opened(), self.tracker.refused(), self.tracker.rules().suppressed());
         let deviations = self.room.crowds.sorted();
@@ -86,14 +88,16 @@ impl Detector {
         }
         let explain =
             |deviation: &Deviation| model.view(deviation.view).explain(deviation.view, &deviation.vector);
-        self.tracker.end_tick(deviations, coverage, end_ns, &explain, &mut findings.incidents);
+        let told = findings.incidents.len();
+        self.tracker.end_tick(deviations, coverage, end, &explain, &mut findings.incidents);
         let passed_over = self.room.crowds.clear();
         let opened = self.tracker.opened() - before.0;
         self.tally.incidents.fetch_add(opened, Relaxed);
         self.tally.incidents_refused.fetch_add(self.tracker.refused() - before.1, Relaxed);
         self.tally.suppressed.fetch_add(self.tracker.rules().suppressed() - before.2, Relaxed);
         self.tally.deviations_passed_over.fetch_add(passed_over, Relaxed);
-        policy.advance(end_ns, opened);
+        policy.advance(end.sensor_ns, opened);
         self.context.set_suspects(self.tracker.suspects());
+        self.date(&mut findings.incidents[told..]);
     }
 }

@@ -53,6 +53,9 @@ impl KeptLedger {
             deviations_passed_over,
             alerts_dropped,
             queue_waits,
+            time_strays,
+            time_steps,
+            time_gaps,
             context,
             outputs,
         } = ledger;
@@ -78,6 +81,9 @@ impl KeptLedger {
             ("deviations_passed_over", *deviations_passed_over),
             ("alerts_dropped", *alerts_dropped),
             ("queue_waits", *queue_waits),
+            ("time_strays", *time_strays),
+            ("time_steps", *time_steps),
+            ("time_gaps", *time_gaps),
         ];
         let numbers = numbers.into_iter().map(|(name, count)| (name.to_owned(), count));
         let refused = Refusal::ALL.into_iter().zip(source.unparsed);

@@ -10,6 +10,7 @@ use crate::{
     context::{TICK_NS, host_key::HostKey},
     features::View,
     model::Evidence,
+    time::Now,
 };
 
 /// Incidents that are open at a time. When one more begins, the one that was silent for longest is closed; where all
@@ -74,18 +75,19 @@ impl Tracker {
         &mut self,
         deviations: &[Deviation],
         coverage: Coverage,
-        now_ns: u64,
+        now: impl Into<Now>,
         explain: Explain<'_>,
         updates: &mut Vec<IncidentUpdate>,
     ) {
-        deviations.iter().for_each(|deviation| self.take(deviation, updates));
-        self.echoes.forget(now_ns);
+        let now = now.into();
+        deviations.iter().for_each(|deviation| self.take(deviation, now, updates));
+        self.echoes.forget(now.sensor_ns);
         for open in &mut self.open {
             open.silent_coverage.add(coverage);
             open.end_tick(explain, updates);
         }
         let silence_ns = self.silence_ns;
-        self.close_where(updates, |open| now_ns.saturating_sub(open.incident.end_ns) > silence_ns);
+        self.close_where(updates, |open| now.sensor_ns.saturating_sub(open.incident.end_ns) > silence_ns);
     }
 
     /// Closes everything.
@@ -132,18 +134,17 @@ impl Tracker {
         self.refused
     }
 
-    fn take(&mut self, deviation: &Deviation, updates: &mut Vec<IncidentUpdate>) {
+    fn take(&mut self, deviation: &Deviation, now: Now, updates: &mut Vec<IncidentUpdate>) {
         let parties = deviation.parties();
         let shape = Shape::of(deviation);
-        if self.rules.suppress(&parties, shape, deviation.time_ns) || self.echoes.is_echo(deviation, &parties)
-        {
+        if self.rules.suppress(&parties, shape, now.unix_ns) || self.echoes.is_echo(deviation, &parties) {
             return;
         }
         if self.open.iter().any(|open| open.harms(deviation, &parties)) {
             return;
         }
         let found = self.find(&parties, shape, deviation.time_ns);
-        match found.or_else(|| self.begin(deviation, &parties, updates)) {
+        match found.or_else(|| self.begin(deviation, &parties, now, updates)) {
             Some(place) => self.open[place].add(deviation, &parties, shape),
             None => self.refused += 1,
         }
@@ -167,6 +168,7 @@ impl Tracker {
         &mut self,
         deviation: &Deviation,
         parties: &Parties,
+        now: Now,
         updates: &mut Vec<IncidentUpdate>,
     ) -> Option<usize> {
         if self.open.len() >= MOST_OPEN {
@@ -179,7 +181,7 @@ impl Tracker {
         self.opened += 1;
         let start_ns = deviation.time_ns.saturating_sub(TICK_NS);
         let incident = Incident {
-            id: format!("{}-{}", start_ns / 1_000_000_000, self.opened),
+            id: format!("{}-{}", now.unix_ns.saturating_sub(TICK_NS) / 1_000_000_000, self.opened),
             detected_ns: deviation.time_ns,
             start_ns,
             end_ns: deviation.time_ns,

@@ -123,6 +123,9 @@ impl Reading {
             deviations_passed_over,
             alerts_dropped,
             queue_waits,
+            time_strays,
+            time_steps,
+            time_gaps,
             context,
             outputs: told_outputs,
         } = &self.ledger;
@@ -150,6 +153,9 @@ impl Reading {
             ),
             ("nad_alerts_dropped", "Anomalies not told, as there were too many at once", alerts_dropped),
             ("nad_queue_waits", "Times that the drain waited for the detector", queue_waits),
+            ("nad_time_strays", "Packets whose time was far from that of their neighbours", time_strays),
+            ("nad_time_steps", "Times that the clock which stamps packets was set", time_steps),
+            ("nad_time_gaps", "Gaps of more than a minute in a capture", time_gaps),
         ] {
             page.counter(name, help, *value)?;
         }

@@ -12,8 +12,6 @@ use crate::{config, features::View};
 const LONGEST_SOURCE: usize = 64 << 10;
 /// Decisions a second of one view at most: the subjects that are judged, and once more for a baseline that ended within one.
 const MOST_DECISIONS: f64 = 2.0 * 16_384.0;
-/// How far ahead of its packets and of this machine's clock what a model remembers may be, in seconds.
-const MOST_AHEAD_S: u64 = 86_400;
 
 impl Model {
     /// Why the model can't be used, as far as that can be told from itself.
@@ -35,11 +33,7 @@ impl Model {
                 .check(view, &self.training)
                 .map_err(|reason| format!("of its view {}, {reason}", view.name()))?;
         }
-        let now_ns = std::time::UNIX_EPOCH.elapsed().map_or(0, |age| age.as_nanos() as u64);
-        let latest_s = self.window.last_ns.max(now_ns) / 1_000_000_000 + MOST_AHEAD_S;
-        self.memories
-            .check(u32::try_from(latest_s).unwrap_or(u32::MAX))
-            .map_err(|reason| format!("of what it remembers, {reason}"))
+        self.memories.check().map_err(|reason| format!("of what it remembers, {reason}"))
     }
 }
 

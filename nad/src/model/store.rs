@@ -19,7 +19,7 @@ use super::{Model, schema};
 use crate::{files, presentation};
 
 const MAGIC: &[u8; 8] = b"NADMODEL";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 const PREAMBLE: usize = MAGIC.len() + 4 + 4 + 8;
 const CHECKSUM: usize = 32;
 /// No model of this version comes near; what is larger is not read into memory.

@@ -1,24 +1,23 @@
 //! Measures how long after a packet, or after a second, outputs are told what stands out.
 
 use super::{Done, Event, Failure, Interests, Sink};
-use crate::{clock::Clock, incident::Change, metrics::Latencies};
+use crate::{incident::Change, metrics::Latencies, time::LiveClock};
 
 /// Observes what it is told of, as of when it is told: for live packets, whose times are those of this machine.
 #[derive(Debug)]
 pub struct MetricsSink {
     latencies: Latencies,
-    clock: Clock,
+    clock: LiveClock,
 }
 
 impl MetricsSink {
     /// One that adds to `latencies`.
     pub fn new(latencies: Latencies) -> Self {
-        // Of the kernel's clock, as the packets' times are: a step of the system's clock is no latency.
-        Self { latencies, clock: Clock::monotonic() }
+        Self { latencies, clock: LiveClock::start() }
     }
 
     fn seconds_since(&self, time_ns: u64) -> f64 {
-        self.clock.now_ns().saturating_sub(time_ns) as f64 / 1e9
+        self.clock.unix_ns().saturating_sub(time_ns) as f64 / 1e9
     }
 }
 
@@ -32,6 +31,8 @@ impl Sink for MetricsSink {
     }
 
     fn deliver(&mut self, events: &[Event]) -> Result<Done, Failure> {
+        // What is told has been dated by the system's clock, which may have been set.
+        let _ = self.clock.look(0, 0);
         for event in events {
             match event {
                 Event::Alert(alert) => self.latencies.alert.observe(self.seconds_since(alert.time_ns)),
@@ -87,13 +88,13 @@ mod tests {
         let mut sink = MetricsSink::new(latencies.clone());
         let (mut events, ago) = (Vec::new(), 2_000_000_000);
         for mut update in updates() {
-            update.incident.end_ns = sink.clock.now_ns() - ago;
+            update.incident.end_ns = sink.clock.unix_ns() - ago;
             events.push(Event::Incident(Arc::new(update)));
         }
         assert_eq!(events.len(), 2, "{events:?}");
         assert_eq!(sink.deliver(&events).unwrap(), Done::all(&events));
         // What is yet to come by the clock is not late either.
-        let early = sink.clock.now_ns() + ago;
+        let early = sink.clock.unix_ns() + ago;
         assert_eq!(sink.seconds_since(early), 0.0);
 
         let source = || Ok(KernelCounters::default());

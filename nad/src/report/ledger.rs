@@ -4,7 +4,7 @@ use super::{html::Html, scale};
 use crate::history::KeptLedger;
 
 /// What each counter counts, in the order in which packets go.
-const MEANINGS: [(&str, &str); 41] = [
+const MEANINGS: [(&str, &str); 44] = [
     ("seen", "packets that reached the sensor"),
     ("egress", "of these, packets that were sent; the others were received"),
     ("recorded", "packets whose headers were taken down"),
@@ -33,6 +33,9 @@ const MEANINGS: [(&str, &str); 41] = [
     ("deviations_passed_over", "deviations of a crowd that were not counted one by one"),
     ("alerts_dropped", "anomalies not told of, because there were too many at once"),
     ("queue_waits", "times that reading waited for judging"),
+    ("time_strays", "packets whose time was far from that of their neighbours"),
+    ("time_steps", "times that the clock which stamps packets was set"),
+    ("time_gaps", "gaps of more than a minute in a capture"),
     ("subjects_passed_over", "hosts and dealings not judged in a second with too many"),
     ("flows_evicted", "flows forgotten early, to make room"),
     ("flows_refused", "flows that there was no room for"),

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use nad_common::record::PacketRecord;
 
 use super::{Connection, End, Registry};
-use crate::{clock::monotonic_ns, context::host_key::HostKey};
+use crate::{context::host_key::HostKey, time::kernel_ns};
 
 const PROTOCOL_TCP: u8 = 6;
 const FIN: u8 = 0x01;
@@ -48,7 +48,7 @@ impl SelfTraffic {
             self.take_up();
         }
         if !self.conversations.is_empty() {
-            self.forget(monotonic_ns());
+            self.forget(kernel_ns());
         }
     }
 
@@ -70,7 +70,7 @@ impl SelfTraffic {
             let registered = connections.iter().find(|registered| registered.number == known.number);
             // What the registry has no room for any more ended before.
             known.closed_ns = registered
-                .map_or_else(|| known.closed_ns.min(monotonic_ns()), |registered| registered.closed_ns);
+                .map_or_else(|| known.closed_ns.min(kernel_ns()), |registered| registered.closed_ns);
         }
         let new = connections.iter().filter(|registered| registered.number > self.version);
         self.conversations.extend(new.map(|registered| Conversation::of(*registered)));

@@ -32,6 +32,7 @@ use super::{Fill, Source};
 use crate::{
     batch::{BATCH_RECORDS, RecordBatch},
     presentation,
+    time::{Order, Shift},
 };
 
 /// Captured bytes that one packet can have at most; libpcap's limit (`MAXIMUM_SNAPLEN` in `pcap-int.h`).
@@ -50,9 +51,10 @@ const BUDGET: usize = 4 * BATCH_RECORDS;
 /// obsolete packet blocks. Memory is bounded whatever the file's size: one buffer of 1 MiB, which grows up to
 /// [`MAX_BLOCK`], and what decompression needs (zstd: at most 128 MiB).
 ///
-/// A record's time is the capture's, in Unix nanoseconds. A simple packet block has no time; it gets the time of
-/// the packet before it, so that time stands still instead of jumping to 1970. Its length is the length on the
-/// wire that the file states, or the captured length where that is larger.
+/// A record's time is sensor time: the capture's, put in order by [`Order`], which holds back records whose time is far
+/// from that of the one before until it has seen those after them. A simple packet block has no time; it gets the time
+/// of the packet before it, so that time stands still instead of jumping to 1970. Its length is the length on the wire
+/// that the file states, or the captured length where that is larger.
 ///
 /// In a damaged file the packets before the damage are delivered and then the error. Within a compressed stream
 /// that is corrupt, rather than cut, up to 256 KiB before the damage may be lost with it.
@@ -61,10 +63,14 @@ pub struct PcapSource {
     compression: Option<Compression>,
     window: Window,
     container: Container,
+    /// Of what was handed on.
     counters: KernelCounters,
+    packets: u64,
+    order: Order<PacketRecord>,
     /// More bytes may be a while in coming (a pipe): hand on what is there before waiting for them.
     live: bool,
-    finished: bool,
+    /// How reading ended.
+    ended: Option<Result<(), CaptureError>>,
     bytes_read: Arc<AtomicU64>,
     bytes_total: Option<u64>,
 }
@@ -96,8 +102,10 @@ impl PcapSource {
             window,
             container,
             counters: KernelCounters::default(),
+            packets: 0,
+            order: Order::default(),
             live: input.bytes_total.is_none(),
-            finished: false,
+            ended: None,
             bytes_read: input.bytes_read,
             bytes_total: input.bytes_total,
         })
@@ -110,8 +118,8 @@ impl PcapSource {
 
     /// Makes one packet a record, or counts why it is none.
     fn take(&mut self, packet: &Packet, batch: &mut RecordBatch) {
-        let index = self.counters.seen;
-        self.counters.seen += 1;
+        let index = self.packets;
+        self.packets += 1;
         let frame = &self.window.bytes()[packet.start..packet.start + packet.captured];
         // At most `MAX_PACKET`.
         let captured = frame.len() as u32;
@@ -119,13 +127,43 @@ impl PcapSource {
         let stamp = Stamp { time_ns: packet.time_ns, length, ..Stamp::default() };
         let mut record = PacketRecord::zeroed();
         match parse(&SliceFrame(frame), packet.link_type, stamp, &mut record) {
-            Ok(()) => {
-                self.counters.recorded += 1;
-                batch.push(index, record);
+            Ok(()) => self.hand_on(index, record, batch),
+            Err(refusal) => {
+                self.counters.seen += 1;
+                self.counters.unparsed[refusal as usize] += 1;
             }
-            Err(refusal) => self.counters.unparsed[refusal as usize] += 1,
         }
         self.window.consume(packet.size);
+    }
+
+    fn hand_on(&mut self, index: u64, mut record: PacketRecord, batch: &mut RecordBatch) {
+        if let Some(sensor_ns) = self.order.at_once(record.time_ns) {
+            record.time_ns = sensor_ns;
+            self.push(index, record, batch);
+        } else {
+            self.order.push(index, record.time_ns, record);
+            self.hand_on_waiting(batch, false);
+        }
+    }
+
+    /// Hands on records whose time is known by now; where no more come for now (`is_all`), all for which there is room.
+    fn hand_on_waiting(&mut self, batch: &mut RecordBatch, is_all: bool) {
+        while !batch.is_full()
+            && let Some(placed) = self.order.next(is_all)
+        {
+            if let Some(shift) = placed.shift {
+                batch.push_shift(Shift { place: batch.len(), ..shift });
+            }
+            placed.stray.into_iter().for_each(|stray| batch.push_stray(stray));
+            let record = PacketRecord { time_ns: placed.sensor_ns, ..placed.item };
+            self.push(placed.index, record, batch);
+        }
+    }
+
+    fn push(&mut self, index: u64, record: PacketRecord, batch: &mut RecordBatch) {
+        self.counters.seen += 1;
+        self.counters.recorded += 1;
+        batch.push(index, record);
     }
 }
 
@@ -134,22 +172,33 @@ impl Source for PcapSource {
 
     fn fill(&mut self, batch: &mut RecordBatch) -> Result<Fill, CaptureError> {
         for _ in 0..BUDGET {
-            if self.finished {
-                return Ok(Fill::End);
-            }
+            self.hand_on_waiting(batch, self.ended.is_some());
             if batch.is_full() {
                 return Ok(Fill::More);
             }
-            let may_wait = !self.live || batch.is_empty();
+            match self.ended.take() {
+                Some(Err(error)) => {
+                    self.ended = Some(Ok(()));
+                    return Err(error);
+                }
+                Some(Ok(())) => {
+                    self.ended = Some(Ok(()));
+                    return Ok(Fill::End);
+                }
+                None => {}
+            }
+            let may_wait = !self.live || batch.is_empty() && self.order.is_empty();
             match self.container.next(&mut self.window, may_wait) {
                 Ok(Step::Packet(packet)) => self.take(&packet, batch),
                 Ok(Step::Other) => {}
-                Ok(Step::Wait) => return Ok(Fill::More),
-                Ok(Step::End) => self.finished = true,
+                Ok(Step::Wait) => {
+                    self.hand_on_waiting(batch, true);
+                    return Ok(Fill::More);
+                }
+                Ok(Step::End) => self.ended = Some(Ok(())),
                 Err(stop) => {
-                    self.finished = true;
                     let offset = Offset::new(self.window.offset(), self.compression);
-                    return Err(stop.explain(&self.name, offset, self.counters.seen));
+                    self.ended = Some(Err(stop.explain(&self.name, offset, self.packets)));
                 }
             }
         }

@@ -42,6 +42,9 @@ fn numbered() -> (Ledger, Vec<u64>) {
         deviations_passed_over: next(),
         alerts_dropped: next(),
         queue_waits: next(),
+        time_strays: next(),
+        time_steps: next(),
+        time_gaps: next(),
         context,
         outputs: vec![OutputCounts { name: "a".into(), delivered: next(), dropped: next(), failed: next() }],
     };

@@ -60,6 +60,9 @@ fn counts(ledger: &Ledger) -> Value {
         "incidents_refused": ledger.incidents_refused,
         "deviations_passed_over": ledger.deviations_passed_over,
         "alerts_dropped": ledger.alerts_dropped,
+        "time_strays": ledger.time_strays,
+        "time_steps": ledger.time_steps,
+        "time_gaps": ledger.time_gaps,
         "outputs": outputs,
     })
 }

@@ -92,7 +92,7 @@ fn packet(
     (record.source_port, record.destination_port) = (from.port(), to.port());
     (record.tcp_sequence, record.tcp_acknowledgement) = (sequence, acknowledgement);
     record.payload_length = payload;
-    record.time_ns = monotonic_ns();
+    record.time_ns = kernel_ns();
     record
 }
 
@@ -226,7 +226,7 @@ fn a_record_that_comes_after_the_connection_was_closed_is_attributed() {
 #[test]
 fn what_was_sent_before_nad_had_the_port_is_judged() {
     let mut setting = Setting::new();
-    let early = PacketRecord { time_ns: monotonic_ns() - 2 * TICK_NS, ..sent(SYN, 5, 0, 0) };
+    let early = PacketRecord { time_ns: kernel_ns() - 2 * TICK_NS, ..sent(SYN, 5, 0, 0) };
     let _registration = setting.open(LOCAL, SERVER);
     assert!(!setting.has(&early));
     setting.converse();
@@ -264,7 +264,7 @@ fn a_closed_connection_is_forgotten_after_its_silence_and_an_open_one_is_not() {
     let (mut setting, registration) = Setting::opened();
     setting.converse();
     let again = |time_ns| PacketRecord { time_ns, ..sent(ACK, OURS.wrapping_add(501), THEIRS + 301, 0) };
-    let later_ns = monotonic_ns() + 10 * FORGOTTEN_AFTER_NS;
+    let later_ns = kernel_ns() + 10 * FORGOTTEN_AFTER_NS;
     setting.traffic.forget(later_ns);
     assert!(setting.traffic.has(&again(later_ns)), "a connection that is kept for the next message");
     drop(registration);

@@ -1,0 +1,53 @@
+//! A memory as it stands in a model file.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Peaks, thing::ThingKey};
+use crate::context::hash::HashKey;
+
+/// A memory as it stands in a model file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Memories {
+    /// What the tables' and sketches' hashes were keyed with.
+    pub(super) hash_key: HashKey,
+    pub(super) epoch_s: u32,
+    /// Seconds that were watched, by which the entries are dated.
+    pub(super) watched_s: u32,
+    /// Whether only one side of connections was seen.
+    pub(super) is_one_way: bool,
+    /// In ascending order of the things.
+    pub(super) entries: Vec<Kept>,
+}
+
+/// Something that is remembered, as it stands in a model file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    pub(super) thing: ThingKey,
+    /// Of watched time.
+    pub(super) first_s: u32,
+    pub(super) last_s: u32,
+    /// Whether it was there in the baseline.
+    pub(super) in_baseline: bool,
+    /// What its clients reach.
+    pub(super) usual: Peaks,
+}
+
+impl Memories {
+    /// What the tables' and sketches' hashes were keyed with.
+    pub fn hash_key(&self) -> HashKey {
+        self.hash_key
+    }
+
+    /// Whether only one side of connections was seen.
+    pub fn is_one_way(&self) -> bool {
+        self.is_one_way
+    }
+
+    /// Whether there is only what a sensor writes.
+    pub fn are_sound(&self) -> bool {
+        let is_sound = |Kept { thing, first_s, last_s, usual, .. }: &Kept| {
+            thing.is_sound() && first_s <= last_s && usual.iter().all(|peak| peak.is_finite() && *peak >= 0.0)
+        };
+        self.epoch_s > 0 && self.entries.iter().all(is_sound)
+    }
+}

@@ -1,0 +1,193 @@
+//! Sensor time on the detector's side.
+
+use std::collections::VecDeque;
+
+use super::{Cause, LiveClock, Shift};
+use crate::batch::RecordBatch;
+
+/// Shifts that are remembered, for incidents that began before them.
+const REMEMBERED: usize = 64;
+
+/// Turns the times of records into sensor time, and that into Unix time.
+#[derive(Debug, Clone)]
+pub struct Timeline {
+    is_live: bool,
+    /// Sensor time less that of records.
+    zero_ns: u64,
+    /// Where sensor time began; `None` before the first record of a capture.
+    began_ns: Option<u64>,
+    now_ns: u64,
+    /// Unix time less sensor time from a moment on, the oldest first.
+    offsets: VecDeque<(u64, i128)>,
+    unwatched_ns: u64,
+    /// Shifts of the batch that were taken into account.
+    taken: usize,
+}
+
+impl Timeline {
+    /// That of a capture, whose records have sensor time.
+    pub fn capture() -> Self {
+        Self {
+            is_live: false,
+            zero_ns: 0,
+            began_ns: None,
+            now_ns: 0,
+            offsets: VecDeque::from([(0, 0)]),
+            unwatched_ns: 0,
+            taken: 0,
+        }
+    }
+
+    /// That of a live source, which begins now; records have the kernel's time.
+    pub fn live(clock: &LiveClock) -> Self {
+        let now_ns = clock.unix_ns();
+        Self { is_live: true, zero_ns: clock.zero_ns(), began_ns: Some(now_ns), now_ns, ..Self::capture() }
+    }
+
+    /// Whether records of now come with it, as opposed to those of a capture.
+    pub fn is_live(&self) -> bool {
+        self.is_live
+    }
+
+    /// Begins a batch.
+    pub fn begin_batch(&mut self) {
+        self.taken = 0;
+    }
+
+    /// The sensor time at a record of the batch, by its place; a place past the last record stands for the batch's end.
+    /// Places come in order. Shifts up to there are handed to `notice`.
+    pub fn advance(&mut self, batch: &RecordBatch, place: usize, mut notice: impl FnMut(&Shift)) -> u64 {
+        let at_ns = batch.records().get(place).map(|record| record.time_ns.saturating_add(self.zero_ns));
+        let now_ns = self.now_ns.max(at_ns.unwrap_or(0));
+        while let Some(shift) = batch.shifts().get(self.taken).filter(|shift| shift.place <= place) {
+            self.taken += 1;
+            self.shift(shift, now_ns);
+            notice(shift);
+        }
+        if at_ns.is_some() {
+            self.began_ns.get_or_insert(now_ns);
+        }
+        self.now_ns = now_ns;
+        now_ns
+    }
+
+    /// Sensor time passes without packets, up to a moment of the records' clock.
+    pub fn pass(&mut self, until_ns: u64) -> u64 {
+        self.now_ns = self.now_ns.max(until_ns.saturating_add(self.zero_ns));
+        self.now_ns
+    }
+
+    /// Sensor time now.
+    pub fn now_ns(&self) -> u64 {
+        self.now_ns
+    }
+
+    /// How long the network has been watched up to now, in nanoseconds.
+    pub fn watched_ns(&self) -> u64 {
+        let Some(began_ns) = self.began_ns else { return 0 };
+        (self.now_ns - began_ns).saturating_sub(self.unwatched_ns)
+    }
+
+    /// Unix time at a moment of sensor time, in nanoseconds.
+    pub fn unix_ns(&self, sensor_ns: u64) -> u64 {
+        let is_in_force = |(from_ns, _): &&(u64, i128)| *from_ns <= sensor_ns;
+        let in_force = self.offsets.iter().rev().find(is_in_force).or(self.offsets.front());
+        let offset_ns = in_force.map_or(0, |(_, offset_ns)| *offset_ns);
+        i128::from(sensor_ns).saturating_add(offset_ns).clamp(0, u64::MAX.into()) as u64
+    }
+
+    fn shift(&mut self, shift: &Shift, now_ns: u64) {
+        self.unwatched_ns = self.unwatched_ns.saturating_add(shift.unwatched_ns);
+        if shift.by_ns == 0 {
+            return;
+        }
+        let offset_ns =
+            self.offsets.back().map_or(0, |(_, offset_ns)| *offset_ns).saturating_add(shift.by_ns);
+        match self.offsets.back_mut() {
+            Some(last) if shift.cause == Cause::Slew => last.1 = offset_ns,
+            _ => self.offsets.push_back((now_ns, offset_ns)),
+        }
+        if self.offsets.len() > REMEMBERED {
+            self.offsets.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytemuck::Zeroable;
+    use nad_common::record::PacketRecord;
+
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn shift(place: usize, by_ns: i128, unwatched_ns: u64, cause: Cause) -> Shift {
+        Shift { place, index: 0, by_ns, unwatched_ns, cause }
+    }
+
+    fn batch(seconds: &[u64], shifts: &[Shift]) -> RecordBatch {
+        let mut batch = RecordBatch::default();
+        for (index, second) in seconds.iter().enumerate() {
+            let time_ns = second * SECOND;
+            batch.push(index as u64, PacketRecord { time_ns, ..PacketRecord::zeroed() });
+        }
+        shifts.iter().for_each(|shift| batch.push_shift(*shift));
+        batch
+    }
+
+    fn run(timeline: &mut Timeline, batch: &RecordBatch) -> Vec<u64> {
+        timeline.begin_batch();
+        (0..batch.len()).map(|place| timeline.advance(batch, place, |_| {}) / SECOND).collect()
+    }
+
+    #[test]
+    fn sensor_time_never_runs_backwards_and_is_unix_time_as_long_as_no_clock_is_set() {
+        let mut timeline = Timeline::capture();
+        assert_eq!(timeline.watched_ns(), 0);
+        assert_eq!(run(&mut timeline, &batch(&[100, 102, 101, 103], &[])), [100, 102, 102, 103]);
+        assert_eq!((timeline.watched_ns(), timeline.unix_ns(101 * SECOND)), (3 * SECOND, 101 * SECOND));
+    }
+
+    #[test]
+    fn a_moment_before_a_step_keeps_its_unix_time() {
+        let mut timeline = Timeline::capture();
+        let step = shift(2, -3600 * i128::from(SECOND), 0, Cause::Step(0));
+        run(&mut timeline, &batch(&[5000, 5001, 5002, 5003], &[step]));
+        assert_eq!(timeline.unix_ns(5001 * SECOND), 5001 * SECOND);
+        assert_eq!(timeline.unix_ns(5003 * SECOND), 1403 * SECOND);
+        assert_eq!(timeline.unix_ns(0), 0, "what lies before all");
+        // A shift at a batch's end counts from the next record on.
+        let again = shift(1, SECOND.into(), 0, Cause::Step(0));
+        run(&mut timeline, &batch(&[5004], &[again]));
+        timeline.advance(&batch(&[5004], &[again]), 1, |_| {});
+        assert_eq!(timeline.unix_ns(5010 * SECOND), 1411 * SECOND);
+    }
+
+    #[test]
+    fn what_nobody_watched_is_not_watched_and_steering_takes_no_room() {
+        let mut timeline = Timeline::capture();
+        let gap = shift(1, 0, 540 * SECOND, Cause::Gap(600 * SECOND));
+        run(&mut timeline, &batch(&[100, 700], &[gap]));
+        assert_eq!(timeline.watched_ns(), 60 * SECOND);
+        for _ in 0..1000 {
+            run(&mut timeline, &batch(&[701], &[shift(0, 1000, 0, Cause::Slew)]));
+        }
+        assert_eq!(timeline.offsets.len(), 1);
+        assert_eq!(timeline.unix_ns(701 * SECOND), 701 * SECOND + 1_000_000);
+        for _ in 0..1000 {
+            run(&mut timeline, &batch(&[701], &[shift(0, 1000, 0, Cause::Step(1000))]));
+        }
+        assert_eq!(timeline.offsets.len(), REMEMBERED);
+    }
+
+    #[test]
+    fn extreme_times_and_shifts_saturate() {
+        let mut timeline = Timeline::capture();
+        let far = shift(0, i128::MIN, u64::MAX, Cause::Step(i64::MIN));
+        run(&mut timeline, &batch(&[1], &[far, far]));
+        assert_eq!(timeline.unix_ns(u64::MAX / 4), 0);
+        timeline.pass(u64::MAX);
+        assert_eq!((timeline.now_ns(), timeline.watched_ns()), (u64::MAX, 0));
+    }
+}
