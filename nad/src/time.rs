@@ -1,4 +1,4 @@
-//! Time comes from here.
+//! Time comes from here, and nothing else compares clocks.
 //!
 //! Everything that detects works on *sensor time*: nanoseconds that never run backwards and only pass while the network
 //! is watched. It begins as Unix time and stays equal to it as long as nobody sets a clock. A source stamps its records

@@ -4,6 +4,8 @@
 mod anomalies;
 #[path = "live/attach.rs"]
 mod attach;
+#[path = "live/clocks.rs"]
+mod clocks;
 #[path = "live/closed.rs"]
 mod closed;
 #[path = "live/egress.rs"]

@@ -97,6 +97,15 @@ impl Learning {
         }
     }
 
+    /// What was watched after the last packet, up to a moment of sensor time, belongs to it, too.
+    pub(super) fn extend(&mut self, now_ns: u64) {
+        let BaselineLength::Time(length) = self.length else { return };
+        let missing_ns = (length.as_nanos() as u64).saturating_sub(self.watched_ns);
+        let silent_ns = missing_ns.min(now_ns.saturating_sub(self.last_ns));
+        self.watched_ns += silent_ns;
+        self.last_ns += silent_ns;
+    }
+
     /// Says once that its time is over and packets are missing.
     pub(super) fn is_waiting(&mut self, watched_ns: u64) -> Option<Notice> {
         let BaselineLength::Time(length) = self.length else { return None };
@@ -127,8 +136,10 @@ impl Learning {
         self.watched_ns = watched_ns.saturating_sub(self.watched_from_ns);
         self.packets += 1;
         self.baseline.add(View::Packet, vector);
-        if self.settled_ns.is_none() && self.has_settled() {
-            self.settled_ns = Some(now_ns);
+        if self.settled_ns.is_none()
+            && let Some(since_ns) = self.settled_since()
+        {
+            self.settled_ns = Some(now_ns.saturating_sub(since_ns).max(self.first_ns));
         }
     }
 
@@ -152,7 +163,7 @@ impl Learning {
         true
     }
 
-    /// Sensor time of the last packet.
+    /// Sensor time of its end.
     pub(super) fn last_ns(&self) -> u64 {
         self.last_ns
     }
@@ -170,7 +181,7 @@ impl Learning {
         &self.baseline
     }
 
-    /// Trains; the last packet came at `last_ns` of Unix time.
+    /// Trains; it ended at `last_ns` of Unix time.
     pub(super) fn train(self, memories: Memories, last_ns: u64) -> Result<Model, ForestError> {
         // The clock may have been set meanwhile: what counts is how long before the end something was.
         let before = |sensor_ns: u64| last_ns.saturating_sub(self.last_ns - sensor_ns);
@@ -184,11 +195,13 @@ impl Learning {
         Model::train(&self.baseline, &self.training, window, memories)
     }
 
-    fn has_settled(&self) -> bool {
-        let (reached, wanted) = match self.length {
-            BaselineLength::Time(length) => (self.watched_ns as f64 * 1e-9, length.as_secs_f64()),
-            BaselineLength::Packets(wanted) => (self.packets as f64, wanted as f64),
-        };
-        reached >= wanted * SETTLING
+    /// For how many nanoseconds everything has no longer been new.
+    fn settled_since(&self) -> Option<u64> {
+        match self.length {
+            BaselineLength::Time(length) => {
+                self.watched_ns.checked_sub(length.mul_f64(SETTLING).as_nanos() as u64)
+            }
+            BaselineLength::Packets(wanted) => (self.packets as f64 >= wanted as f64 * SETTLING).then_some(0),
+        }
     }
 }

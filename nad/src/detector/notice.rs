@@ -155,7 +155,7 @@ impl fmt::Display for Notice {
 fn span(ns: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
     let seconds = ns / 1_000_000_000;
-    if seconds < 10 {
+    if seconds < 10 && !ns.is_multiple_of(1_000_000_000) {
         return format!("{:.1} s", ns as f64 / 1e9);
     }
     let mut rest = seconds;
@@ -168,7 +168,7 @@ fn span(ns: u64) -> String {
         })
         .take(2)
         .collect();
-    parts.join(" ")
+    if parts.is_empty() { "0 s".into() } else { parts.join(" ") }
 }
 
 /// States lost in a second from which on it is said.
@@ -212,8 +212,9 @@ mod tests {
     #[test]
     fn spans_of_time_have_two_units() {
         let of = |seconds: u64| span(seconds * 1_000_000_000);
-        assert_eq!([of(2), of(60), of(3600), of(3661)], ["2.0 s", "1 min", "1 h", "1 h 1 min"]);
-        assert_eq!([of(90), of(86_400 * 15 + 7), of(0)], ["1 min 30 s", "15 d 7 s", "0.0 s"]);
+        assert_eq!([of(2), of(60), of(3600), of(3661)], ["2 s", "1 min", "1 h", "1 h 1 min"]);
+        assert_eq!([of(90), of(86_400 * 15 + 7), of(0)], ["1 min 30 s", "15 d 7 s", "0 s"]);
+        assert_eq!(span(1_250_000_000), "1.2 s");
     }
 
     #[test]

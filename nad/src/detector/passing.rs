@@ -37,6 +37,7 @@ impl Detector {
         let watched_ns = self.timeline.watched_ns();
         let State::Learning(learning) = &mut self.state else { return Ok(()) };
         if learning.is_over(watched_ns) {
+            learning.extend(now_ns);
             return self.end_learning(findings);
         }
         findings.notices.extend(learning.is_waiting(watched_ns));
