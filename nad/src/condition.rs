@@ -3,7 +3,10 @@
 //! Set by the threads that do the work, in a few relaxed stores a batch, and read by whoever is asked how it goes.
 
 use std::{
-    sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -46,6 +49,7 @@ pub struct Condition {
     threshold_probability: AtomicU64,
     model_ns: AtomicU64,
     thinning_level: AtomicU8,
+    interfaces: Mutex<Option<Vec<(String, bool)>>>,
     /// The detector's signs of life: one a batch, and there is one twice a second at least.
     pub detector: Pulse,
     /// The drain's: one each time that it looks at the rings, or waits for room to put records.
@@ -88,6 +92,16 @@ impl Condition {
     /// Notes how much is left out under load; see [`crate::pressure`].
     pub fn set_thinning_level(&self, level: u8) {
         self.thinning_level.store(level, Relaxed);
+    }
+
+    /// Notes which interfaces are watched, or were, each with whether packets can come there.
+    pub fn set_interfaces(&self, interfaces: Vec<(String, bool)>) {
+        *self.interfaces.lock().unwrap_or_else(PoisonError::into_inner) = Some(interfaces);
+    }
+
+    /// The interfaces; nothing where packets don't come from any.
+    pub fn interfaces(&self) -> Option<Vec<(String, bool)>> {
+        self.interfaces.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How much is left out: 0 is nothing.

@@ -13,7 +13,7 @@ use std::fmt;
 pub use memory::{Fit, Part, Room, fit, room};
 
 use crate::{
-    interface::{self, Interface, InterfaceError},
+    interface::{self, InterfaceError, Selection},
     sandbox::{Needs, SecurityConfig},
 };
 
@@ -90,15 +90,19 @@ pub fn examine(interfaces: &[String], ring_bytes: u64) -> Vec<Finding> {
     let mut findings = kernel::examine();
     findings.extend(privileges::examine());
     findings.extend(resources::examine(ring_bytes));
-    if interfaces.is_empty() {
-        match interface::default_route() {
-            Ok(name) => examine_interface(&name, &mut findings),
-            Err(error) => findings.push(missing_interface(&error)),
+    let route;
+    let interfaces = match (interfaces, interface::default_route()) {
+        ([], Ok(name)) => {
+            route = [name];
+            &route[..]
         }
-    }
-    for name in interfaces {
-        examine_interface(name, &mut findings);
-    }
+        ([], Err(error)) => {
+            findings.push(missing_interface(&error));
+            interfaces
+        }
+        (named, _) => named,
+    };
+    findings.extend(network::examine_all(&Selection::new(interfaces)));
     findings
 }
 
@@ -115,13 +119,6 @@ pub fn examine_sandbox(config: &SecurityConfig, needs: &Needs) -> Vec<Finding> {
 /// Whether any finding keeps nad from working.
 pub fn any_failed(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| finding.status == Status::Fail)
-}
-
-fn examine_interface(name: &str, findings: &mut Vec<Finding>) {
-    match Interface::inspect(name) {
-        Ok(interface) => findings.extend(network::examine(&interface)),
-        Err(error) => findings.push(missing_interface(&error)),
-    }
 }
 
 fn missing_interface(error: &InterfaceError) -> Finding {

@@ -6,13 +6,16 @@ mod link;
 mod netdev;
 mod netlink;
 mod route;
+mod selection;
 mod stack;
 
 use std::{fs, io};
 
 pub use self::ethtool::Offloads;
+pub use self::link::Changes;
 pub use self::netdev::NativeXdp;
-pub use self::stack::{Shared, Stack};
+pub use self::selection::{Selected, Selection};
+pub use self::stack::{Node, Role, Stack};
 
 /// The routing tables and the interfaces of the calling thread's network namespace. `/proc/net` would be those
 /// of the process's first thread.

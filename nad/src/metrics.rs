@@ -72,6 +72,7 @@ impl Vitals {
             ledger,
             judging: self.tally.condition.judging(),
             thinning_level: self.tally.condition.thinning_level(),
+            interfaces: self.tally.condition.interfaces().unwrap_or_default(),
             latencies: self.latencies.clone(),
             process: Process::read(),
         };
@@ -87,7 +88,9 @@ impl Vitals {
     /// Whether anything is judged, and if not, what is done instead.
     pub fn is_ready(&self) -> Result<(), String> {
         self.is_alive()?;
-        health::is_ready(self.tally.condition.judging().stage, self.tally.read().learned)
+        let condition = &self.tally.condition;
+        let interfaces = condition.interfaces();
+        health::is_ready(condition.judging().stage, self.tally.read().learned, interfaces.as_deref())
     }
 
     fn ledger(&self) -> Result<Ledger, String> {

@@ -185,17 +185,17 @@ fn unreadable(needs: &Needs) -> Vec<PathBuf> {
     needs.reads.iter().filter(is_closed).cloned().collect()
 }
 
-/// Of the process that removes egress filters: `CAP_NET_ADMIN`, netlink, and no file.
+/// Of the process that attaches programs: two capabilities, netlink, `bpf()` for links, and no file.
 ///
 /// # Errors
 ///
 /// When the capabilities can't be given up; the rest is as much as the kernel has.
-pub(crate) fn of_helper() -> Result<(), SandboxError> {
-    capabilities::keep_net_admin().map_err(|error| refused("give up capabilities", error))?;
+pub(crate) fn of_keeper() -> Result<(), SandboxError> {
+    capabilities::keep_for_links().map_err(|error| refused("give up capabilities", error))?;
     process::forbid_new_privileges().map_err(|error| refused("forbid new privileges", error))?;
     process::forbid_dumps().map_err(|error| refused("forbid core dumps", error))?;
     let _ = landlock::restrict(&Needs::default());
-    let _ = seccomp::restrict_helper();
+    let _ = seccomp::restrict_keeper();
     Ok(())
 }
 

@@ -101,11 +101,69 @@ fn a_tunnel_without_ethernet_headers_is_a_warning() {
 
 #[test]
 #[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
-fn a_bridge_is_told_to_merge_packets() {
+fn of_a_bridge_it_is_said_where_it_is_watched_and_what_is_not_seen() {
     let namespace = Namespace::with_veth("bridge");
     namespace.ip(&["link", "add", "bridge0", "type", "bridge"]);
+    let examine = |name: &str| namespace.enter(|| examine(&[name.to_owned()], RING_BYTES));
+    let empty = examine("bridge0");
+    assert!(of(&empty, "seen").what.starts_with("bridge0: a bridge without ports"), "{empty:?}");
+
     namespace.ip(&["link", "set", "dev", "veth1", "master", "bridge0"]);
-    let findings = namespace.enter(|| examine(&["bridge0".to_owned()], RING_BYTES));
+    let findings = examine("bridge0");
+    let seen = of(&findings, "seen");
+    assert!(seen.what.starts_with("bridge0: a bridge, watched at its ports veth1, and what this"), "{seen}");
+    assert!(seen.what.contains("is not seen"), "{seen}");
+    assert!(findings.iter().any(|finding| finding.what.starts_with("veth1: driver veth")), "{findings:?}");
+
+    namespace.ip(&["link", "add", "link", "bridge0", "name", "above", "type", "vlan", "id", "7"]);
+    let findings = examine("above");
+    let seen = of(&findings, "seen");
+    assert!(seen.status == Status::Warn && seen.what.contains("from port to port is not seen"), "{seen}");
     let offloads = of(&findings, "offloads");
     assert!(offloads.status == Status::Warn && offloads.what.contains("merges packets"), "{offloads}");
+}
+
+#[test]
+#[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
+fn a_pattern_is_examined_with_all_that_fits_and_without_anything_it_is_a_warning() {
+    let namespace = Namespace::with_veth("pattern");
+    let findings = namespace.enter(|| examine(&["veth*".to_owned(), "ppp?".to_owned()], RING_BYTES));
+    for name in ["veth0", "veth1"] {
+        assert!(
+            findings.iter().any(|finding| finding.what.starts_with(&format!("{name}: driver"))),
+            "{name}"
+        );
+    }
+    let unmatched = of(&findings, "interface");
+    assert!(
+        unmatched.status == Status::Warn && unmatched.what == "ppp?: no interface fits now",
+        "{unmatched}"
+    );
+    assert!(!findings.iter().any(|finding| finding.what.starts_with("lo: ")));
+}
+
+#[test]
+#[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
+fn native_xdp_on_a_veth_limits_the_mtu_of_its_peer_as_doctor_says() {
+    let namespace = Namespace::with_veth("peer-mtu");
+    let findings = examine_veth(&namespace);
+    let mode = of(&findings, "xdp mode");
+    // Before Linux 6.3 the kernel doesn't say that there is native XDP.
+    assert!(mode.what.contains("the other end's MTU") || mode.what.contains("unknown"), "{mode}");
+    let set = |mtu: &str| {
+        let arguments = ["-n", &namespace.name, "link", "set", "dev", "veth1", "mtu", mtu];
+        std::process::Command::new("ip")
+            .args(arguments)
+            .output()
+            .expect("iproute2 is installed")
+            .status
+            .success()
+    };
+    for (flags, is_free) in [(xdp::NATIVE, false), (xdp::GENERIC, true)] {
+        namespace.enter(|| xdp::attach(Interface::inspect("veth0").unwrap().index, flags)).unwrap();
+        assert_eq!(set("9000"), is_free);
+        assert!(set("1500"));
+        let off = if is_free { "xdpgeneric" } else { "xdpdrv" };
+        namespace.ip(&["link", "set", "dev", "veth0", off, "off"]);
+    }
 }

@@ -56,9 +56,13 @@ mod share;
 mod shedding;
 #[path = "support/skip.rs"]
 mod skip;
+#[path = "live/stacked.rs"]
+mod stacked;
 #[path = "live/tools.rs"]
 mod tools;
 #[path = "live/traffic.rs"]
 mod traffic;
 #[path = "support/userspace.rs"]
 mod userspace;
+#[path = "live/watched.rs"]
+mod watched;

@@ -13,12 +13,11 @@ use crate::{
     config::Task,
     context::Sizes,
     doctor::{self, Finding},
-    interface,
     model::Training,
     output::{OutputError, terminal::STANDARD_OUTPUT},
     presentation,
     sandbox::{Needs, SecurityConfig},
-    source::xdp::{AttachError, Directions, Watch, XdpError, XdpOptions, XdpSource},
+    source::xdp::{Directions, XdpError, XdpOptions, XdpSource},
 };
 
 /// Settings of `nad doctor`.
@@ -44,16 +43,7 @@ pub struct DoctorConfig {
 
 pub(super) fn doctor(config: DoctorConfig) -> Result<Outcome> {
     let mut findings = Vec::new();
-    let interfaces = match (config.interfaces, interface::default_route()) {
-        (named, _) if !named.is_empty() => named,
-        (_, Ok(interface)) => vec![interface],
-        (_, Err(error)) => {
-            findings.push(Finding::warn("interface", error.to_string()));
-            Vec::new()
-        }
-    };
-    findings.extend(doctor::examine(&interfaces, config.ring_bytes.into()));
-    findings.extend(overlap(&interfaces));
+    findings.extend(doctor::examine(&config.interfaces, config.ring_bytes.into()));
     findings.extend(load(config.ring_bytes, config.direction));
     findings.extend(doctor::examine_sandbox(&config.security, &config.needs));
     let needs = MemoryNeeds {
@@ -75,16 +65,6 @@ pub(super) fn doctor(config: DoctorConfig) -> Result<Outcome> {
         _ => {}
     }
     Ok(if doctor::any_failed(&findings) { Outcome::Failed } else { Outcome::Fine })
-}
-
-/// Interfaces that `nad run` refuses to watch together.
-fn overlap(interfaces: &[String]) -> Option<Finding> {
-    match Watch::plan(interfaces, Directions::Both) {
-        Err(error @ AttachError::Stacked { .. }) => {
-            Some(Finding::fail("interfaces", error.to_string()).remedy("--iface with one of the two"))
-        }
-        _ => None,
-    }
 }
 
 /// Loads the kernel programs, which attaches them to nothing: the one check that no other can stand for. Each alone, as

@@ -15,7 +15,7 @@ use tokio::sync::mpsc::Receiver;
 use super::relief::{Relief, Thin};
 use crate::{
     batch::{BATCH_BYTES, RecordBatch},
-    interface,
+    interface::{self, Selection, Stack},
     ledger::Tally,
     presentation,
     queue::{self, Closed, Sender, Sent, WhenFull},
@@ -23,8 +23,7 @@ use crate::{
     source::{
         Fill, Source,
         xdp::{
-            Attachment, CounterReader, Remover, Sent as SentPackets, Watch, XdpError, XdpMode, XdpOptions,
-            XdpSource,
+            self, CounterReader, Directions, Keeper, Kept, Watching, XdpError, XdpMode, XdpOptions, XdpSource,
         },
     },
     time::{LiveClock, kernel_ns},
@@ -60,13 +59,14 @@ pub struct LiveConfig {
     pub thin: Thin,
 }
 
-/// What is to be watched, and whoever removes from it what would outlive nad. Made first, while the process is small.
+/// What is to be watched.
 pub(super) struct Planned<'a> {
     config: &'a LiveConfig,
     clock: LiveClock,
     interfaces: Vec<String>,
-    plan: Vec<Watch>,
-    remover: Option<Remover>,
+    selection: Selection,
+    /// Those that there is something to watch in.
+    directions: Directions,
 }
 
 impl<'a> Planned<'a> {
@@ -75,46 +75,45 @@ impl<'a> Planned<'a> {
             [] => vec![interface::default_route()?],
             named => named.to_vec(),
         };
-        let plan = Watch::plan(&interfaces, config.options.directions).map_err(XdpError::from)?;
-        let remover = Remover::for_plan(&plan, &config.options)
-            .context("the process that removes egress filters could not be started")?;
-        Ok(Self { config, clock: LiveClock::start(), interfaces, plan, remover })
+        let selection = Selection::new(&interfaces);
+        let stack = Stack::read()?;
+        xdp::missing_interface(&selection, &stack).map_err(XdpError::from)?;
+        let directions = xdp::needed(&selection, config.options.directions, &stack);
+        Ok(Self { config, clock: LiveClock::start(), interfaces, selection, directions })
     }
 
-    /// Loads the kernel programs, which takes longest.
+    /// Loads the kernel programs, which takes longest, and starts the process that will attach them: while this one is
+    /// small, and there is no other thread.
     pub(super) fn load(self) -> Result<Loaded<'a>> {
-        let directions = Watch::needed(&self.plan, self.config.options.directions);
-        let source = XdpSource::load(&XdpOptions { directions, ..self.config.options })?;
-        Ok(Loaded { planned: self, source })
+        let Self { config, clock, interfaces, selection, directions } = self;
+        let mut source = XdpSource::load(&XdpOptions { directions, ..config.options })?;
+        let watching = Watching { selection, directions: config.options.directions, mode: config.mode };
+        let keeper = source
+            .start_keeper(watching)
+            .context("the process that attaches the kernel programs could not be started")?;
+        Ok(Loaded { config, clock, interfaces, source, keeper })
     }
 }
 
 /// A loaded source that is not attached yet.
 pub(super) struct Loaded<'a> {
-    planned: Planned<'a>,
+    config: &'a LiveConfig,
+    clock: LiveClock,
+    interfaces: Vec<String>,
     source: XdpSource,
+    keeper: Keeper,
 }
 
 impl Loaded<'_> {
     /// Attaches to every interface, says how, and enters the sandbox. There must be no other thread.
     pub(super) fn attach(self, sandbox: &Sandbox) -> Result<Live> {
-        let Self { planned: Planned { config, clock, interfaces, plan, remover }, mut source } = self;
-        source.set_remover(remover);
-        let mut unseen = Unseen::default();
-        for watch in &plan {
-            let attachment = source.attach(watch, config.mode)?;
-            tracing::info!("{attachment}");
-            unseen.add(&attachment);
-        }
-        if let Some(warning) = unseen.warning() {
-            tracing::warn!("{warning}");
-        }
+        let Self { config, clock, interfaces, mut source, mut keeper } = self;
+        keeper.attach()?;
         let (rings, bytes) = (source.ring_count(), config.options.ring_bytes);
         tracing::info!("{} of {} KiB", presentation::counted(rings as u64, "ring"), bytes >> 10);
         if config.options.kernel_log {
             forward_kernel_log(&mut source)?;
         }
-        source.release_remover();
         let in_force = sandbox.enter()?;
         if in_force.missing().is_empty() {
             tracing::info!("{in_force}");
@@ -128,13 +127,14 @@ impl Loaded<'_> {
                 path.display()
             );
         }
-        Ok(Live { source, clock, interfaces: interfaces.join(", "), thin: config.thin })
+        Ok(Live { source, keeper, clock, interfaces: interfaces.join(", "), thin: config.thin })
     }
 }
 
 /// An attached source and the names of its interfaces.
 pub(super) struct Live {
-    pub(super) source: XdpSource,
+    source: XdpSource,
+    keeper: Keeper,
     pub(super) clock: LiveClock,
     pub(super) interfaces: String,
     thin: Thin,
@@ -144,35 +144,6 @@ impl Live {
     /// The same without leaving packets out.
     pub(super) fn whole(self) -> Self {
         Self { thin: Thin::Off, ..self }
-    }
-}
-
-/// The interfaces whose sent packets the kernel would not have watched, and why.
-#[derive(Default)]
-struct Unseen {
-    interfaces: Vec<String>,
-    reasons: Vec<String>,
-}
-
-impl Unseen {
-    fn add(&mut self, attachment: &Attachment) {
-        if let Err(SentPackets::Refused(reason)) = &attachment.egress {
-            self.interfaces.push(attachment.interface.clone());
-            if !self.reasons.contains(reason) {
-                self.reasons.push(reason.clone());
-            }
-        }
-    }
-
-    /// One, for all of them.
-    fn warning(&self) -> Option<String> {
-        (!self.interfaces.is_empty()).then(|| {
-            format!(
-                "packets sent by {} are not seen, only received ones: {} (--direction ingress asks for just these)",
-                self.interfaces.join(", "),
-                self.reasons.join("; ")
-            )
-        })
     }
 }
 
@@ -193,14 +164,18 @@ impl Drain {
         let (full, batches) = queue::bounded(QUEUE_BATCHES, WhenFull::Wait);
         let (used, empties) = queue::bounded(QUEUE_BATCHES, WhenFull::Drop);
         let stop = Arc::new(AtomicBool::new(false));
-        let Live { source, clock, thin, .. } = live;
+        let Live { source, keeper, clock, thin, .. } = live;
         let counters = source.counter_reader();
         let relief = Relief::new(thin, &source);
+        let condition = Arc::clone(&tally);
+        let kept = keeper
+            .follow(move |interfaces| condition.condition.set_interfaces(interfaces))
+            .context("the thread that follows interfaces could not be started")?;
         let thread = {
             let stop = Arc::clone(&stop);
             thread::Builder::new()
                 .name("nad-drain".into())
-                .spawn(move || drain(source, clock, relief, &stop, &tally, &full, empties))
+                .spawn(move || drain((source, kept), clock, relief, &stop, &tally, &full, empties))
                 .context("the drain thread could not be started")?
         };
         Ok((Self { thread, stop, counters }, batches, used))
@@ -219,7 +194,7 @@ impl Drain {
 }
 
 fn drain(
-    mut source: XdpSource,
+    (mut source, kept): (XdpSource, Kept),
     mut clock: LiveClock,
     mut relief: Option<Relief>,
     stop: &AtomicBool,
@@ -233,11 +208,17 @@ fn drain(
     let mut is_last_round = false;
     // One that was not sent, as nothing came.
     let mut unused: Option<RecordBatch> = None;
+    let mut kept = Some(kept);
     loop {
-        if stop.load(Relaxed) && !is_last_round {
-            source.detach();
+        if stop.load(Relaxed)
+            && let Some(kept) = kept.take()
+        {
+            kept.finish();
             thread::sleep(GRACE);
             is_last_round = true;
+        }
+        if kept.as_ref().is_some_and(Kept::is_lost) {
+            return Err(XdpError::Detached);
         }
         let mut batch = unused.take().or_else(|| empties.try_recv().ok()).unwrap_or_default();
         batch.clear();

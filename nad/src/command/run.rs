@@ -117,9 +117,8 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
         let reload = ReloadSignal::install().context("signals can't be received")?;
         let start = start(&config.task, config.training.clone(), config.contamination, "")?;
         let planned = Planned::new(&config.live)?;
-        let tables = tables(&config.detection.sizes)?;
         let loaded = planned.load()?;
-        let tables = tables.fetched();
+        let tables = tables(&config.detection.sizes)?.fetched();
         let live = loaded.attach(&sandbox)?;
         outputs.start().context("the threads of outputs could not be started")?;
         screen.say("Starting packet capture…")?;

@@ -103,9 +103,8 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
             runtime.block_on(async {
                 let signals = StopSignals::install().context("signals can't be received")?;
                 let planned = Planned::new(live)?;
-                let tables = tables(&config.detection.sizes)?;
                 let loaded = planned.load()?;
-                let tables = tables.fetched();
+                let tables = tables(&config.detection.sizes)?.fetched();
                 let live = loaded.attach(&sandbox)?;
                 let start = start(live.interfaces.clone());
                 let options = config.detection.clone();

@@ -1,11 +1,47 @@
-//! One interface: whether nad can attach to it, in which mode, and what it will see there.
+//! Interfaces: whether nad can attach to them, in which mode, and what it will see there.
 
 use aya::programs::loaded_programs;
 
-use super::Finding;
-use crate::interface::{AttachedProgram, Interface, NativeXdp, native_mtu, page_bytes};
+use super::{Finding, missing_interface};
+use crate::{
+    interface::{
+        AttachedProgram, Interface, InterfaceError, NativeXdp, Selection, Stack, native_mtu, page_bytes,
+    },
+    source::xdp::{Directions, Plan, Remark},
+};
 
-pub(super) fn examine(interface: &Interface) -> Vec<Finding> {
+/// Of the interfaces that are meant, and of those that are watched in their place.
+pub(super) fn examine_all(selection: &Selection) -> Vec<Finding> {
+    let stack = match Stack::read() {
+        Ok(stack) => stack,
+        Err(error) => return vec![missing_interface(&error)],
+    };
+    let mut findings = Vec::new();
+    for name in selection.missing(&stack) {
+        let existing = stack.names();
+        findings.push(missing_interface(&InterfaceError::NotFound { name: name.to_owned(), existing }));
+    }
+    for pattern in selection.unmatched(&stack) {
+        let what = format!("{pattern}: no interface fits now");
+        findings.push(Finding::warn("interface", what).remedy("none, where one that fits will come"));
+    }
+    let plan = Plan::new(&selection.find(&stack), Directions::Both, &stack);
+    for (name, _) in &plan.interfaces {
+        let is_entrance = plan.watches.iter().any(|watch| watch.interface == *name && watch.ingress);
+        match Interface::inspect(name) {
+            Ok(interface) if is_entrance => findings.extend(examine(&interface)),
+            Ok(interface) => findings.push(state(&interface)),
+            Err(error) => findings.push(missing_interface(&error)),
+        }
+    }
+    findings.extend(plan.remarks.into_iter().map(|Remark { what, remedy }| match remedy {
+        Some(remedy) => Finding::warn("seen", what).remedy(remedy),
+        None => Finding::ok("seen", what),
+    }));
+    findings
+}
+
+fn examine(interface: &Interface) -> Vec<Finding> {
     let mut findings = vec![state(interface), mtu(interface, page_bytes()), mode(interface)];
     findings.extend(offloads(interface));
     findings.extend(interface.attached.iter().map(|&program| attached(&interface.name, program)));
@@ -49,6 +85,17 @@ fn mode(interface: &Interface) -> Finding {
     const CHECK: &str = "xdp mode";
     let name = &interface.name;
     match interface.native_xdp {
+        // The driver refuses what would not fit into one page at the end that receives (`veth_xdp_set`).
+        NativeXdp::Supported { .. } if interface.driver.as_deref() == Some("veth") => {
+            let limit = native_mtu(page_bytes());
+            Finding::ok(
+                CHECK,
+                format!(
+                    "{name}: the driver supports native; while nad is attached so, the other end's MTU can't be set \
+                     above about {limit} (--xdp-mode generic leaves it free)"
+                ),
+            )
+        }
         NativeXdp::Supported { .. } => Finding::ok(CHECK, format!("{name}: the driver supports native")),
         NativeXdp::Unsupported => {
             Finding::ok(CHECK, format!("{name}: generic, as the driver announces no native XDP"))
@@ -63,10 +110,10 @@ fn mode(interface: &Interface) -> Finding {
 }
 
 /// Drivers, as they call themselves, of interfaces that get their frames from another interface's receive path.
-const UPPER: [&str; 5] = ["bridge", "802.1Q VLAN Support", "bonding", "team", "macvlan"];
+const UPPER: [&str; 3] = ["802.1Q VLAN Support", "macvlan", "ipvlan"];
 
 /// Generic programs run after the kernel's GRO. Their being there switches it off on their own interface, but not on
-/// one below: 10,011 packets on a veth came as 242 to a program on the bridge above it.
+/// one below: 10,011 packets on a veth came as 242 to a program on an interface above it.
 fn offloads(interface: &Interface) -> Vec<Finding> {
     const CHECK: &str = "offloads";
     let Interface { name, offloads, native_xdp, .. } = interface;

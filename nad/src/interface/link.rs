@@ -1,10 +1,13 @@
 //! What rtnetlink knows about an interface.
 
-use std::io;
+use std::{
+    io,
+    os::fd::{AsRawFd, RawFd},
+};
 
 use netlink_packet_route::{
-    RouteNetlinkMessage,
-    link::{LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage, LinkXdp},
+    AddressFamily, RouteNetlinkMessage,
+    link::{LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage, LinkXdp, Prop},
 };
 use netlink_sys::protocols::NETLINK_ROUTE;
 
@@ -13,6 +16,8 @@ use super::{AttachedMode, AttachedProgram, netlink};
 /// The part of an interface's state that a routing socket tells.
 pub(super) struct Link {
     pub(super) name: String,
+    /// Its other names (`ip link property add dev X altname Y`).
+    pub(super) altnames: Vec<String>,
     pub(super) index: u32,
     pub(super) up: bool,
     pub(super) carrier: bool,
@@ -59,11 +64,56 @@ pub(super) fn all() -> io::Result<Vec<Link>> {
     Ok(links.collect())
 }
 
+/// Interfaces that change, come and go in the network namespace of the thread that made this.
+#[derive(Debug)]
+pub struct Changes(netlink::Listener);
+
+impl Changes {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    ///
+    /// Where netlink is refused.
+    pub fn listen() -> io::Result<Self> {
+        /// `RTNLGRP_LINK`.
+        const LINKS: u32 = 1;
+        netlink::Listener::join(NETLINK_ROUTE, LINKS).map(Self)
+    }
+
+    /// Takes what was said since the last time, and gives the indices of interfaces that went away: another interface may have
+    /// one of them by now.
+    ///
+    /// # Errors
+    ///
+    /// Where the socket fails.
+    pub fn gone(&self) -> io::Result<Vec<u32>> {
+        let heard = self.0.heard()?.into_iter();
+        Ok(heard
+            .filter_map(|message| match message {
+                // Of the family of bridges, it is only no port any more.
+                RouteNetlinkMessage::DelLink(link)
+                    if link.header.interface_family == AddressFamily::Unspec =>
+                {
+                    Some(link.header.index)
+                }
+                _ => None,
+            })
+            .collect())
+    }
+}
+
+impl AsRawFd for Changes {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
 fn read(asked: &str, message: LinkMessage) -> Link {
     let header = message.header;
     let loopback = header.link_layer_type == LinkLayerType::Loopback;
     let mut link = Link {
         name: asked.to_owned(),
+        altnames: Vec::new(),
         index: header.index,
         up: header.flags.contains(LinkFlags::Up),
         carrier: header.flags.contains(LinkFlags::LowerUp),
@@ -79,6 +129,9 @@ fn read(asked: &str, message: LinkMessage) -> Link {
         match attribute {
             // Not what was asked for where that was an alternative name.
             LinkAttribute::IfName(name) => link.name = name,
+            LinkAttribute::PropList(properties) => {
+                link.altnames = properties.into_iter().filter_map(altname).collect();
+            }
             LinkAttribute::Mtu(mtu) => link.mtu = mtu,
             LinkAttribute::LinkInfo(info) => {
                 let kind = info.iter().find_map(|part| match part {
@@ -98,6 +151,13 @@ fn read(asked: &str, message: LinkMessage) -> Link {
         link.linked = None;
     }
     link
+}
+
+fn altname(property: Prop) -> Option<String> {
+    match property {
+        Prop::AltIfName(name) => Some(name),
+        _ => None,
+    }
 }
 
 /// A kernel since 4.20 names the program of each mode, beside the older summary of all.

@@ -1,12 +1,19 @@
 //! One request and its answer over a netlink socket.
 
-use std::{fmt::Debug, io};
+use std::{
+    fmt::Debug,
+    io,
+    os::fd::{AsRawFd, RawFd},
+};
 
 use netlink_packet_core::{
     NLM_F_DUMP, NLM_F_MULTIPART, NLM_F_REQUEST, NetlinkDeserializable, NetlinkMessage, NetlinkPayload,
     NetlinkSerializable,
 };
 use netlink_sys::{Socket, SocketAddr};
+
+/// The kernel's address.
+const KERNEL_PORT: u32 = 0;
 
 /// Sends `payload` to the kernel over `protocol` (`NETLINK_ROUTE`, …) and returns the messages of the answer.
 ///
@@ -34,19 +41,19 @@ where
 {
     let mut socket = Socket::new(protocol)?;
     socket.bind_auto()?;
-    socket.connect(&SocketAddr::new(0, 0))?;
 
     let mut message = NetlinkMessage::new(Default::default(), payload);
     message.header.flags = flags;
     message.finalize();
     let mut bytes = vec![0; message.buffer_len()];
     message.serialize(&mut bytes);
-    socket.send(&bytes, 0)?;
+    // Not connected, so that whoever only asks needs no system call for connections.
+    socket.send_to(&bytes, &SocketAddr::new(KERNEL_PORT, 0), 0)?;
 
     let mut answer = Vec::new();
     loop {
-        let (datagram, _) = socket.recv_from_full()?;
-        if read_datagram(&datagram, &mut answer)? {
+        let (datagram, sender) = socket.recv_from_full()?;
+        if sender.port_number() == KERNEL_PORT && read_datagram(&datagram, &mut answer)? {
             return Ok(answer);
         }
     }
@@ -74,4 +81,54 @@ where
         rest = rest.get(length..).unwrap_or_default();
     }
     Ok(!multipart)
+}
+
+/// Hears what the kernel says of interfaces that change, come and go.
+#[derive(Debug)]
+pub(super) struct Listener(Socket);
+
+impl Listener {
+    /// Joins a group of `protocol`; what happens from then on can be heard.
+    ///
+    /// # Errors
+    ///
+    /// Where netlink is refused.
+    pub(super) fn join(protocol: isize, group: u32) -> io::Result<Self> {
+        let mut socket = Socket::new(protocol)?;
+        socket.bind_auto()?;
+        socket.add_membership(group)?;
+        socket.set_non_blocking(true)?;
+        Ok(Self(socket))
+    }
+
+    /// Takes the messages that have come.
+    ///
+    /// # Errors
+    ///
+    /// Where the socket fails; messages that are not understood are passed over.
+    pub(super) fn heard<T>(&self) -> io::Result<Vec<T>>
+    where
+        T: NetlinkDeserializable + Debug,
+    {
+        let mut messages = Vec::new();
+        loop {
+            match self.0.recv_from_full() {
+                Ok((datagram, sender)) if sender.port_number() == KERNEL_PORT => {
+                    let _ = read_datagram(&datagram, &mut messages);
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(messages),
+                // More came than there was room for: what is missing is seen by asking for everything.
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl AsRawFd for Listener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
 }

@@ -1,9 +1,12 @@
-//! Which interfaces see each other's packets: a VLAN and its parent, a bridge and its ports, the two ends of a veth.
+//! How the interfaces of a network namespace depend on each other: a VLAN and its parent, a bridge and its ports, the two
+//! ends of a veth.
 
 use super::{InterfaceError, link};
 
 /// The kinds of virtual interfaces that come in pairs: what one end sends, the other receives.
 const PAIRS: [&str; 3] = ["veth", "netkit", "vxcan"];
+/// The kinds whose packets are encrypted on the interface below them, where they are other packets.
+const ENCRYPTING: [&str; 5] = ["macsec", "xfrm", "vti", "vti6", "ovpn"];
 
 /// The interfaces of a network namespace, and how they depend on each other.
 #[derive(Debug, Clone, Default)]
@@ -11,24 +14,48 @@ pub struct Stack {
     nodes: Vec<Node>,
 }
 
-/// Why two interfaces see the same packets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shared {
-    /// They are the two ends of one cable: each receives what the other sends.
-    Ends,
-    /// The first passes its packets on to the second, and gets them from there.
-    StandsOn,
-    /// The same the other way round.
-    Carries,
+/// What an interface does with the packets of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Role {
+    /// Nothing.
+    #[default]
+    Plain,
+    /// It receives every packet that it sends.
+    Loopback,
+    /// A bridge: passes packets from port to port; what this machine sends through it may go out of several.
+    Bridge,
+    /// A bond or team: its ports are one link.
+    Bond,
+    /// Several share the interface below, and pass packets to each other above it (macvlan, ipvlan).
+    Sharing,
 }
 
-#[derive(Debug, Clone)]
-struct Node {
-    index: u32,
-    is_loopback: bool,
-    end: Option<u32>,
-    lower: Option<u32>,
-    master: Option<u32>,
+/// One interface.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Node {
+    /// Index, from 1, unique in its network namespace.
+    pub index: u32,
+    /// Name, at most 15 bytes.
+    pub name: String,
+    /// Its other names.
+    pub altnames: Vec<String>,
+    /// Whether it was set up (`ip link set dev X up`).
+    pub is_up: bool,
+    /// What it does with the packets of others.
+    pub role: Role,
+    /// The other end of the cable, in this network namespace.
+    pub end: Option<u32>,
+    /// The interface below, which carries its packets unencrypted.
+    pub lower: Option<u32>,
+    /// The bridge, bond, … that it is a port of.
+    pub master: Option<u32>,
+}
+
+impl Node {
+    /// Whether it has this name, or another name that is this one.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.altnames.iter().any(|other| other == name)
+    }
 }
 
 impl Stack {
@@ -40,46 +67,63 @@ impl Stack {
     pub fn read() -> Result<Self, InterfaceError> {
         let links = link::all()
             .map_err(|source| InterfaceError::Read { what: "the list of interfaces".into(), source })?;
-        let nodes = links.into_iter().map(|link| {
-            let kind = link.kind.as_deref().unwrap_or_default();
-            let is_end = PAIRS.contains(&kind);
-            Node {
-                index: link.index,
-                is_loopback: kind == "loopback",
-                end: link.linked.filter(|_| is_end),
-                lower: link.linked.filter(|_| !is_end),
-                master: link.master,
-            }
-        });
-        Ok(Self { nodes: nodes.collect() })
+        Ok(Self { nodes: links.into_iter().map(node).collect() })
     }
 
-    /// Whether the interface receives every packet that it sends.
-    pub fn is_loopback(&self, index: u32) -> bool {
-        self.node(index).is_some_and(|node| node.is_loopback)
+    /// Of these interfaces.
+    pub fn of(nodes: Vec<Node>) -> Self {
+        Self { nodes }
     }
 
-    /// Why two interfaces, given by their indices, see the same packets; `None` where they don't.
-    pub fn shared(&self, one: u32, other: u32) -> Option<Shared> {
-        if self.node(one)?.end == Some(other) {
-            Some(Shared::Ends)
-        } else if self.below(one).contains(&other) {
-            Some(Shared::StandsOn)
-        } else if self.below(other).contains(&one) {
-            Some(Shared::Carries)
-        } else {
-            None
-        }
+    /// All of them.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
     }
 
-    /// Everything that the interface stands on, directly or not: what carries it, and its ports.
-    fn below(&self, index: u32) -> Vec<u32> {
+    /// The interface with an index.
+    pub fn node(&self, index: u32) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.index == index)
+    }
+
+    /// The interface that has a name, or has it as one of its others.
+    pub fn named(&self, name: &str) -> Option<&Node> {
+        // No two interfaces share a name of any kind.
+        self.nodes.iter().find(|node| node.is_called(name))
+    }
+
+    /// The name of the interface with an index.
+    pub fn name(&self, index: u32) -> String {
+        self.node(index).map_or_else(|| format!("interface {index}"), |node| node.name.clone())
+    }
+
+    /// All names, without other names.
+    pub fn names(&self) -> Vec<String> {
+        self.nodes.iter().map(|node| node.name.clone()).collect()
+    }
+
+    /// What it does with the packets of others.
+    pub fn role(&self, index: u32) -> Role {
+        self.node(index).map(|node| node.role).unwrap_or_default()
+    }
+
+    /// The interfaces that are ports of this one.
+    pub fn ports(&self, index: u32) -> Vec<u32> {
+        self.nodes.iter().filter(|node| node.master == Some(index)).map(|node| node.index).collect()
+    }
+
+    /// Where what it receives comes from: its ports, and the interface below it.
+    pub fn inputs(&self, index: u32) -> Vec<u32> {
+        let mut inputs = self.ports(index);
+        inputs.extend(self.node(index).and_then(|node| node.lower));
+        inputs
+    }
+
+    /// Everything that the interface stands on, directly or not.
+    pub fn below(&self, index: u32) -> Vec<u32> {
         let mut found = Vec::new();
         let mut next = vec![index];
         while let Some(upper) = next.pop() {
-            let carrier = self.node(upper).and_then(|node| node.lower);
-            let ports = self.nodes.iter().filter(|node| node.master == Some(upper)).map(|node| node.index);
-            for lower in carrier.into_iter().chain(ports) {
+            for lower in self.inputs(upper) {
                 if !found.contains(&lower) {
                     found.push(lower);
                     next.push(lower);
@@ -88,9 +132,28 @@ impl Stack {
         }
         found
     }
+}
 
-    fn node(&self, index: u32) -> Option<&Node> {
-        self.nodes.iter().find(|node| node.index == index)
+fn node(link: link::Link) -> Node {
+    let kind = link.kind.as_deref().unwrap_or_default();
+    let is_end = PAIRS.contains(&kind);
+    let role = match kind {
+        "loopback" => Role::Loopback,
+        "bridge" => Role::Bridge,
+        "bond" | "team" => Role::Bond,
+        "macvlan" | "macvtap" | "ipvlan" | "ipvtap" => Role::Sharing,
+        _ => Role::Plain,
+    };
+    let is_encrypting = ENCRYPTING.contains(&kind);
+    Node {
+        index: link.index,
+        is_up: link.up,
+        role,
+        end: link.linked.filter(|_| is_end),
+        lower: link.linked.filter(|_| !is_end && !is_encrypting),
+        master: link.master,
+        name: link.name,
+        altnames: link.altnames,
     }
 }
 
@@ -98,66 +161,32 @@ impl Stack {
 mod tests {
     use super::*;
 
-    const ETH0: u32 = 2;
-    const ETH1: u32 = 3;
-    const VLAN: u32 = 4;
-    const BRIDGE: u32 = 5;
-    const VETH: u32 = 6;
-    const PEER: u32 = 7;
-
-    fn node(index: u32) -> Node {
-        Node { index, is_loopback: index == 1, end: None, lower: None, master: None }
-    }
-
-    /// A VLAN over eth0 is a port of a bridge, and so is one end of a veth pair.
-    fn stack() -> Stack {
-        Stack {
-            nodes: vec![
-                node(1),
-                node(ETH0),
-                node(ETH1),
-                Node { lower: Some(ETH0), master: Some(BRIDGE), ..node(VLAN) },
-                node(BRIDGE),
-                Node { end: Some(PEER), master: Some(BRIDGE), ..node(VETH) },
-                Node { end: Some(VETH), ..node(PEER) },
-            ],
-        }
-    }
-
     #[test]
     fn a_bridge_stands_on_its_ports_and_on_what_carries_them() {
-        let stack = stack();
-        for lower in [VLAN, ETH0, VETH] {
-            assert_eq!(stack.shared(BRIDGE, lower), Some(Shared::StandsOn), "{lower}");
-            assert_eq!(stack.shared(lower, BRIDGE), Some(Shared::Carries), "{lower}");
-        }
-        assert_eq!(stack.shared(VLAN, ETH0), Some(Shared::StandsOn));
-    }
-
-    #[test]
-    fn the_ends_of_a_pair_receive_what_the_other_sends() {
-        assert_eq!(stack().shared(VETH, PEER), Some(Shared::Ends));
-        assert_eq!(stack().shared(PEER, VETH), Some(Shared::Ends));
-    }
-
-    #[test]
-    fn interfaces_side_by_side_share_nothing() {
-        for (one, other) in [(ETH0, ETH1), (VLAN, VETH), (BRIDGE, ETH1), (1, ETH0)] {
-            assert_eq!(stack().shared(one, other), None, "{one}, {other}");
-        }
-        assert_eq!(stack().shared(ETH0, 99), None);
+        let node = |index, lower, master| Node { index, lower, master, ..Node::default() };
+        let stack = Stack::of(vec![
+            node(2, None, None),
+            node(3, Some(2), Some(5)),
+            node(4, None, Some(5)),
+            node(5, None, None),
+        ]);
+        let mut below = stack.below(5);
+        below.sort_unstable();
+        assert_eq!(below, [2, 3, 4]);
+        assert_eq!((stack.inputs(3), stack.ports(5)), (vec![2], vec![3, 4]));
+        assert!(stack.below(2).is_empty() && stack.below(99).is_empty());
     }
 
     #[test]
     fn interfaces_that_stand_on_each_other_end_the_search() {
-        let nodes = vec![Node { lower: Some(3), ..node(2) }, Node { lower: Some(2), ..node(3) }];
-        assert_eq!(Stack { nodes }.shared(2, 3), Some(Shared::StandsOn));
+        let node = |index, lower| Node { index, lower: Some(lower), ..Node::default() };
+        assert_eq!(Stack::of(vec![node(2, 3), node(3, 2)]).below(2), [3, 2]);
     }
 
     #[test]
     fn the_loopback_interface_of_this_machine_is_known() {
         let stack = Stack::read().unwrap();
-        let loopback = crate::interface::Interface::inspect("lo").unwrap().index;
-        assert!(stack.is_loopback(loopback));
+        let loopback = stack.named("lo").unwrap().index;
+        assert_eq!(stack.role(loopback), Role::Loopback);
     }
 }

@@ -67,6 +67,8 @@ pub(super) struct Reading {
     pub(super) ledger: Ledger,
     pub(super) judging: Judging,
     pub(super) thinning_level: u8,
+    /// The interfaces, each with whether packets can come there.
+    pub(super) interfaces: Vec<(String, bool)>,
     /// See [`super::coverage`].
     pub(super) coverage: f64,
     pub(super) latencies: Latencies,
@@ -181,6 +183,11 @@ impl Reading {
         page.gauge("nad_thinning_level", "How much is left out under load, from 0, nothing, to 3", {
             u64::from(self.thinning_level)
         })?;
+        if !self.interfaces.is_empty() {
+            let help = "Whether an interface is watched and up (1), or gone, down or refused (0)";
+            let interfaces = self.interfaces.iter().map(|(name, is_up)| (name.as_str(), u64::from(*is_up)));
+            page.gauges("nad_interface_up", help, "interface", interfaces)?;
+        }
         page.gauge(
             "nad_coverage_ratio",
             "The part of the packets of the last 10 s that was recorded",

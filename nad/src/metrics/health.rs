@@ -22,8 +22,21 @@ pub(super) fn is_alive(detector: Duration, drain: Duration) -> Result<(), String
     Ok(())
 }
 
-/// Whether a model is in force.
-pub(super) fn is_ready(stage: Stage, learned: u64) -> Result<(), String> {
+/// Whether a model is in force, and packets can come from any of the interfaces.
+pub(super) fn is_ready(
+    stage: Stage,
+    learned: u64,
+    interfaces: Option<&[(String, bool)]>,
+) -> Result<(), String> {
+    if let Some(interfaces) = interfaces
+        && !interfaces.iter().any(|(_, is_up)| *is_up)
+    {
+        let names: Vec<&str> = interfaces.iter().map(|(name, _)| name.as_str()).collect();
+        return Err(match names[..] {
+            [] => "no interface is there that --iface says".into(),
+            _ => format!("no interface is left to watch (gone, down or refused: {})", names.join(", ")),
+        });
+    }
     match stage {
         Stage::Detecting => Ok(()),
         Stage::Learning => Err(format!("a baseline is being learnt ({learned} packets so far)")),
@@ -47,11 +60,24 @@ mod tests {
     #[test]
     fn only_who_has_a_model_is_ready_and_the_others_say_what_they_wait_for() {
         for stage in Stage::ALL {
-            assert_eq!(is_ready(stage, 7).is_ok(), stage == Stage::Detecting, "{stage:?}");
+            assert_eq!(is_ready(stage, 7, None).is_ok(), stage == Stage::Detecting, "{stage:?}");
         }
         assert_eq!(
-            is_ready(Stage::Learning, 7).unwrap_err(),
+            is_ready(Stage::Learning, 7, None).unwrap_err(),
             "a baseline is being learnt (7 packets so far)"
         );
+    }
+
+    #[test]
+    fn nobody_is_ready_who_has_no_interface_left() {
+        let ready = |interfaces: &[(&str, bool)]| {
+            let interfaces: Vec<_> =
+                interfaces.iter().map(|(name, is_up)| ((*name).to_owned(), *is_up)).collect();
+            is_ready(Stage::Detecting, 7, Some(&interfaces))
+        };
+        assert_eq!(ready(&[("eth0", false), ("eth1", true)]), Ok(()));
+        let reason = ready(&[("eth0", false), ("eth1", false)]).unwrap_err();
+        assert_eq!(reason, "no interface is left to watch (gone, down or refused: eth0, eth1)");
+        assert_eq!(ready(&[]).unwrap_err(), "no interface is there that --iface says");
     }
 }

@@ -46,13 +46,17 @@ pub fn keep_for_attaching(low_port: bool) -> Result<(), CapsError> {
     keep(&wanted)
 }
 
-/// Keeps `CAP_NET_ADMIN` alone, for the process that removes egress filters.
+/// Keeps what attaching programs that are loaded takes, for the process that does so: `CAP_NET_ADMIN` and `CAP_BPF`, for which
+/// `CAP_SYS_ADMIN` stood before Linux 5.8.
 ///
 /// # Errors
 ///
 /// As for [`keep_for_attaching`].
-pub fn keep_net_admin() -> Result<(), CapsError> {
-    keep(&CapsHashSet::from([Capability::CAP_NET_ADMIN]))
+pub fn keep_for_links() -> Result<(), CapsError> {
+    let had = caps::read(None, CapSet::Permitted)?;
+    let bpf =
+        [Capability::CAP_BPF, Capability::CAP_SYS_ADMIN].into_iter().find(|wanted| had.contains(wanted));
+    keep(&bpf.into_iter().chain([Capability::CAP_NET_ADMIN]).collect())
 }
 
 /// Gives up every capability of this thread and of those that it starts.

@@ -34,7 +34,7 @@ const ALWAYS: [c_long; 108] = [
     libc::SYS_setpriority, libc::SYS_getpriority, libc::SYS_exit, libc::SYS_exit_group,
     // Refused below in a way that libraries understand.
     libc::SYS_clone3,
-    // Signals, and waiting for events and for the process that removes filters.
+    // Signals, and waiting for events and for the process that attaches programs.
     libc::SYS_rt_sigaction, libc::SYS_rt_sigprocmask, libc::SYS_rt_sigreturn, libc::SYS_sigaltstack,
     libc::SYS_restart_syscall, libc::SYS_ppoll, libc::SYS_pselect6, libc::SYS_epoll_create1, libc::SYS_epoll_ctl,
     libc::SYS_epoll_pwait, libc::SYS_eventfd2, libc::SYS_pipe2, libc::SYS_socketpair, libc::SYS_wait4,
@@ -90,17 +90,25 @@ pub fn restrict(needs: &Needs) -> Result<usize, Error> {
     Ok(count)
 }
 
-/// Of the process that removes egress filters: netlink, and the name of an interface.
+/// Commands of `bpf()` that change the set of interfaces and attach a program: none loads, reads or makes anything.
+const BPF_FOR_LINKS: [u64; 3] = [
+    2,  // BPF_MAP_UPDATE_ELEM
+    3,  // BPF_MAP_DELETE_ELEM
+    28, // BPF_LINK_CREATE
+];
+
+/// Of the process that attaches programs: netlink, links, and the name of an interface.
 ///
 /// # Errors
 ///
 /// As for [`restrict`].
-pub(super) fn restrict_helper() -> Result<(), Error> {
+pub(super) fn restrict_keeper() -> Result<(), Error> {
     let mut rules = rules(&Needs::default())?;
     let families = [libc::AF_NETLINK, libc::AF_UNIX, libc::AF_INET].map(|family| family as u64);
     rules.insert(libc::SYS_socket, one_of(0, &families)?);
     rules.insert(libc::SYS_bind, Vec::new());
-    rules.insert(libc::SYS_ioctl, one_of(1, &[libc::SIOCGIFNAME, libc::SIOCGIFINDEX])?);
+    rules.insert(libc::SYS_ioctl, one_of(1, &[libc::SIOCGIFNAME, libc::SIOCGIFINDEX, libc::FIONBIO])?);
+    rules.insert(libc::SYS_bpf, one_of(0, &BPF_FOR_LINKS)?);
     let filter = filter(rules, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow)?;
     seccompiler::apply_filter(&filter)
 }

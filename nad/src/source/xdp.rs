@@ -2,38 +2,39 @@
 
 mod attach;
 mod egress;
+mod keeper;
 mod locked_memory;
 mod mapped;
 mod object;
-mod remover;
+mod plan;
+mod programs;
 mod ring_size;
 mod watch;
 
 use std::{io, sync::Arc};
 
 use aya::{
-    Ebpf, EbpfLoader,
-    maps::{Array, HashMap, MapData, MapError, RingBuf},
-    programs::{SchedClassifier, Xdp, links::FdLink},
+    EbpfLoader,
+    maps::{Array, MapData, MapError, RingBuf},
+    programs::{SchedClassifier, Xdp},
 };
 use nad_common::{
     counters::KernelCounters,
     record::Direction,
-    settings::{
-        COUNTERS_MAP, EGRESS_PROGRAM, RECEIVERS_MAP, RINGS_MAP, TEST_CLOCK_MAP, USE_TEST_CLOCK, XDP_PROGRAM,
-    },
+    settings::{COUNTERS_MAP, RINGS_MAP, TEST_CLOCK_MAP, USE_TEST_CLOCK},
     thinning::Thinning,
 };
 
 pub use attach::{AttachError, Attachment, IngressHook, XdpMode};
 pub use egress::EgressHook;
-pub use remover::Remover;
+pub use keeper::{Keeper, Kept, Watching};
+pub use plan::{Plan, Remark};
 pub use ring_size::{DEFAULT_RING_BYTES, default_ring_bytes};
-pub use watch::{Directions, Sent, Watch};
+pub use watch::{Directions, Sent, Watch, missing as missing_interface, needed};
 
-use egress::EgressLink;
 use mapped::{Counters, Level, cpus};
-use object::{explain, load_programs, make_rings, missing, program};
+use object::{explain, load_programs, make_rings, missing};
+use programs::Programs;
 
 pub(crate) use locked_memory::MEMORY_CGROUPS;
 
@@ -112,27 +113,25 @@ pub enum XdpError {
     /// A program could not be attached.
     #[error(transparent)]
     Attach(#[from] AttachError),
+    /// The process that attaches programs could not, for this reason.
+    #[error("{0}")]
+    Keeper(String),
+    /// That process has ended, and the kernel has detached the programs.
+    #[error(
+        "the process nad-attach has ended, and with it the programs on all interfaces: no packet is seen any more; start \
+         nad again"
+    )]
+    Detached,
 }
 
 /// The loaded kernel programs with their rings; drop it to detach from every interface.
 pub struct XdpSource {
-    ebpf: Ebpf,
-    clsact: bool,
-    /// Whether the kernel may refuse to have sent packets watched.
-    ingress_will_do: bool,
-    /// Why the program for sent packets is not loaded, where that was wanted.
-    egress_refused: Option<String>,
+    programs: Programs,
     counters: CounterReader,
     level: Level,
     rings: Vec<Ring>,
     /// The rings' maps stay open as long as they are mapped.
     _maps: Vec<RingBuf<MapData>>,
-    /// The kernel detaches a program when its link is closed, also when this process is killed.
-    links: Vec<FdLink>,
-    /// The same for sent packets, except by clsact.
-    egress_links: Vec<EgressLink>,
-    /// Who removes filters that would outlive the process.
-    remover: Option<Remover>,
     next_ring: usize,
     records: u64,
     unreadable: u64,
@@ -189,17 +188,11 @@ impl XdpSource {
         let counters = CounterReader(Arc::new(Counters::new(&mut ebpf, cpus)?));
         let level = Level::new(&mut ebpf)?;
         Ok(Self {
-            ebpf,
-            clsact: options.clsact,
-            ingress_will_do,
-            egress_refused,
+            programs: Programs::new(ebpf, options.clsact, ingress_will_do, egress_refused),
             counters,
             level,
             rings,
             _maps: maps,
-            links: Vec::new(),
-            egress_links: Vec::new(),
-            remover: None,
             next_ring: 0,
             records: 0,
             unreadable: 0,
@@ -207,88 +200,32 @@ impl XdpSource {
         })
     }
 
-    /// Attaches to an interface as [planned](Watch::plan); [`XdpMode::Auto`] tries native, then generic.
+    /// Attaches to an interface as [planned](Watch::plan), in this process; [`XdpMode::Auto`] tries native, then generic.
     ///
     /// # Errors
     ///
     /// See [`AttachError`].
     pub fn attach(&mut self, watch: &Watch, mode: XdpMode) -> Result<Attachment, XdpError> {
-        let interface = &watch.interface;
-        let mut ingress = None;
-        if watch.ingress {
-            // First, so that no packet is counted as it comes and again as it goes.
-            self.add_receiver(watch.index)?;
-            let (hook, link) = attach::attach(self.program()?, interface, mode)?;
-            self.links.push(link);
-            ingress = Some(hook);
-        }
-        let egress = match &watch.egress {
-            Sent::Watched => {
-                if let Some(remover) = &mut self.remover {
-                    // Before there is anything to remove: nad may be killed right after.
-                    let told = remover.tell(watch.index);
-                    told.map_err(|error| explain("prepare the removal of a filter", &error))?;
-                }
-                self.attach_egress(interface)?
-            }
-            other => Err(other.clone()),
-        };
-        Ok(Attachment { interface: interface.clone(), ingress, egress })
+        self.programs.attach(watch, mode)
     }
 
-    fn attach_egress(&mut self, interface: &str) -> Result<Result<EgressHook, Sent>, XdpError> {
-        if let Some(reason) = &self.egress_refused {
-            return Ok(Err(Sent::Refused(reason.clone())));
-        }
-        let clsact = self.clsact;
-        match egress::attach(self.egress_program()?, interface, clsact) {
-            Ok(link) => {
-                let hook = link.hook;
-                self.egress_links.push(link);
-                Ok(Ok(hook))
-            }
-            Err(AttachError::Egress { reason, .. }) if self.ingress_will_do => Ok(Err(Sent::Refused(reason))),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn add_receiver(&mut self, index: u32) -> Result<(), XdpError> {
-        let map = self.ebpf.map_mut(RECEIVERS_MAP).ok_or_else(|| missing(RECEIVERS_MAP))?;
-        let mut receivers: HashMap<_, u32, u8> =
-            map.try_into().map_err(|error: MapError| explain("open the set of interfaces", &error))?;
-        receivers.insert(index, 1, 0).map_err(|error| explain("note one more interface", &error))
-    }
-
-    /// Detaches from every interface. What is in the rings stays readable.
+    /// Detaches from every interface that this process attached to. What is in the rings stays readable.
     pub fn detach(&mut self) {
-        match self.remover.take() {
-            None => self.egress_links.drain(..).for_each(EgressLink::detach),
-            Some(remover) => {
-                for link in self.egress_links.drain(..) {
-                    if link.hook == EgressHook::Clsact { link.leave() } else { link.detach() }
-                }
-                remover.finish().iter().for_each(|left| tracing::warn!("{left}"));
-            }
-        }
-        self.links.clear();
-    }
-
-    /// Leaves the removal of filters to a process of its own, as nad gives up the capability for it. To be called before
-    /// anything is attached.
-    pub fn set_remover(&mut self, remover: Option<Remover>) {
-        self.remover = remover;
-    }
-
-    /// Lets go of it where nothing needs it: the kernel has better links.
-    pub fn release_remover(&mut self) {
-        if !self.detaches_by_netlink() {
-            self.remover = None;
-        }
+        self.programs.detach_all().iter().for_each(|left| tracing::warn!("{left}"));
     }
 
     /// Whether detaching needs `CAP_NET_ADMIN`, as attaching does; closing links doesn't.
     pub fn detaches_by_netlink(&self) -> bool {
-        self.egress_links.iter().any(|link| link.hook == EgressHook::Clsact)
+        self.programs.detaches_by_netlink()
+    }
+
+    /// Starts a process of its own that attaches the programs to what is meant, and keeps them attached.
+    ///
+    /// # Errors
+    ///
+    /// When there can't be one more process.
+    pub fn start_keeper(&mut self, watching: Watching) -> io::Result<Keeper> {
+        Keeper::start(&mut self.programs, watching)
     }
 
     /// Sets how much is recorded from now on; at first, that is every packet.
@@ -332,7 +269,7 @@ impl XdpSource {
     ///
     /// When the object has no such program.
     pub fn program(&mut self) -> Result<&mut Xdp, XdpError> {
-        program(&mut self.ebpf, XDP_PROGRAM)
+        self.programs.xdp()
     }
 
     /// The program for sent packets.
@@ -341,7 +278,7 @@ impl XdpSource {
     ///
     /// When the object has no such program.
     pub fn egress_program(&mut self) -> Result<&mut SchedClassifier, XdpError> {
-        program(&mut self.ebpf, EGRESS_PROGRAM)
+        self.programs.egress()
     }
 
     /// The reader of the kernel program's diagnostics, where [`XdpOptions::kernel_log`] asked for them.
@@ -350,7 +287,8 @@ impl XdpSource {
     ///
     /// When the object has no log map.
     pub fn logger(&mut self) -> Result<aya_log::EbpfLogger<&'static dyn log::Log>, XdpError> {
-        aya_log::EbpfLogger::init(&mut self.ebpf).map_err(|error| explain("open the kernel log", &error))
+        aya_log::EbpfLogger::init(&mut self.programs.ebpf)
+            .map_err(|error| explain("open the kernel log", &error))
     }
 
     /// Sets the time, in nanoseconds, that records get from now on where [`XdpOptions::test_clock`] is set.
@@ -359,7 +297,7 @@ impl XdpSource {
     ///
     /// When the kernel refuses.
     pub fn set_test_clock(&mut self, time_ns: u64) -> Result<(), XdpError> {
-        let map = self.ebpf.map_mut(TEST_CLOCK_MAP).ok_or_else(|| missing(TEST_CLOCK_MAP))?;
+        let map = self.programs.ebpf.map_mut(TEST_CLOCK_MAP).ok_or_else(|| missing(TEST_CLOCK_MAP))?;
         let mut clock: Array<_, u64> =
             map.try_into().map_err(|error: MapError| explain("open the clock", &error))?;
         clock.set(0, time_ns, 0).map_err(|error| explain("set the clock", &error))

@@ -10,7 +10,7 @@ use crate::{
     traffic::usual,
 };
 
-const PINGS: u64 = 20;
+pub(crate) const PINGS: u64 = 20;
 
 #[test]
 #[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
@@ -151,31 +151,6 @@ fn what_a_machine_hears_of_itself_is_recorded_once() {
 
 #[test]
 #[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
-fn an_interface_and_what_it_stands_on_are_not_watched_together() {
-    let lab = Lab::new("stacked");
-    lab.sensor.ip(&["link", "add", "bridge0", "type", "bridge"]);
-    lab.sensor.ip(&["link", "add", "port0", "type", "veth", "peer", "name", "port1"]);
-    lab.sensor.ip(&["link", "set", "dev", "port0", "master", "bridge0"]);
-    lab.sensor.ip(&["link", "add", "upper0", "link", SENSOR, "type", "macvlan"]);
-    for (upper, lower) in [("bridge0", "port0"), ("upper0", SENSOR)] {
-        for names in [[upper, lower], [lower, upper]] {
-            let refused = Nad::start(&lab, &["run", "--iface", names[0], "--iface", names[1]]).end();
-            let error = refused.error();
-            assert!(error.starts_with(&format!("{upper} stands on {lower}, so ")), "{error}");
-        }
-        assert!(!lab.has_program(lower) && lab.egress_programs(lower) == 0);
-        let doctor = inside(&lab.sensor, env!("CARGO_BIN_EXE_nad"))
-            .args(["doctor", "--iface", upper, "--iface", lower])
-            .current_dir(lab.folder.path())
-            .output()
-            .expect("nad starts");
-        let said = String::from_utf8_lossy(&doctor.stdout);
-        assert!(said.contains(&format!("fail  interfaces    {upper} stands on {lower}")), "{said}");
-    }
-}
-
-#[test]
-#[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
 fn an_interface_under_two_of_its_names_is_watched_once() {
     let lab = Lab::new("names");
     lab.sensor.ip(&["link", "property", "add", "dev", SENSOR, "altname", "uplink"]);
@@ -185,11 +160,11 @@ fn an_interface_under_two_of_its_names_is_watched_once() {
     counted(&nad.interrupt(), 2 * PINGS, PINGS);
 }
 
-fn ping(from: &Namespace, to: &str) {
+pub(crate) fn ping(from: &Namespace, to: &str) {
     succeed(inside(from, "ping").args(["-n", "-q", "-c", &PINGS.to_string(), "-i", "0.01", to]));
 }
 
-fn counted(ended: &Ended, seen: u64, egress: u64) {
+pub(crate) fn counted(ended: &Ended, seen: u64, egress: u64) {
     let ledger = ended.ledger();
     let numbers = ["seen", "egress", "recorded", "drained"].map(|name| ledger.get(name));
     assert_eq!(numbers, [seen, egress, seen, seen], "{ended:?}");

@@ -24,7 +24,7 @@ const PROMETHEUS: &str = "127.0.0.1:9090";
 const LEARNT: usize = 600;
 
 /// The status and the body of a page that is served in the sensor's namespace.
-fn get(lab: &Lab, address: &str, path: &str) -> Option<(u16, String)> {
+pub(crate) fn get(lab: &Lab, address: &str, path: &str) -> Option<(u16, String)> {
     lab.sensor.enter(|| {
         let mut stream = TcpStream::connect(address).ok()?;
         // Of HTTP 1.0, whose answers come in one piece.
@@ -37,7 +37,7 @@ fn get(lab: &Lab, address: &str, path: &str) -> Option<(u16, String)> {
 }
 
 /// Where the sensor says that its metrics are.
-fn address(nad: &mut Nad) -> String {
+pub(crate) fn address(nad: &mut Nad) -> String {
     nad.wait_for("metrics at http://");
     let said = nad.said();
     let (_, rest) = said.split_once("metrics at http://").expect("it was said");
@@ -45,7 +45,7 @@ fn address(nad: &mut Nad) -> String {
 }
 
 /// A value of the page, 0 where it is not there.
-fn value(page: &str, series: &str) -> f64 {
+pub(crate) fn value(page: &str, series: &str) -> f64 {
     let start = format!("{series} ");
     page.lines()
         .find_map(|line| line.strip_prefix(&start))

@@ -12,7 +12,8 @@ use crate::{
 };
 
 const NEEDED: &str = "needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON: run with sudo";
-const CAP_NET_ADMIN: u64 = 1 << 12;
+/// What the process that attaches keeps: CAP_NET_ADMIN and CAP_BPF.
+const FOR_LINKS: u64 = 1 << 12 | 1 << 39;
 
 #[test]
 #[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
@@ -59,8 +60,9 @@ fn after_attaching_no_thread_has_a_capability() {
     lab.sensor.ip(&["link", "set", "dev", "lo", "up"]);
     let metrics = ["--metrics", "127.0.0.1:0", "--history", "nad.db", "--incidents", "i.jsonl"];
     let nad = Nad::capturing(&lab, &[&["run", "--iface", SENSOR][..], &metrics].concat());
-    // The threads of packets, metrics and each output among them.
-    assert!(has_only(nad.id(), 0) >= 5);
+    // The threads of packets, interfaces, metrics and each output among them.
+    assert!(has_only(nad.id(), 0) >= 6);
+    has_only(child_of(nad.id()).expect("the process that attaches runs"), FOR_LINKS);
     assert_eq!(nad.interrupt().code, Some(0));
 
     let train = ["train", "--iface", SENSOR, "--train-packets", "1000", "--out", "model"];
@@ -75,8 +77,8 @@ fn after_attaching_no_thread_has_a_capability() {
 
 #[test]
 #[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
-fn a_filter_that_outlives_its_links_is_removed_by_a_process_that_may_nothing_else_also_when_nad_is_killed() {
-    let lab = Lab::new("remover");
+fn a_filter_that_outlives_its_links_is_removed_also_when_nad_is_killed() {
+    let lab = Lab::new("filter");
     if !has("tc") {
         skipped("watching egress by clsact: tc (iproute2) is not installed");
         return;
@@ -90,8 +92,8 @@ fn a_filter_that_outlives_its_links_is_removed_by_a_process_that_may_nothing_els
         assert!(nad.said().contains("egress by clsact"), "{}", nad.said());
         assert_eq!(filters(&lab), 1);
         has_only(nad.id(), 0);
-        let helper = child_of(nad.id()).expect("the process that removes the filter runs");
-        has_only(helper, CAP_NET_ADMIN);
+        let helper = child_of(nad.id()).expect("the process that attaches runs");
+        has_only(helper, FOR_LINKS);
         if is_killed {
             nad.signal(libc::SIGKILL);
             drop(nad);
@@ -105,7 +107,7 @@ fn a_filter_that_outlives_its_links_is_removed_by_a_process_that_may_nothing_els
     }
 }
 
-fn child_of(process: u32) -> Option<u32> {
+pub(crate) fn child_of(process: u32) -> Option<u32> {
     let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).expect("nad runs");
     children.split_whitespace().next()?.parse().ok()
 }

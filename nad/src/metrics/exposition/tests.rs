@@ -56,6 +56,7 @@ fn reading(ledger: Ledger) -> Reading {
         ledger,
         judging: Judging::default(),
         thinning_level: 0,
+        interfaces: vec![("eth0".into(), true), ("odd\"name".into(), false)],
         coverage: 1.0,
         latencies: Latencies::default(),
         process: Process::read(),

@@ -44,6 +44,8 @@ pub struct Attachment {
     pub ingress: Option<IngressHook>,
     /// How sent packets are watched, or why they aren't.
     pub egress: Result<EgressHook, Sent>,
+    /// Whether a filter that an earlier nad left was removed first.
+    pub replaced: bool,
 }
 
 /// How the program for received packets is attached.
@@ -65,15 +67,26 @@ impl fmt::Display for Attachment {
         let separator = if self.ingress.is_some() { ", " } else { "" };
         match &self.egress {
             Ok(EgressHook::Tcx) => write!(f, "{separator}egress by TCX"),
-            Ok(EgressHook::Clsact) => write!(
-                f,
-                "{separator}egress by clsact (a process of its own removes the filter when nad ends; by hand: `{}`)",
-                egress::removal(interface)
-            ),
+            Ok(EgressHook::Clsact) => {
+                let replaced =
+                    if self.replaced { ", in place of the one that an earlier nad left" } else { "" };
+                write!(
+                    f,
+                    "{separator}egress by clsact{replaced} (a process of its own removes the filter when nad ends; by \
+                     hand: `{}`)",
+                    egress::removal(interface)
+                )
+            }
             Err(Sent::Arrives(at)) => {
                 write!(
                     f,
                     "{separator}no egress (what {interface} sends arrives at {at}, where it is counted)"
+                )
+            }
+            Err(Sent::Passes(through)) => {
+                write!(
+                    f,
+                    "{separator}no egress (what {interface} sends passes {through} or came in elsewhere)"
                 )
             }
             Err(Sent::Refused(_)) => write!(f, "{separator}no egress"),
@@ -127,17 +140,6 @@ pub enum AttachError {
         interface: String,
         /// The most likely cause.
         reason: String,
-    },
-    /// Two of the interfaces see the same packets.
-    #[error(
-        "{upper} stands on {lower}, so packets that pass both would be counted twice: watch {lower} alone, which sees \
-         them all, or {upper} alone"
-    )]
-    Stacked {
-        /// The VLAN, bridge, bond, …
-        upper: String,
-        /// Its parent or port.
-        lower: String,
     },
     /// What has to be known about an interface can't be learnt.
     #[error(transparent)]

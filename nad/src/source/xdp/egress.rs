@@ -8,7 +8,6 @@ use aya::programs::{
 use nad_common::settings::EGRESS_PROGRAM;
 
 use super::attach::{AttachError, chain, os_error};
-use crate::interface;
 
 /// How the program for sent packets is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,39 +26,22 @@ const CLSACT_PRIORITY: u16 = 1;
 #[derive(Debug)]
 pub(super) struct EgressLink {
     pub(super) hook: EgressHook,
+    /// Whether it took the place of a filter that an earlier nad left.
+    pub(super) replaced: bool,
     interface: String,
     link: SchedClassifierLink,
 }
 
 impl EgressLink {
-    /// Leaves detaching to the [`Remover`](super::Remover).
-    pub(super) fn leave(self) {
-        std::mem::forget(self.link);
-    }
-
     /// Detaches, and says where that failed; an interface that is gone took its filters with it.
-    pub(super) fn detach(self) {
+    pub(super) fn detach(self) -> Option<String> {
         match self.link.detach() {
-            Err(error) if os_error(&error) != Some(libc::ENODEV) => {
-                tracing::warn!("{}", left_behind(&self.interface, &error));
+            Err(error) if !matches!(os_error(&error), Some(libc::ENODEV | libc::ENOENT)) => {
+                Some(left_behind(&self.interface, &error))
             }
-            _ => {}
+            _ => None,
         }
     }
-}
-
-/// Removes nad's filter from an interface, which may have another name by now; one that is gone took it along.
-pub(super) fn remove(index: u32) -> Result<(), String> {
-    let Some(interface) = interface::name_of(index) else { return Ok(()) };
-    match tc::qdisc_detach_program(&interface, TcAttachType::Egress, EGRESS_PROGRAM) {
-        Err(error) if !is_gone(&error) => Err(left_behind(&interface, &error)),
-        _ => Ok(()),
-    }
-}
-
-fn is_gone(error: &TcError) -> bool {
-    matches!(error, TcError::IoError(error) if error.kind() == std::io::ErrorKind::NotFound)
-        || os_error(error) == Some(libc::ENODEV)
 }
 
 fn left_behind(interface: &str, error: &(dyn std::error::Error + 'static)) -> String {
@@ -81,18 +63,19 @@ pub(super) fn attach(
     interface: &str,
     clsact: bool,
 ) -> Result<EgressLink, AttachError> {
-    let attached = |hook, link| EgressLink { hook, interface: interface.into(), link };
+    let attached = |hook, link, replaced| EgressLink { hook, replaced, interface: interface.into(), link };
     if !clsact {
         match attach_tcx(program, interface) {
-            Ok(link) => return Ok(attached(EgressHook::Tcx, link)),
+            Ok(link) => return Ok(attached(EgressHook::Tcx, link, false)),
             // What kernels say that don't know the attach type, or not the size of the request.
             Err(error) if matches!(os_error(&error), Some(libc::EINVAL | libc::E2BIG | libc::EOPNOTSUPP)) => {
             }
             Err(error) => return Err(explain(interface, &error)),
         }
     }
-    let link = attach_clsact(program, interface).map_err(|error| explain(interface, &error))?;
-    Ok(attached(EgressHook::Clsact, link))
+    let attachment = attach_clsact(program, interface);
+    let (link, replaced) = attachment.map_err(|error| explain(interface, &error))?;
+    Ok(attached(EgressHook::Clsact, link, replaced))
 }
 
 fn attach_tcx(program: &mut SchedClassifier, interface: &str) -> Result<SchedClassifierLink, ProgramError> {
@@ -104,21 +87,21 @@ fn attach_tcx(program: &mut SchedClassifier, interface: &str) -> Result<SchedCla
 fn attach_clsact(
     program: &mut SchedClassifier,
     interface: &str,
-) -> Result<SchedClassifierLink, ProgramError> {
+) -> Result<(SchedClassifierLink, bool), ProgramError> {
     match tc::qdisc_add_clsact(interface) {
         Err(error) if os_error(&error) != Some(libc::EEXIST) => return Err(error.into()),
         _ => {}
     }
     // A nad that was killed may have left its filter there. A running one has the interface's XDP hook, or is the
     // only one that watches nothing but egress.
-    match tc::qdisc_detach_program(interface, TcAttachType::Egress, EGRESS_PROGRAM) {
-        Ok(()) => tracing::warn!("removed the egress filter that an earlier nad left on {interface}"),
-        Err(TcError::IoError(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
+    let replaced = match tc::qdisc_detach_program(interface, TcAttachType::Egress, EGRESS_PROGRAM) {
+        Ok(()) => true,
+        Err(TcError::IoError(error)) if error.kind() == std::io::ErrorKind::NotFound => false,
         Err(error) => return Err(error.into()),
-    }
+    };
     let options = TcAttachOptions::Netlink(NlOptions { priority: CLSACT_PRIORITY, ..NlOptions::default() });
     let id = program.attach_with_options(interface, TcAttachType::Egress, options)?;
-    program.take_link(id)
+    Ok((program.take_link(id)?, replaced))
 }
 
 fn explain(interface: &str, error: &ProgramError) -> AttachError {

@@ -1,7 +1,7 @@
 //! What is watched of each interface, so that no packet is counted twice.
 
-use super::AttachError;
-use crate::interface::{Interface, InterfaceError, Shared, Stack};
+use super::{AttachError, plan::Plan};
+use crate::interface::{InterfaceError, Role, Selection, Stack};
 
 /// Which packets of an interface are watched.
 #[derive(
@@ -41,6 +41,8 @@ pub struct Watch {
     pub ingress: bool,
     /// Whether sent packets are.
     pub egress: Sent,
+    /// Whether it was named, or belongs to an interface that was: nad does not start without it.
+    pub is_named: bool,
 }
 
 /// Whether packets that an interface sends are watched there.
@@ -52,59 +54,47 @@ pub enum Sent {
     Unwanted,
     /// They are received by this interface, itself or another one, and are watched there.
     Arrives(String),
+    /// They pass this interface, and are watched there, or came in where they were watched.
+    Passes(String),
     /// They can't be, for this reason, and [received ones alone will do](super::XdpOptions::ingress_will_do).
     Refused(String),
 }
 
 impl Watch {
-    /// Those of `directions` that the plan has something to watch in: of the loopback interface alone, `Both` means what
-    /// it receives, and no program for sent packets is needed.
-    pub fn needed(plan: &[Self], directions: Directions) -> Directions {
-        let is_sent = plan.iter().any(|watch| watch.egress == Sent::Watched);
-        if directions == Directions::Both && !is_sent { Directions::Ingress } else { directions }
-    }
-
-    /// Plans for all interfaces together, of which each is watched once however it is named.
+    /// Plans for the interfaces that are named, of which each is watched once however it is named.
     ///
     /// # Errors
     ///
-    /// When an interface does not exist, can't be asked about, or passes its packets on to another one of them.
+    /// When one of those named does not exist, or the kernel doesn't say what there is.
     pub fn plan(names: &[String], directions: Directions) -> Result<Vec<Self>, AttachError> {
-        let mut interfaces: Vec<(String, u32)> = Vec::new();
-        for name in names {
-            let interface = Interface::inspect(name)?;
-            if interfaces.iter().all(|(_, index)| *index != interface.index) {
-                interfaces.push((interface.name, interface.index));
-            }
-        }
-        plan(&interfaces, directions, &Stack::read()?)
+        let selection = Selection::new(names);
+        let stack = Stack::read()?;
+        missing(&selection, &stack)?;
+        Ok(Plan::new(&selection.find(&stack), directions, &stack).watches)
     }
 }
 
-fn plan(
-    interfaces: &[(String, u32)],
-    directions: Directions,
-    stack: &Stack,
-) -> Result<Vec<Watch>, AttachError> {
-    let watch = |(name, index): &(String, u32)| {
-        let mut sent = if directions.egress() { Sent::Watched } else { Sent::Unwanted };
-        if directions == Directions::Both && stack.is_loopback(*index) {
-            sent = Sent::Arrives(name.clone());
+/// Those of `directions` that have something to watch in: of the loopback interface alone, `Both` means what it receives, and
+/// no program for sent packets is needed.
+pub fn needed(selection: &Selection, directions: Directions, stack: &Stack) -> Directions {
+    let is_loopback = |index| stack.role(index) == Role::Loopback;
+    let only_loopback =
+        !selection.has_patterns() && selection.find(stack).iter().all(|selected| is_loopback(selected.index));
+    if directions == Directions::Both && only_loopback { Directions::Ingress } else { directions }
+}
+
+/// An error for the first name of which there is no interface.
+///
+/// # Errors
+///
+/// That one.
+pub fn missing(selection: &Selection, stack: &Stack) -> Result<(), AttachError> {
+    match selection.missing(stack).first() {
+        None => Ok(()),
+        Some(name) => {
+            Err(AttachError::NoInterface { interface: (*name).to_owned(), existing: stack.names() })
         }
-        for (other_name, other) in interfaces {
-            match stack.shared(*index, *other) {
-                Some(Shared::Ends) if directions == Directions::Both => {
-                    sent = Sent::Arrives(other_name.clone());
-                }
-                Some(Shared::StandsOn) => {
-                    return Err(AttachError::Stacked { upper: name.clone(), lower: other_name.clone() });
-                }
-                _ => {}
-            }
-        }
-        Ok(Watch { interface: name.clone(), index: *index, ingress: directions.ingress(), egress: sent })
-    };
-    interfaces.iter().map(watch).collect()
+    }
 }
 
 impl From<InterfaceError> for AttachError {
@@ -120,33 +110,26 @@ impl From<InterfaceError> for AttachError {
 mod tests {
     use super::*;
 
-    fn loopback() -> Vec<(String, u32)> {
-        let interface = Interface::inspect("lo").unwrap();
-        vec![(interface.name, interface.index)]
+    fn of_loopback(directions: Directions) -> (bool, Sent) {
+        let plan = Watch::plan(&["lo".to_owned()], directions).unwrap();
+        (plan[0].ingress, plan[0].egress.clone())
     }
 
     #[test]
     fn of_the_loopback_interface_both_means_what_it_receives() {
-        let watched = |directions| {
-            let plan = plan(&loopback(), directions, &Stack::read().unwrap()).unwrap();
-            (plan[0].ingress, plan[0].egress.clone())
-        };
-        assert_eq!(watched(Directions::Both), (true, Sent::Arrives("lo".into())));
-        assert_eq!(watched(Directions::Ingress), (true, Sent::Unwanted));
-        assert_eq!(watched(Directions::Egress), (false, Sent::Watched));
+        assert_eq!(of_loopback(Directions::Both), (true, Sent::Arrives("lo".into())));
+        assert_eq!(of_loopback(Directions::Ingress), (true, Sent::Unwanted));
+        assert_eq!(of_loopback(Directions::Egress), (false, Sent::Watched));
     }
 
     #[test]
     fn what_nothing_is_watched_of_needs_no_program() {
-        let needed = |directions| {
-            let plan = plan(&loopback(), directions, &Stack::read().unwrap()).unwrap();
-            Watch::needed(&plan, directions)
-        };
-        assert_eq!(needed(Directions::Both), Directions::Ingress);
-        assert_eq!(needed(Directions::Egress), Directions::Egress);
-        let mut plan = plan(&loopback(), Directions::Both, &Stack::read().unwrap()).unwrap();
-        plan[0].egress = Sent::Watched;
-        assert_eq!(Watch::needed(&plan, Directions::Both), Directions::Both);
+        let stack = Stack::read().unwrap();
+        let needed = |item: &str, directions| needed(&Selection::new(&[item.to_owned()]), directions, &stack);
+        assert_eq!(needed("lo", Directions::Both), Directions::Ingress);
+        assert_eq!(needed("lo", Directions::Egress), Directions::Egress);
+        // What comes later may send.
+        assert_eq!(needed("nad-no*", Directions::Both), Directions::Both);
     }
 
     #[test]
