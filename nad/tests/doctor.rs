@@ -115,7 +115,7 @@ fn of_a_bridge_it_is_said_where_it_is_watched_and_what_is_not_seen() {
     assert!(seen.what.contains("is not seen"), "{seen}");
     assert!(findings.iter().any(|finding| finding.what.starts_with("veth1: driver veth")), "{findings:?}");
 
-    namespace.ip(&["link", "add", "link", "bridge0", "name", "above", "type", "vlan", "id", "7"]);
+    namespace.ip(&["link", "add", "link", "bridge0", "name", "above", "type", "macvlan"]);
     let findings = examine("above");
     let seen = of(&findings, "seen");
     assert!(seen.status == Status::Warn && seen.what.contains("from port to port is not seen"), "{seen}");

@@ -37,6 +37,7 @@ fn page(format: Format) -> String {
         threshold_probability: 1e-7,
         model_ns: 1_700_000_000_000_000_000,
     });
+    tally.condition.set_interfaces(vec![("eth0".into(), true), ("odd\"\\".into(), false)]);
     tally.set_outputs(vec![Arc::new(SinkCounts {
         name: "alert file \"a\\b\"".into(),
         ..SinkCounts::default()

@@ -221,7 +221,7 @@ fn view(name: &str) -> Result<View, String> {
 
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
-    /// Interface to examine; may be given more than once [default: that of the default route]
+    /// Interface to examine, as for `nad run`; may be given more than once [default: that of the default route]
     #[arg(long, env = "NAD_IFACE", hide_env_values = true, value_name = "IF", value_delimiter = ',')]
     pub(super) iface: Vec<String>,
 }
@@ -243,7 +243,8 @@ pub(super) enum OutputName {
 
 #[derive(Debug, Args)]
 pub(super) struct LiveArgs {
-    /// Interface to watch; may be given more than once [default: that of the default route]
+    /// Interface to watch: a name, another name (altname), a pattern (* and ?), or "all" (but lo); a bridge or bond with its
+    /// ports; may be given more than once [default: that of the default route]
     #[arg(long, env = "NAD_IFACE", hide_env_values = true, value_name = "IF", value_delimiter = ',')]
     pub(super) iface: Vec<String>,
     /// Which packets of the interface: those that it receives, those that it sends, or both [default: both]

@@ -7,7 +7,9 @@ use std::{
 
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
-    link::{LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage, LinkXdp, Prop},
+    link::{
+        InfoData, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage, LinkXdp, Prop,
+    },
 };
 use netlink_sys::protocols::NETLINK_ROUTE;
 
@@ -139,8 +141,13 @@ fn read(asked: &str, message: LinkMessage) -> Link {
                     _ => None,
                 });
                 link.kind = kind.or(link.kind);
+                // Of a VXLAN, what carries it is told nowhere else.
+                let carrier = info.iter().find_map(vxlan_carrier);
+                link.linked = link.linked.or(carrier.filter(|index| *index != 0));
             }
-            LinkAttribute::Link(index) => link.linked = Some(index).filter(|index| *index != 0),
+            LinkAttribute::Link(index) => {
+                link.linked = Some(index).filter(|index| *index != 0).or(link.linked)
+            }
             LinkAttribute::LinkNetNsId(_) => is_elsewhere = true,
             LinkAttribute::Controller(index) => link.master = Some(index).filter(|index| *index != 0),
             LinkAttribute::Xdp(xdp) => link.attached = xdp.iter().filter_map(attached).collect(),
@@ -151,6 +158,14 @@ fn read(asked: &str, message: LinkMessage) -> Link {
         link.linked = None;
     }
     link
+}
+
+fn vxlan_carrier(part: &LinkInfo) -> Option<u32> {
+    let LinkInfo::Data(InfoData::Vxlan(parts)) = part else { return None };
+    parts.iter().find_map(|part| match part {
+        InfoVxlan::Link(index) => Some(*index),
+        _ => None,
+    })
 }
 
 fn altname(property: Prop) -> Option<String> {

@@ -20,6 +20,8 @@ pub struct Plan {
     pub receivers: Vec<u32>,
     /// The interfaces that are meant or watched, each with whether it is set up.
     pub interfaces: Vec<(String, bool)>,
+    /// The names of those that were asked for by name.
+    pub named: Vec<String>,
     /// What is watched in place of interfaces that are meant, and what is not seen.
     pub remarks: Vec<Remark>,
 }
@@ -55,8 +57,10 @@ impl Plan {
                 interfaces.push((node.name.clone(), node.is_up));
             }
         }
+        let named = meant.iter().filter(|selected| selected.is_named);
+        let named = named.map(|selected| stack.name(selected.index)).collect();
         let remarks = indices.iter().filter_map(|index| planner.remark(*index)).collect();
-        Self { receivers: planner.receivers(), watches, interfaces, remarks }
+        Self { receivers: planner.receivers(), watches, interfaces, named, remarks }
     }
 }
 

@@ -16,8 +16,6 @@ use crate::{interface::Changes, sandbox, source::xdp::programs::Programs};
 const NAME: &std::ffi::CStr = c"nad-attach";
 /// Changes that come at once are looked at together.
 const PAUSE: Duration = Duration::from_millis(50);
-/// When what could not be attached to is tried again, where nothing changes before.
-const RETRY: Duration = Duration::from_secs(10);
 
 /// Works until nad ends, and gives the exit code.
 pub(super) fn run(
@@ -52,8 +50,7 @@ fn keep(
     let mut state = State::new(programs, watching, saying);
     if state.begin().is_ok() {
         loop {
-            let timeout = state.has_failed().then_some(RETRY);
-            if wait(&[listening.as_raw_fd(), changes.as_raw_fd()], timeout)? {
+            if wait(&[listening.as_raw_fd(), changes.as_raw_fd()], state.pause())? {
                 break;
             }
             let gone = changes.gone()?;

@@ -1,6 +1,10 @@
 //! What is attached, compared with what there is to attach to, and what is said of the difference.
 
-use std::{collections::HashMap, io::PipeWriter, io::Write};
+use std::{
+    collections::HashMap,
+    io::{PipeWriter, Write},
+    time::{Duration, Instant},
+};
 
 use super::{Said, Watching};
 use crate::{
@@ -10,6 +14,12 @@ use crate::{
 
 /// Interfaces that are gone and still told of.
 const MOST_GONE: usize = 64;
+/// For how long of those that were not named.
+const REMEMBERED: Duration = Duration::from_secs(3600);
+/// When what could not be attached to is tried again, where nothing changes before.
+const RETRY: Duration = Duration::from_secs(10);
+/// When is looked for what is to be forgotten.
+const FORGET: Duration = Duration::from_secs(60);
 
 /// See the module.
 pub(super) struct State<'a> {
@@ -19,8 +29,8 @@ pub(super) struct State<'a> {
     /// What could not be attached to, by index, and why.
     failed: HashMap<u32, String>,
     remarks: Vec<Remark>,
-    /// As it was last told.
-    interfaces: Vec<(String, bool)>,
+    /// As they were last told.
+    interfaces: Vec<Known>,
     /// Whether nothing was told yet.
     is_beginning: bool,
 }
@@ -63,9 +73,10 @@ impl<'a> State<'a> {
         Ok(())
     }
 
-    /// Whether there is something to try again.
-    pub(super) fn has_failed(&self) -> bool {
-        !self.failed.is_empty()
+    /// When there is something to do at the latest, where nothing changes before.
+    pub(super) fn pause(&self) -> Option<Duration> {
+        let is_forgotten = self.interfaces.iter().any(|known| known.gone.is_some() && !known.is_named);
+        if self.failed.is_empty() { is_forgotten.then_some(FORGET) } else { Some(RETRY) }
     }
 
     /// Follows what has changed; `gone` are the indices of interfaces that went away, and may have come again.
@@ -166,44 +177,72 @@ impl<'a> State<'a> {
             say(&mut self.saying, &Said::Info(remark.to_string()));
         }
         self.remarks.clone_from(&plan.remarks);
-        let failed = |name: &str| {
-            let watch = plan.watches.iter().find(|watch| watch.interface == name);
-            watch.is_some_and(|watch| self.failed.contains_key(&watch.index))
-        };
-        let mut now: Vec<(String, bool)> = Vec::new();
-        for (name, is_up) in &plan.interfaces {
-            let before = self.interfaces.iter().find(|(other, _)| other == name).map(|(_, was_up)| *was_up);
-            // Of what could not be attached to, that was said.
-            let is_failed = failed(name);
-            if let Some(line) = changed(name, before.or(self.is_beginning.then_some(true)), *is_up)
-                && !is_failed
-            {
-                say(&mut self.saying, &line);
-            }
-            now.push((name.clone(), *is_up && !is_failed));
+        let before = std::mem::take(&mut self.interfaces);
+        let mut now = self.present(plan, &before);
+        let is_present = |known: &Known| now.iter().any(|other| other.name == known.name);
+        let gone = before.iter().filter(|known| !is_present(known)).map(Known::gone);
+        // Those that were gone before come last, and leave first.
+        let gone: Vec<_> = gone.filter(Known::is_remembered).take(MOST_GONE).collect();
+        now.extend(gone);
+        let [was_any, is_any] = [&before, &now].map(|all| all.iter().any(|known| known.is_up));
+        if was_any && !is_any {
+            let line = "no interface is left to watch: no packet is seen until one comes back";
+            self.say(&Said::Warning(line.into()));
+        }
+        let told = |all: &[Known]| all.iter().map(|known| (known.name.clone(), known.is_up)).collect();
+        let (told_before, told_now): (Vec<_>, Vec<_>) = (told(&before), told(&now));
+        if self.is_beginning || told_now != told_before {
+            self.say(&Said::Interfaces(told_now));
         }
         self.is_beginning = false;
-        let is_gone = |(name, _): &&(String, bool)| !now.iter().any(|(other, _)| other == name);
-        let mut gone: Vec<_> =
-            self.interfaces.iter().filter(is_gone).map(|(name, _)| (name.clone(), false)).collect();
-        // Those that were gone before come last, and leave first.
-        gone.truncate(MOST_GONE);
-        now.extend(gone);
-        if now == self.interfaces {
-            return;
-        }
-        let is_any = |interfaces: &[(String, bool)]| interfaces.iter().any(|(_, is_up)| *is_up);
-        if is_any(&self.interfaces) && !is_any(&now) {
-            self.say(&Said::Warning(
-                "no interface is left to watch: no packet is seen until one comes back".into(),
-            ));
-        }
         self.interfaces = now;
-        self.say(&Said::Interfaces(self.interfaces.clone()));
+    }
+
+    /// The interfaces that are there, of which is said what has become of them.
+    fn present(&mut self, plan: &Plan, before: &[Known]) -> Vec<Known> {
+        let mut present = Vec::new();
+        for (name, is_up) in &plan.interfaces {
+            let watch = plan.watches.iter().find(|watch| watch.interface == *name);
+            // Of what could not be attached to, that was said.
+            let is_failed = watch.is_some_and(|watch| self.failed.contains_key(&watch.index));
+            let known = before.iter().find(|known| known.name == *name);
+            let was_up = known.map(|known| known.is_up).or(self.is_beginning.then_some(true));
+            if let Some(line) = changed(name, was_up, *is_up)
+                && !is_failed
+            {
+                self.say(&line);
+            }
+            let is_named = plan.named.contains(name);
+            present.push(Known { name: name.clone(), is_up: *is_up && !is_failed, is_named, gone: None });
+        }
+        present
     }
 
     fn say(&mut self, said: &Said) {
         say(&mut self.saying, said);
+    }
+}
+
+/// An interface that is watched, or was.
+struct Known {
+    name: String,
+    /// Whether packets can come.
+    is_up: bool,
+    /// Whether it was asked for by its name.
+    is_named: bool,
+    /// Since when there is none of that name.
+    gone: Option<Instant>,
+}
+
+impl Known {
+    fn gone(&self) -> Self {
+        let gone = self.gone.or_else(|| Some(Instant::now()));
+        Self { name: self.name.clone(), is_up: false, is_named: self.is_named, gone }
+    }
+
+    /// What was asked for is missed for as long as it is gone; what only fitted, as containers' interfaces do, for a while.
+    fn is_remembered(&self) -> bool {
+        self.is_named || self.gone.is_none_or(|since| since.elapsed() < REMEMBERED)
     }
 }
 
