@@ -29,7 +29,7 @@ use crate::{
     context::{Sizes, Tables},
     detector::{BaselineLength, Notice, Start},
     incident::allow::AllowRules,
-    ledger::{Ledger, OutputCounts},
+    ledger::{Judged, Ledger, OutputCounts},
     model::{Model, Training},
     output::{
         OutputError,
@@ -49,6 +49,8 @@ pub enum Outcome {
     Fine,
     /// There were anomalies, and the exit code is to say so.
     AnomaliesFound,
+    /// Not all was judged that was to be, and the exit code is to say so.
+    NotJudged,
     /// What was to be done could not be, as was said already.
     Failed,
     /// Nobody reads standard output any more, and that was to end the work.
@@ -79,11 +81,48 @@ pub fn execute(command: Command) -> Result<Outcome> {
     }
 }
 
-fn outcome(ledger: &Ledger, fail_on_anomaly: bool) -> Outcome {
-    if fail_on_anomaly && ledger.anomalies + ledger.incidents > 0 {
-        Outcome::AnomaliesFound
-    } else {
-        Outcome::Fine
+/// What a gate asks for, which `--fail-on-anomaly` makes of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    /// There is none.
+    Open,
+    /// Nothing may be found, and hosts must have been judged.
+    Hosts,
+    /// Nothing may be found among packets, which are judged alone.
+    Packets,
+}
+
+impl Gate {
+    /// What a task's flags ask for. A fixed number of packets that is its own baseline is judged by packets alone.
+    fn of(task: &Task, fail_on_anomaly: bool) -> Self {
+        match task {
+            _ if !fail_on_anomaly => Self::Open,
+            Task::Count { model: None, .. } => Self::Packets,
+            _ => Self::Hosts,
+        }
+    }
+
+    /// Whether a run with this ledger passes. Why it does not is said also where nothing else is.
+    fn judge(self, ledger: &Ledger) -> Outcome {
+        if self == Self::Open {
+            return Outcome::Fine;
+        }
+        if ledger.anomalies + ledger.incidents > 0 {
+            tracing::error!("--fail-on-anomaly: {} found, exit code 3", found(ledger, " and "));
+            return Outcome::AnomaliesFound;
+        }
+        match ledger.judgement() {
+            Judged::Hosts => Outcome::Fine,
+            Judged::PacketsOnly(_) if self == Self::Packets => Outcome::Fine,
+            Judged::PacketsOnly(missing) => {
+                tracing::error!("--fail-on-anomaly: hosts were not judged, exit code 4: {missing}");
+                Outcome::NotJudged
+            }
+            Judged::Nothing(missing) => {
+                tracing::error!("--fail-on-anomaly: nothing was judged, exit code 4: {missing}");
+                Outcome::NotJudged
+            }
+        }
     }
 }
 
@@ -202,10 +241,16 @@ fn allowed(rules: &AllowRules) -> Vec<(u64, String)> {
     suppressing.map(|rule| (rule.suppressed(), rule.criteria().comment.clone())).collect()
 }
 
-/// What was found, in a line.
+/// What was found, in a line, and what was not judged.
 fn detected(ledger: &Ledger) -> String {
-    let found = found(ledger, " and ");
-    format!("Detected {found}.")
+    match ledger.judgement() {
+        Judged::Hosts => format!("Detected {}.", found(ledger, " and ")),
+        Judged::PacketsOnly(missing) => {
+            let packets = presentation::counted(ledger.anomalies, "anomalous packet");
+            format!("Detected {packets}; hosts were not judged: {missing}.")
+        }
+        Judged::Nothing(missing) => format!("Nothing was judged: {missing}."),
+    }
 }
 
 fn found(ledger: &Ledger, between: &str) -> String {

@@ -23,6 +23,7 @@ mod taken;
 #[cfg(test)]
 mod tests;
 mod tick;
+mod times;
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -44,7 +45,7 @@ use crate::{
     context::{Context, ContextCounts, Tables, hash::HashKey},
     features::View,
     incident::{allow::AllowRules, tracker::Tracker},
-    ledger::Tally,
+    ledger::{Decisions, Tally},
     model::{Model, Training, forest::ForestError},
     policy::Policy,
     self_traffic::{self, SelfTraffic},
@@ -59,6 +60,7 @@ use recent::Recent;
 use relearning::Relearning;
 use second::Ongoing;
 use taken::Taken;
+use times::Times;
 
 /// What the detector starts with.
 #[derive(Debug)]
@@ -98,6 +100,7 @@ pub struct Detector {
     lost_states: u64,
     room: Room,
     taken: Taken,
+    times: Times,
     /// Where records are of this machine and of now.
     self_traffic: Option<SelfTraffic>,
 }
@@ -117,6 +120,8 @@ struct Room {
     vector: Vec<f32>,
     recent: Recent,
     crowds: Crowds,
+    /// Decisions of the tick, by view.
+    decisions: Decisions,
 }
 
 impl Detector {
@@ -170,6 +175,7 @@ impl Detector {
             lost_states: 0,
             room,
             taken: Taken::default(),
+            times: Times::default(),
             self_traffic: timeline.is_live().then(|| SelfTraffic::new(&self_traffic::CONNECTIONS)),
             timeline,
             options,
@@ -185,6 +191,7 @@ impl Detector {
     /// When the baseline can't be trained on. What is left of the batch then counts as discarded, as do later ones.
     pub fn process(&mut self, batch: &RecordBatch, findings: &mut Findings) -> Result<(), ForestError> {
         let mut result = self.take_up_model(findings);
+        self.times.note(batch.records());
         self.context.prepare(batch.records());
         self.self_traffic.iter_mut().for_each(SelfTraffic::refresh);
         self.timeline.begin_batch();
@@ -266,6 +273,11 @@ impl Detector {
     /// The allow rules, with what each has suppressed.
     pub fn rules(&self) -> &AllowRules {
         self.tracker.rules()
+    }
+
+    /// Whether packets say when they came; live ones always do.
+    fn has_times(&self) -> bool {
+        self.timeline.is_live() || self.times.are_there()
     }
 
     /// What became of those who wanted an entry in a table.

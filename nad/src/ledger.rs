@@ -4,6 +4,11 @@
 //! `drained = learned + scored + own + discarded`. While packets are on their way, the differences are what is still in
 //! the rings and in the queue; at the end there are none.
 
+mod judged;
+mod outputs;
+#[cfg(test)]
+mod tests;
+
 use std::{
     fmt,
     sync::{
@@ -14,7 +19,9 @@ use std::{
 
 use nad_common::counters::{KernelCounters, Refusal};
 
-use crate::{condition::Condition, context::ContextCounts, output::SinkCounts};
+use crate::{condition::Condition, context::ContextCounts, features::View, output::SinkCounts};
+pub use judged::{Basis, Decisions, Judged, Missing};
+pub use outputs::OutputCounts;
 
 /// The userspace half, counted where it happens and read by whoever reports.
 #[derive(Debug, Default)]
@@ -53,6 +60,10 @@ pub struct Tally {
     pub time_steps: AtomicU64,
     /// Gaps of more than a minute in a capture.
     pub time_gaps: AtomicU64,
+    /// Decisions of each view, in the order of [`View::ALL`].
+    decisions: [AtomicU64; View::ALL.len()],
+    /// What is judged by, as of the last batch.
+    basis: Mutex<Basis>,
     /// What became of those who wanted an entry in a table, as of the last batch.
     context: Mutex<ContextCounts>,
     /// The counts of the outputs in use.
@@ -100,46 +111,14 @@ pub struct Ledger {
     pub time_steps: u64,
     /// See [`Tally::time_gaps`].
     pub time_gaps: u64,
+    /// Decisions by view.
+    pub decisions: Decisions,
+    /// What was judged by.
+    pub basis: Basis,
     /// What became of those who wanted an entry in a table.
     pub context: ContextCounts,
     /// What became of what outputs were told of.
     pub outputs: Vec<OutputCounts>,
-}
-
-/// What became of what an output was told of, at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutputCounts {
-    /// Its name.
-    pub name: String,
-    /// See [`SinkCounts`].
-    pub delivered: u64,
-    /// See [`SinkCounts`].
-    pub dropped: u64,
-    /// See [`SinkCounts`].
-    pub failed: u64,
-}
-
-impl OutputCounts {
-    fn of(counts: &SinkCounts) -> Self {
-        Self {
-            name: counts.name.clone(),
-            delivered: counts.delivered.load(Relaxed),
-            dropped: counts.dropped.load(Relaxed),
-            failed: counts.failed.load(Relaxed),
-        }
-    }
-}
-
-impl fmt::Display for OutputCounts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} delivered", self.name, self.delivered)?;
-        for (count, name) in [(self.dropped, "dropped"), (self.failed, "failed")] {
-            if count > 0 {
-                write!(f, ", {count} {name}")?;
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Tally {
@@ -167,6 +146,8 @@ impl Tally {
             time_strays: self.time_strays.load(Relaxed),
             time_steps: self.time_steps.load(Relaxed),
             time_gaps: self.time_gaps.load(Relaxed),
+            decisions: std::array::from_fn(|view| self.decisions[view].load(Relaxed)),
+            basis: *self.basis.lock().unwrap_or_else(PoisonError::into_inner),
             context: *self.context.lock().unwrap_or_else(PoisonError::into_inner),
             outputs: self
                 .outputs
@@ -186,6 +167,18 @@ impl Tally {
             .sum()
     }
 
+    /// Counts decisions, by view.
+    pub fn add_decisions(&self, decisions: &Decisions) {
+        for (count, more) in self.decisions.iter().zip(decisions).filter(|(_, more)| **more > 0) {
+            count.fetch_add(*more, Relaxed);
+        }
+    }
+
+    /// Notes what is judged by.
+    pub fn set_basis(&self, basis: Basis) {
+        *self.basis.lock().unwrap_or_else(PoisonError::into_inner) = basis;
+    }
+
     /// Notes what became of those who wanted an entry in a table.
     pub fn set_context(&self, counts: ContextCounts) {
         *self.context.lock().unwrap_or_else(PoisonError::into_inner) = counts;
@@ -203,6 +196,11 @@ impl Ledger {
     pub fn with_source(mut self, source: KernelCounters) -> Self {
         self.source = source;
         self
+    }
+
+    /// Whether anything was judged, and why not more.
+    pub fn judgement(&self) -> Judged {
+        Judged::of(self)
     }
 
     /// Packets that nad got hold of: all but those that were left out and those for which a ring had no room.
@@ -236,6 +234,11 @@ impl Ledger {
     /// Records that are between the drain and the detector.
     pub fn in_queue(&self) -> u64 {
         self.drained.saturating_sub(self.judged())
+    }
+
+    /// Decisions on what hosts, flows and service pairs did in a second.
+    pub fn host_decisions(&self) -> u64 {
+        self.decisions.iter().sum::<u64>() - self.decisions[View::Packet as usize]
     }
 
     /// Whether every packet is accounted for and none is on its way: what must hold at the end.
@@ -276,6 +279,8 @@ impl fmt::Display for Ledger {
         }
         write!(f, "; drained {} = learned {} + scored {}", self.drained, self.learned, self.scored)?;
         let rest = [
+            ("judged_packets", self.decisions[View::Packet as usize]),
+            ("judged_hosts", self.host_decisions()),
             ("own", self.own),
             ("discarded", self.discarded),
             ("unreadable", self.unreadable),
@@ -313,81 +318,5 @@ impl fmt::Display for Ledger {
             write!(f, ", {name} {count}")?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::context::table::TableCounts;
-
-    #[test]
-    fn a_packet_that_is_nowhere_unbalances_the_ledger() {
-        let mut ledger = Ledger {
-            source: KernelCounters {
-                seen: 10,
-                egress: 0,
-                recorded: 7,
-                thinned: 0,
-                ring_full: 1,
-                unparsed: [2, 0, 0, 0, 0, 0, 0],
-            },
-            drained: 7,
-            learned: 3,
-            scored: 4,
-            ..Ledger::default()
-        };
-        assert!(ledger.balances());
-        assert_eq!(
-            ledger.to_string(),
-            "seen 10 = recorded 7 + ring_full 1 + unparsed 2 (link_truncated 2); \
-             drained 7 = learned 3 + scored 4"
-        );
-        ledger.source.egress = 6;
-        assert!(ledger.to_string().starts_with("seen 10 (egress 6) = recorded 7 "), "{ledger}");
-        ledger.scored = 3;
-        assert!(!ledger.balances());
-        assert_eq!(ledger.in_queue(), 1);
-    }
-
-    #[test]
-    fn what_was_left_out_is_in_the_ledger_and_in_the_coverage() {
-        let before = Ledger::default();
-        let counters = KernelCounters {
-            seen: 100,
-            recorded: 20,
-            thinned: 70,
-            ring_full: 10,
-            ..KernelCounters::default()
-        };
-        let mut ledger =
-            Ledger { drained: 20, scored: 20, told: 68, ..Ledger::default() }.with_source(counters);
-        assert!(ledger.balances());
-        assert!(
-            ledger
-                .to_string()
-                .starts_with("seen 100 = recorded 20 + thinned 70 (untold 2) + ring_full 10 + "),
-            "{ledger}"
-        );
-        assert_eq!((ledger.captured(), ledger.coverage_since(&before)), (20, Some(0.2)));
-        assert_eq!(ledger.coverage_since(&ledger), None, "nothing came");
-        ledger.told = 71;
-        assert!(!ledger.balances(), "no record tells of what was not left out");
-    }
-
-    #[test]
-    fn what_the_tables_had_no_room_for_is_named_and_what_they_had_is_not() {
-        let tally = Tally::default();
-        assert!(!tally.read().to_string().contains("flows"));
-        tally.set_context(ContextCounts {
-            flows: TableCounts { entered: 9, evicted: 3, displaced: 1, refused: 2 },
-            hosts: TableCounts { entered: 9, evicted: 0, displaced: 0, refused: 1 },
-            passed_over: 4,
-            ..ContextCounts::default()
-        });
-        let text = tally.read().to_string();
-        let rest =
-            ", flows_evicted 3, flows_displaced 1, flows_refused 2, hosts_refused 1, subjects_passed_over 4";
-        assert!(text.ends_with(&format!("learned 0 + scored 0{rest}")), "{text}");
     }
 }

@@ -17,6 +17,7 @@ use nad::{
 const FAILED: u8 = 1;
 const WRONG_USAGE: u8 = 2;
 const ANOMALIES_FOUND: u8 = 3;
+const NOT_JUDGED: u8 = 4;
 const STANDARD_OUTPUT_CLOSED: u8 = 5;
 
 fn main() -> ExitCode {
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     match command::execute(invocation.command) {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::AnomaliesFound) => ExitCode::from(ANOMALIES_FOUND),
+        Ok(Outcome::NotJudged) => ExitCode::from(NOT_JUDGED),
         Ok(Outcome::Failed) => ExitCode::from(FAILED),
         Ok(Outcome::StandardOutputClosed) => ExitCode::from(STANDARD_OUTPUT_CLOSED),
         // Whoever read standard output has seen enough, as `head` does.

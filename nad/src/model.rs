@@ -17,6 +17,8 @@ mod view;
 
 pub(crate) mod random;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{context::memory::Memories, features::View};
@@ -64,6 +66,11 @@ pub struct Training {
 }
 
 impl TrainingWindow {
+    /// The time from the first packet to the last.
+    pub fn length(&self) -> Duration {
+        Duration::from_nanos(self.last_ns.saturating_sub(self.first_ns))
+    }
+
     fn settled_seconds(&self) -> f64 {
         self.last_ns.saturating_sub(self.settled_ns) as f64 / 1e9
     }

@@ -22,6 +22,8 @@ mod example;
 mod features;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/judged.rs"]
+mod judged;
 #[path = "cli/logs.rs"]
 mod logs;
 #[path = "cli/model.rs"]

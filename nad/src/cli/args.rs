@@ -23,10 +23,10 @@ use crate::{
     source::xdp::{Directions, XdpMode},
 };
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 fine, 1 failed, 2 wrong usage or settings, 3 anomalies found and --fail-on-anomaly given";
-const EXIT_CODES_OF_RUN: &str = "Exit codes: 0 fine, 1 failed, 2 wrong usage or settings, 3 anomalies found and --fail-on-anomaly given, 5 nobody reads \
-     standard output any more (see --on-closed-stdout)";
+const EXIT_CODES: &str = "Exit codes: 0 fine, 1 failed, 2 wrong usage or settings; with --fail-on-anomaly 3 anomalies found, 4 hosts could not be \
+     judged";
+const EXIT_CODES_OF_RUN: &str = "Exit codes: 0 fine, 1 failed, 2 wrong usage or settings; with --fail-on-anomaly 3 anomalies found, 4 hosts could not be \
+     judged; 5 nobody reads standard output any more (see --on-closed-stdout)";
 const EXIT_CODES_WITHOUT_ANOMALIES: &str = "Exit codes: 0 fine, 1 failed, 2 wrong usage or settings";
 
 /// Reads flags and environment. A variable without a value is as good as none: that is what `docker run -e NAD_MODEL=`
@@ -353,7 +353,7 @@ pub(super) struct DecisionArgs {
     pub(super) alert_budget: Option<AlertBudget>,
     #[command(flatten)]
     pub(super) outputs: OutputArgs,
-    /// Exit with 3 when there was an incident or an anomalous packet
+    /// Exit with 3 when there was an incident or an anomalous packet, with 4 when hosts could not be judged
     #[arg(long)]
     pub(super) fail_on_anomaly: bool,
 }

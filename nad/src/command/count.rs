@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 use anyhow::{Context, Result};
 
 use super::{
-    allowed,
+    allowed, detected,
     live::{Drain, Live},
     report_ledger,
     signals::StopSignals,
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     batch::{BATCH_RECORDS, RecordBatch},
     detector::{Detector, DetectorOptions, Findings, Start},
-    ledger::{Ledger, Tally},
+    ledger::{Judged, Ledger, Tally},
     model::Model,
     output::{Outputs, terminal::Screen},
     time::{self, Timeline},
@@ -34,6 +34,7 @@ pub(super) async fn count(
     tally.set_outputs(outputs.counts());
     let timeline = Timeline::live(&live.clock);
     warn_of_expired(&options.rules, time::unix_now_ns());
+    let is_own_baseline = matches!(start, Start::Learn { .. });
     let start = match start {
         Start::Learn { baseline, training, .. } => {
             Start::Learn { baseline, training, source: live.interfaces.clone() }
@@ -72,10 +73,18 @@ pub(super) async fn count(
     outputs.finish()?;
     let ledger = tally.read().with_source(counters.read()?);
     outputs.note(&ledger, true);
-    let found = format!("Detected {} anomalies.", ledger.anomalies);
-    screen.sum_up(&found, &ledger, &allowed(&options.rules))?;
+    screen.sum_up(&found(&ledger, is_own_baseline), &ledger, &allowed(&options.rules))?;
     report_ledger(&ledger)?;
     Ok(ledger)
+}
+
+/// What was found, in a line. Packets that are their own baseline are judged alone, and that is what was asked for.
+fn found(ledger: &Ledger, is_own_baseline: bool) -> String {
+    match ledger.judgement() {
+        Judged::Hosts => format!("Detected {} anomalies.", ledger.anomalies),
+        Judged::PacketsOnly(_) if is_own_baseline => format!("Detected {} anomalies.", ledger.anomalies),
+        Judged::PacketsOnly(_) | Judged::Nothing(_) => detected(ledger),
+    }
 }
 
 /// Copies records into full batches, so that a trickle of packets does not take a batch each.
@@ -117,6 +126,8 @@ fn decide(
     let start = Start::Detect(Box::new(Model::clone(&model)));
     let findings = detect(captured, start, timeline, options, &scoring)?;
     let scored = scoring.read();
+    tally.add_decisions(&scored.decisions);
+    tally.set_basis(scored.basis);
     tally.anomalies.fetch_add(scored.anomalies, Relaxed);
     tally.incidents.fetch_add(scored.incidents, Relaxed);
     tally.suppressed.fetch_add(scored.suppressed, Relaxed);

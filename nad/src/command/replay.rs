@@ -1,7 +1,7 @@
 //! `nad replay`: the same with a capture file.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -12,9 +12,9 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::{
-    Outcome, OutputConfig, allowed, detected, log_sandbox,
+    Gate, Outcome, OutputConfig, allowed, detected, log_sandbox,
     memory::{self, MemoryNeeds, REPLAY_QUEUE},
-    open_capture, outcome, read_ahead, report_ledger, report_notice, report_trained,
+    open_capture, read_ahead, report_ledger, report_notice, report_trained,
     signals::StopSignals,
     start, tables, warn_of_expired,
 };
@@ -22,7 +22,7 @@ use crate::{
     batch::RecordBatch,
     config::{LogConfig, Task},
     detector::{Detector, DetectorOptions, Findings, Wanted},
-    ledger::{Ledger, Tally},
+    ledger::{Judged, Tally},
     model::Training,
     output::{Outputs, Stop, log, scores::ScoreFile, spare_capture, terminal::Screen},
     presentation,
@@ -124,12 +124,22 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     tracing::info!("replayed in {seconds:.1} s, {rate:.0} packets/s");
     log_sandbox(&in_force);
     report_ledger(&ledger)?;
-    match ended {
+    let is_complete = match ended {
         Ended::Damaged(error) => return Err(error.into()),
-        Ended::Complete => nothing_scored(&config.file, &ledger, &detector)?,
-        Ended::Stopped => tracing::warn!("stopped before the end of the capture"),
+        Ended::Complete => true,
+        Ended::Stopped => {
+            tracing::warn!("stopped before the end of the capture");
+            false
+        }
+    };
+    let gate = Gate::of(&config.task, config.fail_on_anomaly);
+    match ledger.judgement() {
+        // A replay that judged nothing did not do what was asked for.
+        Judged::Nothing(missing) if gate == Gate::Open && is_complete => {
+            anyhow::bail!("{}: nothing was judged: {missing}", presentation::path(&config.file))
+        }
+        _ => Ok(gate.judge(&ledger)),
     }
-    Ok(outcome(&ledger, config.fail_on_anomaly))
 }
 
 /// Everything that findings go to, and where is shown how far the capture was read.
@@ -202,22 +212,6 @@ fn pump(
             Err(error) => return Ok(Ended::Damaged(error)),
         }
     }
-}
-
-/// A replay that scored nothing did not do what was asked for.
-fn nothing_scored(file: &Path, ledger: &Ledger, detector: &Detector) -> Result<()> {
-    let file = presentation::path(file);
-    if ledger.source.seen == 0 {
-        anyhow::bail!("{file}: the capture has no packets, so nothing was scored; record it for longer");
-    }
-    if let Some((packets, span)) = detector.learning() {
-        anyhow::bail!(
-            "{file}: the capture ended while the baseline was being learnt ({packets} packets, {:.1} s): nothing was \
-             scored; give a shorter --train-for, a smaller --train-packets, or a --model",
-            span.as_secs_f64()
-        );
-    }
-    Ok(())
 }
 
 /// A flag that Ctrl-C or SIGTERM sets, so that what was found so far is still reported, to outputs that take it.

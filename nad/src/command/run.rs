@@ -11,10 +11,9 @@ use anyhow::{Context, Result};
 use tokio::sync::mpsc::Receiver;
 
 use super::{
-    Outcome, OutputConfig, allowed, count, detected, found, is_broken_pipe,
+    Gate, Outcome, OutputConfig, allowed, count, detected, found, is_broken_pipe,
     live::{Drain, Live, LiveConfig, Planned, QUEUE_BYTES},
     memory::{self, MemoryNeeds},
-    outcome,
     reload::Reloader,
     report_ledger, report_notice, report_trained,
     signals::{ReloadSignal, StopSignals},
@@ -111,7 +110,7 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
         .enable_all()
         .build()
         .context("the runtime could not be started")?;
-    let fails_on_anomaly = config.fail_on_anomaly;
+    let gate = Gate::of(&config.task, config.fail_on_anomaly);
     let ended = runtime.block_on(async move {
         let signals = StopSignals::install().context("signals can't be received")?;
         let reload = ReloadSignal::install().context("signals can't be received")?;
@@ -138,7 +137,7 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
         }
     });
     match ended {
-        Ok(ledger) => Ok(outcome(&ledger, fails_on_anomaly)),
+        Ok(ledger) => Ok(gate.judge(&ledger)),
         Err(error) if is_broken_pipe(&error) => {
             tracing::warn!(
                 "nobody reads standard output any more, so nad ends; --on-closed-stdout continue has it go on"
@@ -259,13 +258,6 @@ async fn watch(
     outputs.note(&ledger, true);
     if failure.is_none() {
         failure = sum_up(screen, &ledger, &rules).err();
-    }
-    if ledger.scored == 0 {
-        tracing::warn!(
-            "nothing was scored: the baseline was not complete after {} packets; give it more time, a shorter \
-             --train-for, or a --model",
-            ledger.learned
-        );
     }
     let balanced = report_ledger(&ledger);
     trained?;

@@ -48,6 +48,7 @@ impl<'a> Judge<'a> {
             }
             let part = self.model.view(view);
             let judgement = room.recent.judge(view, part, &room.vector);
+            room.decisions[view as usize] += 1;
             least = least.min(judgement.probability);
             if view != View::SlowReach {
                 // What a host did minutes ago says little about the packets of now.

@@ -2,7 +2,10 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::ledger::Tally;
+use crate::{
+    features::View,
+    ledger::{Decisions, Tally},
+};
 
 /// What became of a batch's records.
 #[derive(Default)]
@@ -19,6 +22,9 @@ impl Taken {
         let taken = std::mem::take(self);
         tally.learned.fetch_add(taken.learned, Relaxed);
         tally.scored.fetch_add(taken.scored, Relaxed);
+        let mut decisions = Decisions::default();
+        decisions[View::Packet as usize] = taken.scored;
+        tally.add_decisions(&decisions);
         tally.own.fetch_add(taken.own, Relaxed);
         tally.discarded.fetch_add(taken.discarded, Relaxed);
     }

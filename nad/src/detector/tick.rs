@@ -25,6 +25,7 @@ fn origin(context: &Context, subject: &SubjectState) -> Origin {
 impl Detector {
     /// Ends a tick within a batch.
     pub(super) fn close_tick(&mut self, batch: &RecordBatch, findings: &mut Findings) {
+        let has_times = self.has_times();
         let (room, second) = (&mut self.room, &mut self.second);
         let end_ns = self.context.tick_end_ns();
         // That of subjects, where they are judged.
@@ -38,7 +39,7 @@ impl Detector {
                     is_ordinary: learning.take_subject(&subject, &mut room.vector, end_ns),
                 }
             }),
-            State::Detecting(model, policy) if model.judges_subjects() => {
+            State::Detecting(model, policy) if has_times && model.judges_subjects() => {
                 let suspects = self.tracker.suspects();
                 let (model, probability) = (Arc::clone(model), policy.probability());
                 let relearning = &mut self.relearning;
@@ -68,6 +69,7 @@ impl Detector {
         let coverage = ended.as_ref().map_or(Coverage::default(), |second| second.coverage);
         findings.seconds.extend(ended);
         if threshold.is_some() {
+            self.tally.add_decisions(&std::mem::take(&mut self.room.decisions));
             self.report(findings, coverage, self.moment(end_ns));
             self.relearn(batch, findings, end_ns);
         }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{HistoryError, now_ns, process, schema};
 use crate::{
     context::{ContextCounts, table::TableCounts},
+    features::View,
     ledger::{Ledger, OutputCounts},
 };
 
@@ -56,6 +57,8 @@ impl KeptLedger {
             time_strays,
             time_steps,
             time_gaps,
+            decisions: _,
+            basis: _,
             context,
             outputs,
         } = ledger;
@@ -84,6 +87,8 @@ impl KeptLedger {
             ("time_strays", *time_strays),
             ("time_steps", *time_steps),
             ("time_gaps", *time_gaps),
+            ("judged_packets", ledger.decisions[View::Packet as usize]),
+            ("judged_hosts", ledger.host_decisions()),
         ];
         let numbers = numbers.into_iter().map(|(name, count)| (name.to_owned(), count));
         let refused = Refusal::ALL.into_iter().zip(source.unparsed);

@@ -19,7 +19,8 @@ use super::{Latencies, process::Process};
 use crate::{
     condition::{Judging, Stage},
     context::{ContextCounts, table::TableCounts},
-    ledger::{Ledger, OutputCounts},
+    features::View,
+    ledger::{Basis, Decisions, Ledger, OutputCounts},
 };
 use page::Page;
 
@@ -128,10 +129,13 @@ impl Reading {
             time_strays,
             time_steps,
             time_gaps,
+            decisions,
+            basis,
             context,
             outputs: told_outputs,
         } = &self.ledger;
         kernel(source, page)?;
+        judged(decisions, basis, page)?;
         for (name, help, value) in [
             ("nad_packets_told", "Packets left out under load that a later record has told of", told),
             ("nad_records_drained", "Records taken from the rings", drained),
@@ -203,6 +207,22 @@ impl Reading {
         }
         Ok(())
     }
+}
+
+/// What was judged, by view, and whether hosts are.
+fn judged(decisions: &Decisions, basis: &Basis, page: &mut Page<'_>) -> fmt::Result {
+    let views = View::ALL.map(View::name).into_iter().zip(*decisions);
+    page.counters(
+        "nad_decisions",
+        "Packets, and subjects of a second, that a view has judged",
+        "view",
+        views,
+    )?;
+    page.gauge(
+        "nad_judges_hosts",
+        "1 where a model is in force whose baseline is long enough to judge hosts",
+        u64::from(basis.judges_hosts),
+    )
 }
 
 fn kernel(source: &KernelCounters, page: &mut Page<'_>) -> fmt::Result {

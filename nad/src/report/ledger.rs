@@ -24,6 +24,8 @@ const MEANINGS: [(&str, &str); 44] = [
     ("unreadable", "records that could not be read"),
     ("learned", "records that the baseline was learnt from"),
     ("scored", "records that were judged"),
+    ("judged_packets", "packets that a model judged"),
+    ("judged_hosts", "decisions on what hosts did in a second, without which there are no incidents"),
     ("own", "records of nad's own connections, which it does not judge"),
     ("discarded", "records beyond what was asked for, or after a failure"),
     ("anomalies", "packets above the threshold"),
@@ -72,7 +74,10 @@ pub(super) fn losses(ledger: Option<&KeptLedger>) -> String {
     if untold > 0 {
         lost.push(format!("{} events that outputs were not told of", scale::grouped(untold)));
     }
-    if lost.is_empty() { "Nothing was lost.".into() } else { format!("Lost: {}.", lost.join("; ")) }
+    let lost = if lost.is_empty() { "Nothing was lost.".into() } else { format!("Lost: {}.", lost.join("; ")) };
+    // Ledgers of earlier versions don't say.
+    let has_judged = ledger.counters.get("judged_hosts").is_none_or(|count| *count > 0);
+    if has_judged { lost } else { format!("Hosts were not judged, so there can't be incidents. {lost}") }
 }
 
 /// Every counter and what it means, and what the outputs were told of.

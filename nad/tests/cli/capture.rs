@@ -36,7 +36,7 @@ fn a_capture_without_packets_is_told_as_such() {
     let ran = folder.nad("replay quiet.pcap --train-packets 300").exits(1);
     assert_eq!(
         ran.stdout,
-        "Starting packet capture…\nCaptured 0 packets.\nDetected 0 incidents and 0 anomalous packets.\n"
+        "Starting packet capture…\nCaptured 0 packets.\nNothing was judged: there are no packets; record for longer.\n"
     );
     assert_eq!(ran.ledger().seen, 0);
     ran.says(&["quiet.pcap", "no packets"]);

@@ -145,7 +145,7 @@ fn a_terminal_gets_a_progress_bar_and_the_same_lines() {
 #[test]
 fn a_signal_ends_a_replay_with_the_summary_of_what_was_read() {
     let folder = folder();
-    for (signal, train) in [("INT", "300"), ("TERM", "300"), ("INT", "1000000")] {
+    for (signal, train) in [("INT", "300"), ("TERM", "300"), ("INT", "1000000000")] {
         let mut command = folder.command();
         command.args(["replay", "-", "--train-packets", train]).stdin(Stdio::piped());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -164,7 +164,9 @@ fn a_signal_ends_a_replay_with_the_summary_of_what_was_read() {
         feeder.join().unwrap();
         let ran = Ran::from(child.wait_with_output().unwrap()).exits(0);
         assert!(ran.stderr.ends_with("warning: stopped before the end of the capture\n"), "{}", ran.stderr);
-        assert!(said.contains("\nCaptured ") && said.contains("\nDetected "), "{said}");
+        // The signal may come before the baseline is complete.
+        let is_summed_up = said.contains("\nDetected ") || said.contains("\nNothing was judged: ");
+        assert!(said.contains("\nCaptured ") && is_summed_up, "{said}");
         assert!(ran.ledger().seen > 0);
     }
 }

@@ -122,7 +122,8 @@ fn an_anomaly_makes_the_exit_code_3_where_that_is_wanted() {
     let lab = Lab::new("exit-code");
     let sender = RawSender::open(&lab.sender, SENDER);
     let arguments = ["run", "--iface", SENSOR, "--train-packets", "400", "--packets", "--fail-on-anomaly"];
-    for (strangers, code) in [(0, 0), (1, 3)] {
+    // Of so short a baseline, hosts are not judged: that nothing was found says little.
+    for (strangers, code) in [(0, 4), (1, 3)] {
         let mut nad = Nad::capturing(&lab, &arguments);
         learn(&mut nad, &sender);
         (0..20).for_each(|_| sender.send(&commonplace()));

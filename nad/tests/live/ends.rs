@@ -22,13 +22,8 @@ fn ctrl_c_and_sigterm_detach_and_sum_up() {
             let ended = nad.end();
             assert_eq!(ended.code, Some(0), "{mode}, signal {signal}: {ended:?}");
             assert!(!lab.has_program(SENSOR), "{mode}, signal {signal}");
-            assert!(
-                ended
-                    .stdout
-                    .contains("Captured 40 packets.\nDetected 0 incidents and 0 anomalous packets.\n"),
-                "{ended:?}"
-            );
-            assert!(ended.stderr.contains("nothing was scored"), "{ended:?}");
+            let summary = "Captured 40 packets.\nNothing was judged: the packets ended while the baseline was being learnt (40 packets";
+            assert!(ended.stdout.contains(summary), "{ended:?}");
             assert_eq!(ended.ledger().get("learned"), 40);
         }
     }

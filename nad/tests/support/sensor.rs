@@ -127,14 +127,18 @@ impl Ran {
     pub(crate) fn detected(&self) -> (usize, usize) {
         let summary = self.stdout.lines().next_back().unwrap_or_default();
         let counts = summary.strip_prefix("Detected ").and_then(|rest| {
-            let (incidents, packets) = rest.split_once(" and ")?;
+            // Where hosts were not judged, there is no number of incidents.
+            let (incidents, packets) = match rest.split_once("; hosts were not judged: ") {
+                Some((packets, _)) => ("0 incidents", format!("{packets}.")),
+                None => rest.split_once(" and ").map(|(some, others)| (some, others.to_owned()))?,
+            };
             let number = |text: &str, one: &str, many: &str| {
                 let number = text.strip_suffix(one).or_else(|| text.strip_suffix(many))?.parse().ok()?;
                 (text.ends_with(one) == (number == 1)).then_some(number)
             };
             Some((
                 number(incidents, " incident", " incidents")?,
-                number(packets, " anomalous packet.", " anomalous packets.")?,
+                number(&packets, " anomalous packet.", " anomalous packets.")?,
             ))
         });
         counts.unwrap_or_else(|| panic!("no summary: {}", self.stdout))

@@ -45,6 +45,8 @@ fn numbered() -> (Ledger, Vec<u64>) {
         time_strays: next(),
         time_steps: next(),
         time_gaps: next(),
+        decisions: std::array::from_fn(|_| next()),
+        basis: Basis::default(),
         context,
         outputs: vec![OutputCounts { name: "a".into(), delivered: next(), dropped: next(), failed: next() }],
     };

@@ -3,7 +3,10 @@
 use nad_common::counters::Refusal;
 use serde_json::{Map, Value, json};
 
-use crate::ledger::Ledger;
+use crate::{
+    features::View,
+    ledger::{Judged, Ledger},
+};
 
 /// `{"summary": {…}}` in one line: packets, what was found, what each rule allowed, and where every packet went.
 pub(super) fn summary(ledger: &Ledger, allowed: &[(u64, String)]) -> String {
@@ -14,11 +17,28 @@ pub(super) fn summary(ledger: &Ledger, allowed: &[(u64, String)]) -> String {
             "captured": ledger.captured(),
             "incidents": ledger.incidents,
             "anomalous_packets": ledger.anomalies,
+            "judged": judged(ledger),
             "allowed": allowed,
             "ledger": counts(ledger),
         }
     })
     .to_string()
+}
+
+/// Whether packets and hosts were judged, by which views, and why not more.
+fn judged(ledger: &Ledger) -> Value {
+    let judged = ledger.judgement();
+    let views: Map<String, Value> = View::ALL
+        .into_iter()
+        .zip(ledger.decisions)
+        .map(|(view, count)| (view.name().into(), count.into()))
+        .collect();
+    json!({
+        "packets": !matches!(judged, Judged::Nothing(_)),
+        "hosts": judged == Judged::Hosts,
+        "missing": judged.missing().map(|missing| missing.to_string()),
+        "views": views,
+    })
 }
 
 /// The counts that balance, and those of what was not told.
@@ -87,6 +107,7 @@ mod tests {
         let value: Value = serde_json::from_str(&line).unwrap();
         let summary = &value["summary"];
         assert_eq!((&summary["captured"], &summary["incidents"]), (&json!(9), &json!(1)));
+        assert_eq!(summary["judged"]["hosts"], json!(false));
         assert_eq!(summary["allowed"][0]["comment"], "a \"quoted\"\ncomment");
         let unparsed: u64 =
             summary["ledger"]["unparsed"].as_object().unwrap().values().filter_map(Value::as_u64).sum();

@@ -1,0 +1,41 @@
+//! What became of what outputs were told of.
+
+use std::{fmt, sync::atomic::Ordering::Relaxed};
+
+use crate::output::SinkCounts;
+
+/// What became of what an output was told of, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputCounts {
+    /// Its name.
+    pub name: String,
+    /// See [`SinkCounts`].
+    pub delivered: u64,
+    /// See [`SinkCounts`].
+    pub dropped: u64,
+    /// See [`SinkCounts`].
+    pub failed: u64,
+}
+
+impl OutputCounts {
+    pub(super) fn of(counts: &SinkCounts) -> Self {
+        Self {
+            name: counts.name.clone(),
+            delivered: counts.delivered.load(Relaxed),
+            dropped: counts.dropped.load(Relaxed),
+            failed: counts.failed.load(Relaxed),
+        }
+    }
+}
+
+impl fmt::Display for OutputCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} delivered", self.name, self.delivered)?;
+        for (count, name) in [(self.dropped, "dropped"), (self.failed, "failed")] {
+            if count > 0 {
+                write!(f, ", {count} {name}")?;
+            }
+        }
+        Ok(())
+    }
+}
