@@ -40,7 +40,7 @@ use args::{
     OutputArgs, ReplayArgs, RunArgs, SandboxArgs, TrainArgs,
 };
 use outputs::{output_config, test_output};
-use task::{decide, task_choice};
+use task::{chosen, decide, task_choice};
 
 /// What is to be done, with settings that were checked.
 #[derive(Debug)]
@@ -278,16 +278,20 @@ fn train(
     let given =
         TaskChoice { train_for: args.train_for, train_packets: args.train_packets, ..TaskChoice::default() };
     let from_file = TaskChoice { count: None, model: None, ..file.task_choice() };
-    let Task::Learn(baseline) = decide(given, flags, from_file)? else {
-        return Err(ConfigError::Value("training needs --train-for or --train-packets".into()).into());
+    let baseline = match chosen(given, flags, from_file)? {
+        None => None,
+        Some(Task::Learn(baseline)) => Some(baseline),
+        Some(_) => {
+            return Err(ConfigError::Value("training needs --train-for or --train-packets".into()).into());
+        }
     };
     let training = config::training(training_choice(args.model), &file.training, DEFAULT_CONTAMINATION)?;
     let security = security(args.security, args.live.user.clone(), file);
-    let live = args.file.is_none().then(|| live(args.live, file)).transpose()?;
+    let live = args.files.is_empty().then(|| live(args.live, file)).transpose()?;
     let detection = config::detection(None, file)?;
     let terminal = file.output.with(None, args.terminal.color, args.terminal.quiet);
-    let (file, out) = (args.file, args.out);
-    Ok(TrainConfig { file, live, baseline, training, detection, out, log, security, terminal })
+    let (files, out) = (args.files, args.out);
+    Ok(TrainConfig { files, live, baseline, training, detection, out, log, security, terminal })
 }
 
 fn features(

@@ -1,6 +1,7 @@
 //! Where records come from: the kernel's rings, or a capture file.
 
 pub mod pcap;
+pub mod several;
 pub mod xdp;
 
 mod ring;

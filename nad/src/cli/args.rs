@@ -81,7 +81,7 @@ pub(super) enum CliCommand {
     /// Ctrl-C or SIGTERM ends it early, with the summary of what was read until then.
     #[command(after_help = EXIT_CODES)]
     Replay(ReplayArgs),
-    /// Learn a baseline from a capture file, or live without one, and save the model
+    /// Learn a baseline from capture files, or live without any, and save the model
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
     Train(TrainArgs),
     /// Write what the forests see of a capture file as a table, or list the features of each view
@@ -173,11 +173,14 @@ pub(super) struct ReplayArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct TrainArgs {
-    /// Capture file; without it, packets come from the interfaces
-    pub(super) file: Option<PathBuf>,
+    /// Capture files, and directories of capture files, in the order of their packets' times; without any, packets come from
+    /// the interfaces
+    #[arg(value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) live: LiveArgs,
-    /// Length of the baseline, such as 300s, 5m or 1h, by the packets' clock [default: 60s]
+    /// Length of the baseline, such as 300s, 5m or 1h, by the packets' clock [default: all of the captures, 60s of an
+    /// interface]
     #[arg(long, env = "NAD_TRAIN_FOR", hide_env_values = true, value_name = "TIME")]
     pub(super) train_for: Option<Length>,
     /// Packets of the baseline

@@ -17,12 +17,22 @@ pub(super) fn task_choice(args: TaskArgs) -> TaskChoice {
     }
 }
 
-/// The task, from flags before environment before file; clap has the first two in one.
+/// The task, by default a baseline of 60 s; see [`chosen`].
 pub(super) fn decide(
     given: TaskChoice,
     matches: Option<&ArgMatches>,
     file: TaskChoice,
 ) -> Result<Task, ConfigError> {
+    let chosen = chosen(given, matches, file)?;
+    Ok(chosen.unwrap_or(Task::Learn(BaselineLength::Time(DEFAULT_TRAIN_FOR))))
+}
+
+/// The task, from flags before environment before file; clap has the first two in one. `None` where none says anything.
+pub(super) fn chosen(
+    given: TaskChoice,
+    matches: Option<&ArgMatches>,
+    file: TaskChoice,
+) -> Result<Option<Task>, ConfigError> {
     let from = |wanted: ValueSource| {
         let is = |name: &str| {
             matches.is_some_and(|matches| {
@@ -37,5 +47,5 @@ pub(super) fn decide(
         }
     };
     let places = [from(ValueSource::CommandLine), from(ValueSource::EnvVariable), file];
-    Ok(TaskChoice::decide(&places)?.unwrap_or(Task::Learn(BaselineLength::Time(DEFAULT_TRAIN_FOR))))
+    TaskChoice::decide(&places)
 }

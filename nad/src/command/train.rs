@@ -1,4 +1,6 @@
-//! `nad train`: a baseline, live or from a file, into a model file.
+//! `nad train`: a baseline, live or from capture files, into a model file.
+
+mod captures;
 
 use std::{
     path::{Path, PathBuf},
@@ -11,39 +13,38 @@ use anyhow::{Context, Result};
 use super::{
     Outcome, OutputConfig,
     live::{Drain, Live, LiveConfig, Planned, QUEUE_BYTES},
-    log_sandbox,
     memory::{self, MemoryNeeds, REPLAY_QUEUE},
-    open_capture, read_ahead, report_ledger, report_trained,
+    report_ledger, report_trained,
     signals::StopSignals,
     tables,
     view::{self, View},
 };
+use captures::Captures;
+
 use crate::{
-    batch::RecordBatch,
-    config::LogConfig,
+    config::{DEFAULT_TRAIN_FOR, LogConfig},
     detector::{BaselineLength, Detector, DetectorOptions, Findings, Start},
     files,
     ledger::{Ledger, Tally},
     model::{Model, Training, store::StoreError},
     output::{
-        log, spare_capture,
+        log,
         terminal::{Screen, TerminalConfig},
     },
     presentation,
     sandbox::{Needs, Sandbox, SecurityConfig},
-    source::{Fill, Source, pcap::ReadAhead},
     time::Timeline,
 };
 
 /// Settings of `nad train`.
 #[derive(Debug)]
 pub struct TrainConfig {
-    /// The capture.
-    pub file: Option<PathBuf>,
-    /// Where packets come from without one.
+    /// The captures, and directories of captures.
+    pub files: Vec<PathBuf>,
+    /// Where packets come from without any.
     pub live: Option<LiveConfig>,
-    /// How long the baseline is.
-    pub baseline: BaselineLength,
+    /// How long the baseline is; without it, as long as the captures, or 60 s of live packets.
+    pub baseline: Option<BaselineLength>,
     /// How it is trained on.
     pub training: Training,
     /// How large the tables are.
@@ -60,16 +61,18 @@ pub struct TrainConfig {
 
 pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
     let kernel_log = config.live.as_ref().is_some_and(|live| live.options.kernel_log);
-    if let Some(file) = &config.file {
-        spare_capture("model", &config.out, file)?;
-        config.log.path.as_ref().map_or(Ok(()), |log| spare_capture("log file", log, file))?;
-    }
     let needs = Needs::new(&OutputConfig::default(), &config.log, &[]).with_file(&config.out);
     let sandbox = match config.live {
         Some(_) => Sandbox::begin(&config.security, needs)?,
         None => Sandbox::of_files(&config.security, needs),
     };
     let screen = Screen::new(&config.terminal);
+    let spared = |found: Captures| {
+        found.spare("model", &config.out)?;
+        config.log.path.as_ref().map_or(Ok(()), |log| found.spare("log file", log))?;
+        Ok::<_, anyhow::Error>(found)
+    };
+    let found = if config.live.is_none() { Some(spared(Captures::find(&config.files)?)?) } else { None };
     log::start(&config.log, kernel_log, &screen)?;
     check_writable(&config.out)?;
     let needs = MemoryNeeds {
@@ -80,21 +83,8 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
     };
     needs.check()?;
     let tally = Arc::new(Tally::default());
-    let start = |source: String| Start::Learn {
-        baseline: config.baseline,
-        training: config.training.clone(),
-        source,
-    };
-    let (model, ledger) = match (&config.file, &config.live) {
-        (Some(file), _) => {
-            let source = open_capture(file)?;
-            log_sandbox(&sandbox.enter()?);
-            let source = read_ahead(source)?;
-            let start = start(file.display().to_string());
-            let (tables, options) = (tables(&config.detection.sizes)?, config.detection.clone());
-            let detector = Detector::new(start, tables, Timeline::capture(), Arc::clone(&tally), options);
-            from_file(file, source, detector, &tally, &screen)?
-        }
+    let (model, ledger) = match (found, &config.live) {
+        (Some(found), _) => captures::learn(&config, found, &sandbox, &tally, &screen)?,
         (None, Some(live)) => {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -106,13 +96,15 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
                 let loaded = planned.load()?;
                 let tables = tables(&config.detection.sizes)?.fetched();
                 let live = loaded.attach(&sandbox)?;
-                let start = start(live.interfaces.clone());
+                let baseline = config.baseline.unwrap_or(BaselineLength::Time(DEFAULT_TRAIN_FOR));
+                let (training, source) = (config.training.clone(), live.interfaces.clone());
+                let start = Start::Learn { baseline, training, source };
                 let options = config.detection.clone();
                 let detector =
                     Detector::new(start, tables, Timeline::live(&live.clock), Arc::clone(&tally), options);
                 screen.say("Starting packet capture…")?;
-                let view = View::of_baseline(screen.clone(), config.baseline);
-                from_interfaces(live, detector, signals, &tally, view).await
+                let view = View::of_baseline(screen.clone(), baseline);
+                from_interfaces(live, (detector, baseline), signals, &tally, view).await
             })?
         }
         (None, None) => anyhow::bail!("there is nothing to train on"),
@@ -129,46 +121,9 @@ fn check_writable(model: &Path) -> Result<(), StoreError> {
     files::try_replace(model).map_err(|source| StoreError::Write { path: model.into(), source })
 }
 
-fn from_file(
-    file: &Path,
-    mut source: ReadAhead,
-    mut detector: Detector,
-    tally: &Tally,
-    screen: &Screen,
-) -> Result<(Arc<Model>, Ledger)> {
-    screen.show_progress();
-    let mut batch = RecordBatch::default();
-    let mut findings = Findings::default();
-    while findings.trained.is_none() {
-        let filled = source.fill(&mut batch);
-        tally.drained.fetch_add(batch.len() as u64, Relaxed);
-        findings.clear();
-        detector.process(&batch, &mut findings)?;
-        let progress = source.progress();
-        screen.progress(progress.bytes_read, progress.bytes_total.unwrap_or(progress.bytes_read));
-        match filled {
-            Ok(Fill::End) => break,
-            Ok(_) => {}
-            Err(error) if findings.trained.is_some() => {
-                tracing::warn!("{error}; the baseline was complete before that");
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    screen.clear();
-    if let Some((packets, span)) = detector.learning() {
-        tracing::warn!(
-            "the capture ended before the baseline was complete: it has {packets} packets in {:.1} s",
-            span.as_secs_f64()
-        );
-    }
-    let model = finish(&mut detector, findings).with_context(|| presentation::path(file))?;
-    Ok((model, tally.read().with_source(source.counters()?)))
-}
-
 async fn from_interfaces(
     live: Live,
-    mut detector: Detector,
+    (mut detector, baseline): (Detector, BaselineLength),
     mut signals: StopSignals,
     tally: &Arc<Tally>,
     mut view: View,
@@ -202,15 +157,25 @@ async fn from_interfaces(
         }
     }
     let counters = drain.join()?;
-    let model = finish(&mut detector, findings)?;
+    let model = finish(&mut detector, findings, &baseline)?;
     Ok((model, tally.read().with_source(counters.read()?)))
 }
 
-fn finish(detector: &mut Detector, findings: Findings) -> Result<Arc<Model>> {
-    match findings.trained {
-        Some(model) => Ok(model),
-        None => {
-            detector.finish_learning(&mut Findings::default())?.context("there were no packets to learn from")
-        }
+/// The model of what was learnt. Of a baseline that ended early and is too short for hosts, there is none.
+fn finish(detector: &mut Detector, findings: Findings, baseline: &BaselineLength) -> Result<Arc<Model>> {
+    if let Some(model) = findings.trained {
+        return Ok(model);
     }
+    let (packets, span) = detector.learning().unwrap_or_default();
+    let model = detector.finish_learning(&mut Findings::default())?;
+    let model = model.context("there were no packets to learn from")?;
+    let had =
+        format!("{} in {:.1} s of {baseline}", presentation::counted(packets, "packet"), span.as_secs_f64());
+    anyhow::ensure!(
+        model.judges_subjects(),
+        "the baseline ended too early to tell what hosts do, so no model was written: it has {had}; learn for longer, or \
+         give a shorter --train-for"
+    );
+    tracing::warn!("the baseline ended before it was complete: it has {had}");
+    Ok(model)
 }

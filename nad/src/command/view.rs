@@ -156,7 +156,7 @@ impl View {
                 // With too few packets it goes on for as long as they take, and nobody knows how long that is.
                 (part.min(least), (part <= least).then(|| length.saturating_sub(spent)))
             }
-            Some(BaselineLength::Packets(packets)) => {
+            Some(BaselineLength::Packets(packets) | BaselineLength::Whole { packets, .. }) => {
                 let part = ledger.learned as f64 / packets as f64;
                 let whole = spent.as_secs_f64() / part;
                 let left = Duration::try_from_secs_f64(whole - spent.as_secs_f64()).ok();

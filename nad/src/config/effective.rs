@@ -184,7 +184,7 @@ fn told_by(task: &Task) -> Vec<(&'static str, &'static str)> {
     let [count, time, packets, model] = OF_THE_TASK;
     match task {
         Task::Learn(BaselineLength::Time(_)) => vec![time],
-        Task::Learn(BaselineLength::Packets(_)) => vec![packets],
+        Task::Learn(BaselineLength::Packets(_) | BaselineLength::Whole { .. }) => vec![packets],
         Task::Detect(_) => vec![model],
         Task::Count { model: Some(_), .. } => vec![count, model],
         Task::Count { model: None, .. } => vec![count],

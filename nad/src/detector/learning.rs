@@ -23,6 +23,15 @@ pub enum BaselineLength {
     Time(Duration),
     /// This many packets.
     Packets(u64),
+    /// All that captures hold, which is known beforehand.
+    Whole {
+        /// Packets.
+        packets: u64,
+        /// Those of the first half of the time.
+        first_half: u64,
+        /// The time, in seconds.
+        seconds: u64,
+    },
 }
 
 impl BaselineLength {
@@ -31,6 +40,7 @@ impl BaselineLength {
         match self {
             Self::Time(length) => length.as_secs(),
             Self::Packets(_) => 0,
+            Self::Whole { seconds, .. } => *seconds,
         }
     }
 }
@@ -40,6 +50,7 @@ impl fmt::Display for BaselineLength {
         match self {
             Self::Time(length) => write!(f, "{length:?}"),
             Self::Packets(packets) => write!(f, "{packets} packets"),
+            Self::Whole { packets, seconds, .. } => write!(f, "all {packets} packets of {seconds} s"),
         }
     }
 }
@@ -92,7 +103,9 @@ impl Learning {
     /// Whether what comes after so much watched time comes after the baseline.
     pub(super) fn is_over(&self, watched_ns: u64) -> bool {
         match self.length {
-            BaselineLength::Packets(wanted) => self.packets >= wanted,
+            BaselineLength::Packets(wanted) | BaselineLength::Whole { packets: wanted, .. } => {
+                self.packets >= wanted
+            }
             BaselineLength::Time(_) => self.packets >= LEAST_BASELINE && self.is_time_over(watched_ns),
         }
     }
@@ -123,7 +136,12 @@ impl Learning {
 
     /// Whether the baseline is known to be over without another packet.
     pub(super) fn is_complete(&self) -> bool {
-        matches!(self.length, BaselineLength::Packets(wanted) if self.packets >= wanted)
+        match self.length {
+            BaselineLength::Packets(wanted) | BaselineLength::Whole { packets: wanted, .. } => {
+                self.packets >= wanted
+            }
+            BaselineLength::Time(_) => false,
+        }
     }
 
     /// Adds a packet, after so much watched time.
@@ -202,6 +220,7 @@ impl Learning {
                 self.watched_ns.checked_sub(length.mul_f64(SETTLING).as_nanos() as u64)
             }
             BaselineLength::Packets(wanted) => (self.packets as f64 >= wanted as f64 * SETTLING).then_some(0),
+            BaselineLength::Whole { first_half, .. } => (self.packets >= first_half).then_some(0),
         }
     }
 }

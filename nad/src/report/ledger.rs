@@ -4,7 +4,7 @@ use super::{html::Html, scale};
 use crate::history::KeptLedger;
 
 /// What each counter counts, in the order in which packets go.
-const MEANINGS: [(&str, &str); 44] = [
+const MEANINGS: [(&str, &str); 46] = [
     ("seen", "packets that reached the sensor"),
     ("egress", "of these, packets that were sent; the others were received"),
     ("recorded", "packets whose headers were taken down"),
@@ -74,7 +74,8 @@ pub(super) fn losses(ledger: Option<&KeptLedger>) -> String {
     if untold > 0 {
         lost.push(format!("{} events that outputs were not told of", scale::grouped(untold)));
     }
-    let lost = if lost.is_empty() { "Nothing was lost.".into() } else { format!("Lost: {}.", lost.join("; ")) };
+    let lost =
+        if lost.is_empty() { "Nothing was lost.".into() } else { format!("Lost: {}.", lost.join("; ")) };
     // Ledgers of earlier versions don't say.
     let has_judged = ledger.counters.get("judged_hosts").is_none_or(|count| *count > 0);
     if has_judged { lost } else { format!("Hosts were not judged, so there can't be incidents. {lost}") }
@@ -154,6 +155,9 @@ mod tests {
     #[test]
     fn what_was_lost_is_said_and_what_was_not_is_said_too() {
         let mut kept = KeptLedger::of(&Ledger::default());
+        let unjudged = "Hosts were not judged, so there can't be incidents. Nothing was lost.";
+        assert_eq!(losses(Some(&kept)), unjudged);
+        kept.counters.insert("judged_hosts".into(), 1);
         assert_eq!(losses(Some(&kept)), "Nothing was lost.");
         kept.counters.insert("ring_full".into(), 1200);
         assert_eq!(losses(Some(&kept)), "Lost: 1,200 packets, because a ring was full.");

@@ -11,6 +11,7 @@ mod window;
 
 use std::{
     fmt,
+    fs::File,
     path::Path,
     sync::{Arc, atomic::AtomicU64, atomic::Ordering},
 };
@@ -27,7 +28,7 @@ pub use ahead::ReadAhead;
 pub use damage::Damage;
 pub use error::{CaptureError, Compression, Offset};
 
-use self::{classic::Classic, ng::Ng, window::Window};
+use self::{classic::Classic, input::Input, ng::Ng, window::Window};
 use super::{Fill, Source};
 use crate::{
     batch::{BATCH_RECORDS, RecordBatch},
@@ -93,7 +94,22 @@ impl PcapSource {
     /// file's link types are only known, and refused, where its packets are.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
         let name = if input::is_stdin(path) { "standard input".into() } else { presentation::path(path) };
-        let input = input::open(path, &name)?;
+        Self::of_input(input::open(path, &name)?, name)
+    }
+
+    /// The same of a file that is open, from its beginning on; one that is no pipe can so be read again, one time after
+    /// the other.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::open`].
+    pub fn of_file(file: &File, path: &Path) -> Result<Self, CaptureError> {
+        let name = presentation::path(path);
+        let file = file.try_clone().map_err(|cause| CaptureError::unreadable(&name, cause))?;
+        Self::of_input(input::of_file(file, &name)?, name)
+    }
+
+    fn of_input(input: Input, name: String) -> Result<Self, CaptureError> {
         let mut window = Window::new(input.reader, input.compression.is_some());
         let container = Container::open(&mut window, &name, input.compression)?;
         Ok(Self {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::{folder, sensor::Folder};
+use crate::{captures::Capture, folder, sensor::Folder};
 
 const WITH_MODEL: &str = "replay office.pcap --model m.nad";
 /// Where the preamble of a model file holds its version.
@@ -64,16 +64,93 @@ fn a_model_that_can_not_be_written_is_told_before_the_work() {
 }
 
 #[test]
-fn a_capture_shorter_than_the_baseline_gives_a_model_with_a_warning() {
+fn a_capture_shorter_than_the_baseline_is_learnt_as_a_whole_with_a_warning() {
     let folder = folder();
-    let ran = folder.nad("train office.pcap --train-for 1h --out m.nad").exits(0);
-    assert!(
-        ran.stderr.contains("warning: the capture ended before the baseline was complete"),
-        "{}",
-        ran.stderr
-    );
-    assert_eq!(ran.ledger().learned, 600);
-    folder.nad(WITH_MODEL).exits(0);
+    folder.write("steady.pcap", Capture::steady(2400).pcap());
+    for (wanted, lacks) in [
+        ("--train-for 1h", "only 24.0 s of the 3600s that"),
+        ("--train-packets 9999", "only 2400 of the 9999"),
+    ] {
+        let ran = folder.nad(&format!("train steady.pcap {wanted} --out m.nad")).exits(0);
+        assert!(ran.stderr.contains(&format!("warning: steady.pcap: there are {lacks}")), "{}", ran.stderr);
+        assert_eq!(ran.ledger().learned, 2400);
+        // What hosts do was learnt: of the same capture, nothing stands out.
+        let gate = "replay steady.pcap --model m.nad --contamination 1e-9 --fail-on-anomaly";
+        folder.nad(gate).exits(0);
+    }
+}
+
+#[test]
+fn a_capture_is_learnt_as_a_whole_unless_less_is_asked_for() {
+    let folder = folder();
+    folder.write("steady.pcap", Capture::steady(8000).pcap());
+    let whole = folder.nad("train steady.pcap --out m.nad").exits(0);
+    assert_eq!((whole.ledger().learned, whole.stdout.as_str()), (8000, "Model written to m.nad.\n"));
+    assert!(whole.stderr.contains("baseline learnt: 8000 packets in 80.0 s"), "{}", whole.stderr);
+    let less = folder.nad("train steady.pcap --train-for 12s --out n.nad").exits(0);
+    assert!(less.stderr.contains("packets in 12.0 s"), "{}", less.stderr);
+}
+
+#[test]
+fn what_hosts_can_not_be_learnt_from_is_refused_and_leaves_no_model() {
+    let folder = folder();
+    let mut timeless = Capture::steady(2400);
+    timeless.packets.iter_mut().for_each(|(time_us, _)| *time_us = 0);
+    folder.write("timeless.pcap", timeless.pcap());
+    folder.write("quiet.pcap", Capture::default().pcap());
+    for (file, parts) in [
+        ("office.pcap", ["office.pcap: 6.0 s are too short", "no model was made"]),
+        ("office.pcap --train-for 20s", ["office.pcap: 6.0 s are too short", "no model was made"]),
+        ("timeless.pcap", ["timeless.pcap: all packets have the same time", "record them"]),
+        ("timeless.pcap --train-packets 300", ["timeless.pcap: all packets have the same time", ""]),
+        ("quiet.pcap", ["quiet.pcap: 0 packets are too few", ""]),
+    ] {
+        folder.nad(&format!("train {file} --out m.nad")).exits(1).says_only(&parts);
+        assert!(!folder.path("m.nad").exists(), "{file}");
+    }
+}
+
+#[test]
+fn several_captures_and_directories_are_learnt_in_the_order_of_their_packets() {
+    let folder = folder();
+    let whole = Capture::steady(3000);
+    let part = |range: std::ops::Range<usize>| Capture { packets: whole.packets[range].to_vec() }.pcap();
+    folder.write("whole.pcap", whole.pcap());
+    // The name of the first sorts last, as in a ring buffer that began anew; two overlap.
+    std::fs::create_dir(folder.path("ring")).unwrap();
+    folder.write("ring/z.pcap", part(0..1000));
+    folder.write("ring/a.pcap", part(1000..2000));
+    folder.write("ring/notes.txt", "no capture");
+    folder.write("ring/.hidden", "no capture either");
+    folder.write("last.pcap", part(2000..3000));
+    let ran = folder.nad("train last.pcap ring --out m.nad").exits(0);
+    assert_eq!(ran.ledger().learned, 3000);
+    assert!(ran.stderr.contains("1 file left out, which are no captures: notes.txt"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("baseline learnt: 3000 packets in 30.0 s"), "{}", ran.stderr);
+    folder.nad("train whole.pcap --out n.nad").exits(0);
+    let scores = |model: &str| {
+        folder.nad(&format!("replay whole.pcap --model {model} --scores {model}.csv")).exits(0);
+        folder.read(&format!("{model}.csv"))
+    };
+    assert!(scores("m.nad") == scores("n.nad"), "the parts give the model of the whole");
+
+    std::fs::create_dir(folder.path("empty")).unwrap();
+    folder.nad("train empty --out o").exits(1).says_only(&["empty: no file in this directory is a capture"]);
+    folder.nad("train whole.pcap - --out o").exits(1).says_only(&["-: what can be read only once"]);
+    folder.nad("train - --out o").exits(1).says_only(&["standard input: empty"]);
+    let ran = folder.nad("train whole.pcap ring --out ring/a.pcap").exits(1);
+    ran.says_only(&["ring/a.pcap", "it is the capture"]);
+    assert!(!folder.path("o").exists());
+}
+
+#[test]
+fn of_damaged_captures_what_comes_before_is_learnt_with_a_warning() {
+    let folder = folder();
+    let whole = Capture::steady(2400).pcap();
+    folder.write("cut.pcap", &whole[..whole.len() - 7]);
+    let ran = folder.nad("train cut.pcap --out m.nad").exits(0);
+    assert_eq!(ran.ledger().learned, 2399);
+    assert!(ran.stderr.contains("warning: cut.pcap: damaged at byte"), "{}", ran.stderr);
 }
 
 #[test]

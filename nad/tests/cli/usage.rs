@@ -57,7 +57,14 @@ fn help_tells_the_exit_codes_the_defaults_and_the_environment() {
         ),
         (
             "train",
-            &["[FILE]", "--out", "NAD_TRAIN_FOR", "NAD_TRAIN_PACKETS", "NAD_CONTAMINATION", "[default: 60s]"],
+            &[
+                "[FILE]...",
+                "--out",
+                "NAD_TRAIN_FOR",
+                "NAD_TRAIN_PACKETS",
+                "NAD_CONTAMINATION",
+                "[default: all of the captures, 60s of an interface]",
+            ],
         ),
         ("features", &["[FILE]", "--out", "--view", "--list", "log2(1 + value)", "[default: 60s]"]),
         ("doctor", &["NAD_IFACE", "default route"]),

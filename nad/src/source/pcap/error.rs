@@ -199,7 +199,7 @@ fn explain_stream(
 }
 
 impl CaptureError {
-    pub(super) fn unreadable(name: &str, cause: io::Error) -> Self {
+    pub(in crate::source) fn unreadable(name: &str, cause: io::Error) -> Self {
         let name = name.to_owned();
         match cause.kind() {
             io::ErrorKind::NotFound => Self::Missing { name },

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Cursor, Read},
+    io::{self, BufReader, Cursor, Read, Seek},
     path::Path,
     sync::{Arc, atomic::AtomicU64, atomic::Ordering},
 };
@@ -29,17 +29,31 @@ pub(super) fn is_stdin(path: &Path) -> bool {
 }
 
 pub(super) fn open(path: &Path, name: &str) -> Result<Input, CaptureError> {
+    if is_stdin(path) {
+        return read(Box::new(io::stdin()), None, name);
+    }
+    of_file(File::open(path).map_err(|cause| CaptureError::unreadable(name, cause))?, name)
+}
+
+/// The same of a file that is open, from its beginning on where it has one.
+pub(super) fn of_file(mut file: File, name: &str) -> Result<Input, CaptureError> {
     let unreadable = |cause| CaptureError::unreadable(name, cause);
-    let (mut reader, bytes_total): (Box<dyn Read + Send>, _) = if is_stdin(path) {
-        (Box::new(io::stdin()), None)
-    } else {
-        let file = File::open(path).map_err(unreadable)?;
-        let metadata = file.metadata().map_err(unreadable)?;
-        if metadata.is_dir() {
-            return Err(CaptureError::Directory { name: name.into() });
-        }
-        (Box::new(file), metadata.is_file().then_some(metadata.len()))
-    };
+    let metadata = file.metadata().map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(CaptureError::Directory { name: name.into() });
+    }
+    if metadata.is_file() {
+        file.rewind().map_err(unreadable)?;
+    }
+    read(Box::new(file), metadata.is_file().then_some(metadata.len()), name)
+}
+
+fn read(
+    mut reader: Box<dyn Read + Send>,
+    bytes_total: Option<u64>,
+    name: &str,
+) -> Result<Input, CaptureError> {
+    let unreadable = |cause| CaptureError::unreadable(name, cause);
     let read_start = || -> io::Result<_> {
         let mut start = Vec::with_capacity(8);
         reader.by_ref().take(6).read_to_end(&mut start)?;
