@@ -14,6 +14,7 @@ pub mod scores;
 pub mod terminal;
 pub mod webhook;
 
+mod followed;
 mod network;
 mod ready;
 mod summary;

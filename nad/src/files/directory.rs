@@ -103,6 +103,11 @@ impl Directory {
         written
     }
 
+    /// Whether another directory, or none, is at its path.
+    pub fn is_lost(&self) -> bool {
+        self.is_still_there().is_err()
+    }
+
     /// Whether the path still leads to it: what is written into one that was moved away is found by nobody.
     fn is_still_there(&self) -> io::Result<()> {
         let there = rustix::fs::fstat(place::open_directory(&self.path)?)?;

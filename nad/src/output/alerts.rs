@@ -46,6 +46,6 @@ impl Sink for AlertFile {
     }
 
     fn idle(&mut self) -> Result<Done, Failure> {
-        self.file.add([])
+        self.file.follow()
     }
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use self::{csv::CsvTable, parquet::ParquetTable};
-use super::OutputError;
+use super::{OutputError, followed};
 use crate::{files, presentation};
 
 const BUFFER: usize = 1 << 18;
@@ -21,6 +21,8 @@ pub struct FeatureFile {
     path: PathBuf,
     columns: usize,
     table: Table,
+    /// The same file, to see whether it still has its name.
+    file: Option<File>,
 }
 
 enum Table {
@@ -37,7 +39,12 @@ impl FeatureFile {
     /// When its name ends neither in `.csv` nor in `.parquet`, or when it can't be written.
     pub fn create(path: &Path, columns: &[&str]) -> Result<Self, OutputError> {
         let error = |error| OutputError::new(name(path), error).remedy("choose another place with --out");
-        let create = || files::create(path).map(|file| BufWriter::with_capacity(BUFFER, file));
+        let mut file = None;
+        let mut create = || {
+            let created = files::create(path)?;
+            file = Some(created.try_clone()?);
+            Ok(BufWriter::with_capacity(BUFFER, created))
+        };
         let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
         let table = match ending.to_str() {
             Some("csv") => create().and_then(|file| CsvTable::new(file, columns)).map(Table::Csv),
@@ -51,7 +58,7 @@ impl FeatureFile {
                 );
             }
         };
-        Ok(Self { path: path.into(), columns: columns.len(), table: table.map_err(error)? })
+        Ok(Self { path: path.into(), columns: columns.len(), table: table.map_err(error)?, file })
     }
 
     /// Adds a row: a packet's place in the capture (or whatever else `index` counts), its time in nanoseconds since
@@ -77,12 +84,15 @@ impl FeatureFile {
     ///
     /// # Errors
     ///
-    /// When it can't be written.
+    /// When it can't be written, or another file is in its place by now.
     pub fn finish(self) -> Result<(), OutputError> {
         let finished = match self.table {
             Table::Csv(table) => table.finish(),
             Table::Parquet(table) => table.finish(),
         };
+        let finished = finished.and_then(|()| {
+            self.file.as_ref().map_or(Ok(()), |file| followed::is_still_there(&self.path, file))
+        });
         finished.map_err(|error| OutputError::new(name(&self.path), error))
     }
 }
@@ -116,6 +126,19 @@ mod tests {
             assert!(error.contains(".csv") && error.contains(".parquet"), "{error}");
             assert!(error.contains(&path.display().to_string()), "{error}");
             assert!(!path.exists(), "{file}");
+        }
+    }
+
+    #[test]
+    fn a_table_that_is_deleted_while_it_is_written_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["a.csv", "a.parquet"] {
+            let path = folder.path().join(file);
+            let mut table = FeatureFile::create(&path, &["length"]).unwrap();
+            table.write(0, 1, &[2.0]).unwrap();
+            std::fs::remove_file(&path).unwrap();
+            let error = table.finish().err().unwrap().to_string();
+            assert!(error.contains(file) && error.contains("deleted or moved away"), "{error}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Done, Event, Failure, Interests, Sink};
 use crate::{
+    files::{Identity, Place},
     history::{HistoryConfig, HistoryError, Store},
     presentation,
 };
@@ -20,7 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct HistoryFile {
     name: String,
+    config: HistoryConfig,
     store: Store,
+    /// Which file it is.
+    identity: Option<Identity>,
     pruned: Instant,
     written: Instant,
     deliveries: u32,
@@ -34,10 +38,28 @@ impl HistoryFile {
     /// When it is not usable; it then stays as it is.
     pub fn open(config: HistoryConfig) -> Result<Self, HistoryError> {
         let name = format!("history {}", presentation::path(&config.path));
-        let mut store = Store::begin(config)?;
+        let mut store = Store::begin(config.clone())?;
         store.prune()?;
         let now = Instant::now();
-        Ok(Self { name, store, pruned: now, written: now, deliveries: 0 })
+        let identity = identity(&config);
+        Ok(Self { name, config, store, identity, pruned: now, written: now, deliveries: 0 })
+    }
+
+    /// Whether the path still leads to the file that is written.
+    fn is_there(&self) -> bool {
+        self.identity.is_some() && identity(&self.config) == self.identity
+    }
+
+    /// Goes on in the file that the path leads to, which is made where it was deleted or moved away.
+    fn follow(&mut self) -> Result<(), Failure> {
+        if self.is_there() {
+            return Ok(());
+        }
+        Place::make(&self.config.path)?;
+        self.store = Store::begin(self.config.clone()).map_err(failure)?;
+        self.identity = identity(&self.config);
+        tracing::warn!("{} was deleted or moved away, and is begun anew", self.name);
+        Ok(())
     }
 
     fn prune_if_due(&mut self) -> Result<(), HistoryError> {
@@ -59,7 +81,13 @@ impl Sink for HistoryFile {
     }
 
     fn deliver(&mut self, events: &[Event]) -> Result<Done, Failure> {
+        self.follow()?;
         self.store.add(events).map_err(failure)?;
+        if !self.is_there() {
+            // What was just written has gone with the file.
+            self.follow()?;
+            self.store.add(events).map_err(failure)?;
+        }
         self.written = Instant::now();
         self.deliveries += 1;
         // The events are written: what fails now must not have them written again.
@@ -70,6 +98,7 @@ impl Sink for HistoryFile {
     }
 
     fn idle(&mut self) -> Result<Done, Failure> {
+        self.follow()?;
         if self.written.elapsed() >= BEAT_EVERY {
             self.store.beat().map_err(failure)?;
             self.written = Instant::now();
@@ -88,9 +117,61 @@ impl Sink for HistoryFile {
     }
 }
 
+/// Which file the path leads to, if any.
+fn identity(config: &HistoryConfig) -> Option<Identity> {
+    Place::find(&config.path).and_then(|place| place.identity()).ok()
+}
+
 fn failure(error: HistoryError) -> Failure {
     match error {
         HistoryError::Unusable(_, cause) => Failure::Later(cause.to_string()),
+        HistoryError::Unwritable(_, cause) => Failure::Later(cause),
         error => Failure::Never(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, sync::Arc};
+
+    use super::*;
+    use crate::{
+        history::{DEFAULT_MAX_AGE, DEFAULT_MAX_SIZE, Filter, History, SPAN_S},
+        incident::{Change, example::update},
+    };
+
+    #[test]
+    fn a_history_that_is_deleted_or_moved_away_is_begun_anew_with_what_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("h");
+        fs::create_dir(&directory).unwrap();
+        let path = directory.join("nad.db");
+        let config = HistoryConfig {
+            path: path.clone(),
+            max_age: DEFAULT_MAX_AGE,
+            max_size: DEFAULT_MAX_SIZE,
+            source: "eth0".into(),
+            span_s: SPAN_S,
+        };
+        let mut file = HistoryFile::open(config).unwrap();
+        let mut deliver = |id: &str| {
+            let event = Event::Incident(Arc::new(update(id, Change::Opened)));
+            assert_eq!(file.deliver(&[event]).unwrap(), Done { delivered: 1, failed: 0 });
+        };
+        let ids = || {
+            let incidents = History::open(&path).unwrap().incidents(&Filter::default()).unwrap();
+            incidents.into_iter().map(|kept| kept.id).collect::<Vec<_>>()
+        };
+        deliver("i-1");
+        assert_eq!(ids(), ["i-1"]);
+        fs::remove_file(&path).unwrap();
+        deliver("i-2");
+        assert_eq!(ids(), ["i-2"]);
+        fs::remove_dir_all(&directory).unwrap();
+        deliver("i-3");
+        assert_eq!(ids(), ["i-3"]);
+        fs::rename(&directory, folder.path().join("moved")).unwrap();
+        deliver("i-4");
+        assert_eq!(ids(), ["i-4"]);
     }
 }

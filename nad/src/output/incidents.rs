@@ -59,6 +59,6 @@ impl Sink for IncidentFile {
     }
 
     fn idle(&mut self) -> Result<Done, Failure> {
-        self.file.add([])
+        self.file.follow()
     }
 }

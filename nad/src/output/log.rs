@@ -60,14 +60,21 @@ impl Sink for AnomalyLog {
     }
 
     fn deliver(&mut self, events: &[Told]) -> Result<Done, Failure> {
+        let mut done = Done::default();
         for event in events {
-            match event {
+            let written = file::outcome(|| match event {
                 Told::Incident(update) => log_incident(update),
                 Told::Alert(alert) => log_alert(alert),
                 Told::Second(_) => {}
+            });
+            // That it fails is said by the file. Without a file, nobody was told.
+            match written {
+                Some(true) => done.delivered += 1,
+                Some(false) => done.failed += 1,
+                None => {}
             }
         }
-        Ok(Done::all(events))
+        Ok(done)
     }
 }
 

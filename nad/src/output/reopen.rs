@@ -1,13 +1,11 @@
-//! Files of lines, and opening them anew at SIGUSR1, as whoever moves them away asks for.
+//! Files of lines, which follow their paths, and opening files anew at SIGUSR1, as whoever moves them away asks for.
 
 use std::{
-    fs::File,
-    io::{BufWriter, Write},
-    path::{Path, PathBuf},
+    path::Path,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use super::{Done, Failure, OutputError};
+use super::{Done, Failure, OutputError, followed::Followed};
 use crate::{files, presentation};
 
 /// How often it was asked for. A signal is for the whole process, and so is this.
@@ -52,9 +50,7 @@ pub enum Earlier {
 #[derive(Debug)]
 pub struct LineFile {
     name: String,
-    path: PathBuf,
-    file: BufWriter<File>,
-    reopening: Reopening,
+    file: Followed,
 }
 
 impl LineFile {
@@ -71,13 +67,10 @@ impl LineFile {
             if earlier == Earlier::Replaced && file.metadata()?.is_file() && !files::is_descriptor(path) {
                 file.set_len(0)?;
             }
-            Ok(file)
+            Followed::of(path, file)
         });
         match opened {
-            Ok(file) => {
-                let file = BufWriter::new(file);
-                Ok(Self { name, path: path.into(), file, reopening: Reopening::default() })
-            }
+            Ok(file) => Ok(Self { name, file }),
             Err(error) => Err(OutputError::new(name, error)),
         }
     }
@@ -87,30 +80,33 @@ impl LineFile {
         self.name.clone()
     }
 
-    /// Adds lines, and makes them visible to whoever reads the file.
+    /// Adds lines, all of them or none, to the file that the path leads to. Those that count as delivered are there.
     ///
     /// # Errors
     ///
     /// When they can't be written.
     pub fn add(&mut self, lines: impl IntoIterator<Item = String>) -> Result<Done, Failure> {
-        self.reopen_if_asked();
-        let mut delivered = 0;
+        let (mut text, mut delivered) = (String::new(), 0);
         for line in lines {
-            writeln!(self.file, "{line}")?;
+            text.push_str(&line);
+            text.push('\n');
             delivered += 1;
         }
-        self.file.flush()?;
+        if delivered > 0 {
+            self.file.add(text.as_bytes())?;
+        }
         Ok(Done { delivered, failed: 0 })
     }
 
-    /// Goes on in a file of the same name, which is made where it was moved away; in the old one where that fails.
-    fn reopen_if_asked(&mut self) {
-        if self.reopening.is_due() {
-            match files::append(&self.path) {
-                Ok(file) => self.file = BufWriter::new(file),
-                Err(error) => tracing::warn!("{} can't be opened anew: {error}", self.name),
-            }
-        }
+    /// Goes on in the file that the path leads to, also where there is nothing to add: whoever moved the old one away
+    /// waits for that.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::add`].
+    pub fn follow(&mut self) -> Result<Done, Failure> {
+        self.file.follow()?;
+        Ok(Done::default())
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::OutputError;
+use super::{OutputError, followed};
 use crate::{files, presentation};
 
 /// Columns `index,score`: the packet's place in the capture file, from 0, and its score.
@@ -44,9 +44,11 @@ impl ScoreFile {
     ///
     /// # Errors
     ///
-    /// When it can't be written.
+    /// When it can't be written, or another file is in its place by now.
     pub fn finish(mut self) -> Result<(), OutputError> {
-        self.file.flush().map_err(|error| OutputError::new(name(&self.path), error))
+        let finished =
+            self.file.flush().and_then(|()| followed::is_still_there(&self.path, self.file.get_ref()));
+        finished.map_err(|error| OutputError::new(name(&self.path), error))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The log file: lines go into it whole or not at all, and what happens to it is said once.
 
 use std::{
+    cell::Cell,
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
@@ -13,8 +14,12 @@ use super::{
 };
 use crate::{
     config::{LogConfig, LogFormat, Rotate},
-    files::{self, Identity, Place},
-    output::{reopen::Reopening, terminal::Screen},
+    files::{self, Identity},
+    output::{
+        followed::{self, Torn, is_regular},
+        reopen::Reopening,
+        terminal::Screen,
+    },
     presentation,
 };
 
@@ -22,6 +27,18 @@ use crate::{
 const LOOK: Duration = Duration::from_secs(1);
 /// After a new file could not be begun, this long is waited before that is tried again.
 const RETRY: Duration = Duration::from_secs(60);
+
+thread_local! {
+    /// Whether the last line of this thread is in the file.
+    static WRITTEN: Cell<Option<bool>> = const { Cell::new(None) };
+}
+
+/// Whether what is logged meanwhile, in one line, is in the file; `None` where there is none.
+pub(super) fn outcome(log: impl FnOnce()) -> Option<bool> {
+    WRITTEN.set(None);
+    log();
+    WRITTEN.take()
+}
 
 /// See the module. Several nads may add to the same file: each line is one write to its end.
 pub(super) struct LogFile {
@@ -47,10 +64,7 @@ pub(super) struct LogFile {
 impl LogFile {
     /// Opens the file to add to it; its folder is made where it is missing.
     pub(super) fn open(path: &Path, config: &LogConfig, screen: Screen) -> io::Result<Self> {
-        if !files::is_descriptor(path) {
-            Place::make(path)?;
-        }
-        let (file, metadata) = open(path)?;
+        let (file, metadata) = open(path, followed::open)?;
         let log = Self {
             path: path.into(),
             config: config.clone(),
@@ -97,7 +111,9 @@ impl LogFile {
 
     /// Goes on in the file that the path leads to, if it is another one by now; one that is missing is made.
     fn follow(&mut self) {
+        // Where it was deleted, the next line makes it again, or says that it can't.
         if !self.is_followed()
+            && !followed::is_deleted(&self.file)
             && let Err(error) = self.reopen()
         {
             self.complain("can't be opened anew", &error);
@@ -106,12 +122,11 @@ impl LogFile {
     }
 
     fn is_followed(&self) -> bool {
-        let there = Place::find(&self.path).and_then(|place| place.identity());
-        matches!((there, Identity::of_file(&self.file)), (Ok(there), Ok(own)) if there == own)
+        followed::leads_to(&self.path, &self.file)
     }
 
     fn reopen(&mut self) -> io::Result<()> {
-        let (file, metadata) = open(&self.path)?;
+        let (file, metadata) = open(&self.path, followed::reopen)?;
         (self.file, self.size) = (file, metadata.len());
         (self.is_regular, self.is_own) = (is_regular(&self.path, &metadata), is_own(&self.path, &metadata));
         self.day = day(&metadata);
@@ -145,29 +160,25 @@ impl LogFile {
         self.add(first.as_bytes())
     }
 
-    /// Writes all of a line. Of one for which there is no room, nothing is left that would spoil the next one.
+    /// Writes all of a line.
     fn add(&mut self, line: &[u8]) -> io::Result<()> {
-        let before = self.file.metadata().map(|metadata| metadata.len());
-        let mut written = 0;
-        while written < line.len() {
-            match self.file.write(&line[written..]) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => written += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let after = self.file.metadata().map(|metadata| metadata.len());
-                    // Unless another nad has added to it meanwhile.
-                    if let (Ok(before), Ok(after)) = (before, after)
-                        && written > 0
-                        && after == before + written as u64
-                    {
-                        let _ = self.file.set_len(before);
-                    }
-                    return Err(error);
-                }
-            }
-        }
+        followed::write_whole(&mut self.file, line).map_err(Torn::into_cause)?;
         self.size += line.len() as u64;
+        Ok(())
+    }
+
+    /// Writes a line to where it is found. In a file that was deleted meanwhile it is not: another is made with it.
+    fn keep(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.is_regular && followed::is_deleted(&self.file) {
+            self.reopen()?;
+        }
+        self.begin(line)?;
+        self.add(line)?;
+        if self.is_regular && followed::is_deleted(&self.file) {
+            self.reopen()?;
+            self.begin(line)?;
+            self.add(line)?;
+        }
         Ok(())
     }
 
@@ -182,17 +193,13 @@ impl LogFile {
 }
 
 /// Opens the file to add to it. One that can't take a line now, as a pipe whose reader is slow, is not waited for.
-fn open(path: &Path) -> io::Result<(File, fs::Metadata)> {
-    let file = files::append(path)?;
+fn open(path: &Path, how: fn(&Path) -> io::Result<File>) -> io::Result<(File, fs::Metadata)> {
+    let file = if files::is_descriptor(path) { files::append(path)? } else { how(path)? };
     let metadata = file.metadata()?;
     if !metadata.is_file() && !files::is_descriptor(path) {
         rustix::fs::fcntl_setfl(&file, rustix::fs::OFlags::APPEND | rustix::fs::OFlags::NONBLOCK)?;
     }
     Ok((file, metadata))
-}
-
-fn is_regular(path: &Path, metadata: &fs::Metadata) -> bool {
-    metadata.is_file() && !files::is_descriptor(path)
 }
 
 /// Whether nad began what is in a file; nobody began an empty one.
@@ -212,7 +219,9 @@ impl Write for LogFile {
         let line = if self.config.format == LogFormat::Text { super::readable(whole) } else { whole.into() };
         let line = line.as_ref();
         self.prepare(line.len(), SystemTime::now());
-        match self.begin(line).and_then(|()| self.add(line)) {
+        let kept = self.keep(line);
+        WRITTEN.set(Some(kept.is_ok()));
+        match kept {
             Ok(()) => {
                 let missing = std::mem::take(&mut self.missing);
                 if missing > 0 {

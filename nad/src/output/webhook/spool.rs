@@ -90,6 +90,12 @@ impl Spool {
     /// Puts on disk what isn't there yet, because the disk was full or another nad had the directory. Gives how many had
     /// to leave for what was found there.
     pub(super) fn settle(&mut self) -> u64 {
+        // Where it can't be made again, that is said with the first message that can't be written.
+        if let Some(directory) = &mut self.directory
+            && directory.renew().unwrap_or(false)
+        {
+            self.waiting.iter_mut().for_each(|entry| entry.is_on_disk = false);
+        }
         // It was opened before, so this is the disk's trouble and is said there.
         let _ = self.take_over();
         if let Some(directory) = &mut self.directory {
@@ -119,6 +125,15 @@ impl Spool {
             return Ok(());
         };
         self.last_number = self.last_number.max(found.last().map_or(0, |entry| entry.number));
+        let mut found = found;
+        // What is in memory already lies in a directory that is back in its place.
+        found.retain(|entry| match self.waiting.iter_mut().find(|waiting| waiting.id == entry.id) {
+            Some(waiting) => {
+                waiting.is_on_disk = true;
+                false
+            }
+            None => true,
+        });
         for entry in found.into_iter().rev() {
             self.bytes += entry.size();
             self.waiting.push_front(entry);

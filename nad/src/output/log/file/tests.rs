@@ -100,16 +100,28 @@ fn a_file_that_was_moved_away_is_made_anew_when_asked_for() {
 }
 
 #[test]
-fn a_folder_that_is_gone_stops_nothing() {
+fn a_file_or_folder_that_is_gone_is_made_again_with_the_next_line() {
     let folder = tempfile::tempdir().unwrap();
-    let mut log = open(&folder, &config(10, Rotate::Daily));
+    let log = open(&folder, &config(1 << 20, Rotate::Daily));
     let path = folder.path().to_owned();
-    drop(folder);
-    reopen::request();
-    for _ in 0..3 {
-        log.write_all(b"a line of the log\n").unwrap();
+    let mut log = LogFile { config: config(1 << 20, Rotate::Daily), ..log };
+    for (text, remove) in [("1", false), ("2", true), ("3", false)] {
+        if remove {
+            fs::remove_dir_all(&path).unwrap();
+        } else {
+            fs::remove_file(path.join("nad.log")).unwrap();
+        }
+        // Not after a second, nor once it is asked for.
+        let written = outcome(|| log.write_all(line(text).as_bytes()).unwrap());
+        assert_eq!(written, Some(true));
+        assert_eq!(texts(&read(&folder, "nad.log")), [text]);
     }
-    assert!(!path.exists());
+    fs::remove_dir_all(&path).unwrap();
+    fs::write(&path, "in its place").unwrap();
+    assert_eq!(outcome(|| log.write_all(line("4").as_bytes()).unwrap()), Some(false), "it is nowhere");
+    fs::remove_file(&path).unwrap();
+    assert_eq!(outcome(|| log.write_all(line("5").as_bytes()).unwrap()), Some(true));
+    assert_eq!(outcome(|| {}), None);
 }
 
 #[test]

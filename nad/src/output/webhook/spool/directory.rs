@@ -106,6 +106,17 @@ impl Directory {
         !self.is_failing
     }
 
+    /// Goes on in the directory that the path leads to, which is made where it was deleted or moved away; whether that was
+    /// needed. Then nothing that it held is there any more.
+    pub(super) fn renew(&mut self) -> io::Result<bool> {
+        if !self.files.is_lost() {
+            return Ok(false);
+        }
+        *self = Self::open(self.files.path())?;
+        tracing::warn!("{} was deleted or moved away, and is begun anew", self.name());
+        Ok(true)
+    }
+
     /// Removes a message; one that can't be removed is posted again after the next start.
     pub(super) fn remove(&self, entry: &Entry) {
         let name = file_name(entry);

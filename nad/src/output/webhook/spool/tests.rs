@@ -120,3 +120,24 @@ fn ids_are_different_though_messages_are_alike() {
     assert_eq!(ids.len(), 100);
     assert!(ids.iter().all(|id| id.len() == 2 * ID_BYTES));
 }
+
+#[test]
+fn a_directory_that_is_deleted_or_moved_away_is_made_again_with_all_that_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, moved) = (folder.path().join("spool"), folder.path().join("moved"));
+    let mut spool = open(&path, 1 << 20);
+    (0..3).for_each(|number| assert_eq!(spool.add("i-1", body(number)), 0));
+    fs::remove_dir_all(&path).unwrap();
+    spool.settle();
+    assert_eq!((files(&path).len(), spool.on_disk()), (3, 3));
+    fs::rename(&path, &moved).unwrap();
+    spool.add("i-2", body(3));
+    assert_eq!(spool.in_memory(), 1, "it is not where it will be looked for");
+    spool.settle();
+    assert_eq!((files(&path).len(), spool.on_disk(), spool.in_memory()), (4, 4, 0));
+    // It is put back: nothing is posted twice.
+    fs::remove_dir_all(&path).unwrap();
+    fs::rename(&moved, &path).unwrap();
+    spool.settle();
+    assert_eq!((spool.waiting.len(), files(&path).len(), spool.on_disk()), (4, 4, 4));
+}
