@@ -1,6 +1,7 @@
 //! What a person sets: in `nad.toml`, in the environment, by flags.
 
 mod allow;
+mod domain;
 mod effective;
 mod email;
 mod file;

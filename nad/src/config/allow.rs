@@ -261,6 +261,9 @@ mod tests {
     fn what_is_wrong_is_told_in_one_line_with_its_place_and_the_remedy() {
         for (line, parts) in [
             ("source = \"10.0.0.300\"", ["line 3: \"10.0.0.300\" is no address", "10.0.0.0/24"]),
+            ("source = \"fe80::1%eth0\"", ["line 3: \"fe80::1%eth0\" has a zone", "give fe80::1, and"]),
+            ("source = \"fe80::%2/64\"", ["line 3: \"fe80::%2/64\" has a zone", "give fe80::/64, and"]),
+            ("source = \"fe80::x%eth0\"", ["line 3: \"fe80::x%eth0\" is no address", "10.0.0.0/24"]),
             ("destination = \"10.0.0.7/24\"", ["line 3: \"10.0.0.7/24\" is an address in", "10.0.0.0/24"]),
             ("port = 0", ["line 3: port 0 is out of range", "1 to 65535"]),
             ("port = 65536", ["line 3: port 65536 is out of range", "1 to 65535"]),

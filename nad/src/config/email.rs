@@ -1,11 +1,11 @@
 //! `[email]`: who is written to, and by which server.
 
-use std::{net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt::Display, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
-use lettre::{message::Mailbox, transport::smtp::client::Certificate};
+use lettre::{Address, address::AddressError, message::Mailbox, transport::smtp::client::Certificate};
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Length, Secret};
+use super::{ConfigError, Length, Secret, domain};
 use crate::{
     files,
     output::email::{EmailConfig, Login, Security, Server},
@@ -70,6 +70,7 @@ impl EmailSection {
         if self.server.is_empty() || self.server.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return Err(refused(&format!("server {:?} is no host name or address", self.server)));
         }
+        let server = domain::ascii(&self.server).map_err(|error| refused(&format!("server: {error}")))?;
         let login = self.login(password)?;
         if login.is_some() && self.security == Security::None && !is_loopback(&self.server) {
             return Err(refused(&format!(
@@ -83,7 +84,7 @@ impl EmailSection {
             sender: address("sender", &self.sender)?,
             receivers,
             server: Server {
-                name: self.server.clone(),
+                name: server,
                 port: self.port.unwrap_or(self.security.usual_port()),
                 security: self.security,
                 login,
@@ -153,10 +154,16 @@ pub(super) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || IpAddr::from_str(bare).is_ok_and(|ip| ip.is_loopback())
 }
 
+/// An address whose domain is in ASCII, as every server takes it.
 fn address(what: &str, text: &str) -> Result<Mailbox, ConfigError> {
-    text.parse().map_err(|error| {
+    let no_address = |error: &dyn Display| {
         refused(&format!("{what} {text:?} is no address ({error}): give one as nad@example.org"))
-    })
+    };
+    let Mailbox { name, email } = text.parse().map_err(|error: AddressError| no_address(&error))?;
+    let domain = domain::ascii(email.domain())
+        .map_err(|error| refused(&format!("{what} {text:?} is no address: {error}")))?;
+    let email = Address::new(email.user(), domain).map_err(|error| no_address(&error))?;
+    Ok(Mailbox { name, email })
 }
 
 fn refused(reason: &str) -> ConfigError {
@@ -201,6 +208,25 @@ mod tests {
         assert!(check("password_file = \"p\"").unwrap_err().contains("without a user"));
         let config = check("user = \"u\"").unwrap();
         assert!(!format!("{config:?}").contains("quiet"), "{config:?}");
+    }
+
+    #[test]
+    fn domains_in_any_language_are_sent_to_in_ascii_and_wrong_ones_are_refused_at_once() {
+        let with = |receiver: &str, server: &str| {
+            let text = WHOLE.replace("a@example.org", receiver).replace("smtp.example.org", server);
+            let section: EmailSection = toml::from_str(&text).unwrap();
+            section.check(None).map_err(|error| error.to_string())
+        };
+        let config = with("Zoë <a@münchen.example>", "post.münchen.example").unwrap();
+        let Mailbox { name, email } = &config.receivers[0];
+        assert_eq!((name.as_deref(), email.to_string().as_str()), (Some("Zoë"), "a@xn--mnchen-3ya.example"));
+        assert_eq!(config.server.name, "post.xn--mnchen-3ya.example");
+        for receiver in ["a@mün\u{202e}chen.example", "a@ü_.example"] {
+            let error = with(receiver, "smtp.example.org").unwrap_err();
+            assert!(error.contains("receiver") && error.contains("is no address"), "{error}");
+        }
+        let error = with("a@example.org", "smtp.mün\u{202e}.example").unwrap_err();
+        assert!(error.contains("server") && error.contains("xn--"), "{error}");
     }
 
     #[test]

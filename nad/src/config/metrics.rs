@@ -4,7 +4,7 @@ use std::{net::SocketAddr, str::FromStr};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::ConfigError;
+use super::{ConfigError, domain};
 
 /// `[metrics]`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -53,7 +53,10 @@ impl MetricsConfig {
 /// A name as requests have it, but for its case and the dot at its end.
 fn host(name: &str) -> Result<String, ConfigError> {
     let bare = name.strip_suffix('.').unwrap_or(name);
-    if !bare.is_empty() && bare.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+    // Browsers ask for a name in its ASCII form.
+    let bare = domain::ascii(bare).map_err(|error| ConfigError::Value(format!("metrics: hosts: {error}")))?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if !bare.is_empty() && bare.chars().all(is_name) {
         return Ok(bare.to_ascii_lowercase());
     }
     Err(ConfigError::Value(format!(

@@ -7,7 +7,7 @@
 
 use std::{
     fmt,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     str::FromStr,
     sync::{
         Arc,
@@ -15,7 +15,7 @@ use std::{
     },
 };
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::{Incident, Listed, Parties, shape::Shape};
 use crate::context::{Origin, host_key::HostKey};
@@ -201,6 +201,12 @@ impl FromStr for AddressRange {
         if let Some(address) = mac(text) {
             return Ok(Self::Mac(HostKey::mac(address)));
         }
+        if let Some(without) = without_zone(text) {
+            return Err(format!(
+                "\"{text}\" has a zone, which packets don't have: give {without}, and to mean one machine of several \
+                 interfaces also its mac"
+            ));
+        }
         let network = match text.parse::<IpAddr>() {
             Ok(address) => IpNet::from(address),
             Err(_) => text.parse().map_err(|_| {
@@ -219,6 +225,15 @@ impl FromStr for AddressRange {
         }
         Ok(Self::Network(canonical(network)))
     }
+}
+
+/// An IPv6 address or prefix with the zone of an interface (RFC 4007, 11), without it.
+fn without_zone(text: &str) -> Option<String> {
+    let (address, rest) = text.split_once('%')?;
+    let length = rest.find('/').map_or("", |place| &rest[place..]);
+    let without = format!("{address}{length}");
+    let is_one = without.parse::<Ipv6Addr>().is_ok() || without.parse::<Ipv6Net>().is_ok();
+    is_one.then_some(without)
 }
 
 /// IPv4 addresses mapped into IPv6 (RFC 4291, 2.5.5.2) as what they are: so have the tables them.

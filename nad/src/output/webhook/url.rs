@@ -27,6 +27,11 @@ impl Url {
     pub fn parse(text: &Secret) -> Result<Self, &'static str> {
         const EXPECTED: &str =
             "is no URL that can be posted to: one that begins with http:// or https:// is expected";
+        if !text.expose().is_ascii() {
+            return Err(
+                "has letters beyond ASCII: give its host's name in ASCII, as xn--…, and the rest percent-encoded",
+            );
+        }
         let uri: Uri = text.expose().parse().map_err(|_| EXPECTED)?;
         let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(EXPECTED);
@@ -99,6 +104,13 @@ impl fmt::Debug for Url {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn letters_beyond_ascii_are_refused_with_the_remedy() {
+        for url in ["https://münchen.example/a", "https://example.org/münchen"] {
+            assert!(Url::parse(&Secret::new(url)).unwrap_err().contains("xn--"), "{url}");
+        }
+    }
 
     #[test]
     fn only_scheme_and_host_are_shown() {
