@@ -21,7 +21,7 @@ use rusqlite::ErrorCode;
 
 use crate::{files, presentation};
 
-pub use incident::{KeptIncident, Standing};
+pub use incident::{KeptIncident, KeptSource, Standing};
 pub use ledger::{KeptLedger, LedgerBook, OutputTally};
 pub use query::{Filter, History, HostSum, Run, Span};
 pub use store::Store;

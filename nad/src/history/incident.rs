@@ -28,6 +28,40 @@ impl Standing {
     }
 }
 
+/// What is known of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptSource {
+    /// IP or MAC address.
+    pub address: String,
+    /// Whether it has shown that it receives what is sent to the address.
+    pub verified: bool,
+    /// The MAC address that its packets came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+}
+
+impl KeptSource {
+    /// The address, and in brackets what is known of it: `10.0.0.1 (not verified, from 02:00:00:00:00:01)`.
+    fn told(&self) -> String {
+        let verified = if self.verified { "verified" } else { "not verified" };
+        match self.mac.as_ref().filter(|mac| **mac != self.address) {
+            Some(mac) => format!("{} ({verified}, from {mac})", self.address),
+            None => format!("{} ({verified})", self.address),
+        }
+    }
+}
+
+impl KeptIncident {
+    /// The sources, each with what is known of it.
+    pub fn told_sources(&self) -> Vec<String> {
+        let told = |source: &String| {
+            let detail = self.source_details.iter().find(|detail| detail.address == *source);
+            detail.map_or_else(|| source.clone(), KeptSource::told)
+        };
+        self.sources.iter().map(told).collect()
+    }
+}
+
 /// See the module. The fields are those of `--incidents`, and which run it is of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields of `Incident`, which documents them")]
@@ -48,6 +82,9 @@ pub struct KeptIncident {
     pub start: f64,
     pub end: f64,
     pub sources: Vec<String>,
+    /// What is known of each source, in their order; histories of earlier builds may have none of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub source_details: Vec<KeptSource>,
     pub targets: Vec<String>,
     pub more_sources: bool,
     pub more_targets: bool,
@@ -65,4 +102,30 @@ pub struct KeptIncident {
     pub threshold: f64,
     pub view: String,
     pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_told_with_what_is_known_of_it() {
+        let kept = |details: serde_json::Value| -> KeptIncident {
+            serde_json::from_value(serde_json::json!({
+                "id": "1-1", "state": "open", "shape": "port scan", "detected_at": 2.0, "start": 1.0, "end": 9.0,
+                "sources": ["10.0.0.1", "02:00:00:00:00:07"], "targets": [], "more_sources": false,
+                "more_targets": false, "ports": [], "more_ports": false, "protocols": [], "alerts": 1, "packets": 7,
+                "bytes": 700, "coverage": 100.0, "peak_score": 0.9, "score": 0.9, "probability": 1e-9,
+                "threshold": 0.5, "view": "reach", "reason": "r", "source_details": details
+            }))
+            .unwrap()
+        };
+        let known = kept(serde_json::json!([
+            { "address": "10.0.0.1", "verified": false, "mac": "02:00:00:00:00:01" },
+            { "address": "02:00:00:00:00:07", "verified": true, "mac": "02:00:00:00:00:07" },
+        ]));
+        let told = ["10.0.0.1 (not verified, from 02:00:00:00:00:01)", "02:00:00:00:00:07 (verified)"];
+        assert_eq!(known.told_sources(), told);
+        assert_eq!(kept(serde_json::json!([])).told_sources(), ["10.0.0.1", "02:00:00:00:00:07"]);
+    }
 }

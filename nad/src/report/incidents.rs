@@ -39,7 +39,7 @@ fn article(incident: &KeptIncident, number: usize, page: &mut Html) {
     );
     let ports: Vec<String> = incident.ports.iter().map(ToString::to_string).collect();
     let facts = [
-        ("From", listed(&incident.sources, incident.more_sources)),
+        ("From", listed(&incident.told_sources(), incident.more_sources)),
         ("To", listed(&incident.targets, incident.more_targets)),
         ("Ports", listed(&ports, incident.more_ports)),
         ("Protocols", listed(&incident.protocols, false)),

@@ -144,6 +144,30 @@ fn files_that_are_moved_away_are_begun_anew_at_sigusr1() {
     );
 }
 
+#[test]
+fn files_that_are_deleted_are_made_again_and_what_counts_as_delivered_was_there() {
+    let folder = folder();
+    let mut nad = Piped::start(&folder, "--alerts a.jsonl --log nad.log --packets");
+    let (alerts, log) = (folder.path("a.jsonl"), folder.path("nad.log"));
+    nad.feed_until("there are alerts", || length(&alerts) > 0 && length(&log) > 0);
+    let mut old = fs::File::open(&alerts).unwrap();
+    fs::remove_file(&alerts).unwrap();
+    fs::remove_file(&log).unwrap();
+    nad.feed_until("both are made again", || length(&alerts) > 0 && length(&log) > 0);
+    let ran = nad.end();
+    let mut deleted = String::new();
+    old.read_to_string(&mut deleted).unwrap();
+    let there = folder.read("a.jsonl");
+    let line = ran.stderr.lines().find_map(|line| line.strip_prefix("alert file a.jsonl: ")).unwrap();
+    let delivered: usize = line.strip_suffix(" delivered").unwrap().parse().unwrap();
+    // What was written at the very moment of the deletion is in both.
+    assert!(delivered >= there.lines().count(), "{}", ran.stderr);
+    assert!(delivered <= deleted.lines().count() + there.lines().count(), "{}", ran.stderr);
+    assert!(delivered > deleted.lines().count(), "it went on: {}", ran.stderr);
+    assert!(folder.read("nad.log").contains("ledger: "));
+    assert!(!ran.stderr.contains("log: "), "the log missed nothing: {}", ran.stderr);
+}
+
 /// A tiny file system.
 struct Tiny<'a>(&'a Path);
 
@@ -179,7 +203,7 @@ fn a_full_disk_is_said_once_and_logging_goes_on_when_there_is_room() {
     let place = folder.path("tiny");
     let Some(_tiny) = Tiny::mount(&place) else { return };
     let ballast = place.join("ballast");
-    let mut nad = Piped::start(&folder, "--log tiny/nad.log");
+    let mut nad = Piped::start(&folder, "--log tiny/nad.log --packets");
     let log = place.join("nad.log");
     nad.feed_until("there is a log", || length(&log) > 0);
     // Whatever is left of the room.
@@ -190,10 +214,16 @@ fn a_full_disk_is_said_once_and_logging_goes_on_when_there_is_room() {
         thread::sleep(Duration::from_millis(20));
     }
     let full = length(&log);
+    assert!(full > 0);
     drop(file);
     fs::remove_file(&ballast).unwrap();
     nad.feed_until("it is written again", || length(&log) > full);
     let ran = nad.end();
+    let line = ran.stderr.lines().find_map(|line| line.strip_prefix("warning: log: ")).unwrap();
+    let (delivered, failed) = line.split_once(" delivered, ").unwrap();
+    let logged = fs::read_to_string(&log).unwrap().matches(" anomaly ").count();
+    assert_eq!(delivered.parse::<usize>().unwrap(), logged, "{line}");
+    assert!(failed.ends_with(" failed") && failed != "0 failed", "{line}");
     let about: Vec<&str> = ran.stderr.lines().filter(|line| line.contains("nad.log")).collect();
     let [full, again] = &about[..] else { panic!("two lines: {}", ran.stderr) };
     assert!(full.contains("nad.log can't be written: No space left on device"), "{full}");

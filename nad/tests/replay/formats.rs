@@ -109,6 +109,23 @@ fn ocsf_has_the_required_attributes_of_a_detection_finding() {
 }
 
 #[test]
+fn every_format_says_whether_the_source_is_verified() {
+    for (format, path) in [
+        ("eve", "/alert/metadata/source_verified/0"),
+        ("ecs", "/labels/source_verified"),
+        ("ocsf", "/evidences/0/data/source_verified"),
+    ] {
+        let [_, (own, incidents)] = written(format);
+        for (own, incident) in own.iter().zip(&incidents) {
+            let verified = own["source_details"][0]["verified"].as_bool();
+            let told = incident.pointer(path).map(|told| told.to_string().trim_matches('"') == "true");
+            assert_eq!(told, verified, "{format}: {incident:#}");
+        }
+        assert!(own.iter().any(|own| own["source_details"][0]["verified"] == true), "{own:#?}");
+    }
+}
+
+#[test]
 fn a_file_that_is_followed_creates_updates_and_closes_an_ocsf_finding() {
     let folder = folder();
     folder.nad(&format!("{REPLAY} --follow --alert-format ocsf")).exits(0);

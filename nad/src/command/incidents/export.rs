@@ -2,7 +2,10 @@
 
 use std::io::{self, Write};
 
-use crate::{history::KeptIncident, presentation};
+use crate::{
+    history::{KeptIncident, KeptSource},
+    presentation,
+};
 
 /// A JSON object a line.
 pub(super) fn json_lines(incidents: &[KeptIncident], out: &mut impl Write) -> io::Result<()> {
@@ -17,7 +20,7 @@ pub(super) fn json_lines(incidents: &[KeptIncident], out: &mut impl Write) -> io
 pub(super) fn csv(incidents: &[KeptIncident], out: &mut impl Write) -> io::Result<()> {
     const HEADING: &str = "run,source,id,state,shape,technique,detected_at,start,end,sources,targets,more_sources,\
                            more_targets,ports,more_ports,protocols,alerts,packets,bytes,coverage,peak_score,score,\
-                           probability,threshold,view,reason";
+                           probability,threshold,view,reason,sources_verified,source_macs";
     write!(out, "{HEADING}\r\n")?;
     for incident in incidents {
         let time = |seconds: f64| presentation::timestamp((seconds * 1e9) as u64);
@@ -49,10 +52,17 @@ pub(super) fn csv(incidents: &[KeptIncident], out: &mut impl Write) -> io::Resul
             incident.threshold.to_string(),
             incident.view.clone(),
             incident.reason.clone(),
+            details(incident, |detail| detail.verified.to_string()),
+            details(incident, |detail| detail.mac.clone().unwrap_or_else(|| "-".into())),
         ];
         write!(out, "{}\r\n", fields.map(|field| presentation::csv_cell(&field).into_owned()).join(","))?;
     }
     Ok(())
+}
+
+/// Something of each source, in their order; nothing where the history has none of it.
+fn details(incident: &KeptIncident, of: impl Fn(&KeptSource) -> String) -> String {
+    incident.source_details.iter().map(of).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -66,7 +76,8 @@ mod tests {
             "end": 9.0, "sources": ["+1", "10.0.0.1"], "targets": ["-2"], "more_sources": false,
             "more_targets": true, "ports": [22, 80], "more_ports": false, "protocols": ["TCP"], "alerts": 1,
             "packets": 7, "bytes": 700, "coverage": 100.0, "peak_score": 0.9, "score": 0.5, "probability": 1e-9,
-            "threshold": 0.5, "view": "\treach", "reason": "one\r\n=two, \"three\"\u{202e}\u{1b}[2J"
+            "threshold": 0.5, "view": "\treach", "reason": "one\r\n=two, \"three\"\u{202e}\u{1b}[2J",
+            "source_details": [{ "address": "+1", "verified": true, "mac": "=3" }, { "address": "10.0.0.1", "verified": false }]
         }))
         .unwrap();
         let mut out = Vec::new();
@@ -83,6 +94,7 @@ mod tests {
             "'\\treach",
             "\"one\\r\\n=two, \"\"three\"\"\\u{202e}\\u{1b}[2J\"",
             "22 80",
+            "true false,'=3 -",
         ] {
             assert!(rows[1].contains(&format!(",{cell}")), "{cell} is not in {}", rows[1]);
         }

@@ -73,7 +73,7 @@ pub(super) fn show(incident: &KeptIncident, out: &mut impl Write) -> io::Result<
         ("start", time(incident.start)),
         ("end", time(incident.end)),
         ("length", length(incident)),
-        ("sources", all(&incident.sources, incident.more_sources)),
+        ("sources", all(&incident.told_sources(), incident.more_sources)),
         ("targets", all(&incident.targets, incident.more_targets)),
         ("ports", all(&ports, incident.more_ports)),
         ("protocols", all(&incident.protocols, false)),

@@ -25,6 +25,8 @@ pub(super) struct Ecs<'a> {
     timestamp: String,
     ecs: Version,
     message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<Labels>,
     event: Event<'a>,
     rule: Rule,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,6 +40,13 @@ pub(super) struct Ecs<'a> {
     related: Related,
     observer: Observer,
     nad: Own<'a>,
+}
+
+/// Keywords, which are texts.
+#[derive(Serialize)]
+struct Labels {
+    /// Whether the source has shown that it receives what is sent to its address.
+    source_verified: &'static str,
 }
 
 #[derive(Serialize)]
@@ -148,6 +157,7 @@ impl<'a> Ecs<'a> {
             timestamp: presentation::timestamp(alert.time_ns),
             ecs: Version { version: VERSION },
             message: &alert.reason,
+            labels: None,
             event,
             rule: Rule::new(name),
             threat: None,
@@ -180,6 +190,9 @@ impl<'a> Ecs<'a> {
             timestamp: presentation::timestamp(moment(incident, change)),
             ecs: Version { version: VERSION },
             message: &incident.reason,
+            labels: subjects[0]
+                .is_verified
+                .map(|is| Labels { source_verified: if is { "true" } else { "false" } }),
             event,
             rule: Rule::new(incident.shape.name()),
             threat: Technique::of(incident.shape).map(Threat::of),

@@ -70,6 +70,9 @@ struct Metadata {
     mitre_technique_id: Option<[&'static str; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mitre_technique_name: Option<[String; 1]>,
+    /// Whether the source has shown that it receives what is sent to its address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_verified: Option<[&'static str; 1]>,
 }
 
 /// When what is told of began and ended. Packets and bytes are in nad's own object: they are not known by direction.
@@ -105,7 +108,7 @@ impl<'a> Eve<'a> {
     /// Of an incident.
     pub(super) fn of_incident(incident: &'a Incident, change: Option<Change>) -> Self {
         let (signature_id, category) = rule(incident.shape);
-        let signature = Signature::new(
+        let mut signature = Signature::new(
             signature_id,
             format!("NAD {}", incident.shape.name()),
             category,
@@ -113,6 +116,7 @@ impl<'a> Eve<'a> {
             Technique::of(incident.shape),
         );
         let first = Subject::of_incident(incident).swap_remove(0);
+        signature.metadata.source_verified = first.is_verified.map(|is| [if is { "true" } else { "false" }]);
         Self {
             flow: Some(Flow { start: time(incident.start_ns), end: time(incident.end_ns) }),
             ..Self::new(moment(incident, change), &first, signature, Own::Incident(incident.into()))
@@ -159,6 +163,7 @@ impl Signature {
             }],
             mitre_technique_id: precise.map(|(id, _)| [id]),
             mitre_technique_name: precise.map(|(_, name)| [name.replace(' ', "_")]),
+            source_verified: None,
         };
         Self {
             action: "allowed",

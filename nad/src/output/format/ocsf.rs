@@ -111,6 +111,15 @@ struct Evidence {
     #[serde(skip_serializing_if = "Option::is_none")]
     dst_endpoint: Option<Endpoint>,
     connection_info: Connection,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Data>,
+}
+
+/// What an evidence has no attribute for.
+#[derive(Serialize)]
+struct Data {
+    /// Whether the source has shown that it receives what is sent to its address.
+    source_verified: bool,
 }
 
 #[derive(Serialize)]
@@ -257,6 +266,7 @@ impl Evidence {
         Self {
             src_endpoint: subject.source.map(Endpoint::of),
             dst_endpoint: subject.target.map(Endpoint::of),
+            data: subject.is_verified.map(|source_verified| Data { source_verified }),
             connection_info: Connection {
                 direction_id: UNKNOWN,
                 protocol_num: subject.protocol,

@@ -28,6 +28,8 @@ pub(super) struct Subject {
     pub(super) protocol: Option<u8>,
     /// Name of a protocol that is not IP.
     pub(super) link_protocol: Option<String>,
+    /// Whether the source has shown that it receives what is sent to its address, as far as that is known.
+    pub(super) is_verified: Option<bool>,
 }
 
 impl Subject {
@@ -48,6 +50,7 @@ impl Subject {
             target: end(target, record.destination_port),
             protocol: is_ip.then_some(record.protocol),
             link_protocol: (!is_ip).then(|| presentation::protocol(record)),
+            is_verified: None,
         }
     }
 
@@ -63,16 +66,18 @@ impl Subject {
             _ => None,
         };
         let origins = &incident.origins;
-        let mac_of_source =
-            |place: usize| origins.get(place).or(origins.last()).and_then(|origin| origin.mac);
+        let origin_of_source = |place: usize| origins.get(place).or(origins.last());
         let port = single(&incident.ports).filter(|_| protocol.is_none_or(has_ports));
         let pair = |place: usize| {
-            let source = at(sources, place).map(|end| End { mac: end.mac.or(mac_of_source(place)), ..end });
+            let origin = origin_of_source(place);
+            let mac = origin.and_then(|origin| origin.mac);
+            let source = at(sources, place).map(|end| End { mac: end.mac.or(mac), ..end });
+            let is_verified = source.and(origin).map(|origin| origin.is_verified);
             let target = at(targets, place).map(|end| End { port, ..end });
             let is_link = [source, target].iter().flatten().any(|end| end.ip.is_none());
             // What is said of MAC addresses is said of ARP, unless an IP protocol is named.
             let link_protocol = (is_link && protocol.is_none()).then(|| "ARP".to_owned());
-            Self { source, target, protocol, link_protocol }
+            Self { source, target, protocol, link_protocol, is_verified }
         };
         (0..pairs).map(pair).collect()
     }

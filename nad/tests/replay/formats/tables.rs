@@ -52,6 +52,8 @@ pub(crate) const EVE: Fields = &[
     ("alert.metadata.signature_severity", Texts, true),
     ("alert.metadata.mitre_technique_id", Texts, false),
     ("alert.metadata.mitre_technique_name", Texts, false),
+    // What else there is must be lists of texts.
+    ("alert.metadata.source_verified", Texts, false),
     ("flow", Object, false),
     ("flow.start", Text, false),
     ("flow.end", Text, false),
@@ -64,6 +66,9 @@ pub(crate) const ECS: Fields = &[
     ("ecs", Object, true),
     ("ecs.version", OneOf(&["8.17.0"]), true),
     ("message", Text, true),
+    ("labels", Object, false),
+    // Keywords under names of one's own.
+    ("labels.source_verified", OneOf(&["true", "false"]), false),
     ("event", Object, true),
     ("event.kind", OneOf(&["alert"]), true),
     ("event.category", Texts, true),
@@ -180,6 +185,9 @@ pub(crate) const EVIDENCE: Fields = &[
     ("connection_info.protocol_num", Within(0, 255), false),
     ("connection_info.protocol_name", Text, false),
     ("connection_info.protocol_ver_id", Within(4, 6), false),
+    // Any JSON that there is no attribute for.
+    ("data", Object, false),
+    ("data.source_verified", Flag, false),
 ];
 
 /// Of an OCSF attack.
