@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     path::Path,
     process::{ChildStdin, Command, Stdio},
     thread,
@@ -147,7 +147,7 @@ fn files_that_are_moved_away_are_begun_anew_at_sigusr1() {
 #[test]
 fn files_that_are_deleted_are_made_again_and_what_counts_as_delivered_was_there() {
     let folder = folder();
-    let mut nad = Piped::start(&folder, "--alerts a.jsonl --log nad.log --packets");
+    let mut nad = Piped::start(&folder, "--alerts a.jsonl --log nad.log");
     let (alerts, log) = (folder.path("a.jsonl"), folder.path("nad.log"));
     nad.feed_until("there are alerts", || length(&alerts) > 0 && length(&log) > 0);
     let mut old = fs::File::open(&alerts).unwrap();
@@ -203,7 +203,7 @@ fn a_full_disk_is_said_once_and_logging_goes_on_when_there_is_room() {
     let place = folder.path("tiny");
     let Some(_tiny) = Tiny::mount(&place) else { return };
     let ballast = place.join("ballast");
-    let mut nad = Piped::start(&folder, "--log tiny/nad.log --packets");
+    let mut nad = Piped::start(&folder, "--log tiny/nad.log");
     let log = place.join("nad.log");
     nad.feed_until("there is a log", || length(&log) > 0);
     // Whatever is left of the room.
@@ -221,7 +221,7 @@ fn a_full_disk_is_said_once_and_logging_goes_on_when_there_is_room() {
     let ran = nad.end();
     let line = ran.stderr.lines().find_map(|line| line.strip_prefix("warning: log: ")).unwrap();
     let (delivered, failed) = line.split_once(" delivered, ").unwrap();
-    let logged = fs::read_to_string(&log).unwrap().matches(" anomaly ").count();
+    let logged = fs::read_to_string(&log).unwrap().matches("nad::anomaly: ").count();
     assert_eq!(delivered.parse::<usize>().unwrap(), logged, "{line}");
     assert!(failed.ends_with(" failed") && failed != "0 failed", "{line}");
     let about: Vec<&str> = ran.stderr.lines().filter(|line| line.contains("nad.log")).collect();
