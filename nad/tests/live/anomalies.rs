@@ -209,6 +209,18 @@ impl Ended {
                 "anomalous",
                 "packet." | "packets.",
             ] => (incidents.parse().expect("a number"), packets.parse().expect("a number")),
+            // Where hosts were not judged, there is no number of incidents.
+            [
+                "Detected",
+                packets,
+                "anomalous",
+                "packet;" | "packets;",
+                "hosts",
+                "were",
+                "not",
+                "judged:",
+                ..,
+            ] => (0, packets.parse().expect("a number")),
             _ => panic!("no summary: {self:?}"),
         }
     }
