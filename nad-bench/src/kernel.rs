@@ -58,6 +58,7 @@ pub(crate) fn attach(source: &mut XdpSource, cable: &Cable) -> Result<()> {
         index: cable.receiver,
         ingress: true,
         egress: Sent::Unwanted,
+        is_named: true,
     };
     source.attach(&watch, XdpMode::Native)?;
     Ok(())
