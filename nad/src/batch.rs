@@ -80,6 +80,13 @@ impl RecordBatch {
         }
     }
 
+    /// Brings the time of the records from a place on forward, by so many nanoseconds.
+    pub fn bring_forward(&mut self, from: usize, by_ns: u64) {
+        for record in &mut self.records[from..] {
+            record.time_ns = record.time_ns.saturating_sub(by_ns);
+        }
+    }
+
     /// Where Unix time moves against that of records, in the order of their places.
     pub fn shifts(&self) -> &[Shift] {
         &self.shifts

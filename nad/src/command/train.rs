@@ -14,7 +14,7 @@ use super::{
     Outcome, OutputConfig,
     live::{Drain, Live, LiveConfig, Planned, QUEUE_BYTES},
     memory::{self, MemoryNeeds, REPLAY_QUEUE},
-    report_ledger, report_trained,
+    report_ledger, report_notice, report_trained,
     signals::StopSignals,
     tables,
     view::{self, View},
@@ -148,6 +148,8 @@ async fn from_interfaces(
                 }
                 Some(batch) => {
                     detector.process(&batch, &mut findings)?;
+                    findings.seconds.clear();
+                    findings.notices.drain(..).for_each(report_notice);
                     if findings.trained.is_some() {
                         drain.stop();
                     }

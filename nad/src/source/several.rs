@@ -1,10 +1,11 @@
 //! Several captures as one, in the order of their packets' times.
 
+mod survey;
+
 use std::{
     collections::VecDeque,
     fs::{self, File},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use nad_common::counters::KernelCounters;
@@ -18,10 +19,15 @@ use crate::{
     time::{Cause, Shift},
 };
 
+pub use survey::Survey;
+use survey::Surveyor;
+
 /// Captures whose packets interleave, of which each needs a descriptor and a buffer.
 const MOST_OPEN: usize = 64;
 /// A pause between packets that counts at most as watched: a longer one is one in which nothing was captured.
 const LONGEST_PAUSE_NS: u64 = 60_000_000_000;
+/// A pause between files that passes as sensor time; of a longer one, as much does as counts as watched.
+const LONGEST_SILENCE_NS: u64 = 3_600_000_000_000;
 
 /// Why captures can't be read together.
 #[derive(Debug, thiserror::Error)]
@@ -135,19 +141,6 @@ fn files_in(directory: &Path) -> Result<Vec<PathBuf>, SeveralError> {
     Ok(files)
 }
 
-/// What captures hold together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Survey {
-    /// Packets that can be read.
-    pub packets: u64,
-    /// Packets that came in the first half of the time.
-    pub first_half: u64,
-    /// The time in which packets were captured, without long pauses.
-    pub watched: Duration,
-    /// Whether all packets have the same time, or the time 0.
-    pub is_timeless: bool,
-}
-
 /// See the module. Files follow each other by the time of their first packet; those that overlap are merged.
 #[derive(Debug)]
 pub struct Several<'a> {
@@ -159,6 +152,8 @@ pub struct Several<'a> {
     damaged: Vec<CaptureError>,
     /// The time of the last record that was handed on.
     last_ns: Option<u64>,
+    /// By how much sensor time is behind the files' times.
+    skipped_ns: u64,
     /// Bytes of those that are read.
     bytes_read: u64,
 }
@@ -198,7 +193,15 @@ impl<'a> Several<'a> {
 
     fn in_order(waiting: VecDeque<(u64, &'a Capture)>) -> Self {
         let (open, damaged) = (Vec::new(), Vec::new());
-        Self { waiting, open, counters: KernelCounters::default(), damaged, last_ns: None, bytes_read: 0 }
+        Self {
+            waiting,
+            open,
+            counters: KernelCounters::default(),
+            damaged,
+            last_ns: None,
+            skipped_ns: 0,
+            bytes_read: 0,
+        }
     }
 
     /// Reads all of captures, and tells what there is; `progress` is told the bytes that were read.
@@ -299,15 +302,17 @@ impl Source for Several<'_> {
             let Some((place, time_ns)) = self.next() else {
                 return Ok(Fill::End);
             };
-            self.tell_gap(time_ns, batch);
+            self.pass_gap(time_ns, batch);
             let until_ns = self.until(place);
             let open = &mut self.open[place];
             let room = BATCH_RECORDS - batch.len();
             let rest = open.batch.records()[open.place..].iter().skip(1).take(room - 1);
             let run = 1 + rest.take_while(|record| record.time_ns < until_ns).count();
+            let from = batch.len();
             batch.append(&open.batch, open.place..open.place + run);
             open.place += run;
             self.last_ns = batch.records().last().map(|record| record.time_ns);
+            batch.bring_forward(from, self.skipped_ns);
         }
         Ok(Fill::More)
     }
@@ -330,14 +335,18 @@ impl Several<'_> {
     }
 
     /// Between files, nobody watched; gaps within one are told by its source.
-    fn tell_gap(&self, time_ns: u64, batch: &mut RecordBatch) {
+    fn pass_gap(&mut self, time_ns: u64, batch: &mut RecordBatch) {
         let is_first_of_file = self.open.iter().any(|open| open.place == 0 && open.is_new);
         let gap_ns = self.last_ns.map_or(0, |last_ns| time_ns.saturating_sub(last_ns));
-        if is_first_of_file && gap_ns > LONGEST_PAUSE_NS {
-            let index = batch.indices().last().copied().unwrap_or(0);
-            let (place, unwatched_ns) = (batch.len(), gap_ns - LONGEST_PAUSE_NS);
-            batch.push_shift(Shift { place, index, by_ns: 0, unwatched_ns, cause: Cause::Gap(gap_ns) });
+        if !is_first_of_file || gap_ns <= LONGEST_PAUSE_NS {
+            return;
         }
+        let skipped_ns = if gap_ns > LONGEST_SILENCE_NS { gap_ns - LONGEST_PAUSE_NS } else { 0 };
+        self.skipped_ns = self.skipped_ns.saturating_add(skipped_ns);
+        let unwatched_ns = gap_ns - LONGEST_PAUSE_NS - skipped_ns;
+        let index = batch.indices().last().copied().unwrap_or(0);
+        let (place, cause) = (batch.len(), Cause::Gap(gap_ns));
+        batch.push_shift(Shift { place, index, by_ns: skipped_ns.into(), unwatched_ns, cause });
     }
 
     /// Whether a file that waits begins before what is next.
@@ -381,57 +390,6 @@ fn add(sum: &mut KernelCounters, more: &KernelCounters) {
     sum.thinned += thinned;
     sum.ring_full += ring_full;
     sum.unparsed.iter_mut().zip(unparsed).for_each(|(sum, more)| *sum += more);
-}
-
-/// Adds up times, and keeps how many packets had come by when.
-#[derive(Debug, Default)]
-struct Surveyor {
-    packets: u64,
-    first_ns: u64,
-    last_ns: u64,
-    watched_ns: u64,
-    differ: bool,
-    /// Watched time and packets, every so often.
-    marks: Vec<(u64, u64)>,
-    step_ns: u64,
-}
-
-impl Surveyor {
-    const MOST_MARKS: usize = 8192;
-
-    fn take(&mut self, time_ns: u64) {
-        if self.packets == 0 {
-            (self.first_ns, self.last_ns) = (time_ns, time_ns);
-        }
-        self.differ |= time_ns != self.first_ns;
-        self.watched_ns += time_ns.saturating_sub(self.last_ns).min(LONGEST_PAUSE_NS);
-        // Where time goes back, it goes on from there.
-        self.last_ns = time_ns;
-        self.packets += 1;
-        if self.marks.last().is_none_or(|(then_ns, _)| self.watched_ns - then_ns >= self.step_ns) {
-            if self.marks.len() == Self::MOST_MARKS {
-                let mut place = 0;
-                self.marks.retain(|_| {
-                    place += 1;
-                    place % 2 == 1
-                });
-                self.step_ns = (self.step_ns * 2).max(1_000_000);
-            }
-            self.marks.push((self.watched_ns, self.packets));
-        }
-    }
-
-    fn end(self) -> Survey {
-        let half_ns = self.watched_ns / 2;
-        let place = self.marks.partition_point(|(then_ns, _)| *then_ns < half_ns);
-        let first_half = self.marks.get(place).map_or(self.packets, |(_, packets)| *packets);
-        Survey {
-            packets: self.packets,
-            first_half,
-            watched: Duration::from_nanos(self.watched_ns),
-            is_timeless: !self.differ && self.packets > 0 && (self.packets > 1 || self.first_ns == 0),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -111,6 +111,24 @@ fn what_hosts_can_not_be_learnt_from_is_refused_and_leaves_no_model() {
 }
 
 #[test]
+fn captures_of_different_days_are_one_baseline_in_which_nothing_is_forgotten() {
+    const DAYS_US: u64 = 20 * 86_400 * 1_000_000;
+    let folder = folder();
+    let whole = Capture::steady(6000);
+    let (first, second) = whole.packets.split_at(3000);
+    folder.write("first.pcap", Capture { packets: first.to_vec() }.pcap());
+    let later = second.iter().map(|(time_us, frame)| (time_us + DAYS_US, frame.clone())).collect();
+    folder.write("later.pcap", Capture { packets: later }.pcap());
+    let ran = folder.nad("train first.pcap later.pcap --out m.nad").exits(0);
+    // A minute of the 20 days counts.
+    assert!(ran.stderr.contains("baseline learnt: 6000 packets in 120.0 s"), "{}", ran.stderr);
+    for file in ["first.pcap", "later.pcap"] {
+        let gate = format!("replay {file} --model m.nad --contamination 1e-9 --fail-on-anomaly");
+        folder.nad(&gate).exits(0);
+    }
+}
+
+#[test]
 fn several_captures_and_directories_are_learnt_in_the_order_of_their_packets() {
     let folder = folder();
     let whole = Capture::steady(3000);

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use super::{TrainConfig, finish};
 use crate::{
     batch::RecordBatch,
-    command::{log_sandbox, tables},
+    command::{log_sandbox, report_notice, tables},
     detector::{BaselineLength, Detector, Findings, Start},
     ledger::{Ledger, Tally},
     model::{FEWEST_PACKETS, Model},
@@ -203,6 +203,7 @@ impl<'a> Progress<'a> {
             tally.drained.fetch_add(batch.len() as u64, Relaxed);
             findings.clear();
             detector.process(&batch, &mut findings).with_context(|| escaped(name))?;
+            findings.notices.drain(..).for_each(report_notice);
             self.show(source.bytes_read());
             damaged.extend(source.take_damaged());
             if filled == Fill::End {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 fn surveyed(times_ns: impl IntoIterator<Item = u64>) -> Survey {
