@@ -22,7 +22,9 @@ pub mod weight;
 
 mod active;
 mod ahead;
+mod contacts;
 mod observe;
+mod questions;
 mod subject;
 mod tables;
 mod tick;
@@ -34,6 +36,7 @@ use nad_common::record::{AddressKind, PacketRecord};
 
 use active::Active;
 use ahead::Keys;
+use contacts::Contacts;
 use dealing::DealingState;
 use flow::{FlowKey, FlowState, FlowStep};
 use hash::HashKey;
@@ -41,6 +44,7 @@ use host::HostState;
 use host_key::HostKey;
 use link::{Binding, LinkState};
 use memory::{Memories, Memory, Remembered};
+use questions::Questions;
 use subject::nobody;
 pub use subject::{ContextCounts, Origin, Seen, Subject, Verdict};
 use table::{Entry, Table};
@@ -102,6 +106,8 @@ pub struct Context {
     memory: Memory,
     hash_key: HashKey,
     vantage: Vantage,
+    questions: Questions,
+    contacts: Contacts,
     /// Hosts of open incidents: what they do makes nothing known.
     suspects: HashSet<HostKey>,
     tick: u64,
@@ -152,6 +158,8 @@ impl Context {
             memory: memory(tables.memory),
             hash_key,
             vantage,
+            questions: Questions::default(),
+            contacts: Contacts::default(),
             suspects: HashSet::new(),
             tick: 0,
             began_ns: 0,

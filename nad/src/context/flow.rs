@@ -325,8 +325,18 @@ pub fn is_ping(record: &PacketRecord) -> bool {
     }
 }
 
+/// Whether it is neighbour discovery (RFC 4861), IPv6's ARP: what a router does of it for others is not its own doing.
+pub fn is_discovery(record: &PacketRecord) -> bool {
+    record.protocol == PROTOCOL_ICMPV6 && matches!(record.message_type, 133..=137)
+}
+
+/// Whether it asks for the MAC address of an IPv6 address (RFC 4861, 4.3).
+pub fn is_solicitation(record: &PacketRecord) -> bool {
+    record.protocol == PROTOCOL_ICMPV6 && record.message_type == 135
+}
+
 /// Whether an ICMP message answers another packet: echo, timestamp and mask replies.
-fn is_icmp_answer(record: &PacketRecord) -> bool {
+pub fn is_icmp_answer(record: &PacketRecord) -> bool {
     match record.protocol {
         PROTOCOL_ICMP => matches!(record.message_type, 0 | 14 | 16 | 18),
         _ => matches!(record.message_type, 129 | 136),

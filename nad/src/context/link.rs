@@ -8,6 +8,11 @@ use super::{decay::Decay, distinct::Distinct, host::TickCount, host_key::HostKey
 const WINDOW_NS: u64 = 5_000_000_000;
 /// Another MAC address that used an IP address within this time still has it.
 const HELD_NS: u64 = 120_000_000_000;
+/// Two that claim an address in turn within this time quarrel about it. Those that take over from each other are silent in
+/// between.
+const IN_TURN_NS: u64 = 30_000_000_000;
+/// Claims that count at once when a quarrel shows.
+const MOST_PENDING: u32 = 20;
 
 /// What is known of one MAC address.
 #[repr(C)]
@@ -52,6 +57,14 @@ pub struct Binding {
     last_ns: u64,
     /// When somebody last asked for the IP address.
     asked_ns: u64,
+    /// Another MAC address that says it has the IP address, and when it last said so.
+    rival: HostKey,
+    rival_ns: u64,
+    /// When the holder last insisted, after the rival had claimed.
+    insisted_ns: u64,
+    /// Claims of the rival that are no conflict so far.
+    pending: u32,
+    padding: u32,
 }
 
 impl Entry for LinkState {
@@ -89,9 +102,10 @@ impl Entry for Binding {
 /// What an ARP packet says of the sender's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim {
-    /// Another MAC address held it lately.
-    pub is_conflict: bool,
-    /// It is a reply that nobody asked for, or says what it is to itself.
+    /// Claims, with earlier ones, of what another MAC address holds and goes on to claim. A takeover is none: the old holder
+    /// is silent.
+    pub conflicts: u32,
+    /// It is a conflict, and a reply that nobody asked for, or says what it is to itself.
     pub is_unasked: bool,
 }
 
@@ -100,15 +114,25 @@ impl Binding {
     pub fn claim(&mut self, mac: HostKey, is_reply: bool, now_ns: u64) -> Claim {
         const ANSWER_NS: u64 = 2_000_000_000;
         let was_asked = self.asked_ns != 0 && now_ns.saturating_sub(self.asked_ns) < ANSWER_NS;
-        let is_conflict = self.holder != mac
-            && self.holder != HostKey::NOBODY
-            && now_ns.saturating_sub(self.last_ns) < HELD_NS;
+        let is_recent = |then_ns: u64| then_ns != 0 && now_ns.saturating_sub(then_ns) < IN_TURN_NS;
+        let is_held = self.holder != HostKey::NOBODY && now_ns.saturating_sub(self.last_ns) < HELD_NS;
         // Who had it first keeps it as long as it says so; only after a silence it goes to another.
-        if !is_conflict {
-            self.holder = mac;
-            self.last_ns = now_ns;
+        if self.holder == mac || !is_held {
+            if self.holder == mac && is_recent(self.rival_ns) {
+                self.insisted_ns = now_ns;
+            } else if self.holder != mac {
+                (self.rival, self.rival_ns, self.insisted_ns, self.pending) = (HostKey::NOBODY, 0, 0, 0);
+            }
+            (self.holder, self.last_ns) = (mac, now_ns);
+            return Claim { conflicts: 0, is_unasked: false };
         }
-        Claim { is_conflict, is_unasked: is_reply && !was_asked }
+        if self.rival != mac {
+            (self.rival, self.insisted_ns, self.pending) = (mac, 0, 0);
+        }
+        self.rival_ns = now_ns;
+        self.pending = MOST_PENDING.min(self.pending + 1);
+        let conflicts = if is_recent(self.insisted_ns) { std::mem::take(&mut self.pending) } else { 0 };
+        Claim { conflicts, is_unasked: conflicts > 0 && is_reply && !was_asked }
     }
 
     /// Somebody asks for the IP address.
@@ -140,8 +164,8 @@ impl LinkState {
 
     /// It says that it has an IP address.
     pub fn claim(&mut self, ip: HostKey, told: HostKey, claim: Claim) {
-        if claim.is_conflict {
-            self.conflicts_60 += 1.0;
+        if claim.conflicts > 0 {
+            self.conflicts_60 += claim.conflicts as f32;
             self.claimed = ip;
             self.told = told;
         } else if self.own_ip == HostKey::NOBODY {
@@ -179,22 +203,40 @@ mod tests {
         HostKey::mac([2, 0, 0, 0, 0, last])
     }
 
-    #[test]
-    fn a_claim_of_what_another_holds_is_a_conflict_until_that_falls_silent() {
+    /// Claims of the machine with a number, at seconds: how many conflicts each is.
+    fn conflicts(claims: &[(u8, u64)]) -> Vec<u32> {
         let mut binding = Binding::zeroed();
-        assert!(!binding.claim(mac(1), false, SECOND).is_conflict);
-        assert!(binding.claim(mac(2), true, 2 * SECOND).is_conflict);
-        assert!(!binding.claim(mac(1), false, 3 * SECOND).is_conflict);
-        assert_eq!(binding.holder(), mac(1));
-        assert!(!binding.claim(mac(2), false, 200 * SECOND).is_conflict, "a lease may go to another machine");
+        claims.iter().map(|(of, second)| binding.claim(mac(*of), true, second * SECOND).conflicts).collect()
     }
 
     #[test]
-    fn a_reply_is_unasked_unless_somebody_asked_just_before() {
+    fn a_takeover_is_no_conflict_while_the_old_holder_is_silent_nor_is_its_return() {
+        assert_eq!(conflicts(&[(1, 1), (2, 50), (2, 51), (2, 52), (2, 100), (2, 170), (2, 171)]), [0; 7]);
+        assert_eq!(conflicts(&[(1, 1), (2, 50), (2, 51), (1, 90), (1, 91), (2, 130), (2, 131)]), [0; 7]);
+        assert_eq!(conflicts(&[(1, 1), (1, 2), (1, 3), (1, 4)]), [0; 4], "its own");
+        assert_eq!(conflicts(&[(1, 1), (2, 200)]), [0; 2], "a lease may go to another machine");
+    }
+
+    #[test]
+    fn two_that_claim_in_turn_quarrel_and_the_later_one_is_to_blame_for_all_its_claims() {
+        let claims = [(1, 1), (2, 50), (2, 51), (2, 52), (1, 53), (2, 54), (2, 55), (1, 56), (2, 57)];
+        assert_eq!(conflicts(&claims), [0, 0, 0, 0, 0, 4, 1, 0, 1]);
         let mut binding = Binding::zeroed();
-        assert!(binding.claim(mac(1), true, SECOND).is_unasked);
-        binding.ask(2 * SECOND);
-        assert!(!binding.claim(mac(1), true, 3 * SECOND).is_unasked);
-        assert!(binding.claim(mac(1), true, 5 * SECOND).is_unasked);
+        for (of, second) in claims {
+            binding.claim(mac(of), true, second * SECOND);
+        }
+        assert_eq!(binding.holder(), mac(1));
+    }
+
+    #[test]
+    fn a_reply_is_unasked_where_it_is_a_conflict_and_nobody_asked_just_before() {
+        let mut binding = Binding::zeroed();
+        assert!(!binding.claim(mac(1), true, SECOND).is_unasked, "of its own address");
+        binding.claim(mac(2), true, 2 * SECOND);
+        binding.claim(mac(1), true, 3 * SECOND);
+        assert!(binding.claim(mac(2), true, 4 * SECOND).is_unasked);
+        binding.ask(5 * SECOND);
+        assert!(!binding.claim(mac(2), true, 6 * SECOND).is_unasked);
+        assert!(!binding.claim(mac(2), false, 9 * SECOND).is_unasked, "it asks itself");
     }
 }

@@ -10,6 +10,7 @@ use super::{
     host::{HostState, MacProof},
     host_key::HostKey,
     memory::{ServiceKey, Strangeness},
+    questions,
     subject::{Seen, nobody},
     table::{Admission, Entry, Group, Hashed, Slot, Table},
     weight::Weight,
@@ -32,6 +33,22 @@ impl Context {
         let is_foreign =
             own_slot.slot().is_some_and(|slot| self.hosts.get(slot).macs.is_foreign(record.source_mac));
         let (flow_slot, mut step, is_real) = self.follow_flow(record, keys.flow, is_foreign, now_ns);
+        let (asker, asked) = (keys.source.key, keys.destination.key);
+        if !is_foreign && questions::asks_many(record, asked) {
+            self.questions.note(record, asker, &self.hash_key, now_ns);
+        } else if (step.is_stray || step.opened)
+            && self.questions.is_answer(record, asked, &self.hash_key, now_ns)
+        {
+            (step.opened, step.is_stray) = (false, false);
+        }
+        if flow::is_discovery(record) {
+            (step.opened, step.is_stray) = (false, false);
+        }
+        if flow::is_solicitation(record) {
+            self.observe_solicitation(record, &keys.destination, now_ns);
+        } else if step.opened {
+            self.contacts.note(asked, record.source_mac, &self.hash_key, now_ns);
+        }
         if is_error {
             // About somebody else's flow; as a flow of its own it opens nothing.
             (step.opened, step.is_stray) = (false, false);
@@ -255,7 +272,9 @@ impl Context {
         let more = Weight::of(record).source();
         if record.is_arp() && record.message_type == REQUEST && sender_ip != target_ip {
             let asked = HostKey::v4(target_ip).hashed(&hash_key);
-            self.links.get_mut(slot).ask(asked.hash, more.packets, now_ns);
+            if !self.contacts.is_cause(asked.key, sender_mac, &hash_key, now_ns) {
+                self.links.get_mut(slot).ask(asked.hash, more.packets, now_ns);
+            }
             if let Some(binding) = self.enter_binding(&asked, key, now_ns) {
                 self.bindings.get_mut(binding).ask(now_ns);
             }
@@ -271,6 +290,24 @@ impl Context {
         let turn = self.links.get_mut(slot).sent.count(self.tick as u32, record.length, more);
         self.active.links.add(turn, slot, || wanted.hash);
         self.links.get(slot).standing
+    }
+
+    /// Takes a question for the MAC address of an IPv6 address into account, like one by ARP: it goes to a group made of the
+    /// address's end.
+    fn observe_solicitation(&mut self, record: &PacketRecord, asked: &Hashed<HostKey>, now_ns: u64) {
+        let key = HostKey::mac(record.source_mac);
+        let wanted = key.hashed(&self.hash_key);
+        let hash_key = self.hash_key;
+        let group = || Group::of(&hash_key, key, [0; 6]);
+        let Some(slot) = self.links.enter(&wanted, group, now_ns).slot() else { return };
+        let more = Weight::of(record).source();
+        let link = self.links.get_mut(slot);
+        link.update(record, now_ns);
+        if !self.contacts.is_cause(asked.key, record.source_mac, &hash_key, now_ns) {
+            link.ask(asked.hash, more.packets, now_ns);
+        }
+        let turn = link.sent.count(self.tick as u32, record.length, more);
+        self.active.links.add(turn, slot, || wanted.hash);
     }
 
     fn enter_binding(&mut self, ip: &Hashed<HostKey>, mac: HostKey, now_ns: u64) -> Option<Slot> {

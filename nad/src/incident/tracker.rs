@@ -1,9 +1,11 @@
 //! Which deviations are of one cause.
 
+mod consequence;
+
 use std::collections::HashSet;
 
 use super::{
-    Change, Deviation, Incident, IncidentUpdate, Listed, Parties, State, allow::AllowRules,
+    Change, Deviation, Incident, IncidentUpdate, Listed, Parties, State, SubjectState, allow::AllowRules,
     coverage::Coverage, echo::Echoes, reason::reason, shape::Shape,
 };
 use crate::{
@@ -80,7 +82,10 @@ impl Tracker {
         updates: &mut Vec<IncidentUpdate>,
     ) {
         let now = now.into();
-        deviations.iter().for_each(|deviation| self.take(deviation, now, updates));
+        // What a router asks for others comes after what the others did.
+        let is_of_link = |deviation: &&Deviation| matches!(deviation.subject, SubjectState::Link(_));
+        let (of_links, others): (Vec<_>, Vec<_>) = deviations.iter().partition(is_of_link);
+        others.into_iter().chain(of_links).for_each(|deviation| self.take(deviation, now, updates));
         self.echoes.forget(now.sensor_ns);
         for open in &mut self.open {
             open.silent_coverage.add(coverage);
@@ -141,6 +146,10 @@ impl Tracker {
             return;
         }
         if self.open.iter().any(|open| open.harms(deviation, &parties)) {
+            return;
+        }
+        if let Some(cause) = self.cause_of_questions(deviation) {
+            self.open[cause].add_consequence(deviation);
             return;
         }
         let found = self.find(&parties, shape, deviation.time_ns);
