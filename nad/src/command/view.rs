@@ -149,6 +149,12 @@ impl View {
             return Phase::Detecting(Duration::from_nanos(now_ns.saturating_sub(then_ns)));
         }
         let spent = self.begun.map_or(Duration::ZERO, |begun| now.duration_since(begun));
+        let is_timed =
+            |length: &BaselineLength| matches!(length, BaselineLength::Time(time) if spent >= *time);
+        let lacks_packets = ledger.learned < LEAST_BASELINE && self.baseline.as_ref().is_some_and(is_timed);
+        if ledger.learned == 0 || lacks_packets {
+            return Phase::Waiting(ledger.learned, LEAST_BASELINE);
+        }
         let least = ledger.learned as f64 / LEAST_BASELINE as f64;
         let (part, left) = match self.baseline {
             Some(BaselineLength::Time(length)) => {
@@ -220,7 +226,7 @@ mod tests {
             let now = begun + Duration::from_secs(seconds);
             view.status(ledger(learned, 0, learned), 0, now, 0).phase
         };
-        assert_eq!(phase(0, 0), Phase::Learning(0.0, Some(Duration::from_secs(10))));
+        assert_eq!(phase(0, 0), Phase::Waiting(0, LEAST_BASELINE));
         assert_eq!(
             phase(2, 1_000),
             Phase::Learning(0.0, Some(Duration::from_secs(10))),
@@ -228,6 +234,7 @@ mod tests {
         );
         assert_eq!(phase(7, 2_000), Phase::Learning(0.5, Some(Duration::from_secs(5))));
         assert_eq!(phase(7, 64), Phase::Learning(0.25, None));
+        assert_eq!(phase(12, 64), Phase::Waiting(64, LEAST_BASELINE));
         assert!(matches!(phase(12, 2_000), Phase::Training(_)));
     }
 

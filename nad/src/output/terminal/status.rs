@@ -36,6 +36,8 @@ pub struct Status {
 pub enum Phase {
     /// It learns a baseline: the part that it has, 0 to 1, and how long the rest takes, as far as that is known.
     Learning(f64, Option<Duration>),
+    /// It waits for packets: those that came, and the fewest that a baseline takes.
+    Waiting(u64, u64),
     /// It makes a model of the baseline; a number that grows turns the wheel.
     Training(usize),
     /// It detects with a model whose packets ended this long ago.
@@ -70,6 +72,10 @@ impl Status {
                 };
                 let bar = "#".repeat(full) + &"-".repeat(BAR - full);
                 format!("learning [{bar}] {:.0} %{left}", (part * 100.0).floor())
+            }
+            Phase::Waiting(0, _) => "learning: no packet so far".into(),
+            Phase::Waiting(packets, least) => {
+                format!("learning: {packets} of the {least} packets that it takes at least")
             }
             Phase::Training(turn) => format!("{} training", ['|', '/', '-', '\\'][turn % 4]),
             Phase::Detecting(_) => match self.open {
@@ -153,6 +159,13 @@ mod tests {
         for width in 0..whole.len() {
             assert!(status().line(width).chars().count() <= width, "{width}");
         }
+    }
+
+    #[test]
+    fn a_baseline_that_waits_for_packets_says_for_how_many() {
+        let line = |phase| Status { phase, incidents: 0, coverage: None, ..status() }.line(45);
+        assert_eq!(line(Phase::Waiting(0, 256)), "learning: no packet so far · 12,346 packets/s");
+        assert_eq!(line(Phase::Waiting(12, 256)), "learning: 12 of the 256 packets that it takes");
     }
 
     #[test]
