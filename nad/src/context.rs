@@ -50,6 +50,7 @@ pub use subject::{ContextCounts, Origin, Seen, Subject, Verdict};
 use table::{Entry, Table};
 use tables::Fetching;
 pub use tables::Tables;
+pub use vantage::Change as VantageChange;
 use vantage::Vantage;
 
 /// Nanoseconds of a tick: subjects that were active in it are visited at its end.
@@ -240,6 +241,11 @@ impl Context {
     /// Whether only one side of connections is seen from here, so that nothing can be verified.
     pub fn is_one_way(&self) -> bool {
         self.vantage.is_one_way()
+    }
+
+    /// How what is seen of connections has changed since the baseline, once.
+    pub fn take_vantage_change(&mut self) -> Option<VantageChange> {
+        self.vantage.take_news()
     }
 
     /// What is known of who sends in the name of an address.

@@ -41,6 +41,11 @@ impl Context {
         {
             (step.opened, step.is_stray) = (false, false);
         }
+        if step.is_stray && self.vantage.lost_a_side() {
+            // Its answers are not seen any more; who has shown before that it is there may go on.
+            let is_verified = own_slot.slot().is_some_and(|slot| self.hosts.get(slot).is_real());
+            step.is_stray = !is_verified || is_foreign;
+        }
         if flow::is_discovery(record) {
             (step.opened, step.is_stray) = (false, false);
         }
@@ -152,9 +157,9 @@ impl Context {
         }
         let is_real = state.is_real();
         if step.one_sided {
-            self.vantage.count_one();
+            self.vantage.count_one(now_ns);
         } else if step.proven && is_real && record.protocol == PROTOCOL_TCP {
-            self.vantage.count_both();
+            self.vantage.count_both(now_ns);
         }
         (Some(slot), step, is_real)
     }

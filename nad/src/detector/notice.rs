@@ -4,6 +4,7 @@ use std::{fmt, time::Duration};
 
 use super::LEAST_BASELINE;
 use crate::{
+    context::VantageChange,
     presentation::{counted, timestamp},
     time::Stray,
 };
@@ -13,6 +14,8 @@ use crate::{
 pub enum Notice {
     /// Only one side of connections is seen.
     OneWay,
+    /// What is seen of connections has changed since the baseline.
+    Vantage(VantageChange),
     /// The tables lose states that matter: so many in the last second.
     TablesOverrun(u64),
     /// They don't any more; so many were lost in all.
@@ -65,7 +68,7 @@ impl Notice {
     /// Whether something has to be done, or is worse than before.
     pub fn is_warning(self) -> bool {
         match self {
-            Self::TablesRecovered(_) | Self::Gap { .. } => false,
+            Self::TablesRecovered(_) | Self::Gap { .. } | Self::Vantage(VantageChange::Restored) => false,
             // Age does no harm; a model of later packets than these may have learnt from what it is to find.
             Self::Distance { model_ns, first_ns } => first_ns < model_ns,
             _ => true,
@@ -87,6 +90,17 @@ impl fmt::Display for Notice {
                 "only one side of the connections is seen here: sources can't be verified, and attempts can't be told from \
                  connections; watch both directions, or mirror both",
             ),
+            Self::Vantage(VantageChange::BecameOneWay) => f.write_str(
+                "the answers to connections are not seen any more, those of many hosts at once: a route or a mirror has changed. \
+                 Attempts can't be told from connections meanwhile; watch both directions again, or train anew",
+            ),
+            Self::Vantage(VantageChange::BecameTwoWay) => f.write_str(
+                "both sides of connections are seen now, where the baseline had one: a route or a mirror has changed. Train anew \
+                 to have sources verified",
+            ),
+            Self::Vantage(VantageChange::Restored) => {
+                f.write_str("connections are seen as in the baseline again")
+            }
             Self::TablesOverrun(lost) => write!(
                 f,
                 "there is not room for all hosts, flows and service pairs: {} lost in a second; those without one are judged \

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use super::{Detector, Findings, State, judge::Judge, packets::score_of};
+use super::{Detector, Findings, Notice, State, judge::Judge, packets::score_of};
 use crate::{
     batch::RecordBatch,
     context::{Context, Origin, Verdict},
@@ -64,6 +64,7 @@ impl Detector {
         let lost = lost_states - std::mem::replace(&mut self.lost_states, lost_states);
         self.second.add_lost_states(lost);
         findings.notices.extend(self.overrun.second(lost));
+        findings.notices.extend(self.context.take_vantage_change().map(Notice::Vantage));
         let ended =
             self.second.end(self.timeline.unix_ns(end_ns), threshold.unwrap_or_default(), is_learning);
         let coverage = ended.as_ref().map_or(Coverage::default(), |second| second.coverage);
