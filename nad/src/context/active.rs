@@ -1,7 +1,5 @@
 //! Which subjects of a kind were active in a tick, and which of them are visited where there are too many.
 
-use std::collections::HashSet;
-
 use super::table::Slot;
 
 /// Subjects of one kind that are visited at a tick's end; more are counted as passed over.
@@ -66,10 +64,13 @@ impl Active {
     pub(super) fn choose(&mut self) {
         if self.without_room > 0 {
             let all = self.places.len() as u64 + self.without_room;
-            let mut chosen = HashSet::new();
-            let firsts = std::mem::take(&mut self.places);
-            let in_order = self.busy.iter().copied().chain(firsts);
-            self.places.extend(in_order.filter(|subject| chosen.insert(*subject)).take(MOST_VISITED));
+            // Busy ones first, and nobody twice. Hashes are keyed, so nobody can have another's.
+            let mut busy: Vec<u64> = self.busy.iter().map(|(_, hash)| *hash).collect();
+            busy.sort_unstable();
+            let firsts = std::mem::replace(&mut self.places, std::mem::take(&mut self.busy));
+            let rest = firsts.into_iter().filter(|(_, hash)| busy.binary_search(hash).is_err());
+            let room = MOST_VISITED - self.places.len();
+            self.places.extend(rest.take(room));
             self.passed_over += all.saturating_sub(self.places.len() as u64);
         }
         self.busy.clear();
