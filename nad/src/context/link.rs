@@ -105,6 +105,8 @@ pub struct Claim {
     /// Claims, with earlier ones, of what another MAC address holds and goes on to claim. A takeover is none: the old holder
     /// is silent.
     pub conflicts: u32,
+    /// Another MAC address holds it.
+    pub is_held: bool,
     /// It is a conflict, and a reply that nobody asked for, or says what it is to itself.
     pub is_unasked: bool,
 }
@@ -124,7 +126,7 @@ impl Binding {
                 (self.rival, self.rival_ns, self.insisted_ns, self.pending) = (HostKey::NOBODY, 0, 0, 0);
             }
             (self.holder, self.last_ns) = (mac, now_ns);
-            return Claim { conflicts: 0, is_unasked: false };
+            return Claim { conflicts: 0, is_held: false, is_unasked: false };
         }
         if self.rival != mac {
             (self.rival, self.insisted_ns, self.pending) = (mac, 0, 0);
@@ -132,7 +134,7 @@ impl Binding {
         self.rival_ns = now_ns;
         self.pending = MOST_PENDING.min(self.pending + 1);
         let conflicts = if is_recent(self.insisted_ns) { std::mem::take(&mut self.pending) } else { 0 };
-        Claim { conflicts, is_unasked: conflicts > 0 && is_reply && !was_asked }
+        Claim { conflicts, is_held: true, is_unasked: conflicts > 0 && is_reply && !was_asked }
     }
 
     /// Somebody asks for the IP address.
@@ -168,7 +170,7 @@ impl LinkState {
             self.conflicts_60 += claim.conflicts as f32;
             self.claimed = ip;
             self.told = told;
-        } else if self.own_ip == HostKey::NOBODY {
+        } else if !claim.is_held && self.own_ip == HostKey::NOBODY {
             self.own_ip = ip;
         }
         if claim.is_unasked {
