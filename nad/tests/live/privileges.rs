@@ -65,12 +65,12 @@ fn after_attaching_no_thread_has_a_capability() {
     has_only(child_of(nad.id()).expect("the process that attaches runs"), FOR_LINKS);
     assert_eq!(nad.interrupt().code, Some(0));
 
-    let train = ["train", "--iface", SENSOR, "--train-packets", "1000", "--out", "model"];
+    let train = ["train", "--iface", SENSOR, "--train-packets", "20", "--out", "model"];
     let nad = Nad::capturing(&lab, &train);
     has_only(nad.id(), 0);
     let sender = RawSender::open(&lab.sender, SENDER);
     usual(25).iter().for_each(|frame| sender.send(frame));
-    let ended = nad.interrupt();
+    let ended = nad.end();
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(lab.path("model").exists());
 }
