@@ -3,6 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use crate::{
+    opaque::Opaque,
     record::{Direction, PacketRecord},
     thinning::{Subjects, Whole},
 };
@@ -23,16 +24,20 @@ pub enum Refusal {
     Ipv4Truncated = 3,
     /// Announced as IPv6, but shorter than an IPv6 header (40 bytes).
     Ipv6Truncated = 4,
-    /// A packet without link header whose version is neither 4 nor 6 (files only).
+    /// A packet without Ethernet header that is neither IPv4 nor IPv6.
     NotIp = 5,
     /// An IP packet where an Ethernet header belongs. With generic XDP this is the copy of a multicast or broadcast
     /// packet by which the kernel lets this machine hear itself; the packet is seen as it is sent.
     NoLinkHeader = 6,
+    /// The capture holds less than its link and network headers: the recorder's doing (files only).
+    Cut = 7,
+    /// Of a link type that nad can't read, among others that it can (files only).
+    LinkType = 8,
 }
 
 impl Refusal {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::LinkTruncated,
         Self::VlanTruncated,
         Self::ArpTruncated,
@@ -40,6 +45,8 @@ impl Refusal {
         Self::Ipv6Truncated,
         Self::NotIp,
         Self::NoLinkHeader,
+        Self::Cut,
+        Self::LinkType,
     ];
 
     /// The reason's name in status lines, logs and metrics.
@@ -52,6 +59,8 @@ impl Refusal {
             Self::Ipv6Truncated => "ipv6_truncated",
             Self::NotIp => "not_ip",
             Self::NoLinkHeader => "no_link_header",
+            Self::Cut => "cut",
+            Self::LinkType => "link_type",
         }
     }
 }
@@ -73,15 +82,28 @@ pub struct KernelCounters {
     pub ring_full: u64,
     /// Frames without a record, by [`Refusal`].
     pub unparsed: [u64; Refusal::ALL.len()],
+    /// Frames that have a record, or would have, but whose content was not looked into, by [`Opaque`]. These are part of
+    /// `recorded`, `thinned` and `ring_full`.
+    pub opaque: [u64; Opaque::COUNT],
 }
 
-const _: () = assert!(size_of::<KernelCounters>() == 96 && align_of::<KernelCounters>() == 8);
+const _: () = assert!(size_of::<KernelCounters>() == 312 && align_of::<KernelCounters>() == 8);
 
 impl KernelCounters {
     /// Counts one frame without a record.
     #[inline(always)]
     pub fn add_unparsed(&mut self, refusal: Refusal) {
         if let Some(counter) = self.unparsed.get_mut(refusal as usize) {
+            *counter += 1;
+        }
+    }
+
+    /// Counts what was not looked into of a frame with a record.
+    #[inline(always)]
+    pub fn add_opaque(&mut self, record: &PacketRecord) {
+        if let Some(reason) = Opaque::of(record)
+            && let Some(counter) = self.opaque.get_mut(reason as usize)
+        {
             *counter += 1;
         }
     }
@@ -99,6 +121,9 @@ impl KernelCounters {
         self.thinned += other.thinned;
         self.ring_full += other.ring_full;
         for (sum, count) in self.unparsed.iter_mut().zip(other.unparsed) {
+            *sum += count;
+        }
+        for (sum, count) in self.opaque.iter_mut().zip(other.opaque) {
             *sum += count;
         }
     }
@@ -139,4 +164,4 @@ pub struct CpuState {
     pub copy: [u64; 8],
 }
 
-const _: () = assert!(size_of::<CpuState>() == 440);
+const _: () = assert!(size_of::<CpuState>() == 656);

@@ -47,6 +47,9 @@ unsafe impl<const N: usize> Header for [u8; N] {}
 
 /// The captured bytes of one frame, read by offset and never past the end.
 pub trait Frame {
+    /// Whether the frame may be longer than what can be read of it, as in captures. The kernel has all of it.
+    const MAY_BE_CUT: bool;
+
     /// Bytes that can be read. Fewer than the packet's length where a capture was cut.
     fn captured(&self) -> usize;
 
@@ -69,6 +72,8 @@ pub trait Frame {
 pub struct SliceFrame<'a>(pub &'a [u8]);
 
 impl Frame for SliceFrame<'_> {
+    const MAY_BE_CUT: bool = true;
+
     fn captured(&self) -> usize {
         self.0.len()
     }

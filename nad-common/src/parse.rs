@@ -5,16 +5,28 @@
 //! itself is never kept.
 
 mod application;
+mod between;
 mod link;
 mod network;
 mod transport;
+mod tunnel;
 
 use bytemuck::Zeroable;
+use link::is_network;
 use network_types::vlan::VlanHdr;
 
 pub use application::MAX_DNS_LABELS;
+pub use between::{MAX_BETWEEN, MAX_BETWEEN_INSIDE};
 pub use link::LinkType;
 pub use network::MAX_EXTENSION_HEADERS;
+
+/// The EtherTypes and ports of what carries packets.
+pub(crate) mod carriers {
+    pub(crate) use super::{
+        between::{BACKBONE, HSR, MACSEC, MPLS, MPLS_MULTICAST, NSH, PORT_EXTENDER, PPPOE_SESSION, VN_TAG},
+        tunnel::{GENEVE_PORT, GTP_PORT, MPLS_PORT, TZSP_PORT, VXLAN_PORT, VXLAN_PORT_LINUX},
+    };
+}
 
 use crate::{
     counters::Refusal,
@@ -81,7 +93,10 @@ pub fn parse_with<F: Frame>(
         record.flags |= flag::EGRESS;
     }
     let layer = link::parse(frame, link_type, stamp.tag_beside, record)?;
-    let mut next = network::parse(frame, layer, length as usize, record)?;
+    let mut next = network::parse::<F, MAX_BETWEEN>(frame, layer, length as usize, record)?;
+    if !link_type.has_addresses() && record.address_kind() == AddressKind::Link {
+        return Err(Refusal::NotIp);
+    }
     if let Some(tunnel) = next.tunnel {
         next = step_into(frame, tunnel, next, record, outer);
     }
@@ -162,7 +177,7 @@ fn step_into<F: Frame>(
         record.forget_network();
         Ok(inner.layer)
     };
-    match layer.and_then(|layer| network::parse(frame, layer, inner.end, record)) {
+    match layer.and_then(|layer| network::parse::<F, MAX_BETWEEN_INSIDE>(frame, layer, inner.end, record)) {
         // Without Ethernet around it, a packet of the wrong version has no addresses at all.
         Ok(next)
             if !matches!(inner.follows, Follows::Network) || record.address_kind() != AddressKind::Link =>
@@ -174,10 +189,14 @@ fn step_into<F: Frame>(
             }
             next
         }
-        _ => {
+        layer => {
             *record = *outer;
-            if !record.has(flag::CUT) {
-                record.set_defect(Defect::TunnelContent);
+            // What is no IP need not be wrong: labels say nothing of what they carry.
+            if layer.is_err()
+                || is_network(inner.layer.ether_type)
+                || !matches!(inner.follows, Follows::Network)
+            {
+                network::set_truncated::<F>(record, Defect::TunnelContent);
             }
             Next::NOTHING
         }

@@ -1,10 +1,12 @@
 //! The wire struct: the raw header facts of one packet.
 
+mod tunnel;
 mod wire;
 
 use core::mem::offset_of;
 
 use bytemuck::{Pod, Zeroable};
+pub use tunnel::Tunnel;
 
 /// Bytes of a record whose addresses are IPv4: one cache line.
 pub const SHORT_RECORD: usize = 64;
@@ -119,6 +121,9 @@ pub mod flag {
     pub const SSH_BANNER: u32 = 1 << 15;
     /// The interface sent the packet (live only; without it, the interface received it).
     pub const EGRESS: u32 = 1 << 16;
+    /// The capture holds less than the headers that would be read (files only): what is 0 of ports, TCP flags and
+    /// numbers is not known.
+    pub const HEADER_CUT: u32 = 1 << 19;
 }
 
 const ADDRESS_KIND_MASK: u32 = 0b11;
@@ -141,32 +146,6 @@ pub enum AddressKind {
     V4 = 1,
     /// IPv6 addresses.
     V6 = 2,
-}
-
-/// The tunnel whose inner packet the record reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Tunnel {
-    /// IPv4 or IPv6 directly inside IP (RFC 2003, RFC 2473, RFC 4213).
-    IpInIp = 1,
-    /// Generic routing encapsulation (RFC 2784, RFC 2890), carrying IP or Ethernet.
-    Gre = 2,
-    /// VXLAN (RFC 7348) on UDP port 4789, or 8472 as Linux has it by default.
-    Vxlan = 3,
-    /// GENEVE (RFC 8926) on UDP port 6081.
-    Geneve = 4,
-}
-
-impl Tunnel {
-    /// The tunnel's usual name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::IpInIp => "ip-in-ip",
-            Self::Gre => "gre",
-            Self::Vxlan => "vxlan",
-            Self::Geneve => "geneve",
-        }
-    }
 }
 
 /// What is wrong with a packet that still tells who sent it to whom.
@@ -314,14 +293,9 @@ impl PacketRecord {
     }
 
     /// The tunnel that was stepped into.
-    pub const fn tunnel(&self) -> Option<Tunnel> {
-        match (self.flags & TUNNEL_MASK) >> TUNNEL_SHIFT {
-            1 => Some(Tunnel::IpInIp),
-            2 => Some(Tunnel::Gre),
-            3 => Some(Tunnel::Vxlan),
-            4 => Some(Tunnel::Geneve),
-            _ => None,
-        }
+    pub fn tunnel(&self) -> Option<Tunnel> {
+        let code = (self.flags & TUNNEL_MASK) >> TUNNEL_SHIFT;
+        Tunnel::ALL.into_iter().find(|tunnel| *tunnel as u32 == code)
     }
 
     /// What is wrong with the packet.

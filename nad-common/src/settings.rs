@@ -4,6 +4,10 @@
 pub const XDP_PROGRAM: &str = "nad_xdp";
 /// Name of the program for what interfaces send.
 pub const EGRESS_PROGRAM: &str = "nad_egress";
+/// Name of the XDP program for interfaces whose packets have no link header.
+pub const RAW_XDP_PROGRAM: &str = "nad_xdp_raw";
+/// Name of the program for what such interfaces send.
+pub const RAW_EGRESS_PROGRAM: &str = "nad_egress_raw";
 /// Name of the array of ring buffers, one for each CPU.
 pub const RINGS_MAP: &str = "RINGS";
 /// Name of the array with a [`CpuSlot`](crate::counters::CpuSlot) for each CPU and direction, which userspace maps: one

@@ -26,6 +26,8 @@ impl LinearFrame {
 }
 
 impl Frame for LinearFrame {
+    const MAY_BE_CUT: bool = false;
+
     #[inline(always)]
     fn captured(&self) -> usize {
         self.length() as usize
@@ -105,6 +107,8 @@ impl SkbFrame {
 }
 
 impl Frame for SkbFrame {
+    const MAY_BE_CUT: bool = false;
+
     #[inline(always)]
     fn captured(&self) -> usize {
         self.length as usize

@@ -29,10 +29,37 @@ use crate::{
     output::Outcome,
 };
 
-/// Sees every frame that the interface receives; whatever becomes of the record, the packet passes.
+/// Sees every frame that an interface with Ethernet headers receives; whatever becomes of the record, the packet passes.
 #[xdp]
 #[inline(always)]
 pub(crate) fn nad_xdp(ctx: XdpContext) -> u32 {
+    receive(&ctx, LinkType::Ethernet)
+}
+
+/// The same for interfaces whose packets have no link header.
+#[xdp]
+#[inline(always)]
+pub(crate) fn nad_xdp_raw(ctx: XdpContext) -> u32 {
+    receive(&ctx, LinkType::RawIp)
+}
+
+/// Sees every frame that an interface with Ethernet headers is about to send, but for those that were counted where
+/// they came in. The return value leaves the packet to whatever else is attached, of which there may be none.
+#[classifier]
+#[inline(always)]
+pub(crate) fn nad_egress(ctx: TcContext) -> i32 {
+    send(&ctx, LinkType::Ethernet)
+}
+
+/// The same for interfaces whose packets have no link header.
+#[classifier]
+#[inline(always)]
+pub(crate) fn nad_egress_raw(ctx: TcContext) -> i32 {
+    send(&ctx, LinkType::RawIp)
+}
+
+#[inline(always)]
+fn receive(ctx: &XdpContext, link_type: LinkType) -> u32 {
     // SAFETY: the only call in a run for received packets.
     if let Some(cpu) = unsafe { cpu::this(Direction::Ingress) } {
         let frame = LinearFrame::new(ctx.data(), ctx.data_end(), &raw mut cpu.meeting_point);
@@ -43,24 +70,21 @@ pub(crate) fn nad_xdp(ctx: XdpContext) -> u32 {
             direction: Direction::Ingress,
             tag_beside: None,
         };
-        let outcome = observe(&ctx, &frame, stamp, cpu);
+        let outcome = observe(ctx, &frame, link_type, stamp, cpu);
         cpu::count(cpu, Direction::Ingress, outcome);
     }
     xdp_action::XDP_PASS
 }
 
-/// Sees every frame that the interface is about to send, but for those that were counted where they came in. The
-/// return value leaves the packet to whatever else is attached, of which there may be none.
-#[classifier]
 #[inline(always)]
-pub(crate) fn nad_egress(ctx: TcContext) -> i32 {
+fn send(ctx: &TcContext, link_type: LinkType) -> i32 {
     // SAFETY: the kernel calls the program with a context that lives as long as its run.
     let skb = unsafe { &*ctx.skb.skb };
     if !receivers::has_counted(skb.ingress_ifindex)
         // SAFETY: the only call in a run for sent packets.
         && let Some(cpu) = unsafe { cpu::this(Direction::Egress) }
     {
-        let frame = SkbFrame::new(&ctx, &raw mut cpu.meeting_point, &raw mut cpu.copy);
+        let frame = SkbFrame::new(ctx, &raw mut cpu.meeting_point, &raw mut cpu.copy);
         let stamp = Stamp {
             time_ns: clock::now(),
             length: frame.length(),
@@ -68,17 +92,26 @@ pub(crate) fn nad_egress(ctx: TcContext) -> i32 {
             direction: Direction::Egress,
             tag_beside: (skb.vlan_present != 0).then_some(skb.vlan_tci as u16),
         };
-        let outcome = observe(&ctx, &frame, stamp, cpu);
+        let outcome = observe(ctx, &frame, link_type, stamp, cpu);
         cpu::count(cpu, Direction::Egress, outcome);
     }
     TC_ACT_UNSPEC
 }
 
 #[inline(always)]
-fn observe(ctx: &impl EbpfContext, frame: &impl Frame, stamp: Stamp, cpu: &mut CpuState) -> Outcome {
-    match parse::parse_with(frame, LinkType::Ethernet, stamp, &mut cpu.record, &mut cpu.outer) {
-        Ok(()) if !thinning::admits(stamp.direction, cpu) => Outcome::Thinned,
+fn observe(
+    ctx: &impl EbpfContext,
+    frame: &impl Frame,
+    link_type: LinkType,
+    stamp: Stamp,
+    cpu: &mut CpuState,
+) -> Outcome {
+    match parse::parse_with(frame, link_type, stamp, &mut cpu.record, &mut cpu.outer) {
         Ok(()) => {
+            cpu.counters.add_opaque(&cpu.record);
+            if !thinning::admits(stamp.direction, cpu) {
+                return Outcome::Thinned;
+            }
             let outcome = output::write(&cpu.record);
             if matches!(outcome, Outcome::RingFull) && cpu.record.thinned_packets != 0 {
                 cpu.whole.take_back(&cpu.record);

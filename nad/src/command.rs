@@ -39,6 +39,7 @@ use crate::{
     presentation,
     sandbox::InForce,
     source::pcap::{PcapSource, ReadAhead},
+    unread,
 };
 pub use outputs::{ClosedStdout, OutputConfig};
 
@@ -262,6 +263,7 @@ fn found(ledger: &Ledger, between: &str) -> String {
 fn report_ledger(ledger: &Ledger) -> Result<()> {
     tracing::info!("ledger: {ledger}");
     ledger.outputs.iter().for_each(report_output);
+    unread::warnings(&ledger.source).iter().for_each(|line| tracing::warn!("{line}"));
     if ledger.source.ring_full > 0 {
         tracing::warn!(
             "{} packets were lost because a ring was full; a larger --ring-bytes holds longer bursts",

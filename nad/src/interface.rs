@@ -14,7 +14,7 @@ use std::{fs, io};
 pub use self::ethtool::Offloads;
 pub use self::link::Changes;
 pub use self::netdev::NativeXdp;
-pub use self::selection::{Selected, Selection};
+pub use self::selection::{Selected, Selection, is_pattern};
 pub use self::stack::{Node, Role, Stack};
 
 /// The routing tables and the interfaces of the calling thread's network namespace. `/proc/net` would be those

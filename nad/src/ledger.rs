@@ -277,6 +277,7 @@ impl fmt::Display for Ledger {
         if separator != " (" {
             f.write_str(")")?;
         }
+        f.write_str(&crate::unread::listed(source))?;
         write!(f, "; drained {} = learned {} + scored {}", self.drained, self.learned, self.scored)?;
         let rest = [
             ("judged_packets", self.decisions[View::Packet as usize]),

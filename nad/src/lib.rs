@@ -31,3 +31,4 @@ pub mod time;
 #[cfg(test)]
 #[path = "../tests/support/skip.rs"]
 mod skip;
+pub mod unread;

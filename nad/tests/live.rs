@@ -62,6 +62,8 @@ mod stacked;
 mod tools;
 #[path = "live/traffic.rs"]
 mod traffic;
+#[path = "live/tunnel.rs"]
+mod tunnel;
 #[path = "support/userspace.rs"]
 mod userspace;
 #[path = "live/watched.rs"]

@@ -1,11 +1,14 @@
-//! Link headers: Ethernet with up to two VLAN tags, Linux cooked captures, and none.
+//! Link headers: Ethernet with up to two VLAN tags, those of captures without Ethernet, and none.
 
 use network_types::{
     eth::{EthHdr, EtherType},
     vlan::VlanHdr,
 };
 
-use super::Layer;
+use super::{
+    Layer,
+    between::{MPLS, PPPOE_SESSION},
+};
 use crate::{
     counters::Refusal,
     frame::Frame,
@@ -19,7 +22,7 @@ const ETHER_TYPE_VLAN: u16 = u16::from_be(EtherType::Ieee8021q as u16);
 const ETHER_TYPE_SERVICE_VLAN: u16 = u16::from_be(EtherType::Ieee8021ad as u16);
 const ETHER_TYPE_OLD_QINQ: u16 = u16::from_be(EtherType::Ieee8021QinQ1 as u16);
 
-/// What a frame starts with. The kernel sees Ethernet only; the others come from files.
+/// What a frame starts with. The kernel sees Ethernet and raw IP; the others come from files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LinkType {
     /// Ethernet (`LINKTYPE_ETHERNET`).
@@ -30,6 +33,24 @@ pub enum LinkType {
     LinuxCooked2,
     /// An IPv4 or IPv6 packet without link header (`LINKTYPE_RAW`).
     RawIp,
+    /// The address family in four bytes, of either byte order (`LINKTYPE_NULL`, `LINKTYPE_LOOP`).
+    Loopback,
+    /// PPP, with or without the framing of HDLC (`LINKTYPE_PPP`, `LINKTYPE_PPP_HDLC`).
+    Ppp,
+    /// A PPPoE session without the Ethernet header (`LINKTYPE_PPP_ETHER`).
+    PppoeSession,
+    /// Cisco's framing of HDLC (`LINKTYPE_C_HDLC`).
+    CiscoHdlc,
+    /// An MPLS label stack (`LINKTYPE_MPLS`).
+    Mpls,
+}
+
+impl LinkType {
+    /// Whether a frame names its sender also where it holds no IP.
+    #[inline(always)]
+    pub(super) const fn has_addresses(self) -> bool {
+        matches!(self, Self::Ethernet | Self::LinuxCooked | Self::LinuxCooked2)
+    }
 }
 
 #[inline(always)]
@@ -46,7 +67,12 @@ pub(super) fn parse<F: Frame>(
         }
         LinkType::LinuxCooked => parse_cooked(frame, record),
         LinkType::LinuxCooked2 => parse_cooked2(frame, record),
-        LinkType::RawIp => parse_raw(frame),
+        LinkType::RawIp => parse_raw(frame, 0),
+        LinkType::Loopback => parse_loopback(frame),
+        LinkType::Ppp => parse_ppp(frame),
+        LinkType::PppoeSession => Ok(Layer { ether_type: PPPOE_SESSION, offset: 0 }),
+        LinkType::CiscoHdlc => parse_cisco(frame),
+        LinkType::Mpls => Ok(Layer { ether_type: MPLS, offset: 0 }),
     }
 }
 
@@ -75,9 +101,7 @@ pub(super) fn parse_ethernet<F: Frame>(
 #[inline(always)]
 fn begins_with_ip(layer: Layer, record: &PacketRecord) -> bool {
     const IPV6_HEADER: u32 = 40;
-    if record.has(flag::VLAN)
-        || matches!(layer.ether_type, ETHER_TYPE_IPV4 | ETHER_TYPE_IPV6 | ETHER_TYPE_ARP)
-    {
+    if record.has(flag::VLAN) || is_network(layer.ether_type) {
         return false;
     }
     let at = |index: usize| {
@@ -90,8 +114,7 @@ fn begins_with_ip(layer: Layer, record: &PacketRecord) -> bool {
     }
 }
 
-/// Up to two tags, of which the first may be beside the frame; a third one stays as the EtherType of a frame
-/// without IP.
+/// Up to two tags, of which the first may be beside the frame; what follows them may be a third one.
 #[inline(always)]
 fn parse_tags<F: Frame>(
     frame: &F,
@@ -119,8 +142,14 @@ fn parse_tags<F: Frame>(
     Ok(layer)
 }
 
+/// Whether it is what is read of a network.
 #[inline(always)]
-fn is_vlan(ether_type: u16) -> bool {
+pub(super) fn is_network(ether_type: u16) -> bool {
+    matches!(ether_type, ETHER_TYPE_IPV4 | ETHER_TYPE_IPV6 | ETHER_TYPE_ARP)
+}
+
+#[inline(always)]
+pub(super) fn is_vlan(ether_type: u16) -> bool {
     matches!(ether_type, ETHER_TYPE_VLAN | ETHER_TYPE_SERVICE_VLAN | ETHER_TYPE_OLD_QINQ)
 }
 
@@ -161,18 +190,53 @@ fn set_cooked(record: &mut PacketRecord, packet_type: u16, address: &[u8]) {
     }
 }
 
-fn parse_raw<F: Frame>(frame: &F) -> Result<Layer, Refusal> {
-    let [first]: [u8; 1] = frame.read(0).ok_or(Refusal::LinkTruncated)?;
+/// The version field tells IPv4 from IPv6 also where something before it does.
+#[inline(always)]
+fn parse_raw<F: Frame>(frame: &F, offset: usize) -> Result<Layer, Refusal> {
+    let [first]: [u8; 1] = frame.read(offset).ok_or(Refusal::LinkTruncated)?;
     let ether_type = match first >> 4 {
         4 => ETHER_TYPE_IPV4,
         6 => ETHER_TYPE_IPV6,
         _ => return Err(Refusal::NotIp),
     };
-    Ok(Layer { ether_type, offset: 0 })
+    Ok(Layer { ether_type, offset })
+}
+
+/// The families have other numbers on other systems, and the byte order is that of the machine which captured.
+fn parse_loopback<F: Frame>(frame: &F) -> Result<Layer, Refusal> {
+    const LENGTH: usize = 4;
+    let family: [u8; LENGTH] = frame.read(0).ok_or(Refusal::LinkTruncated)?;
+    let family = match family {
+        [family, 0, 0, 0] | [0, 0, 0, family] => family,
+        _ => return Err(Refusal::NotIp),
+    };
+    // IPv4 everywhere; IPv6 on Linux, Windows, NetBSD and OpenBSD, FreeBSD, Darwin.
+    if matches!(family, 2 | 10 | 23 | 24 | 28 | 30) { parse_raw(frame, LENGTH) } else { Err(Refusal::NotIp) }
+}
+
+/// Address and control bytes of HDLC where they are, and the protocol in one byte or two (RFC 1661, 6.5 and 6.6).
+fn parse_ppp<F: Frame>(frame: &F) -> Result<Layer, Refusal> {
+    const FRAMING: [u8; 2] = [0xff, 0x03];
+    let start: [u8; 2] = frame.read(0).ok_or(Refusal::LinkTruncated)?;
+    let at = if start == FRAMING { FRAMING.len() } else { 0 };
+    let protocol: [u8; 2] = frame.read(at).ok_or(Refusal::LinkTruncated)?;
+    match protocol {
+        [0, 0x21 | 0x57] => parse_raw(frame, at + 2),
+        [0x21 | 0x57, _] => parse_raw(frame, at + 1),
+        [0x02, 0x81] => Ok(Layer { ether_type: MPLS, offset: at + 2 }),
+        _ => Err(Refusal::NotIp),
+    }
+}
+
+/// Address, control, EtherType.
+fn parse_cisco<F: Frame>(frame: &F) -> Result<Layer, Refusal> {
+    let [_, _, high, low]: [u8; 4] = frame.read(0).ok_or(Refusal::LinkTruncated)?;
+    let layer = Layer { ether_type: u16::from_be_bytes([high, low]), offset: 4 };
+    if layer.ether_type == ETHER_TYPE_ARP { Err(Refusal::NotIp) } else { Ok(layer) }
 }
 
 #[inline(always)]
-fn set_macs(record: &mut PacketRecord, source: [u8; 6], destination: [u8; 6]) {
+pub(super) fn set_macs(record: &mut PacketRecord, source: [u8; 6], destination: [u8; 6]) {
     record.set_address_kind(AddressKind::Link);
     record.source_mac = source;
     record.address_bytes[..6].copy_from_slice(&source);

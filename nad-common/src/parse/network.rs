@@ -6,8 +6,8 @@ use network_types::{
 };
 
 use super::{
-    Layer, Next,
-    link::{ETHER_TYPE_ARP, ETHER_TYPE_IPV4, ETHER_TYPE_IPV6},
+    Layer, Next, between,
+    link::{ETHER_TYPE_ARP, ETHER_TYPE_IPV4, ETHER_TYPE_IPV6, is_network},
     transport,
 };
 use crate::{
@@ -29,12 +29,17 @@ pub(super) struct Segment {
 }
 
 #[inline(always)]
-pub(super) fn parse<F: Frame>(
+pub(super) fn parse<F: Frame, const MAX_BETWEEN: usize>(
     frame: &F,
     layer: Layer,
     limit: usize,
     record: &mut PacketRecord,
 ) -> Result<Next, Refusal> {
+    let layer = if is_network(layer.ether_type) {
+        layer
+    } else {
+        between::parse::<F, MAX_BETWEEN>(frame, layer, record)
+    };
     record.ether_type = layer.ether_type;
     let offset = frame.meet(layer.offset);
     match layer.ether_type {
@@ -180,7 +185,7 @@ fn skip_extensions<F: Frame>(
             return None;
         }
         let Some(header) = frame.read::<[u8; 8]>(offset) else {
-            set_truncated(record, Defect::ExtensionTruncated);
+            set_truncated::<F>(record, Defect::ExtensionTruncated);
             return None;
         };
         let units = usize::from(header[1]);
@@ -263,11 +268,21 @@ fn read_within<F: Frame, T: Header>(frame: &F, offset: usize, limit: usize) -> O
     frame.read(offset)
 }
 
-/// Notes a header that is not all there, unless it was the capture that cut it.
+/// Notes a header that is not all there: the sender's defect, or the capture's cut.
 #[inline(always)]
-pub(super) fn set_truncated(record: &mut PacketRecord, defect: Defect) {
-    if !record.has(flag::CUT) {
+pub(super) fn set_truncated<F: Frame>(record: &mut PacketRecord, defect: Defect) {
+    if F::MAY_BE_CUT && record.has(flag::CUT) {
+        note_cut::<F>(record);
+    } else {
         record.set_defect(defect);
+    }
+}
+
+/// Notes that the capture, if anything, cut a header.
+#[inline(always)]
+pub(super) fn note_cut<F: Frame>(record: &mut PacketRecord) {
+    if F::MAY_BE_CUT && record.has(flag::CUT) {
+        record.flags |= flag::HEADER_CUT;
     }
 }
 

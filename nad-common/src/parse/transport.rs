@@ -1,22 +1,17 @@
-//! TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792, RFC 4443), and the tunnels that IP or UDP carry.
+//! TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792, RFC 4443), and protocols of which the ports are read.
 
-use network_types::{geneve::GeneveHdr, ip::IpProto, tcp::TcpHdr, udp::UdpHdr, vxlan::VxlanHdr};
+use network_types::{ip::IpProto, tcp::TcpHdr, udp::UdpHdr};
 
 use super::{
-    Layer, Next,
+    Next,
     link::{ETHER_TYPE_IPV4, ETHER_TYPE_IPV6},
     network::{Segment, saturate, set_truncated},
+    tunnel,
 };
 use crate::{
     frame::{Frame, Header},
-    record::{Defect, PacketRecord, Tunnel, flag},
+    record::{Defect, PacketRecord, flag},
 };
-
-const VXLAN_PORT: u16 = 4789;
-const VXLAN_PORT_LINUX: u16 = 8472;
-const GENEVE_PORT: u16 = 6081;
-/// Ethernet inside GRE or GENEVE ("transparent Ethernet bridging").
-const ETHER_TYPE_BRIDGED: u16 = 0x6558;
 
 #[inline(always)]
 pub(super) fn parse<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRecord) -> Next {
@@ -31,6 +26,8 @@ pub(super) fn parse<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRe
     const IPV4: u8 = IpProto::Ipv4 as u8;
     const IPV6: u8 = IpProto::Ipv6 as u8;
     const GRE: u8 = IpProto::Gre as u8;
+    const ETHER_IP: u8 = 97;
+    const MPLS: u8 = 137;
 
     record.payload_length = saturate(segment.end.saturating_sub(segment.offset));
     match record.protocol {
@@ -39,20 +36,29 @@ pub(super) fn parse<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRe
         ICMP | ICMPV6 | IGMP => parse_icmp(frame, segment, record),
         SCTP | DCCP => parse_ports::<F, 12>(frame, segment, record),
         UDP_LITE => parse_ports::<F, 8>(frame, segment, record),
-        IPV4 => ip_in_ip(ETHER_TYPE_IPV4, segment),
-        IPV6 => ip_in_ip(ETHER_TYPE_IPV6, segment),
-        GRE => parse_gre(frame, segment, record),
+        IPV4 => tunnel::ip_in_ip(ETHER_TYPE_IPV4, segment),
+        IPV6 => tunnel::ip_in_ip(ETHER_TYPE_IPV6, segment),
+        GRE => tunnel::parse_gre(frame, segment, record),
+        ETHER_IP => tunnel::parse_etherip(frame, segment, record),
+        MPLS => tunnel::mpls_in_ip(segment),
         _ => Next::NOTHING,
     }
 }
 
 #[inline(always)]
 fn parse_tcp<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRecord) -> Next {
+    /// Up to the flags: window, checksum and urgent pointer may be cut off.
+    const READ: usize = 14;
+    if segment.offset + TcpHdr::LEN > segment.end {
+        record.set_defect(Defect::TransportTruncated);
+        return Next::NOTHING;
+    }
     // By bytes: the crate's bit field walks its flags one at a time.
-    let Some(header) = read_header::<F, [u8; TcpHdr::LEN]>(frame, segment, record) else {
+    let Some(header) = read_header::<F, [u8; READ]>(frame, segment, record) else {
+        take_ports(frame, segment, record);
         return Next::NOTHING;
     };
-    let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, data_offset, flags, ..] = header;
+    let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, data_offset, flags] = header;
     record.source_port = u16::from_be_bytes([s0, s1]);
     record.destination_port = u16::from_be_bytes([d0, d1]);
     record.tcp_sequence = u32::from_be_bytes([q0, q1, q2, q3]);
@@ -70,7 +76,10 @@ fn parse_tcp<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRecord) -
 
 #[inline(always)]
 fn parse_udp<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRecord) -> Next {
-    let Some(header) = read_header::<F, UdpHdr>(frame, segment, record) else { return Next::NOTHING };
+    let Some(header) = read_header::<F, UdpHdr>(frame, segment, record) else {
+        take_ports(frame, segment, record);
+        return Next::NOTHING;
+    };
     record.source_port = u16::from_be_bytes(header.src);
     record.destination_port = u16::from_be_bytes(header.dst);
     let payload = segment.offset + UdpHdr::LEN;
@@ -84,18 +93,22 @@ fn parse_udp<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRecord) -
             record.payload_length = (length - UdpHdr::LEN) as u16;
         }
     }
-    match record.destination_port {
-        VXLAN_PORT | VXLAN_PORT_LINUX => parse_vxlan(frame, payload, segment.end, record),
-        GENEVE_PORT => parse_geneve(frame, payload, segment.end, record),
-        _ => Next::payload(payload),
-    }
+    tunnel::parse_datagram(frame, record.destination_port, payload, segment.end, record)
 }
 
 #[inline(always)]
 fn parse_icmp<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRecord) -> Next {
     /// Type, code, checksum and the four bytes that every message has.
     const HEADER: usize = 8;
-    let Some(header) = read_header::<F, [u8; HEADER]>(frame, segment, record) else { return Next::NOTHING };
+    let Some(header) = read_header::<F, [u8; HEADER]>(frame, segment, record) else {
+        if F::MAY_BE_CUT
+            && record.has(flag::HEADER_CUT)
+            && let Some([kind, code]) = frame.read::<[u8; 2]>(segment.offset)
+        {
+            (record.message_type, record.message_code) = (kind, code);
+        }
+        return Next::NOTHING;
+    };
     record.message_type = header[0];
     record.message_code = header[1];
     record.payload_length = saturate(segment.end - segment.offset - HEADER);
@@ -110,7 +123,10 @@ fn parse_ports<F: Frame, const HEADER: usize>(
     segment: Segment,
     record: &mut PacketRecord,
 ) -> Next {
-    let Some(header) = read_header::<F, [u8; HEADER]>(frame, segment, record) else { return Next::NOTHING };
+    let Some(header) = read_header::<F, [u8; HEADER]>(frame, segment, record) else {
+        take_ports(frame, segment, record);
+        return Next::NOTHING;
+    };
     record.source_port = u16::from_be_bytes([header[0], header[1]]);
     record.destination_port = u16::from_be_bytes([header[2], header[3]]);
     let length = if record.protocol == IpProto::Dccp as u8 { usize::from(header[4]) * 4 } else { HEADER };
@@ -118,79 +134,32 @@ fn parse_ports<F: Frame, const HEADER: usize>(
     Next::NOTHING
 }
 
-#[inline(always)]
-fn ip_in_ip(ether_type: u16, segment: Segment) -> Next {
-    Next::network(Tunnel::IpInIp, Layer { ether_type, offset: segment.offset }, segment.end)
-}
-
-/// Version 0 with its optional checksum, key and sequence number; what carries neither IP nor Ethernet is
-/// reported as GRE.
-#[inline(always)]
-fn parse_gre<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRecord) -> Next {
-    const CHECKSUM: u8 = 0x80;
-    const ROUTING: u8 = 0x40;
-    const KEY: u8 = 0x20;
-    const SEQUENCE: u8 = 0x10;
-    const VERSION: u8 = 0x07;
-    let Some(header) = read_header::<F, [u8; 4]>(frame, segment, record) else { return Next::NOTHING };
-    if header[1] & VERSION != 0 || header[0] & ROUTING != 0 {
-        return Next::NOTHING;
-    }
-    let mut offset = segment.offset + header.len();
-    for option in [CHECKSUM, KEY, SEQUENCE] {
-        if header[0] & option != 0 {
-            offset += 4;
-        }
-    }
-    carried(Tunnel::Gre, u16::from_be_bytes([header[2], header[3]]), offset, segment.end)
-}
-
-#[inline(always)]
-fn parse_vxlan<F: Frame>(frame: &F, offset: usize, end: usize, record: &mut PacketRecord) -> Next {
-    const NETWORK_IDENTIFIER: u8 = 0x08;
-    let Some(header) = frame.read::<VxlanHdr>(offset) else {
-        set_truncated(record, Defect::TunnelContent);
-        return Next::NOTHING;
-    };
-    if header.flags & NETWORK_IDENTIFIER == 0 {
-        return Next::NOTHING;
-    }
-    Next::ethernet(Tunnel::Vxlan, offset + VxlanHdr::LEN, end)
-}
-
-#[inline(always)]
-fn parse_geneve<F: Frame>(frame: &F, offset: usize, end: usize, record: &mut PacketRecord) -> Next {
-    let Some(header) = frame.read::<GeneveHdr>(offset) else {
-        set_truncated(record, Defect::TunnelContent);
-        return Next::NOTHING;
-    };
-    if header.ver_opt_len >> 6 != 0 {
-        return Next::NOTHING;
-    }
-    let options = usize::from(header.ver_opt_len & 0x3f) * 4;
-    let inner = offset + size_of::<GeneveHdr>() + options;
-    carried(Tunnel::Geneve, u16::from_be_bytes(header.protocol_type), inner, end)
-}
-
-#[inline(always)]
-fn carried(tunnel: Tunnel, ether_type: u16, offset: usize, end: usize) -> Next {
-    match ether_type {
-        ETHER_TYPE_BRIDGED => Next::ethernet(tunnel, offset, end),
-        ETHER_TYPE_IPV4 | ETHER_TYPE_IPV6 => Next::network(tunnel, Layer { ether_type, offset }, end),
-        _ => Next::NOTHING,
-    }
-}
-
 /// Reads a transport header that must lie inside the packet as well as inside the frame.
 #[inline(always)]
-fn read_header<F: Frame, T: Header>(frame: &F, segment: Segment, record: &mut PacketRecord) -> Option<T> {
+pub(super) fn read_header<F: Frame, T: Header>(
+    frame: &F,
+    segment: Segment,
+    record: &mut PacketRecord,
+) -> Option<T> {
     if segment.offset + size_of::<T>() > segment.end {
         record.set_defect(Defect::TransportTruncated);
         return None;
     }
     let header = frame.read(segment.offset);
     if header.is_none() {
-        set_truncated(record, Defect::TransportTruncated);
+        set_truncated::<F>(record, Defect::TransportTruncated);
     }
     header
+}
+
+/// Takes the ports where the capture cut the rest of the header.
+#[inline(always)]
+fn take_ports<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRecord) {
+    if F::MAY_BE_CUT
+        && record.has(flag::HEADER_CUT)
+        && let Some([s0, s1, d0, d1]) = frame.read::<[u8; 4]>(segment.offset)
+    {
+        record.source_port = u16::from_be_bytes([s0, s1]);
+        record.destination_port = u16::from_be_bytes([d0, d1]);
+    }
 }

@@ -4,6 +4,7 @@
 
 mod application;
 mod build;
+mod carried;
 mod link;
 mod network;
 mod transport;
@@ -51,6 +52,9 @@ pub(crate) fn cases() -> Vec<Case> {
         transport::cases(),
         tunnel::cases(),
         tunnel::opaque_cases(),
+        carried::cases(),
+        carried::tunnel_cases(),
+        carried::opaque_cases(),
         application::cases(),
     ]
     .into_iter()

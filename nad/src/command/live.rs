@@ -15,7 +15,7 @@ use tokio::sync::mpsc::Receiver;
 use super::relief::{Relief, Thin};
 use crate::{
     batch::{BATCH_BYTES, RecordBatch},
-    interface::{self, Selection, Stack},
+    interface::{self, Interface, Selection, Stack},
     ledger::Tally,
     presentation,
     queue::{self, Closed, Sender, Sent, WhenFull},
@@ -86,7 +86,10 @@ impl<'a> Planned<'a> {
     /// small, and there is no other thread.
     pub(super) fn load(self) -> Result<Loaded<'a>> {
         let Self { config, clock, interfaces, selection, directions } = self;
-        let mut source = XdpSource::load(&XdpOptions { directions, ..config.options })?;
+        // A pattern may find such an interface later.
+        let is_raw = |name: &String| Interface::inspect(name).is_ok_and(|interface| !interface.ethernet);
+        let raw_ip = interfaces.iter().any(|name| interface::is_pattern(name) || is_raw(name));
+        let mut source = XdpSource::load(&XdpOptions { directions, raw_ip, ..config.options })?;
         let watching = Watching { selection, directions: config.options.directions, mode: config.mode };
         let keeper = source
             .start_keeper(watching)

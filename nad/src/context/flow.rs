@@ -109,7 +109,8 @@ impl FlowState {
         now_ns: u64,
         trusts_one_side: bool,
     ) -> FlowStep {
-        let is_tcp = record.protocol == PROTOCOL_TCP;
+        // Where a capture cut the header, its flags and numbers are unknown, not 0.
+        let is_tcp = record.protocol == PROTOCOL_TCP && !record.has(flag::HEADER_CUT);
         let flags = if is_tcp { record.tcp_flags } else { 0 };
         let opened = self.begins(record, is_tcp, flags, now_ns);
         if opened {

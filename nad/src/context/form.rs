@@ -1,6 +1,6 @@
 //! What a packet should look like.
 
-use nad_common::record::PacketRecord;
+use nad_common::record::{PacketRecord, flag};
 
 use super::host_key::HostKey;
 
@@ -13,7 +13,8 @@ pub fn is_malformed(record: &PacketRecord) -> bool {
     const RST: u8 = 0x04;
     const ACK: u8 = 0x10;
     let has_all = |mask: u8| record.tcp_flags & mask == mask;
-    let has_header = record.protocol == PROTOCOL_TCP && record.fragment_offset == 0;
+    let has_header =
+        record.protocol == PROTOCOL_TCP && record.fragment_offset == 0 && !record.has(flag::HEADER_CUT);
     let contradicts = has_header
         && (record.tcp_flags & (FIN | SYN | RST | ACK) == 0
             || has_all(SYN | FIN)

@@ -52,11 +52,9 @@ fn state(interface: &Interface) -> Finding {
     const CHECK: &str = "interface";
     let name = &interface.name;
     let driver = interface.driver.as_deref().unwrap_or("unknown");
-    let what = format!("{name}: driver {driver}");
-    if !interface.ethernet {
-        Finding::warn(CHECK, format!("{what}, frames without Ethernet header, which nad doesn't parse live"))
-            .remedy("--iface with the interface below it, whose frames are Ethernet")
-    } else if !interface.up {
+    let form = if interface.ethernet { "" } else { ", packets without Ethernet header, read as IP" };
+    let what = format!("{name}: driver {driver}{form}");
+    if !interface.up {
         Finding::warn(CHECK, format!("{what}, down: no packet will come"))
             .remedy(format!("ip link set dev {name} up"))
     } else if !interface.carrier {

@@ -11,6 +11,7 @@ use crate::{
     context::{ContextCounts, table::TableCounts},
     features::View,
     ledger::{Ledger, OutputCounts},
+    unread,
 };
 
 /// How long another process that writes is waited for.
@@ -93,7 +94,9 @@ impl KeptLedger {
         let numbers = numbers.into_iter().map(|(name, count)| (name.to_owned(), count));
         let refused = Refusal::ALL.into_iter().zip(source.unparsed);
         let refused = refused.map(|(refusal, count)| (format!("unparsed_{}", refusal.name()), count));
-        let counters = numbers.chain(refused).chain(of_tables(context)).collect();
+        let opaque = unread::counts(source);
+        let opaque = opaque.map(|(reason, count)| (format!("opaque_{}", reason.name()), count));
+        let counters = numbers.chain(refused).chain(opaque).chain(of_tables(context)).collect();
         Self { counters, outputs: outputs.iter().map(OutputTally::of).collect() }
     }
 

@@ -68,7 +68,8 @@ impl Selection {
     }
 }
 
-fn is_pattern(item: &str) -> bool {
+/// Whether something stands for any number of interfaces.
+pub fn is_pattern(item: &str) -> bool {
     item == ALL || item.contains(['*', '?'])
 }
 

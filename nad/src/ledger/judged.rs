@@ -141,7 +141,7 @@ impl fmt::Display for Missing {
 
 #[cfg(test)]
 mod tests {
-    use nad_common::counters::KernelCounters;
+    use nad_common::counters::{KernelCounters, Refusal};
 
     use super::*;
 
@@ -184,12 +184,10 @@ mod tests {
         ] {
             assert_eq!(Judged::of(&ledger), expected, "{ledger:?}");
         }
-        let unparsed = [4, 0, 0, 0, 0, 0, 0];
-        let unread = ledger(0, &[], detecting).with_source(KernelCounters {
-            seen: 4,
-            unparsed,
-            ..KernelCounters::default()
-        });
+        let mut counters = KernelCounters::default();
+        (0..4).for_each(|_| counters.add_unparsed(Refusal::NotIp));
+        counters.seen = 4;
+        let unread = ledger(0, &[], detecting).with_source(counters);
         assert_eq!(Judged::of(&unread), Judged::Nothing(Missing::Readable(4)));
     }
 }

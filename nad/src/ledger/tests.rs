@@ -6,11 +6,10 @@ fn a_packet_that_is_nowhere_unbalances_the_ledger() {
     let mut ledger = Ledger {
         source: KernelCounters {
             seen: 10,
-            egress: 0,
             recorded: 7,
-            thinned: 0,
             ring_full: 1,
-            unparsed: [2, 0, 0, 0, 0, 0, 0],
+            unparsed: [2, 0, 0, 0, 0, 0, 0, 0, 0],
+            ..KernelCounters::default()
         },
         drained: 7,
         learned: 3,

@@ -8,7 +8,10 @@ mod page;
 
 use std::{collections::BTreeMap, fmt};
 
-use nad_common::counters::{KernelCounters, Refusal};
+use nad_common::{
+    counters::{KernelCounters, Refusal},
+    opaque::Opaque,
+};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, prometheus_text, text},
@@ -226,7 +229,7 @@ fn judged(decisions: &Decisions, basis: &Basis, page: &mut Page<'_>) -> fmt::Res
 }
 
 fn kernel(source: &KernelCounters, page: &mut Page<'_>) -> fmt::Result {
-    let KernelCounters { seen, egress, recorded, thinned, ring_full, unparsed } = source;
+    let KernelCounters { seen, egress, recorded, thinned, ring_full, unparsed, opaque } = source;
     for (name, help, value) in [
         ("nad_packets_seen", "Packets that passed a kernel program", seen),
         ("nad_packets_egress", "Packets that passed and were sent", egress),
@@ -237,7 +240,10 @@ fn kernel(source: &KernelCounters, page: &mut Page<'_>) -> fmt::Result {
         page.counter(name, help, *value)?;
     }
     let unparsed = Refusal::ALL.into_iter().map(Refusal::name).zip(*unparsed);
-    page.counters("nad_packets_unparsed", "Packets in which nobody could be named", "reason", unparsed)
+    page.counters("nad_packets_unparsed", "Packets in which nobody could be named", "reason", unparsed)?;
+    let opaque = Opaque::ALL.into_iter().map(Opaque::name).zip(*opaque);
+    let help = "Packets that may carry those of other hosts, which were not looked into";
+    page.counters("nad_packets_opaque", help, "kind", opaque)
 }
 
 /// The sum of all differences of the ledger that can't be: what is on its way is none. Packets that pass

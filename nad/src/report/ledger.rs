@@ -4,7 +4,7 @@ use super::{html::Html, scale};
 use crate::history::KeptLedger;
 
 /// What each counter counts, in the order in which packets go.
-const MEANINGS: [(&str, &str); 46] = [
+const MEANINGS: [(&str, &str); 48] = [
     ("seen", "packets that reached the sensor"),
     ("egress", "of these, packets that were sent; the others were received"),
     ("recorded", "packets whose headers were taken down"),
@@ -20,6 +20,8 @@ const MEANINGS: [(&str, &str); 46] = [
     ("unparsed_ipv6_truncated", "shorter than an IPv6 header"),
     ("unparsed_not_ip", "no IP packet, in a capture without Ethernet headers"),
     ("unparsed_no_link_header", "copies of the machine's own multicast packets"),
+    ("unparsed_cut", "cut by the capture before they name anybody"),
+    ("unparsed_link_type", "of a link type that can't be read, among others"),
     ("drained", "records that were taken over"),
     ("unreadable", "records that could not be read"),
     ("learned", "records that the baseline was learnt from"),
@@ -102,7 +104,15 @@ pub(super) fn section(ledger: Option<&KeptLedger>, page: &mut Html) {
         .filter_map(|(name, meaning)| ledger.counters.get(*name).map(|count| (*name, *count, *meaning)));
     let is_unknown = |name: &str| MEANINGS.iter().all(|(known, _)| *known != name);
     let unknown = ledger.counters.iter().filter(|(name, _)| is_unknown(name));
-    for (name, count, meaning) in known.chain(unknown.map(|(name, count)| (name.as_str(), *count, ""))) {
+    let explained = |name: &str| {
+        if name.starts_with("opaque_") {
+            "packets that may carry others, which were not looked into"
+        } else {
+            ""
+        }
+    };
+    let unknown = unknown.map(|(name, count)| (name.as_str(), *count, explained(name)));
+    for (name, count, meaning) in known.chain(unknown) {
         page.add(
             "<tr><th scope=\"row\"><code>{}</code></th><td class=\"n\">{}</td><td>{}</td></tr>\n",
             &[&name, &scale::grouped(count), &meaning],

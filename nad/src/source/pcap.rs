@@ -7,6 +7,7 @@ mod error;
 mod input;
 mod link;
 mod ng;
+mod unread;
 mod window;
 
 use std::{
@@ -28,7 +29,7 @@ pub use ahead::ReadAhead;
 pub use damage::Damage;
 pub use error::{CaptureError, Compression, Offset};
 
-use self::{classic::Classic, input::Input, ng::Ng, window::Window};
+use self::{classic::Classic, input::Input, ng::Ng, unread::Skipped, window::Window};
 use super::{Fill, Source};
 use crate::{
     batch::{BATCH_RECORDS, RecordBatch},
@@ -74,6 +75,8 @@ pub struct PcapSource {
     ended: Option<Result<(), CaptureError>>,
     bytes_read: Arc<AtomicU64>,
     bytes_total: Option<u64>,
+    /// Packets of link types that aren't supported.
+    skipped: Skipped,
 }
 
 /// How far a capture has been read, in bytes of the file as it is stored (compressed, where it is).
@@ -91,7 +94,8 @@ impl PcapSource {
     /// # Errors
     ///
     /// When there is no such file, when it can't be read, or when it isn't a capture that nad can read. A pcapng
-    /// file's link types are only known, and refused, where its packets are.
+    /// file's link types are only known where its packets are: those that aren't supported are skipped, and a file
+    /// that has no others is refused at its end.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
         let name = if input::is_stdin(path) { "standard input".into() } else { presentation::path(path) };
         Self::of_input(input::open(path, &name)?, name)
@@ -124,6 +128,7 @@ impl PcapSource {
             ended: None,
             bytes_read: input.bytes_read,
             bytes_total: input.bytes_total,
+            skipped: Skipped::default(),
         })
     }
 
@@ -142,14 +147,21 @@ impl PcapSource {
         let length = packet.original.max(captured);
         let stamp = Stamp { time_ns: packet.time_ns, length, ..Stamp::default() };
         let mut record = PacketRecord::zeroed();
-        match parse(&SliceFrame(frame), packet.link_type, stamp, &mut record) {
-            Ok(()) => self.hand_on(index, record, batch),
+        let parsed = match packet.link_type {
+            Ok(link_type) => parse(&SliceFrame(frame), link_type, stamp, &mut record),
+            Err(number) => Err(self.skipped.add(number, &self.name)),
+        };
+        self.window.consume(packet.size);
+        match parsed {
+            Ok(()) => {
+                unread::count(&record, length - captured, &mut self.counters);
+                self.hand_on(index, record, batch);
+            }
             Err(refusal) => {
                 self.counters.seen += 1;
-                self.counters.unparsed[refusal as usize] += 1;
+                self.counters.add_unparsed(unread::reason(refusal, captured < length));
             }
         }
-        self.window.consume(packet.size);
     }
 
     fn hand_on(&mut self, index: u64, mut record: PacketRecord, batch: &mut RecordBatch) {
@@ -211,7 +223,7 @@ impl Source for PcapSource {
                     self.hand_on_waiting(batch, true);
                     return Ok(Fill::More);
                 }
-                Ok(Step::End) => self.ended = Some(Ok(())),
+                Ok(Step::End) => self.ended = Some(self.skipped.refuse_if_all(&self.name, self.packets)),
                 Err(stop) => {
                     let offset = Offset::new(self.window.offset(), self.compression);
                     self.ended = Some(Err(stop.explain(&self.name, offset, self.packets)));
@@ -240,7 +252,8 @@ impl fmt::Debug for PcapSource {
 /// One packet at the start of the window.
 struct Packet {
     time_ns: u64,
-    link_type: LinkType,
+    /// The link type, or the number of one that isn't supported.
+    link_type: Result<LinkType, u32>,
     /// Where its bytes start in the window.
     start: usize,
     /// Bytes in the file, at most [`MAX_PACKET`].

@@ -383,13 +383,14 @@ fn first_time(capture: &Capture) -> Result<u64, SeveralError> {
 }
 
 fn add(sum: &mut KernelCounters, more: &KernelCounters) {
-    let KernelCounters { seen, egress, recorded, thinned, ring_full, unparsed } = more;
+    let KernelCounters { seen, egress, recorded, thinned, ring_full, unparsed, opaque } = more;
     sum.seen += seen;
     sum.egress += egress;
     sum.recorded += recorded;
     sum.thinned += thinned;
     sum.ring_full += ring_full;
     sum.unparsed.iter_mut().zip(unparsed).for_each(|(sum, more)| *sum += more);
+    sum.opaque.iter_mut().zip(opaque).for_each(|(sum, more)| *sum += more);
 }
 
 #[cfg(test)]

@@ -21,7 +21,10 @@ use aya::{
 use nad_common::{
     counters::KernelCounters,
     record::Direction,
-    settings::{COUNTERS_MAP, RINGS_MAP, TEST_CLOCK_MAP, USE_TEST_CLOCK},
+    settings::{
+        COUNTERS_MAP, EGRESS_PROGRAM, RAW_EGRESS_PROGRAM, RAW_XDP_PROGRAM, RINGS_MAP, TEST_CLOCK_MAP,
+        USE_TEST_CLOCK, XDP_PROGRAM,
+    },
     thinning::Thinning,
 };
 
@@ -59,6 +62,8 @@ pub struct XdpOptions {
     pub ingress_will_do: bool,
     /// Whether the kernel program's own diagnostics are compiled in (see [`XdpSource::logger`]).
     pub kernel_log: bool,
+    /// Whether the programs for interfaces without Ethernet headers (tun, PPP, WireGuard) are loaded as well.
+    pub raw_ip: bool,
     /// Whether records are stamped with [`XdpSource::set_test_clock`] instead of the kernel's time.
     pub test_clock: bool,
     /// Whether sent packets are watched by clsact also where the kernel has TCX.
@@ -72,6 +77,7 @@ impl Default for XdpOptions {
             directions: Directions::Both,
             ingress_will_do: false,
             kernel_log: false,
+            raw_ip: false,
             test_clock: false,
             clsact: false,
         }
@@ -178,7 +184,13 @@ impl XdpSource {
             .map_err(|error| explain("load the kernel program's maps", &error))?;
         // First of all: once a map is taken out and dropped, the program can't refer to it any more.
         let ingress_will_do = options.ingress_will_do && options.directions == Directions::Both;
-        let egress_refused = load_programs(&mut ebpf, options.directions, ingress_will_do)?;
+        let ethernet = (XDP_PROGRAM, EGRESS_PROGRAM);
+        let mut egress_refused = load_programs(&mut ebpf, options.directions, ingress_will_do, ethernet)?;
+        if options.raw_ip {
+            let raw = (RAW_XDP_PROGRAM, RAW_EGRESS_PROGRAM);
+            let refused = load_programs(&mut ebpf, options.directions, ingress_will_do, raw)?;
+            egress_refused = egress_refused.or(refused);
+        }
         let maps = make_rings(&mut ebpf, cpus as u32, options.ring_bytes)?;
         let rings = maps
             .iter()
@@ -269,7 +281,7 @@ impl XdpSource {
     ///
     /// When the object has no such program.
     pub fn program(&mut self) -> Result<&mut Xdp, XdpError> {
-        self.programs.xdp()
+        self.programs.xdp(false)
     }
 
     /// The program for sent packets.
@@ -278,7 +290,7 @@ impl XdpSource {
     ///
     /// When the object has no such program.
     pub fn egress_program(&mut self) -> Result<&mut SchedClassifier, XdpError> {
-        self.programs.egress()
+        self.programs.egress(false)
     }
 
     /// The reader of the kernel program's diagnostics, where [`XdpOptions::kernel_log`] asked for them.

@@ -62,6 +62,7 @@ impl Bench {
         match records[..] {
             [record] => {
                 expected.recorded = 1;
+                expected.add_opaque(&record);
                 assert_eq!(outcome, expected, "one frame, one record");
                 Ok(record)
             }
@@ -147,6 +148,7 @@ impl Bench {
             thinned: now.thinned - before.thinned,
             ring_full: now.ring_full - before.ring_full,
             unparsed: std::array::from_fn(|reason| now.unparsed[reason] - before.unparsed[reason]),
+            opaque: std::array::from_fn(|reason| now.opaque[reason] - before.opaque[reason]),
         }
     }
 }

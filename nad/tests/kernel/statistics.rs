@@ -11,7 +11,9 @@ use aya_obj::{
     Object,
     generated::{bpf_attach_type, bpf_attr, bpf_cmd, bpf_prog_type},
 };
-use nad_common::settings::{EGRESS_PROGRAM, RINGS_MAP, USE_TEST_CLOCK, XDP_PROGRAM};
+use nad_common::settings::{
+    EGRESS_PROGRAM, RAW_EGRESS_PROGRAM, RAW_XDP_PROGRAM, RINGS_MAP, USE_TEST_CLOCK, XDP_PROGRAM,
+};
 
 /// The object that nad embeds.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("NAD_EBPF_OBJECT_PATH"));
@@ -103,9 +105,13 @@ pub(crate) fn of() -> Result<Vec<(&'static str, Statistics)>, Box<dyn std::error
             Statistics::read(said).ok_or_else(|| format!("{name}: no statistics in {said:?}"))?;
         Ok::<_, Box<dyn std::error::Error>>((name, statistics))
     };
+    let xdp = |name| load(name, bpf_prog_type::BPF_PROG_TYPE_XDP, bpf_attach_type::BPF_XDP as u32);
+    let classifier = |name| load(name, bpf_prog_type::BPF_PROG_TYPE_SCHED_CLS, 0);
     Ok(vec![
-        load(XDP_PROGRAM, bpf_prog_type::BPF_PROG_TYPE_XDP, bpf_attach_type::BPF_XDP as u32)?,
-        load(EGRESS_PROGRAM, bpf_prog_type::BPF_PROG_TYPE_SCHED_CLS, 0)?,
+        xdp(XDP_PROGRAM)?,
+        classifier(EGRESS_PROGRAM)?,
+        xdp(RAW_XDP_PROGRAM)?,
+        classifier(RAW_EGRESS_PROGRAM)?,
     ])
 }
 

@@ -182,17 +182,28 @@ fn another_link_type_is_refused_by_its_number() {
     assert!(matches!(error, CaptureError::LinkType { number: 105, .. }));
     let message = error.to_string();
     assert!(message.contains("link type 105 at byte 20") && message.contains("Ethernet (1)"), "{message}");
+}
 
+#[test]
+fn packets_of_another_link_type_are_counted_and_those_beside_them_read() {
     let mut capture = Capture::pcapng(Order::Little);
     capture.interface(1, 0, &[]);
     capture.interface(105, 0, &[]);
     capture.enhanced(0, 0, &frame(1), 60);
-    let at = capture.bytes.len();
     capture.enhanced(1, 0, &frame(2), 60);
-    let read = read("wifi", &capture.bytes);
-    assert_eq!(read.ports(), [1]);
+    capture.enhanced(0, 0, &frame(3), 60);
+    let found = read("wifi", &capture.bytes);
+    assert_eq!(found.ports(), [1, 3]);
+    let counters = &found.counters;
+    assert_eq!((counters.seen, counters.unparsed[Refusal::LinkType as usize]), (3, 1));
+
+    let mut capture = Capture::pcapng(Order::Little);
+    capture.interface(105, 0, &[]);
+    capture.enhanced(0, 0, &frame(2), 60);
+    let nothing = read("wifi alone", &capture.bytes);
     assert!(
-        matches!(read.error(), CaptureError::LinkType { number: 105, at: found, .. } if found.bytes == at as u64)
+        matches!(nothing.error(), CaptureError::OtherLinkType { number: 105, packets: 1, .. }),
+        "a capture of nothing that can be read is no quiet one"
     );
 }
 
@@ -223,7 +234,7 @@ fn the_index_counts_refused_packets_too() {
     assert_eq!(read.ports(), [0, 3, 6, 9]);
     let mut expected = KernelCounters { seen: 10, recorded: 4, ..KernelCounters::default() };
     expected.unparsed[Refusal::LinkTruncated as usize] = 3;
-    expected.unparsed[Refusal::Ipv4Truncated as usize] = 3;
+    expected.unparsed[Refusal::Cut as usize] = 3;
     assert_eq!(read.counters, expected);
 }
 

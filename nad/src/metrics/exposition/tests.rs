@@ -27,6 +27,7 @@ fn numbered() -> (Ledger, Vec<u64>) {
             thinned: next(),
             ring_full: next(),
             unparsed: std::array::from_fn(|_| next()),
+            opaque: std::array::from_fn(|_| next()),
         },
         drained: next(),
         unreadable: next(),

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     features::View,
     ledger::{Judged, Ledger},
+    unread,
 };
 
 /// `{"summary": {…}}` in one line: packets, what was found, what each rule allowed, and where every packet went.
@@ -49,6 +50,8 @@ fn counts(ledger: &Ledger) -> Value {
         .zip(source.unparsed)
         .map(|(refusal, count)| (refusal.name().into(), count.into()))
         .collect();
+    let opaque: Map<String, Value> =
+        unread::counts(source).map(|(reason, count)| (reason.name().into(), count.into())).collect();
     let outputs: Vec<Value> = ledger
         .outputs
         .iter()
@@ -69,6 +72,7 @@ fn counts(ledger: &Ledger) -> Value {
         "untold": ledger.untold(),
         "ring_full": source.ring_full,
         "unparsed": unparsed,
+        "opaque": opaque,
         "drained": ledger.drained,
         "unreadable": ledger.unreadable,
         "learned": ledger.learned,
@@ -98,7 +102,7 @@ mod tests {
         let source = KernelCounters {
             seen: 9,
             recorded: 7,
-            unparsed: [2, 0, 0, 0, 0, 0, 0],
+            unparsed: [2, 0, 0, 0, 0, 0, 0, 0, 0],
             ..KernelCounters::default()
         };
         let ledger = Ledger { drained: 7, scored: 7, incidents: 1, ..Ledger::default() }.with_source(source);

@@ -91,7 +91,7 @@ impl Classic {
         check_length(captured)?;
         Ok(Step::Packet(Packet {
             time_ns: u64::from(block.ts_sec) * 1_000_000_000 + u64::from(block.ts_usec) * self.fraction_ns,
-            link_type: self.link_type,
+            link_type: Ok(self.link_type),
             start: self.packet_header,
             captured,
             original: block.origlen,

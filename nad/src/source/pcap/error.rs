@@ -77,10 +77,23 @@ pub enum CaptureError {
     LinkType {
         /// The file as it was given.
         name: String,
-        /// pcap: where the file says so; pcapng: where the first such packet is.
+        /// Where the file says so.
         at: Offset,
         /// See <https://www.tcpdump.org/linktypes.html>.
         number: u32,
+    },
+    /// No packet is of a kind of link that can be read.
+    #[error(
+        "{name}: all {packets} packets are of link types that are not supported, the first of type {number}; record \
+         on a link of type {SUPPORTED}"
+    )]
+    OtherLinkType {
+        /// The file as it was given.
+        name: String,
+        /// The link type of the first packet.
+        number: u32,
+        /// Packets in the file.
+        packets: u64,
     },
     /// What is in it can't be.
     #[error(

@@ -233,7 +233,7 @@ fn packet(
     if captured as usize > room {
         return Err(Damage::PacketPastBlock { captured, room }.into());
     }
-    let link_type = interface.link_type.map_err(Stop::LinkType)?;
     let captured = captured as usize;
+    let link_type = interface.link_type;
     Ok(Step::Packet(Packet { time_ns, link_type, start, captured, original, size: block.len() }))
 }

@@ -26,8 +26,6 @@ use super::{
 };
 use crate::interface::page_bytes;
 
-/// Words of what each frame adds to.
-const COUNTERS: usize = size_of::<KernelCounters>() / size_of::<u64>();
 const _: () = assert!(size_of::<KernelCounters>().is_multiple_of(size_of::<u64>()));
 const _: () = assert!(std::mem::offset_of!(CpuSlot, state) == 0);
 const _: () = assert!(std::mem::offset_of!(CpuState, counters) == 0);
@@ -83,13 +81,14 @@ impl Counters {
 
     fn of(&self, index: usize) -> KernelCounters {
         let first = self.0.element(index).cast::<u64>();
-        let mut words = [0; COUNTERS];
+        let mut counters = KernelCounters::default();
+        let words: &mut [u64] = bytemuck::cast_slice_mut(std::slice::from_mut(&mut counters));
         for (place, word) in words.iter_mut().enumerate() {
             // SAFETY: the counters are the first so many words of an element. The memory can only be read, which allows no
             // other atomic loads than relaxed ones (`std::sync::atomic`); the kernel adds to each word by itself.
             *word = unsafe { &*first.add(place).cast::<AtomicU64>() }.load(Ordering::Relaxed);
         }
-        bytemuck::cast(words)
+        counters
     }
 }
 

@@ -8,7 +8,7 @@ use aya::{
     programs::{Program, ProgramError, SchedClassifier, Xdp},
 };
 use aya_obj::generated::bpf_map_type;
-use nad_common::settings::{EGRESS_PROGRAM, RINGS_MAP, XDP_PROGRAM};
+use nad_common::settings::RINGS_MAP;
 
 use super::{Directions, XdpError, locked_memory};
 use crate::sandbox::capabilities;
@@ -18,13 +18,14 @@ pub(super) fn load_programs(
     ebpf: &mut Ebpf,
     directions: Directions,
     ingress_will_do: bool,
+    (received, sent): (&'static str, &'static str),
 ) -> Result<Option<String>, XdpError> {
     if directions.ingress() {
-        let program: &mut Xdp = program(ebpf, XDP_PROGRAM)?;
+        let program: &mut Xdp = program(ebpf, received)?;
         program.load().map_err(|error| explain("load the kernel program", &error))?;
     }
     if directions.egress() {
-        let program: &mut SchedClassifier = program(ebpf, EGRESS_PROGRAM)?;
+        let program: &mut SchedClassifier = program(ebpf, sent)?;
         match program.load().map_err(|error| explain("load the kernel program for egress", &error)) {
             Err(XdpError::Kernel { reason, .. }) if ingress_will_do => return Ok(Some(reason)),
             outcome => outcome?,

@@ -7,7 +7,9 @@ use aya::{
     maps::{HashMap, Map, MapData, MapError},
     programs::{SchedClassifier, Xdp, links::FdLink},
 };
-use nad_common::settings::{EGRESS_PROGRAM, RECEIVERS_MAP, XDP_PROGRAM};
+use nad_common::settings::{EGRESS_PROGRAM, RAW_EGRESS_PROGRAM, RAW_XDP_PROGRAM, RECEIVERS_MAP, XDP_PROGRAM};
+
+use crate::interface::Interface;
 
 use super::{
     AttachError, Attachment, EgressHook, Sent, Watch, XdpError, XdpMode, attach,
@@ -61,10 +63,15 @@ impl Programs {
             replaced: false,
         };
         let mut ingress = had_ingress.filter(|_| watch.ingress);
+        let inspected = Interface::inspect(&watch.interface).map_err(|error| XdpError::Kernel {
+            what: "tell about an interface",
+            reason: error.to_string(),
+        })?;
+        let is_raw = !inspected.ethernet;
         if watch.ingress && ingress.is_none() {
             // First, so that no packet is counted as it comes and again as it goes.
             self.add_receiver(watch.index)?;
-            let (hook, link) = attach::attach(self.xdp()?, &watch.interface, mode)?;
+            let (hook, link) = attach::attach(self.xdp(is_raw)?, &watch.interface, mode)?;
             ingress = Some(link);
             attachment.ingress = Some(hook);
         }
@@ -73,7 +80,7 @@ impl Programs {
             Some(link) if is_sent => Some(link),
             had => {
                 had.and_then(EgressLink::detach);
-                if is_sent { self.attach_egress(&watch.interface, &mut attachment)? } else { None }
+                if is_sent { self.attach_egress(&watch.interface, is_raw, &mut attachment)? } else { None }
             }
         };
         if let Some(link) = &egress {
@@ -86,6 +93,7 @@ impl Programs {
     fn attach_egress(
         &mut self,
         interface: &str,
+        is_raw: bool,
         attachment: &mut Attachment,
     ) -> Result<Option<EgressLink>, XdpError> {
         let mut refuse = |reason: String| {
@@ -96,7 +104,7 @@ impl Programs {
             return refuse(reason.clone());
         }
         let (clsact, ingress_will_do) = (self.clsact, self.ingress_will_do);
-        match egress::attach(self.egress()?, interface, clsact) {
+        match egress::attach(self.egress(is_raw)?, interface, clsact) {
             Ok(link) => {
                 attachment.replaced = link.replaced;
                 Ok(Some(link))
@@ -164,11 +172,13 @@ impl Programs {
         descriptors
     }
 
-    pub(super) fn xdp(&mut self) -> Result<&mut Xdp, XdpError> {
-        program(&mut self.ebpf, XDP_PROGRAM)
+    /// The program for what is received, by interfaces without Ethernet headers where `is_raw`.
+    pub(super) fn xdp(&mut self, is_raw: bool) -> Result<&mut Xdp, XdpError> {
+        program(&mut self.ebpf, if is_raw { RAW_XDP_PROGRAM } else { XDP_PROGRAM })
     }
 
-    pub(super) fn egress(&mut self) -> Result<&mut SchedClassifier, XdpError> {
-        program(&mut self.ebpf, EGRESS_PROGRAM)
+    /// Likewise for what is sent.
+    pub(super) fn egress(&mut self, is_raw: bool) -> Result<&mut SchedClassifier, XdpError> {
+        program(&mut self.ebpf, if is_raw { RAW_EGRESS_PROGRAM } else { EGRESS_PROGRAM })
     }
 }
