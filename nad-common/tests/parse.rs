@@ -1,5 +1,7 @@
 //! The parser on frames whose records are known, whole and cut at every length.
 
+#[path = "parse/carried.rs"]
+mod carried;
 mod frames;
 
 use frames::{Case, cases};

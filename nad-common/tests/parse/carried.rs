@@ -1,8 +1,6 @@
 //! Captures without Ethernet, headers that captures cut, and the names of what is not looked into.
 
-mod frames;
-
-use frames::cases;
+use crate::frames::cases;
 use nad_common::{
     counters::Refusal,
     frame::SliceFrame,
