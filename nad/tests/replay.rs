@@ -28,6 +28,8 @@ mod models;
 mod network;
 #[path = "replay/odd.rs"]
 mod odd;
+#[path = "replay/probers.rs"]
+mod probers;
 #[path = "replay/scores.rs"]
 mod scores;
 #[path = "replay/terminal.rs"]

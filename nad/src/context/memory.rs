@@ -8,6 +8,7 @@
 
 mod check;
 mod kept;
+mod meetings;
 mod thing;
 
 use std::io;
@@ -109,7 +110,7 @@ pub(super) struct Remembered {
     key: ThingKey,
     first_s: u32,
     last_s: u32,
-    /// Number of the epoch that `growing` belongs to.
+    /// Number of the epoch that `growing` belongs to. This and the next two mean something else of [`meetings`].
     epoch: u32,
     /// Peaks of earlier epochs, older ones fading.
     settled: Peaks,
@@ -144,6 +145,14 @@ impl Remembered {
         let mut turned = *self;
         turned.turn(epoch);
         turned.settled
+    }
+
+    /// What goes into a model.
+    fn all(&self) -> Peaks {
+        if self.key.is_meetings() {
+            return self.settled;
+        }
+        std::array::from_fn(|i| self.settled[i].max(self.growing[i]))
     }
 
     fn turn(&mut self, epoch: u32) {
@@ -211,7 +220,7 @@ impl Memory {
     pub fn end_baseline(&mut self) {
         self.epoch_s = self.epoch_s.max(LEAST_EPOCH_S);
         self.table.for_each_mut(|entry| {
-            entry.settled = std::array::from_fn(|i| entry.settled[i].max(entry.growing[i]));
+            entry.settled = entry.all();
             entry.growing = Peaks::default();
             // Whatever the new epochs' numbers: nothing of it fades at once.
             entry.epoch = 0;
@@ -221,7 +230,6 @@ impl Memory {
 
     /// What goes into a model.
     pub fn keep(&self, is_one_way: bool, now_ns: u64) -> Memories {
-        let settle = |entry: &Remembered| std::array::from_fn(|i| entry.settled[i].max(entry.growing[i]));
         let mut entries: Vec<_> = self
             .table
             .iter()
@@ -230,7 +238,7 @@ impl Memory {
                 first_s: entry.first_s,
                 last_s: entry.last_s,
                 in_baseline: entry.in_baseline != 0,
-                usual: settle(entry),
+                usual: entry.all(),
             })
             .collect();
         entries.sort_unstable_by_key(|kept| kept.thing);
@@ -277,26 +285,35 @@ impl Memory {
     pub fn remember(&mut self, client: HostKey, mac: [u8; 6], service: &ServiceKey, now_ns: u64) {
         self.began_ns.get_or_insert(now_ns);
         let now_s = self.now_s(now_ns);
-        let hash_key = self.hash_key;
+        if self.refresh(ThingKey::dealing(client, service), client, mac, now_s) && !service.server.is_group()
+        {
+            self.meet(client, mac, service, now_s);
+        }
         for thing in [
-            ThingKey::dealing(client, service),
             ThingKey::offer_to(service, client.is_global()),
             ThingKey::offer(service),
             ThingKey::host(service.server),
             ThingKey::host(client),
             ThingKey::port(service),
         ] {
-            let group = || Group::of(&hash_key, client, mac);
-            let Some(slot) = self.table.enter(&thing.hashed(&hash_key), group, nanoseconds(now_s)).slot()
-            else {
-                continue;
-            };
-            let entry = self.table.get_mut(slot);
-            if entry.last_s == 0 || now_s.saturating_sub(entry.last_s) > FORGET_AFTER_S {
-                (entry.first_s, entry.in_baseline) = (now_s, 0);
-            }
-            entry.last_s = now_s;
+            self.refresh(thing, client, mac, now_s);
         }
+    }
+
+    /// A thing is here; whether it is new.
+    fn refresh(&mut self, thing: ThingKey, client: HostKey, mac: [u8; 6], now_s: u32) -> bool {
+        let hash_key = self.hash_key;
+        let group = || Group::of(&hash_key, client, mac);
+        let Some(slot) = self.table.enter(&thing.hashed(&hash_key), group, nanoseconds(now_s)).slot() else {
+            return false;
+        };
+        let entry = self.table.get_mut(slot);
+        let is_new = entry.last_s == 0 || now_s.saturating_sub(entry.last_s) > FORGET_AFTER_S;
+        if is_new {
+            (entry.first_s, entry.in_baseline) = (now_s, 0);
+        }
+        entry.last_s = now_s;
+        is_new
     }
 
     /// What is usual for clients of a service; where it is not known, what is usual at its port, or anywhere.

@@ -95,7 +95,10 @@ impl Context {
         if let Some(strangeness) = strangeness {
             let (of_source, of_target) = Weight::of(record).more_flows();
             let hashes = [service.hash(&self.hash_key), service.server.hashed(&self.hash_key).hash];
-            self.change(client, |state| state.open(&service, hashes, strangeness, of_source, now_ns));
+            let is_scan_like = !matches!(strangeness, Strangeness::Known | Strangeness::Exposed);
+            let is_work = is_scan_like && self.memory.is_work(client.key, &service, now_ns);
+            let of_reach = if is_work { Strangeness::Known } else { strangeness };
+            self.change(client, |state| state.open(&service, hashes, of_reach, of_source, now_ns));
             self.change(server, |state| state.be_asked(client.key, &service, of_target, now_ns));
         }
         let dealing_slot = if is_error || is_foreign || !step.has_roles {

@@ -1,6 +1,8 @@
 //! A small network that talks as networks do: handshakes, answers, names, a monitor, a backup. Everything follows from
 //! the times it is asked for, so that two captures of the same are the same.
 
+use std::ops::Range;
+
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use crate::captures::{Capture, ICMP, START_US, UDP, dns_query, echo, ipv4, tcp};
@@ -9,7 +11,9 @@ pub(crate) const WEB: [u8; 4] = [192, 168, 1, 2];
 const NAMES: [u8; 4] = [192, 168, 1, 3];
 const STORE: [u8; 4] = [192, 168, 1, 4];
 const MONITOR: [u8; 4] = [192, 168, 1, 5];
-const CLIENTS: std::ops::Range<u8> = 20..32;
+/// Meets new servers where [`Network::probe`] asks it to.
+pub(crate) const PROBER: [u8; 4] = [192, 168, 1, 9];
+const CLIENTS: Range<u8> = 20..32;
 
 const TCP: u8 = 6;
 const SYN: u8 = 0x02;
@@ -60,6 +64,32 @@ impl Network {
             let (own, port) = (50_000 + number % 4, first + number);
             self.add(at, ipv4(TCP, 64, scanner, WEB, &tcp(own, port, SYN, 1024, 0)));
             self.add(at + 150, ipv4(TCP, 64, WEB, scanner, &tcp(port, own, RST_ACK, 0, 0)));
+        }
+    }
+
+    /// A prober's rounds in these seconds, each with so many servers that it never met; they answer, or are not there.
+    pub(crate) fn probe(
+        &mut self,
+        seconds: Range<u64>,
+        every_s: u64,
+        servers: u16,
+        port: u16,
+        answers: bool,
+    ) {
+        let mut random = SmallRng::seed_from_u64(seconds.start);
+        let rounds = (seconds.end - seconds.start).div_ceil(every_s) as usize;
+        for (round, at_s) in seconds.clone().step_by(every_s as usize).enumerate().take(rounds) {
+            for number in 0..servers {
+                let [high, low] = (round as u16 * servers + number).to_be_bytes();
+                let (server, at) =
+                    ([10, seconds.start as u8, high, low], at_s * SECOND + u64::from(number) * 100_000);
+                if answers {
+                    self.connect(at, PROBER, server, port, &mut random);
+                } else {
+                    let own = random.random_range(32_768..61_000);
+                    self.add(at, ipv4(TCP, 64, PROBER, server, &tcp(own, port, SYN, 1024, 0)));
+                }
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use crate::context::{hash::HashKey, host_key::HostKey, table::Hashed};
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Pod, Zeroable, Serialize, Deserialize)]
 pub(in crate::context) struct ThingKey {
-    /// The client of a dealing; otherwise nobody.
+    /// The client of a dealing, or of meetings; otherwise nobody.
     client: HostKey,
     /// The server, or a host.
     host: HostKey,
@@ -28,8 +28,10 @@ mod kind {
     pub(super) const OFFER_OUTSIDE: u8 = 3;
     pub(super) const HOST: u8 = 4;
     pub(super) const PORT: u8 = 5;
+    pub(super) const MEETINGS_INSIDE: u8 = 6;
+    pub(super) const MEETINGS_OUTSIDE: u8 = 7;
     /// All of them are below this.
-    pub(super) const END: u8 = 6;
+    pub(super) const END: u8 = 8;
 }
 
 impl ThingKey {
@@ -57,6 +59,17 @@ impl ThingKey {
     pub(in crate::context) fn host(host: HostKey) -> Self {
         let nowhere = ServiceKey { server: host, port: 0, protocol: 0 };
         Self::of_service(kind::HOST, &nowhere)
+    }
+
+    /// A client's meetings with new servers at one port, on its own side of the network or outside.
+    pub(in crate::context) fn meetings(client: HostKey, service: &ServiceKey) -> Self {
+        let is_outside = service.server.is_global();
+        let kind = if is_outside { kind::MEETINGS_OUTSIDE } else { kind::MEETINGS_INSIDE };
+        Self { client, host: HostKey::NOBODY, ..Self::of_service(kind, service) }
+    }
+
+    pub(in crate::context) fn is_meetings(&self) -> bool {
+        matches!(self.kind, kind::MEETINGS_INSIDE | kind::MEETINGS_OUTSIDE)
     }
 
     /// Whether it is one that there can be.

@@ -1,0 +1,170 @@
+//! Clients whose work it is to meet new servers: probers, load balancers, crawlers, mail servers.
+//!
+//! What such a client opens to servers that it never used is no scan, as long as they are at the port where it met new ones
+//! again and again in the baseline, answer as those did, and do not come much faster. Servers of one's own network and those
+//! outside are apart, so that a browser may not sweep the office.
+
+use super::{FORGET_AFTER_S, Memory, Peaks, Remembered, ServiceKey, ThingKey};
+use crate::context::{decay::Decay, host_key::HostKey, table::Group};
+
+/// New servers in the baseline, and moments at which there were some, that show a client's work.
+const LEAST_SERVERS: f32 = 8.0;
+const LEAST_MOMENTS: f32 = 4.0;
+/// Seconds of a moment.
+const MOMENT_S: u32 = 10;
+/// By how much more often than on average it may meet new ones for a while, and how many in a moment in any case.
+const BURST: f32 = 4.0;
+const LEAST_BURST: f32 = 4.0;
+/// Servers of about the last minute that need not have answered, and which part of those that it usually meets in a moment.
+const UNANSWERED: f32 = 4.0;
+const UNANSWERED_SHARE: f32 = 0.5;
+
+/// What is remembered of a client's meetings at a port, in the numbers of a [`Remembered`].
+struct Meetings<'a> {
+    /// New servers that answered so far.
+    servers: &'a mut f32,
+    /// Moments at which there were some.
+    moments: &'a mut f32,
+    /// New ones that it turned to in the last seconds, fading.
+    recent: &'a mut f32,
+    /// Those of about the last minute that passed for its work and have not answered.
+    unanswered: &'a mut f32,
+    /// Up to when the last two have faded, in seconds of watched time.
+    faded_s: &'a mut u32,
+}
+
+impl Remembered {
+    fn meetings(&mut self) -> Meetings<'_> {
+        let [servers, moments, _]: &mut Peaks = &mut self.settled;
+        let [recent, unanswered, _]: &mut Peaks = &mut self.growing;
+        Meetings { servers, moments, recent, unanswered, faded_s: &mut self.epoch }
+    }
+}
+
+impl Memory {
+    /// A server that a client never used has answered.
+    pub(super) fn meet(&mut self, client: HostKey, mac: [u8; 6], service: &ServiceKey, now_s: u32) {
+        let hash_key = self.hash_key;
+        let group = || Group::of(&hash_key, client, mac);
+        let wanted = ThingKey::meetings(client, service).hashed(&hash_key);
+        let Some(slot) = self.table.enter(&wanted, group, super::nanoseconds(now_s)).slot() else { return };
+        let entry = self.table.get_mut(slot);
+        let is_first = entry.last_s == 0 || now_s.saturating_sub(entry.last_s) > FORGET_AFTER_S;
+        let is_other_moment = is_first || now_s / MOMENT_S != entry.last_s / MOMENT_S;
+        if is_first {
+            *entry = Remembered { key: entry.key, first_s: now_s, ..bytemuck::Zeroable::zeroed() };
+        }
+        entry.last_s = now_s;
+        let meetings = entry.meetings();
+        *meetings.servers += 1.0;
+        *meetings.moments += if is_other_moment { 1.0 } else { 0.0 };
+        *meetings.unanswered = (*meetings.unanswered - 1.0).max(0.0);
+    }
+
+    /// A client turns to a server that it never used: whether that is its work.
+    pub fn is_work(&mut self, client: HostKey, service: &ServiceKey, now_ns: u64) -> bool {
+        let now_s = self.now_s(now_ns);
+        let Some(slot) = self.table.find(&ThingKey::meetings(client, service).hashed(&self.hash_key)) else {
+            return false;
+        };
+        let entry = self.table.get_mut(slot);
+        if entry.in_baseline == 0 || now_s.saturating_sub(entry.last_s) > FORGET_AFTER_S {
+            return false;
+        }
+        let watched_s = (entry.last_s - entry.first_s).max(MOMENT_S);
+        let meetings = entry.meetings();
+        let a_moment = *meetings.servers * (MOMENT_S as f32 / watched_s as f32);
+        let age_s = u64::from(now_s.saturating_sub(*meetings.faded_s));
+        let decay = Decay::after(age_s.saturating_mul(1_000_000_000));
+        *meetings.recent *= decay.ten;
+        *meetings.unanswered *= decay.minute;
+        *meetings.faded_s = now_s;
+        let is_work = *meetings.servers >= LEAST_SERVERS
+            && *meetings.moments >= LEAST_MOMENTS
+            && *meetings.recent < LEAST_BURST.max(BURST * a_moment)
+            && *meetings.unanswered < UNANSWERED.max(UNANSWERED_SHARE * a_moment);
+        // A sweep counts, too, so that it does not become work again while it goes on.
+        *meetings.recent += 1.0;
+        *meetings.unanswered += if is_work { 1.0 } else { 0.0 };
+        is_work
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::hash::HashKey;
+
+    const SECOND: u64 = 1_000_000_000;
+    const BASELINE_S: u64 = 120;
+    const PROBER: [u8; 4] = [10, 0, 0, 1];
+
+    fn client() -> HostKey {
+        HostKey::v4(PROBER)
+    }
+
+    fn web(server: u16) -> ServiceKey {
+        let [high, low] = server.to_be_bytes();
+        ServiceKey { server: HostKey::v4([10, 1, high, low]), port: 443, protocol: 6 }
+    }
+
+    fn meet(memory: &mut Memory, service: &ServiceKey, second: u64) -> bool {
+        let is_work = memory.is_work(client(), service, second * SECOND);
+        memory.remember(client(), [0; 6], service, second * SECOND);
+        is_work
+    }
+
+    /// A memory of a client that met another server each so many seconds of the baseline, as its model has it.
+    fn prober(every_s: u64) -> Memory {
+        let key = HashKey::from_seed(0);
+        let mut memory = Memory::new(Memory::table(4096).unwrap(), key, BASELINE_S);
+        for (server, second) in (0..BASELINE_S).step_by(every_s as usize).enumerate() {
+            meet(&mut memory, &web(server as u16), second);
+        }
+        memory.end_baseline();
+        let kept = memory.keep(false, BASELINE_S * SECOND);
+        let mut memory = Memory::restore(Memory::table(4096).unwrap(), key, &kept);
+        memory.begin(0);
+        memory
+    }
+
+    #[test]
+    fn who_met_new_servers_again_and_again_goes_on_with_its_work() {
+        let mut memory = prober(5);
+        assert!((0..200).all(|round| meet(&mut memory, &web(1000 + round), u64::from(round) * 5)));
+        let twice = (0..40).map(|round| meet(&mut memory, &web(2000 + round), 1000 + u64::from(round) * 2));
+        assert!(twice.into_iter().all(|is_work| is_work), "a little faster is no sweep");
+    }
+
+    #[test]
+    fn servers_that_do_not_answer_another_port_and_a_much_higher_rate_are_no_work() {
+        let mut memory = prober(5);
+        let unanswered =
+            (0..100).filter(|i| memory.is_work(client(), &web(1000 + i), u64::from(*i) * SECOND)).count();
+        assert!(unanswered < 20, "{unanswered}");
+        let mut memory = prober(5);
+        let fast = (0..250).filter(|i| meet(&mut memory, &web(1000 + i), u64::from(i / 50))).count();
+        assert!(fast < 25, "{fast}");
+        let mut memory = prober(5);
+        let other = ServiceKey { port: 22, ..web(1000) };
+        assert!(!meet(&mut memory, &other, 10));
+        let outside = ServiceKey { server: HostKey::v4([198, 51, 100, 7]), ..web(0) };
+        assert!(!meet(&mut memory, &outside, 10));
+        assert!(!memory.is_work(HostKey::v4([10, 0, 0, 2]), &web(1000), 10 * SECOND));
+    }
+
+    #[test]
+    fn neither_a_few_nor_a_burst_nor_what_came_after_the_baseline_shows_a_clients_work() {
+        let mut memory = prober(20);
+        assert!(!meet(&mut memory, &web(1000), 10), "six servers in two minutes");
+        let mut memory = Memory::new(Memory::table(4096).unwrap(), HashKey::from_seed(0), BASELINE_S);
+        (0..60).for_each(|server| {
+            meet(&mut memory, &web(server), 15 + u64::from(server / 30));
+        });
+        memory.end_baseline();
+        assert!(!meet(&mut memory, &web(1000), BASELINE_S), "all within ten seconds");
+        for round in 0..1000 {
+            assert!(!meet(&mut memory, &web(2000 + round), BASELINE_S + 10 * u64::from(round)), "{round}");
+        }
+    }
+}
