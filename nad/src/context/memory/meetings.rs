@@ -55,9 +55,11 @@ impl Memory {
             *entry = Remembered { key: entry.key, first_s: now_s, ..bytemuck::Zeroable::zeroed() };
         }
         entry.last_s = now_s;
+        let is_learning = entry.in_baseline == 0;
         let meetings = entry.meetings();
         *meetings.servers += 1.0;
-        *meetings.moments += if is_other_moment { 1.0 } else { 0.0 };
+        // What only began after the baseline does not become work by going on.
+        *meetings.moments += if is_learning && is_other_moment { 1.0 } else { 0.0 };
         *meetings.unanswered = (*meetings.unanswered - 1.0).max(0.0);
     }
 
