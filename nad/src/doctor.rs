@@ -10,11 +10,14 @@ mod sandbox;
 
 use std::fmt;
 
+use nad_common::opaque::Opaque;
+
 pub use memory::{Fit, Part, Room, fit, room};
 
 use crate::{
     interface::{self, InterfaceError, Selection},
     sandbox::{Needs, SecurityConfig},
+    unread,
 };
 
 /// One thing that was looked at.
@@ -103,7 +106,20 @@ pub fn examine(interfaces: &[String], ring_bytes: u64) -> Vec<Finding> {
         (named, _) => named,
     };
     findings.extend(network::examine_all(&Selection::new(interfaces)));
+    findings.push(never_read());
     findings
+}
+
+/// What nad does not look into on any interface.
+fn never_read() -> Finding {
+    let names = unread::NEVER_READ.map(Opaque::name).join(", ");
+    Finding::ok(
+        "unread",
+        format!(
+            "what {names} carry is not looked into; such packets are counted (`opaque`), and more than 1 % of them is a \
+             warning"
+        ),
+    )
 }
 
 /// What takes memory, part by part, and whether there is enough of it for all.

@@ -7,6 +7,19 @@ use nad_common::{counters::KernelCounters, opaque::Opaque};
 /// The part of all packets from which on a reason is said by itself.
 const WORTH_SAYING: f64 = 0.01;
 
+/// What is never looked into; of the others some can be read.
+pub(crate) const NEVER_READ: [Opaque; 9] = [
+    Opaque::Macsec,
+    Opaque::Trill,
+    Opaque::FabricPath,
+    Opaque::Batman,
+    Opaque::Esp,
+    Opaque::L2tp,
+    Opaque::Capwap,
+    Opaque::Teredo,
+    Opaque::Lisp,
+];
+
 /// The reasons that there were, with their numbers of packets.
 pub fn counts(source: &KernelCounters) -> impl Iterator<Item = (Opaque, u64)> {
     Opaque::ALL.into_iter().zip(source.opaque).filter(|(_, count)| *count > 0)

@@ -35,6 +35,8 @@ fn the_loopback_interface_is_examined_without_privileges() {
     }
     assert!(of(&findings, "interface").what.starts_with("lo: driver loopback"));
     assert_ne!(of(&findings, "kernel").status, Status::Fail);
+    let unread = &of(&findings, "unread").what;
+    assert!(["macsec", "esp", "l2tp"].iter().all(|name| unread.contains(name)), "{unread}");
 }
 
 #[test]

@@ -79,6 +79,21 @@ fn a_flood_from_ten_thousand_forged_sources_is_one_incident_against_its_victim()
 }
 
 #[test]
+fn what_a_victim_goes_on_answering_belongs_to_the_attack() {
+    let scan = only(incidents(|network| {
+        network.scan_open(ATTACK, STRANGER, 300, 20_000);
+        network.answer_half_open(ATTACK);
+    }));
+    assert_eq!((&scan["shape"], names(&scan, "sources")), (&"port scan".into(), vec![address(STRANGER)]));
+    let flood = only(incidents(|network| {
+        network.flood(ATTACK, 5_000, 1_000);
+        network.answer_half_open(ATTACK);
+    }));
+    assert_eq!((&flood["shape"], names(&flood, "targets")), (&"SYN flood".into(), vec![address(WEB)]));
+    assert!(!names(&flood, "sources").contains(&address(WEB)), "{flood:#}");
+}
+
+#[test]
 fn arp_spoofing_names_the_card_and_the_addresses() {
     let spoofer = [2, 0, 0, 0, 0, 66];
     let (stolen, told) = (WEB, [192, 168, 1, 20]);

@@ -105,6 +105,35 @@ impl Network {
         }
     }
 
+    /// The answer of a web server to each SYN of the flood or scan so far, again and again as long as nobody completes
+    /// the connection.
+    pub(crate) fn answer_half_open(&mut self, at_s: u64) {
+        let asked: Vec<_> = self
+            .0
+            .iter()
+            .filter(|(time_us, frame)| {
+                *time_us >= START_US + at_s * SECOND && is_syn_to(frame, WEB) && !CLIENTS.contains(&frame[29])
+            })
+            .map(|(time_us, frame)| (time_us - START_US, frame.clone()))
+            .collect();
+        for (at, syn) in asked {
+            let port = |place: usize| u16::from_be_bytes([syn[place], syn[place + 1]]);
+            let client = [syn[26], syn[27], syn[28], syn[29]];
+            let answer = numbered(tcp(port(36), port(34), SYN_ACK, 509, 0), 7, 1);
+            for wait_s in [0, 1, 3, 7, 15] {
+                self.add(at + 100 + wait_s * SECOND, ipv4(TCP, 64, WEB, client, &answer));
+            }
+        }
+    }
+
+    /// SYNs to `ports` open ports, one every `step_us`.
+    pub(crate) fn scan_open(&mut self, at_s: u64, scanner: [u8; 4], ports: u16, step_us: u64) {
+        for number in 0..ports {
+            let at = at_s * SECOND + u64::from(number) * step_us;
+            self.add(at, ipv4(TCP, 64, scanner, WEB, &tcp(50_000 + number, 1 + number, SYN, 1024, 0)));
+        }
+    }
+
     /// ARP replies that nobody asked for, every half second: `mac` says it has another's address.
     pub(crate) fn spoof(&mut self, at_s: u64, seconds: u64, mac: [u8; 6], stolen: [u8; 4], told: [u8; 4]) {
         for at in (0..2 * seconds).map(|half| at_s * SECOND + half * SECOND / 2) {
@@ -203,6 +232,10 @@ impl Network {
         self.add(at, arp(1, mac(source), source, [0; 6], target));
         self.add(at + 200, arp(2, mac(target), target, mac(source), source));
     }
+}
+
+fn is_syn_to(frame: &[u8], target: [u8; 4]) -> bool {
+    frame[12..14] == [8, 0] && frame[23] == TCP && frame[30..34] == target && frame[47] == SYN
 }
 
 /// A segment with these sequence and acknowledgement numbers.
