@@ -91,7 +91,7 @@ pub struct DealingState {
     pub port: u16,
     /// IP protocol.
     pub protocol: u8,
-    /// Bit 0: answered; bit 1: the server spoke last.
+    /// Bit 0: answered; bit 1: the server spoke last; bit 2: to meet the server is the client's work.
     marks: u8,
     /// [`Strangeness`], as of its last flow.
     strangeness: u8,
@@ -100,6 +100,7 @@ pub struct DealingState {
 
 const ANSWERED: u8 = 1;
 const SERVER_SPOKE_LAST: u8 = 2;
+const WORK: u8 = 4;
 
 /// What identifies a client's dealings with a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,6 +210,16 @@ impl DealingState {
     /// Notes how strange it is.
     pub fn set_strangeness(&mut self, strangeness: Strangeness) {
         self.strangeness = strangeness as u8;
+    }
+
+    /// Whether it was the client's work to meet the server, which its further flows need not show anew.
+    pub fn is_work(&self) -> bool {
+        self.marks & WORK != 0
+    }
+
+    /// Notes that it is.
+    pub fn set_work(&mut self) {
+        self.marks |= WORK;
     }
 
     fn count_flows(&mut self, step: &FlowStep) {

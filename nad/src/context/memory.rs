@@ -53,6 +53,13 @@ pub enum Strangeness {
     Exposed = 8,
 }
 
+impl Strangeness {
+    /// Whether somebody who looks for what there is would begin so.
+    pub fn is_scan_like(self) -> bool {
+        !matches!(self, Self::Known | Self::Exposed)
+    }
+}
+
 /// The highest values that clients of a service reached in earlier epochs: what is usual for it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Usual {

@@ -92,11 +92,12 @@ impl Context {
                 state.be_unreached();
             }
         });
+        let is_work = !is_foreign
+            && matches!(strangeness, Some(strangeness) if strangeness.is_scan_like())
+            && self.is_work(client.key, &service, now_ns);
         if let Some(strangeness) = strangeness {
             let (of_source, of_target) = Weight::of(record).more_flows();
             let hashes = [service.hash(&self.hash_key), service.server.hashed(&self.hash_key).hash];
-            let is_scan_like = !matches!(strangeness, Strangeness::Known | Strangeness::Exposed);
-            let is_work = is_scan_like && self.memory.is_work(client.key, &service, now_ns);
             let of_reach = if is_work { Strangeness::Known } else { strangeness };
             self.change(client, |state| state.open(&service, hashes, of_reach, of_source, now_ns));
             self.change(server, |state| state.be_asked(client.key, &service, of_target, now_ns));
@@ -106,6 +107,9 @@ impl Context {
         } else {
             self.update_dealing(record, client.key, service, &step, strangeness, now_ns)
         };
+        if is_work && let Some(slot) = dealing_slot {
+            self.dealings.get_mut(slot).set_work();
+        }
         self.count_hosts([client, server], record, step.from_initiator);
 
         if let Some(slot) = flow_slot {
@@ -204,6 +208,13 @@ impl Context {
         if let Some(group) = end.group {
             change(self.groups.get_mut(group));
         }
+    }
+
+    /// Whether it is a client's work to meet a server; another flow to one that it has turned to is no other meeting.
+    fn is_work(&mut self, client: HostKey, service: &ServiceKey, now_ns: u64) -> bool {
+        let dealing = self.dealings.find(&service.dealing(&self.hash_key, client));
+        dealing.is_some_and(|slot| self.dealings.get(slot).is_work())
+            || self.memory.is_work(client, service, now_ns)
     }
 
     fn is_suspect(&self, client: HostKey, server: HostKey) -> bool {

@@ -1,3 +1,5 @@
+mod work;
+
 use bytemuck::Zeroable;
 
 use super::{memory::Strangeness, *};

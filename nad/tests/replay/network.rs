@@ -166,7 +166,14 @@ impl Network {
     }
 
     /// A handshake, a request, a page of a few segments, and the end.
-    fn connect(&mut self, at: u64, client: [u8; 4], server: [u8; 4], port: u16, random: &mut SmallRng) {
+    pub(crate) fn connect(
+        &mut self,
+        at: u64,
+        client: [u8; 4],
+        server: [u8; 4],
+        port: u16,
+        random: &mut SmallRng,
+    ) {
         let own = random.random_range(32_768..61_000);
         let (mut at, mut next) = (at, [random.random::<u32>(), random.random::<u32>()]);
         let mut say = |network: &mut Self, is_client: bool, flags: u8, length: usize| {

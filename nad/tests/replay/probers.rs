@@ -1,5 +1,6 @@
 //! Clients whose work it is to meet new servers, and sweeps that look like it.
 
+use rand::{SeedableRng, rngs::SmallRng};
 use serde_json::Value;
 
 use crate::network::{Network, PROBER};
@@ -32,6 +33,23 @@ fn a_prober_goes_on_meeting_new_servers_without_an_incident() {
     let none: [&str; 0] = [];
     assert_eq!(shapes(|network| network.probe(LATER, 5, 2, PORT, true)), none);
     assert_eq!(shapes(|network| network.probe(LATER, 5, 6, PORT, true)), none, "at three times the rate");
+}
+
+#[test]
+fn a_prober_may_open_several_connections_to_those_it_meets_and_come_back() {
+    let found = shapes(|network| {
+        let mut random = SmallRng::seed_from_u64(1);
+        let rounds = ((LATER.end - LATER.start) / 5) as u8;
+        for round in 0..rounds {
+            for (number, server) in (0..=round).rev().take(4).enumerate() {
+                let at = (LATER.start + 5 * u64::from(round)) * 1_000_000 + number as u64 * 100_000;
+                for connection in 0..2 {
+                    network.connect(at + connection, PROBER, [10, 200, 0, server], PORT, &mut random);
+                }
+            }
+        }
+    });
+    assert!(found.is_empty(), "{found:?}");
 }
 
 #[test]

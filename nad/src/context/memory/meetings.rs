@@ -1,18 +1,21 @@
 //! Clients whose work it is to meet new servers: probers, load balancers, crawlers, mail servers.
 //!
 //! What such a client opens to servers that it never used is no scan, as long as they are at the port where it met new ones
-//! again and again in the baseline, answer as those did, and do not come much faster. Servers of one's own network and those
-//! outside are apart, so that a browser may not sweep the office.
+//! again and again in the baseline, answer as those did, and do not come much faster than then. Only the baseline counts:
+//! nobody shows his work or a higher rate later. Servers of one's own network and those outside are apart, so that a
+//! browser may not sweep the office.
 
 use super::{FORGET_AFTER_S, Memory, Peaks, Remembered, ServiceKey, ThingKey};
 use crate::context::{decay::Decay, host_key::HostKey, table::Group};
 
-/// New servers in the baseline, and moments at which there were some, that show a client's work.
+/// New servers in the baseline, and periods of it in which there were some, that show a client's work.
 const LEAST_SERVERS: f32 = 8.0;
-const LEAST_MOMENTS: f32 = 4.0;
+const LEAST_PERIODS: f32 = 4.0;
+/// Periods in an epoch, of which a baseline has four; none is shorter than a moment.
+const PERIODS: u32 = 12;
 /// Seconds of a moment.
 const MOMENT_S: u32 = 10;
-/// By how much more often than on average it may meet new ones for a while, and how many in a moment in any case.
+/// By how much more often than in an average moment with new servers it may meet some, and how many in a moment in any case.
 const BURST: f32 = 4.0;
 const LEAST_BURST: f32 = 4.0;
 /// Servers of about the last minute that need not have answered, and which part of those that it usually meets in a moment.
@@ -21,10 +24,11 @@ const UNANSWERED_SHARE: f32 = 0.5;
 
 /// What is remembered of a client's meetings at a port, in the numbers of a [`Remembered`].
 struct Meetings<'a> {
-    /// New servers that answered so far.
+    /// New servers that answered in the baseline.
     servers: &'a mut f32,
-    /// Moments at which there were some.
+    /// Moments, and longer periods, in which there were some.
     moments: &'a mut f32,
+    periods: &'a mut f32,
     /// New ones that it turned to in the last seconds, fading.
     recent: &'a mut f32,
     /// Those of about the last minute that passed for its work and have not answered.
@@ -35,9 +39,9 @@ struct Meetings<'a> {
 
 impl Remembered {
     fn meetings(&mut self) -> Meetings<'_> {
-        let [servers, moments, _]: &mut Peaks = &mut self.settled;
+        let [servers, moments, periods]: &mut Peaks = &mut self.settled;
         let [recent, unanswered, _]: &mut Peaks = &mut self.growing;
-        Meetings { servers, moments, recent, unanswered, faded_s: &mut self.epoch }
+        Meetings { servers, moments, periods, recent, unanswered, faded_s: &mut self.epoch }
     }
 }
 
@@ -45,45 +49,56 @@ impl Memory {
     /// A server that a client never used has answered.
     pub(super) fn meet(&mut self, client: HostKey, mac: [u8; 6], service: &ServiceKey, now_s: u32) {
         let hash_key = self.hash_key;
+        let period_s = (self.epoch_s / PERIODS).max(MOMENT_S);
         let group = || Group::of(&hash_key, client, mac);
         let wanted = ThingKey::meetings(client, service).hashed(&hash_key);
         let Some(slot) = self.table.enter(&wanted, group, super::nanoseconds(now_s)).slot() else { return };
         let entry = self.table.get_mut(slot);
         let is_first = entry.last_s == 0 || now_s.saturating_sub(entry.last_s) > FORGET_AFTER_S;
-        let is_other_moment = is_first || now_s / MOMENT_S != entry.last_s / MOMENT_S;
         if is_first {
             *entry = Remembered { key: entry.key, first_s: now_s, ..bytemuck::Zeroable::zeroed() };
         }
-        entry.last_s = now_s;
-        let is_learning = entry.in_baseline == 0;
+        let last_s = std::mem::replace(&mut entry.last_s, now_s);
+        let is_later = entry.in_baseline != 0;
         let meetings = entry.meetings();
-        *meetings.servers += 1.0;
-        // What only began after the baseline does not become work by going on.
-        *meetings.moments += if is_learning && is_other_moment { 1.0 } else { 0.0 };
         *meetings.unanswered = (*meetings.unanswered - 1.0).max(0.0);
+        if is_later {
+            return;
+        }
+        let is_other = |length_s| is_first || now_s / length_s != last_s / length_s;
+        *meetings.servers += 1.0;
+        *meetings.moments += f32::from(u8::from(is_other(MOMENT_S)));
+        *meetings.periods += f32::from(u8::from(is_other(period_s)));
     }
 
-    /// A client turns to a server that it never used: whether that is its work.
+    /// A client turns to a server that it is not known to use: whether that is its work.
     pub fn is_work(&mut self, client: HostKey, service: &ServiceKey, now_ns: u64) -> bool {
         let now_s = self.now_s(now_ns);
+        let is_remembered = |entry: &Remembered| now_s.saturating_sub(entry.last_s) <= FORGET_AFTER_S;
         let Some(slot) = self.table.find(&ThingKey::meetings(client, service).hashed(&self.hash_key)) else {
             return false;
         };
-        let entry = self.table.get_mut(slot);
-        if entry.in_baseline == 0 || now_s.saturating_sub(entry.last_s) > FORGET_AFTER_S {
+        let [servers, moments, periods] = self.table.get(slot).settled;
+        let is_worker = self.table.get(slot).in_baseline != 0
+            && is_remembered(self.table.get(slot))
+            && servers >= LEAST_SERVERS
+            && periods >= LEAST_PERIODS;
+        if !is_worker {
             return false;
         }
-        let watched_s = (entry.last_s - entry.first_s).max(MOMENT_S);
-        let meetings = entry.meetings();
-        let a_moment = *meetings.servers * (MOMENT_S as f32 / watched_s as f32);
+        let met = self.table.find(&ThingKey::dealing(client, service).hashed(&self.hash_key));
+        if met.is_some_and(|slot| is_remembered(self.table.get(slot))) {
+            // It comes back to one that answered, before that is known for long enough.
+            return true;
+        }
+        let meetings = self.table.get_mut(slot).meetings();
         let age_s = u64::from(now_s.saturating_sub(*meetings.faded_s));
         let decay = Decay::after(age_s.saturating_mul(1_000_000_000));
         *meetings.recent *= decay.ten;
         *meetings.unanswered *= decay.minute;
         *meetings.faded_s = now_s;
-        let is_work = *meetings.servers >= LEAST_SERVERS
-            && *meetings.moments >= LEAST_MOMENTS
-            && *meetings.recent < LEAST_BURST.max(BURST * a_moment)
+        let a_moment = servers / moments.max(1.0);
+        let is_work = *meetings.recent < LEAST_BURST.max(BURST * a_moment)
             && *meetings.unanswered < UNANSWERED.max(UNANSWERED_SHARE * a_moment);
         // A sweep counts, too, so that it does not become work again while it goes on.
         *meetings.recent += 1.0;
@@ -139,6 +154,33 @@ mod tests {
     }
 
     #[test]
+    fn it_may_come_back_to_those_it_met() {
+        let mut memory = prober(5);
+        for round in 0..100_u16 {
+            let second = u64::from(round) * 5;
+            assert!(meet(&mut memory, &web(1000 + round), second), "{round}");
+            for again in round.saturating_sub(20)..=round {
+                assert!(meet(&mut memory, &web(1000 + again), second + 1), "{again} in round {round}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_rate_that_grows_after_the_baseline_becomes_no_usual_one() {
+        let mut memory = prober(5);
+        let mut server = 1000;
+        for second in 0..3600 {
+            // Just below what is a sweep, again and again.
+            for _ in 0..2 {
+                meet(&mut memory, &web(server), second / 10 * 10);
+                server += 1;
+            }
+        }
+        let fast = (0..200).filter(|i| meet(&mut memory, &web(40_000 + i), 4000 + u64::from(i / 50))).count();
+        assert!(fast < 25, "{fast}");
+    }
+
+    #[test]
     fn servers_that_do_not_answer_another_port_and_a_much_higher_rate_are_no_work() {
         let mut memory = prober(5);
         let unanswered =
@@ -168,5 +210,11 @@ mod tests {
         for round in 0..1000 {
             assert!(!meet(&mut memory, &web(2000 + round), BASELINE_S + 10 * u64::from(round)), "{round}");
         }
+        let mut memory = Memory::new(Memory::table(4096).unwrap(), HashKey::from_seed(0), 86_400);
+        (0..200).for_each(|server| {
+            meet(&mut memory, &web(server), 40_000 + 5 * u64::from(server));
+        });
+        memory.end_baseline();
+        assert!(!meet(&mut memory, &web(1000), 86_400), "a quarter of an hour of a day");
     }
 }
