@@ -5,9 +5,8 @@ use nad_common::record::{Defect, PacketRecord, Tunnel, flag};
 use super::{
     Case,
     build::{CLIENT_MAC, Ipv4, Ipv6, ethernet, ethernet_to, join, tag, tcp, udp},
-    case, expect_defect, expect_inner_ipv4, expect_inner_ipv6, expect_ipv4, expect_ipv6, expect_link,
-    expect_macs, expect_tcp, expect_udp,
-    tunnel::{gre, v4},
+    case, expect_defect, expect_ipv4, expect_ipv6, expect_link, expect_macs, expect_tcp, expect_udp,
+    tunnel::{gre, in4, in6, v4},
 };
 
 const GRE: u8 = 47;
@@ -113,18 +112,6 @@ pub(crate) fn tunnel_cases() -> Vec<Case> {
     let inner4 = Ipv4::inner().packet(6, &segment);
     let inner6 = Ipv6::inner().packet(6, &segment);
     let framed = ethernet(0x0800, &inner4);
-    let in4 = |tunnel: Tunnel| {
-        move |r: &mut PacketRecord| {
-            expect_inner_ipv4(r, tunnel, 6);
-            expect_tcp(r, 0x18, 5);
-        }
-    };
-    let in6 = |tunnel: Tunnel| {
-        move |r: &mut PacketRecord| {
-            expect_inner_ipv6(r, tunnel, 6);
-            expect_tcp(r, 0x18, 5);
-        }
-    };
     let gtp_to = |payload: &[u8]| v4(17, &udp(50_000, 2152, payload));
     let session = [0, 0, 0, 0x85, 1, 0x10, 9, 0];
     let erspan3 = |last: u8, more: &[u8]| gre(0x10, 0, 0x22eb, 1, &join(&[&[0; 11], &[last], more, &framed]));

@@ -36,24 +36,28 @@ fn v6(protocol: u8, payload: &[u8]) -> Vec<u8> {
     ethernet(0x86dd, &Ipv6::outer().packet(protocol, payload))
 }
 
+/// The inner packet's "hello" over IPv4.
+pub(super) fn in4(tunnel: Tunnel) -> impl Fn(&mut PacketRecord) {
+    move |record| {
+        expect_inner_ipv4(record, tunnel, 6);
+        expect_tcp(record, 0x18, 5);
+    }
+}
+
+/// The same over IPv6.
+pub(super) fn in6(tunnel: Tunnel) -> impl Fn(&mut PacketRecord) {
+    move |record| {
+        expect_inner_ipv6(record, tunnel, 6);
+        expect_tcp(record, 0x18, 5);
+    }
+}
+
 /// Tunnels that are stepped into.
 pub(crate) fn cases() -> Vec<Case> {
     let segment = tcp(0x18, &[], b"hello");
     let inner4 = Ipv4::inner().packet(6, &segment);
     let inner6 = Ipv6::inner().packet(6, &segment);
     let framed = ethernet(0x0800, &inner4);
-    let in4 = |tunnel: Tunnel| {
-        move |r: &mut PacketRecord| {
-            expect_inner_ipv4(r, tunnel, 6);
-            expect_tcp(r, 0x18, 5);
-        }
-    };
-    let in6 = |tunnel: Tunnel| {
-        move |r: &mut PacketRecord| {
-            expect_inner_ipv6(r, tunnel, 6);
-            expect_tcp(r, 0x18, 5);
-        }
-    };
     let option = [0x01, 0x02, 0x80, 0x01, 0xde, 0xad, 0xbe, 0xef];
     let query = [0x1a, 0x2b, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 2, b'a', b'b', 0, 0, 28, 0, 1];
     let nested = Ipv4::inner().packet(17, &udp(5000, 4789, &vxlan(&framed)));

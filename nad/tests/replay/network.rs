@@ -77,8 +77,7 @@ impl Network {
         answers: bool,
     ) {
         let mut random = SmallRng::seed_from_u64(seconds.start);
-        let rounds = (seconds.end - seconds.start).div_ceil(every_s) as usize;
-        for (round, at_s) in seconds.clone().step_by(every_s as usize).enumerate().take(rounds) {
+        for (round, at_s) in seconds.clone().step_by(every_s as usize).enumerate() {
             for number in 0..servers {
                 let [high, low] = (round as u16 * servers + number).to_be_bytes();
                 let (server, at) =
