@@ -315,7 +315,7 @@ impl PacketRecord {
         self.flags = self.flags & !ADDRESS_KIND_MASK | kind as u32;
     }
 
-    /// Clears what the network and transport headers of a tunnel's outer packet said; its link facts stay.
+    /// Clears what the network and transport headers of a tunnel's outer packet said; the tunnel and its link facts stay.
     #[inline(always)]
     pub(crate) fn forget_network(&mut self) {
         const LINK_FLAGS: u32 = flag::LINK_MULTICAST | flag::LINK_BROADCAST | flag::VLAN | flag::VLAN_STACKED;
@@ -326,14 +326,14 @@ impl PacketRecord {
         self.source_mac = link.source_mac;
     }
 
-    /// Clears everything that a tunnel's outer frame said, where a whole frame is inside.
+    /// Clears everything that a tunnel's outer frame said but the tunnel, where a whole frame is inside.
     #[inline(always)]
     pub(crate) fn forget_frame(&mut self) {
         *self = Self {
             time_ns: self.time_ns,
             length: self.length,
             interface: self.interface,
-            flags: self.flags & (flag::CUT | flag::EGRESS),
+            flags: self.flags & (flag::CUT | flag::EGRESS | TUNNEL_MASK),
             ..Self::zeroed()
         };
     }

@@ -2,30 +2,67 @@
 
 use core::arch::asm;
 
-use aya_ebpf::{bindings::__sk_buff, helpers::bpf_skb_load_bytes, programs::TcContext};
+use aya_ebpf::{
+    helpers::bpf_skb_load_bytes,
+    programs::{TcContext, XdpContext},
+};
 use nad_common::frame::{Frame, Header, MAX_OFFSET};
 
+/// Where what can be read directly starts and ends. Each read asks anew: of a pointer that is kept, the verifier
+/// remembers how far it was read, and follows the ways that read differently far one by one.
+pub(crate) trait Bounds {
+    fn start(&self) -> usize;
+    fn end(&self) -> usize;
+}
+
+impl Bounds for XdpContext {
+    #[inline(always)]
+    fn start(&self) -> usize {
+        // SAFETY: the kernel calls the program with a context that lives as long as its run.
+        opaque(unsafe { (&raw const (*self.ctx).data).read_volatile() } as usize)
+    }
+
+    #[inline(always)]
+    fn end(&self) -> usize {
+        // SAFETY: as above.
+        opaque(unsafe { (&raw const (*self.ctx).data_end).read_volatile() } as usize)
+    }
+}
+
+impl Bounds for TcContext {
+    #[inline(always)]
+    fn start(&self) -> usize {
+        // SAFETY: as above.
+        opaque(unsafe { (&raw const (*self.skb.skb).data).read_volatile() } as usize)
+    }
+
+    #[inline(always)]
+    fn end(&self) -> usize {
+        // SAFETY: as above.
+        opaque(unsafe { (&raw const (*self.skb.skb).data_end).read_volatile() } as usize)
+    }
+}
+
 /// A frame in one piece, as XDP gets it, and a word of this CPU's map memory (see [`Frame::meet`]).
-pub(crate) struct LinearFrame {
-    start: usize,
-    end: usize,
+pub(crate) struct LinearFrame<'a, C> {
+    ctx: &'a C,
     meeting_point: *mut u64,
 }
 
-impl LinearFrame {
+impl<'a, C: Bounds> LinearFrame<'a, C> {
     #[inline(always)]
-    pub(crate) fn new(start: usize, end: usize, meeting_point: *mut u64) -> Self {
-        Self { start: opaque(start), end: opaque(end), meeting_point }
+    pub(crate) fn new(ctx: &'a C, meeting_point: *mut u64) -> Self {
+        Self { ctx, meeting_point }
     }
 
     /// Bytes of the frame, link header included.
     #[inline(always)]
     pub(crate) fn length(&self) -> u32 {
-        (self.end - self.start) as u32
+        (self.ctx.end() - self.ctx.start()) as u32
     }
 }
 
-impl Frame for LinearFrame {
+impl<C: Bounds> Frame for LinearFrame<'_, C> {
     const MAY_BE_CUT: bool = false;
 
     #[inline(always)]
@@ -39,8 +76,8 @@ impl Frame for LinearFrame {
         if offset > MAX_OFFSET {
             return None;
         }
-        let header = opaque(self.start + offset);
-        if header + size_of::<T>() > self.end {
+        let header = opaque(self.ctx.start() + offset);
+        if header + size_of::<T>() > self.ctx.end() {
             return None;
         }
         // SAFETY: the bytes up to `header + size_of::<T>()` lie before the end of the frame, as the verifier
@@ -70,18 +107,17 @@ pub(crate) fn meet(meeting_point: *mut u64, value: u64) -> u64 {
 /// A frame in a socket buffer: one piece that can be read directly, which holds the headers as a rule, and the rest
 /// in other places, from which it is copied. Pulling it into the first piece instead could make the kernel move the
 /// packet, which is not for a passive program to do.
-pub(crate) struct SkbFrame {
-    skb: *mut __sk_buff,
-    linear: LinearFrame,
+pub(crate) struct SkbFrame<'a> {
+    ctx: &'a TcContext,
+    linear: LinearFrame<'a, TcContext>,
     length: u32,
     copy: *mut [u64; 8],
 }
 
-impl SkbFrame {
+impl<'a> SkbFrame<'a> {
     #[inline(always)]
-    pub(crate) fn new(ctx: &TcContext, meeting_point: *mut u64, copy: *mut [u64; 8]) -> Self {
-        let linear = LinearFrame::new(ctx.data(), ctx.data_end(), meeting_point);
-        Self { skb: ctx.skb.skb, linear, length: ctx.len(), copy }
+    pub(crate) fn new(ctx: &'a TcContext, meeting_point: *mut u64, copy: *mut [u64; 8]) -> Self {
+        Self { ctx, linear: LinearFrame::new(ctx, meeting_point), length: ctx.len(), copy }
     }
 
     /// Bytes of the frame, link header included.
@@ -94,19 +130,25 @@ impl SkbFrame {
     #[inline(always)]
     fn load<T: Header>(&self, offset: usize) -> Option<T> {
         const { assert!(size_of::<T>() <= size_of::<[u64; 8]>()) };
-        if offset > MAX_OFFSET || offset + size_of::<T>() > self.length as usize {
+        if offset > MAX_OFFSET {
             return None;
         }
-        // SAFETY: the room belongs to this run; the helper writes as many bytes as it has at least, or fails.
+        // SAFETY: the room belongs to this run; the helper writes as many bytes as it has at least, or fails, as it does
+        // where they end after the frame.
         let result = unsafe {
-            bpf_skb_load_bytes(self.skb.cast(), offset as u32, self.copy.cast(), size_of::<T>() as u32)
+            bpf_skb_load_bytes(
+                self.ctx.skb.skb.cast(),
+                offset as u32,
+                self.copy.cast(),
+                size_of::<T>() as u32,
+            )
         };
         // SAFETY: that many bytes were written, and every bit pattern is a `T`.
         (result == 0).then(|| unsafe { self.copy.cast::<T>().read_unaligned() })
     }
 }
 
-impl Frame for SkbFrame {
+impl Frame for SkbFrame<'_> {
     const MAY_BE_CUT: bool = false;
 
     #[inline(always)]

@@ -62,7 +62,7 @@ pub(crate) fn nad_egress_raw(ctx: TcContext) -> i32 {
 fn receive(ctx: &XdpContext, link_type: LinkType) -> u32 {
     // SAFETY: the only call in a run for received packets.
     if let Some(cpu) = unsafe { cpu::this(Direction::Ingress) } {
-        let frame = LinearFrame::new(ctx.data(), ctx.data_end(), &raw mut cpu.meeting_point);
+        let frame = LinearFrame::new(ctx, &raw mut cpu.meeting_point);
         let stamp = Stamp {
             time_ns: clock::now(),
             length: frame.length(),

@@ -2,6 +2,7 @@
 
 use network_types::ip::IpProto;
 
+use super::room;
 use crate::{
     frame::Frame,
     record::{Defect, PacketRecord, flag},
@@ -84,7 +85,7 @@ fn parse_question<F: Frame>(frame: &F, start: usize, end: usize, record: &mut Pa
     let mut offset = start;
     for label in 0..=MAX_DNS_LABELS {
         offset = frame.meet(offset);
-        if offset >= end {
+        if room(offset, end) <= 0 {
             record.set_defect(Defect::DnsName);
             break;
         }
@@ -94,7 +95,7 @@ fn parse_question<F: Frame>(frame: &F, start: usize, end: usize, record: &mut Pa
             break;
         }
         if length == 0 {
-            if offset + 3 <= end
+            if room(offset, end) >= 3
                 && let Some(kind) = frame.read::<[u8; 2]>(offset + 1)
             {
                 record.dns_query_type = u16::from_be_bytes(kind);

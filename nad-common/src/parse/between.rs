@@ -54,12 +54,13 @@ struct Step {
 /// that one: its EtherType names what was not looked into.
 #[inline(always)]
 pub(super) fn parse<F: Frame, const MAX: usize>(frame: &F, start: Layer, record: &mut PacketRecord) -> Layer {
-    let Layer { mut ether_type, mut offset } = start;
+    let mut layer = start;
     for _ in 0..MAX {
+        layer = layer.meet(frame);
+        let Layer { ether_type, offset } = layer;
         if is_network(ether_type) {
             break;
         }
-        offset = frame.meet(offset);
         // No header needs more, and no packet behind one has less.
         let Some(bytes) = frame.read::<[u8; 8]>(offset) else { break };
         let step = step(ether_type, frame.meet(u64::from_be_bytes(bytes) as usize) as u64);
@@ -74,14 +75,12 @@ pub(super) fn parse<F: Frame, const MAX: usize>(frame: &F, start: Layer, record:
             let Some(header) = frame.read::<EthHdr>(at) else { break };
             // The stations' addresses, not those of the bridges between them.
             set_macs(record, header.src_addr, header.dst_addr);
-            ether_type = u16::from_be(header.ether_type);
-            offset = at + EthHdr::LEN;
+            layer = Layer { ether_type: u16::from_be(header.ether_type), offset: at + EthHdr::LEN };
         } else {
-            ether_type = step.next as u16;
-            offset += step.length;
+            layer = Layer { ether_type: step.next as u16, offset: offset + step.length };
         }
     }
-    Layer { ether_type, offset }
+    layer
 }
 
 /// By the first eight bytes of the header that `ether_type` names, in the order of the network.

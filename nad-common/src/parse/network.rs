@@ -8,7 +8,7 @@ use network_types::{
 use super::{
     Layer, Next, between,
     link::{ETHER_TYPE_ARP, ETHER_TYPE_IPV4, ETHER_TYPE_IPV6, is_network},
-    transport,
+    room, transport,
 };
 use crate::{
     counters::Refusal,
@@ -28,6 +28,31 @@ pub(super) struct Segment {
     pub(super) end: usize,
 }
 
+impl Segment {
+    #[inline(always)]
+    fn room(self) -> isize {
+        room(self.offset, self.end)
+    }
+
+    /// As a record has it.
+    #[inline(always)]
+    pub(super) fn length(self) -> u16 {
+        saturate(self.room())
+    }
+
+    /// Whether so many bytes are in it.
+    #[inline(always)]
+    pub(super) fn holds(self, length: usize) -> bool {
+        self.room() >= length as isize
+    }
+
+    /// The same without its first bytes.
+    #[inline(always)]
+    pub(super) fn skip(self, length: usize) -> Self {
+        Self { offset: self.offset + length, ..self }
+    }
+}
+
 #[inline(always)]
 pub(super) fn parse<F: Frame, const MAX_BETWEEN: usize>(
     frame: &F,
@@ -40,9 +65,9 @@ pub(super) fn parse<F: Frame, const MAX_BETWEEN: usize>(
     } else {
         between::parse::<F, MAX_BETWEEN>(frame, layer, record)
     };
-    record.ether_type = layer.ether_type;
-    let offset = frame.meet(layer.offset);
-    match layer.ether_type {
+    let Layer { ether_type, offset } = layer.meet(frame);
+    record.ether_type = ether_type;
+    match ether_type {
         ETHER_TYPE_IPV4 => parse_ipv4(frame, offset, frame.meet(limit), record),
         ETHER_TYPE_IPV6 => parse_ipv6(frame, offset, frame.meet(limit), record),
         ETHER_TYPE_ARP => parse_arp(frame, offset, frame.meet(limit), record).map(|()| Next::NOTHING),
@@ -105,7 +130,7 @@ fn parse_ipv4<F: Frame>(
     set_fragment(record, fragment & FRAGMENT_OFFSET, fragment & MORE_FRAGMENTS != 0);
 
     let header_length = usize::from(header.vihl & 0x0f) * 4;
-    if header_length < Ipv4Hdr::LEN || offset + header_length > limit {
+    if header_length < Ipv4Hdr::LEN || room(offset, limit) < header_length as isize {
         record.set_defect(Defect::IpHeaderLength);
         return Ok(Next::NOTHING);
     }
@@ -138,7 +163,7 @@ fn parse_ipv6<F: Frame>(
     // A jumbo payload (RFC 2675) says 0 here and its length in a hop-by-hop option, which Linux leaves out where
     // it has yet to cut the packet up.
     let is_jumbo =
-        header.next_hdr == IpProto::HopOpt as u8 || limit - offset > Ipv6Hdr::LEN + usize::from(u16::MAX);
+        header.next_hdr == IpProto::HopOpt as u8 || room(offset, limit) > Ipv6Hdr::LEN as isize + MOST;
     let total = if payload == 0 && is_jumbo { 0 } else { Ipv6Hdr::LEN + payload };
     let end = packet_end(record, offset, total, Ipv6Hdr::LEN, limit);
     let start = Segment { offset: offset + Ipv6Hdr::LEN, end };
@@ -168,6 +193,7 @@ fn skip_extensions<F: Frame>(
     let mut protocol = first;
     let mut offset = start.offset;
     for count in 0..=MAX_EXTENSION_HEADERS {
+        (protocol, offset) = meet(frame, protocol, offset);
         record.protocol = protocol;
         if !matches!(
             protocol,
@@ -179,8 +205,7 @@ fn skip_extensions<F: Frame>(
         if count == MAX_EXTENSION_HEADERS {
             break;
         }
-        offset = frame.meet(offset);
-        if offset + 8 > start.end {
+        if room(offset, start.end) < 8 {
             record.set_defect(Defect::ExtensionTruncated);
             return None;
         }
@@ -203,7 +228,7 @@ fn skip_extensions<F: Frame>(
             AUTHENTICATION => offset += (units + 2) * 4,
             _ => offset += (units + 1) * 8,
         }
-        if offset > start.end {
+        if room(offset, start.end) < 0 {
             record.set_defect(Defect::ExtensionTruncated);
             return None;
         }
@@ -211,6 +236,13 @@ fn skip_extensions<F: Frame>(
     }
     record.set_defect(Defect::ExtensionChain);
     None
+}
+
+/// What the next header is and where, where many ways meet (see [`Frame::meet`]).
+#[inline(always)]
+fn meet<F: Frame>(frame: &F, protocol: u8, offset: usize) -> (u8, usize) {
+    let both = frame.meet(offset << 8 | usize::from(protocol));
+    (both as u8, both >> 8)
 }
 
 /// A later fragment has no transport header; what would be read there is payload.
@@ -221,7 +253,7 @@ fn parse_transport<F: Frame>(
     record: &mut PacketRecord,
 ) -> Result<Next, Refusal> {
     if record.fragment_offset != 0 {
-        record.payload_length = saturate(segment.end.saturating_sub(segment.offset));
+        record.payload_length = segment.length();
         return Ok(Next::NOTHING);
     }
     let segment = Segment { offset: frame.meet(segment.offset), end: frame.meet(segment.end) };
@@ -249,10 +281,10 @@ fn packet_end(
     header_length: usize,
     limit: usize,
 ) -> usize {
-    if total == 0 && limit - offset > usize::from(u16::MAX) {
+    if total == 0 && room(offset, limit) > MOST {
         return limit;
     }
-    if total < header_length || offset + total > limit {
+    if total < header_length || room(offset, limit) < total as isize {
         record.set_defect(Defect::IpLength);
         return limit;
     }
@@ -262,7 +294,7 @@ fn packet_end(
 /// Reads a header that must end before `limit`.
 #[inline(always)]
 fn read_within<F: Frame, T: Header>(frame: &F, offset: usize, limit: usize) -> Option<T> {
-    if offset + size_of::<T>() > limit {
+    if room(offset, limit) < size_of::<T>() as isize {
         return None;
     }
     frame.read(offset)
@@ -286,7 +318,16 @@ pub(super) fn note_cut<F: Frame>(record: &mut PacketRecord) {
     }
 }
 
+/// What a length field can say at most.
+const MOST: isize = u16::MAX as isize;
+
 #[inline(always)]
-pub(super) fn saturate(length: usize) -> u16 {
-    if length > usize::from(u16::MAX) { u16::MAX } else { length as u16 }
+fn saturate(length: isize) -> u16 {
+    if length < 0 {
+        0
+    } else if length > MOST {
+        u16::MAX
+    } else {
+        length as u16
+    }
 }

@@ -5,7 +5,7 @@ use network_types::{ip::IpProto, tcp::TcpHdr, udp::UdpHdr};
 use super::{
     Next,
     link::{ETHER_TYPE_IPV4, ETHER_TYPE_IPV6},
-    network::{Segment, saturate, set_truncated},
+    network::{Segment, set_truncated},
     tunnel,
 };
 use crate::{
@@ -29,7 +29,7 @@ pub(super) fn parse<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRe
     const ETHER_IP: u8 = 97;
     const MPLS: u8 = 137;
 
-    record.payload_length = saturate(segment.end.saturating_sub(segment.offset));
+    record.payload_length = segment.length();
     match record.protocol {
         TCP => parse_tcp(frame, segment, record),
         UDP => parse_udp(frame, segment, record),
@@ -49,7 +49,7 @@ pub(super) fn parse<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRe
 fn parse_tcp<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRecord) -> Next {
     /// Up to the flags: window, checksum and urgent pointer may be cut off.
     const READ: usize = 14;
-    if segment.offset + TcpHdr::LEN > segment.end {
+    if !segment.holds(TcpHdr::LEN) {
         record.set_defect(Defect::TransportTruncated);
         return Next::NOTHING;
     }
@@ -65,13 +65,13 @@ fn parse_tcp<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRecord) -
     record.tcp_acknowledgement = u32::from_be_bytes([a0, a1, a2, a3]);
     record.tcp_flags = flags;
     let header_length = usize::from(data_offset >> 4) * 4;
-    let payload = segment.offset + header_length;
-    if header_length < TcpHdr::LEN || payload > segment.end {
+    if header_length < TcpHdr::LEN || !segment.holds(header_length) {
         record.set_defect(Defect::TcpHeaderLength);
         return Next::NOTHING;
     }
-    record.payload_length = saturate(segment.end - payload);
-    Next::payload(payload)
+    let payload = segment.skip(header_length);
+    record.payload_length = payload.length();
+    Next::payload(payload.offset)
 }
 
 #[inline(always)]
@@ -82,18 +82,18 @@ fn parse_udp<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRecord) -
     };
     record.source_port = u16::from_be_bytes(header.src);
     record.destination_port = u16::from_be_bytes(header.dst);
-    let payload = segment.offset + UdpHdr::LEN;
+    let payload = segment.skip(UdpHdr::LEN);
     let length = usize::from(u16::from_be_bytes(header.len));
-    record.payload_length = saturate(segment.end - payload);
+    record.payload_length = payload.length();
     // The first fragment carries the length of the whole datagram; 0 stands for a jumbogram (RFC 2675).
     if record.flags & flag::FRAGMENT == 0 && length != 0 {
-        if length < UdpHdr::LEN || segment.offset + length > segment.end {
+        if length < UdpHdr::LEN || !segment.holds(length) {
             record.set_defect(Defect::UdpLength);
         } else {
             record.payload_length = (length - UdpHdr::LEN) as u16;
         }
     }
-    tunnel::parse_datagram(frame, record.destination_port, payload, segment.end, record)
+    tunnel::parse_datagram(frame, record.destination_port, payload.offset, segment.end, record)
 }
 
 #[inline(always)]
@@ -111,7 +111,7 @@ fn parse_icmp<F: Frame>(frame: &F, segment: Segment, record: &mut PacketRecord) 
     };
     record.message_type = header[0];
     record.message_code = header[1];
-    record.payload_length = saturate(segment.end - segment.offset - HEADER);
+    record.payload_length = segment.skip(HEADER).length();
     Next::NOTHING
 }
 
@@ -130,7 +130,7 @@ fn parse_ports<F: Frame, const HEADER: usize>(
     record.source_port = u16::from_be_bytes([header[0], header[1]]);
     record.destination_port = u16::from_be_bytes([header[2], header[3]]);
     let length = if record.protocol == IpProto::Dccp as u8 { usize::from(header[4]) * 4 } else { HEADER };
-    record.payload_length = saturate((segment.end - segment.offset).saturating_sub(length));
+    record.payload_length = segment.skip(length).length();
     Next::NOTHING
 }
 
@@ -141,7 +141,7 @@ pub(super) fn read_header<F: Frame, T: Header>(
     segment: Segment,
     record: &mut PacketRecord,
 ) -> Option<T> {
-    if segment.offset + size_of::<T>() > segment.end {
+    if !segment.holds(size_of::<T>()) {
         record.set_defect(Defect::TransportTruncated);
         return None;
     }

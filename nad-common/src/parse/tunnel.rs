@@ -7,6 +7,7 @@ use super::{
     between::{MPLS, MPLS_MULTICAST, NSH},
     link::{ETHER_TYPE_IPV4, ETHER_TYPE_IPV6},
     network::{Segment, set_truncated},
+    room,
     transport::read_header,
 };
 use crate::{
@@ -211,7 +212,7 @@ fn read_inside<F: Frame, T: Header>(
     end: usize,
     record: &mut PacketRecord,
 ) -> Option<T> {
-    if offset + size_of::<T>() > end {
+    if room(offset, end) < size_of::<T>() as isize {
         return None;
     }
     let header = frame.read(offset);

@@ -35,7 +35,7 @@ const QUEUE_BATCHES: usize = 64;
 pub(super) const QUEUE_BYTES: usize = (2 * QUEUE_BATCHES + 2) * BATCH_BYTES;
 /// How long the drain sleeps after records came, and after none came for a while.
 const SHORTEST_NAP: Duration = Duration::from_micros(200);
-const LONGEST_NAP: Duration = Duration::from_millis(5);
+const LONGEST_NAP: Duration = Duration::from_millis(8);
 /// A run of the kernel program that began before it was detached has written its record by then.
 const GRACE: Duration = Duration::from_millis(2);
 /// A batch without records goes out this often when none come, so that time passes for the detector: an incident is told

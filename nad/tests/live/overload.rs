@@ -42,9 +42,9 @@ const SLOW: &str = "[training]\ntrees = 200\nextension_level = 15\n";
 const PART: f64 = 0.03;
 /// How far.
 const FAR: f64 = 10.0;
-/// Records that may wait before the highest level is in force: a flood of 600,000 packets/s brings them in a fifth of a
-/// second, before it shows how slow the sensor is.
-const BACKLOG: f64 = 120_000.0;
+/// Records that may wait for the detector at a flood's end: what its queue holds. The thread that fills it has the same
+/// part of a core, and may not see for a long while that there are too many.
+const BACKLOG: f64 = 262_144.0;
 /// Full coverage is to be back after a flood within this time, once what waited is judged.
 pub(crate) const RECOVERY: Duration = Duration::from_secs(2);
 
