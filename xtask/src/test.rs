@@ -25,7 +25,7 @@ mod kernels;
 mod lint;
 mod outcome;
 mod privileged;
-mod programs;
+pub(crate) mod programs;
 
 /// What the tests are built with: see the workspace's `Cargo.toml`.
 const PROFILE: &str = "--profile=checked";

@@ -8,14 +8,12 @@ use std::{collections::BTreeMap, env, fs, path::PathBuf, process::Command};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::shell;
+use crate::{shell, test::programs};
 
 /// Below the workspace.
 const FILE: &str = "nad-bench/instructions.toml";
 const UPDATE: &str = "cargo xtask bench --update-instructions";
 const VALGRIND: &str = "valgrind";
-/// What counts: the same that the tests are built with, so that nothing is built twice.
-const PROFILE: &str = "--profile=checked";
 const WORK: [&str; 4] = ["parse", "context", "features", "score"];
 /// The share by which a count may grow.
 const TOLERANCE: f64 = 0.03;
@@ -93,7 +91,7 @@ fn compare(before: &Counts, now: &Counts) -> Result<Checked> {
 }
 
 fn count(rustc: String) -> Result<Counts> {
-    let program = shell::build("nad-bench", PROFILE)?;
+    let program = programs::tested("nad-bench")?;
     let mut counts = Counts { rustc, machine: String::new(), instructions: BTreeMap::new() };
     for work in WORK {
         let (scoring, instructions) = count_work(&program, work)?;

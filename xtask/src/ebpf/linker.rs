@@ -56,7 +56,8 @@ fn install(toolchain: &Toolchain, root: &Path) -> Result<()> {
         .env("PATH", env::join_paths(path).context("PATH can't be extended")?)
         .env("LLVM_PREFIX", &llvm)
         .env(format!("LLVM_SYS_{LLVM}1_PREFIX"), &llvm)
-        .args(["install", "bpf-linker", "--version", VERSION, "--locked", "--force"])
+        // Without optimisation it is there in half the time; the work is LLVM's, which is built already.
+        .args(["install", "bpf-linker", "--version", VERSION, "--locked", "--force", "--debug"])
         .args(["--no-default-features", "--features"])
         .arg(format!("llvm-{LLVM}"))
         .arg("--root")

@@ -33,14 +33,8 @@ pub(super) struct TestProgram {
 
 /// Builds all of them.
 pub(super) fn build() -> Result<Vec<TestProgram>> {
-    let mut cargo = shell::cargo();
-    cargo.arg("test").args(PACKAGES).arg(PROFILE).args(TARGETS);
-    cargo.args(["--no-run", "--message-format=json-render-diagnostics"]);
-    shell::announce(&cargo);
-    let messages = shell::output(&mut cargo)?;
     let mut programs = Vec::new();
-    for line in messages.lines() {
-        let message: serde_json::Value = serde_json::from_str(line).context("cargo test printed no JSON")?;
+    for message in messages()? {
         if let (Some(program), Some(manifest), Some(true)) = (
             message["executable"].as_str(),
             message["manifest_path"].as_str(),
@@ -53,6 +47,30 @@ pub(super) fn build() -> Result<Vec<TestProgram>> {
     }
     programs.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(programs)
+}
+
+/// A program that tests start, built as they are: alone, cargo would build it and all it needs once more, with fewer
+/// features of its dependencies.
+pub(crate) fn tested(name: &str) -> Result<PathBuf> {
+    let is_it = |message: &serde_json::Value| {
+        message["target"]["name"] == name && message["profile"]["test"].as_bool() == Some(false)
+    };
+    let program = messages()?
+        .into_iter()
+        .filter(is_it)
+        .find_map(|message| Some(message["executable"].as_str()?.into()));
+    program.with_context(|| format!("cargo test built no program '{name}'"))
+}
+
+/// What cargo says of all that it builds for tests.
+fn messages() -> Result<Vec<serde_json::Value>> {
+    let mut cargo = shell::cargo();
+    cargo.arg("test").args(PACKAGES).arg(PROFILE).args(TARGETS);
+    cargo.args(["--no-run", "--message-format=json-render-diagnostics"]);
+    shell::announce(&cargo);
+    let messages = shell::output(&mut cargo)?;
+    let message = |line| serde_json::from_str(line).context("cargo test printed no JSON");
+    messages.lines().map(message).collect()
 }
 
 fn name(package: &Path, target: &serde_json::Value) -> String {
