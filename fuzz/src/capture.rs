@@ -2,10 +2,8 @@
 
 use std::io::Write as _;
 
-use nad::{
-    batch::RecordBatch,
-    source::{Fill, Source as _, pcap::PcapSource},
-};
+use nad::source::{Fill, Source as _, pcap::PcapSource};
+use nad_engine::batch::RecordBatch;
 
 use crate::{frames, scratch};
 

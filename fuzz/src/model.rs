@@ -1,6 +1,7 @@
 //! Model files: as bytes, and, because a checksum stops those, as a head and a body of a file that is whole.
 
-use nad::{detector::Start, model::Model};
+use nad::model_file;
+use nad_engine::detector::Start;
 use sha2::{Digest as _, Sha256};
 
 use crate::{records, scratch, traffic};
@@ -16,12 +17,12 @@ pub(crate) fn run(input: &[u8]) {
     let Some((&how, file)) = input.split_first() else { return };
     let file = if how & MENDED != 0 { mended(file) } else { file.to_vec() };
     let model = scratch::with_file("model", &file, |path| {
-        let model = Model::load(path)
+        let model = model_file::load(path)
             .inspect_err(|error| assert!(!error.to_string().contains('\n'), "{error}"))
             .ok()?;
         let copy = path.with_file_name("copy");
-        model.save(&copy).expect("what was read can be written");
-        let again = Model::load(&copy).expect("what was written can be read");
+        model_file::save(&model, &copy).expect("what was read can be written");
+        let again = model_file::load(&copy).expect("what was written can be read");
         // A number that is none equals nothing, and has no business in a model.
         assert!(again == model, "a model that was read, written and read is another");
         Some(model)
@@ -54,7 +55,7 @@ pub(crate) fn seeds() -> Vec<(String, Vec<u8>)> {
     let mut seeds = Vec::new();
     for (name, is_extended) in [("standard", false), ("extended", true)] {
         let file = scratch::with_file("seed", &[], |path| {
-            records::model(is_extended).save(path).expect("a model can be written");
+            model_file::save(&records::model(is_extended), path).expect("a model can be written");
             std::fs::read(path).expect("what was written can be read")
         });
         let content = &file[..file.len() - CHECKSUM];
@@ -73,7 +74,7 @@ mod tests {
         for (name, seed) in seeds() {
             let file = if seed[0] & MENDED != 0 { mended(&seed[1..]) } else { seed[1..].to_vec() };
             scratch::with_file("model", &file, |path| {
-                Model::load(path).unwrap_or_else(|error| panic!("{name}: {error}"));
+                model_file::load(path).unwrap_or_else(|error| panic!("{name}: {error}"));
             });
         }
     }

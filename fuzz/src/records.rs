@@ -6,19 +6,20 @@ use std::{
     time::Duration,
 };
 
-use nad::{
+use nad::output::format::{AlertFormat, native};
+use nad_common::{counters::KernelCounters, record::PacketRecord};
+use nad_engine::{
     batch::{BATCH_RECORDS, RecordBatch},
     context::{Sizes, Tables},
+    detector::Event,
     detector::{BaselineLength, Detector, DetectorOptions, Findings, Start},
     ledger::Tally,
     model::{
         Model, Training,
         trainer::{Growth, TrainerKind},
     },
-    output::{Event, format::AlertFormat},
     time::Timeline,
 };
-use nad_common::{counters::KernelCounters, record::PacketRecord};
 
 use crate::traffic::{self, Bytes, Step};
 
@@ -124,7 +125,7 @@ impl Said {
         for alert in &findings.alerts {
             assert!((0.0..=1.0).contains(&alert.score) && alert.threshold.is_finite(), "{alert:?}");
             FORMATS.iter().for_each(|format| is_json(&format.alert(alert)));
-            self.alerts.push(alert.to_json());
+            self.alerts.push(native::alert(alert));
         }
         for update in &findings.incidents {
             let incident = &update.incident;
@@ -132,7 +133,7 @@ impl Said {
             assert!(numbers.iter().all(|number| (0.0..=1.0).contains(number)), "{incident:?}");
             assert!(incident.start_ns <= incident.end_ns && !incident.reason.is_empty(), "{incident:?}");
             FORMATS.iter().for_each(|format| is_json(&format.incident(incident, Some(update.change))));
-            self.incidents.push(format!("{} {}", update.change.name(), incident.to_json()));
+            self.incidents.push(format!("{} {}", update.change.name(), native::incident(incident)));
         }
         self.scores.extend(&findings.scores);
     }

@@ -152,10 +152,8 @@ fn server(random: &mut SmallRng) -> End {
 
 #[cfg(test)]
 mod tests {
-    use nad::{
-        batch::RecordBatch,
-        source::{Fill, Source as _, pcap::PcapSource},
-    };
+    use nad::source::{Fill, Source as _, pcap::PcapSource};
+    use nad_engine::batch::RecordBatch;
 
     use super::*;
 

@@ -1,13 +1,11 @@
 //! What the kernel program costs a packet, beside one that only counts and passes.
 
 use anyhow::{Context as _, Result};
-use nad::{
-    batch::RecordBatch,
-    source::{
-        Fill, Source as _,
-        xdp::{Directions, Sent, Watch, XdpMode, XdpOptions, XdpSource},
-    },
+use nad::source::{
+    Fill, Source as _,
+    xdp::{Directions, Sent, Watch, XdpMode, XdpOptions, XdpSource},
 };
+use nad_engine::batch::RecordBatch;
 
 use crate::{
     Options,

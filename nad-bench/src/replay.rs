@@ -8,10 +8,8 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use nad::{
-    batch::RecordBatch,
-    source::{Fill, Source as _, pcap::PcapSource},
-};
+use nad::source::{Fill, Source as _, pcap::PcapSource};
+use nad_engine::batch::RecordBatch;
 
 use crate::{
     Options, capture,

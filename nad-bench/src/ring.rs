@@ -8,10 +8,8 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use aya::maps::{Map as AyaMap, MapData, RingBuf};
-use nad::{
-    batch::RecordBatch,
-    source::{Fill, Source as _, xdp::XdpSource},
-};
+use nad::source::{Fill, Source as _, xdp::XdpSource};
+use nad_engine::batch::RecordBatch;
 
 use crate::{
     Options,

@@ -7,7 +7,7 @@ pub(crate) mod vectors;
 use std::hint::black_box;
 
 use anyhow::{Context as _, Result};
-use nad::{
+use nad_engine::{
     features::{PACKET_FEATURES, View, packet_codes},
     model::{forest::kernel::Kernel, matrix::Matrix},
 };

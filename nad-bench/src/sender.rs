@@ -157,10 +157,8 @@ fn entry_of(from: End, to: End, tcp_flags: u8) -> Entry {
 mod tests {
     use std::collections::HashSet;
 
-    use nad::{
-        batch::RecordBatch,
-        source::{Fill, Source as _},
-    };
+    use nad::source::{Fill, Source as _};
+    use nad_engine::batch::RecordBatch;
 
     use super::*;
     use crate::{

@@ -6,7 +6,12 @@ use std::hint::black_box;
 
 use anyhow::{Context as _, Result};
 use bytemuck::Zeroable as _;
-use nad::{
+use nad_common::{
+    frame::SliceFrame,
+    parse::{LinkType, Stamp, parse},
+    record::PacketRecord,
+};
+use nad_engine::{
     batch::BATCH_RECORDS,
     context::Context,
     features::{PACKET_FEATURES, View, packet_codes},
@@ -14,11 +19,6 @@ use nad::{
         coded::{BLOCK, Block, CodedForest},
         kernel::Kernel,
     },
-};
-use nad_common::{
-    frame::SliceFrame,
-    parse::{LinkType, Stamp, parse},
-    record::PacketRecord,
 };
 
 use crate::{

@@ -9,6 +9,7 @@ mod task;
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
+use nad_engine::{detector::BaselineLength, model::CONTAMINATION};
 
 use crate::{
     command::{
@@ -25,11 +26,9 @@ use crate::{
         train::TrainConfig,
     },
     config::{
-        self, ConfigError, DEFAULT_CONTAMINATION, DEFAULT_CONTAMINATION_COUNT, DEFAULT_FILE,
-        DEFAULT_TRAIN_FOR, File, FilesSection, LogConfig, MetricsConfig, Places, Task, TaskChoice,
-        TrainingChoice,
+        self, ConfigError, DEFAULT_CONTAMINATION_COUNT, DEFAULT_FILE, DEFAULT_TRAIN_FOR, File, FilesSection,
+        LogConfig, MetricsConfig, Places, Task, TaskChoice, TrainingChoice,
     },
-    detector::BaselineLength,
     files::Policy,
     metrics::Latencies,
     sandbox::{Needs, SecurityConfig},
@@ -141,8 +140,7 @@ where
             let needs = Needs::new(&outputs, &log, &sources).with_metrics(metrics.as_ref());
             let security = SecurityConfig::decide(None, None, &file.security);
             let task = TaskChoice::decide(&[file.task_choice()])?;
-            let training =
-                config::training(TrainingChoice::default(), &file.training, DEFAULT_CONTAMINATION)?;
+            let training = config::training(TrainingChoice::default(), &file.training, CONTAMINATION)?;
             Command::Doctor(DoctorConfig {
                 interfaces,
                 ring_bytes,
@@ -214,7 +212,7 @@ fn run(
     let given = TaskChoice { count: args.count, ..task_choice(args.task) };
     let task = decide(given, flags, file.task_choice())?;
     let is_count = matches!(task, Task::Count { .. });
-    let default = if is_count { DEFAULT_CONTAMINATION_COUNT } else { DEFAULT_CONTAMINATION };
+    let default = if is_count { DEFAULT_CONTAMINATION_COUNT } else { CONTAMINATION };
     let DecisionArgs { model, alert_budget, outputs, fail_on_anomaly } = args.decision;
     let contamination = model.contamination.or(file.training.contamination);
     let training = config::training(training_choice(model), &file.training, default)?;
@@ -253,7 +251,7 @@ fn replay(
     let task = decide(task_choice(args.task), flags, from_file)?;
     let DecisionArgs { model, alert_budget, outputs, fail_on_anomaly } = args.decision;
     let contamination = model.contamination.or(file.training.contamination);
-    let training = config::training(training_choice(model), &file.training, DEFAULT_CONTAMINATION)?;
+    let training = config::training(training_choice(model), &file.training, CONTAMINATION)?;
     let source = args.file.display().to_string();
     Ok(ReplayConfig {
         file: args.file,
@@ -285,7 +283,7 @@ fn train(
             return Err(ConfigError::Value("training needs --train-for or --train-packets".into()).into());
         }
     };
-    let training = config::training(training_choice(args.model), &file.training, DEFAULT_CONTAMINATION)?;
+    let training = config::training(training_choice(args.model), &file.training, CONTAMINATION)?;
     let security = security(args.security, args.live.user.clone(), file);
     let live = args.files.is_empty().then(|| live(args.live, file)).transpose()?;
     let detection = config::detection(None, file)?;

@@ -22,24 +22,27 @@ mod view;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-
-use crate::{
-    cli::Command,
-    config::Task,
+use nad_engine::{
     context::{Sizes, Tables},
     detector::{BaselineLength, Notice, Start},
     incident::allow::AllowRules,
     ledger::{Judged, Ledger, OutputCounts},
     model::{Model, Training},
+    presentation, unread,
+};
+
+use crate::{
+    cli::Command,
+    config::Task,
+    model_file,
     output::{
         OutputError,
         log::LOG,
         terminal::{SAID, STANDARD_OUTPUT, Screen, TerminalConfig},
     },
-    presentation,
     sandbox::InForce,
     source::pcap::{PcapSource, ReadAhead},
-    unread,
+    text,
 };
 pub use outputs::{ClosedStdout, OutputConfig};
 
@@ -165,16 +168,16 @@ fn log_sandbox(in_force: &InForce) {
 }
 
 fn load_model(path: &Path, contamination: Option<f64>) -> Result<Model> {
-    let mut model = Model::load(path)?;
+    let mut model = model_file::load(path)?;
     if let Some(contamination) = contamination {
         model.set_contamination(contamination);
     }
     let window = model.window();
     tracing::info!(
         "model {}: trained on {} packets from {}",
-        presentation::path(path),
+        text::path(path),
         window.packets,
-        presentation::escaped(&window.source)
+        text::escaped(&window.source)
     );
     Ok(model)
 }

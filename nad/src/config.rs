@@ -33,18 +33,18 @@ pub use secret::Secret;
 pub use size::Size;
 pub use webhook::WebhookSection;
 
-use crate::{
+use nad_engine::{
     detector::{BaselineLength, DetectorOptions},
-    features::{MOST_FEATURES, View},
+    features::View,
     incident::allow::AllowRules,
     model::{
         Training,
         trainer::{Growth, TrainerKind},
     },
     policy::AlertBudget,
-    presentation,
-    source::xdp::default_ring_bytes,
 };
+
+use crate::{source::xdp::default_ring_bytes, text};
 
 /// Where the log goes unless something else is said.
 pub const DEFAULT_LOG: &str = "logs/anomaly_detector.log";
@@ -54,9 +54,6 @@ pub const DEFAULT_TRAIN_FOR: Duration = Duration::from_secs(60);
 pub const DEFAULT_COUNT: &str = "100";
 /// The share of a fixed number of packets that is reported: the old program's.
 pub const DEFAULT_CONTAMINATION_COUNT: f64 = 0.01;
-/// The share of a baseline above the threshold when nad goes on watching: one in a hundred would be one alarm
-/// after the other.
-pub const DEFAULT_CONTAMINATION: f64 = 0.0001;
 /// The smallest ring: a page.
 pub const LEAST_RING_BYTES: u32 = 4096;
 /// The largest ring.
@@ -68,7 +65,7 @@ pub const LARGEST_COUNT: u64 = 1_000_000;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file can't be read.
-    #[error("config file {}: {source}", presentation::path(path))]
+    #[error("config file {}: {source}", text::path(path))]
     Read {
         /// The file.
         path: PathBuf,
@@ -76,7 +73,7 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// The file holds something that nad does not know.
-    #[error("config file {}, line {line}: {reason}", presentation::path(path))]
+    #[error("config file {}, line {line}: {reason}", text::path(path))]
     Parse {
         /// The file.
         path: PathBuf,
@@ -204,20 +201,8 @@ pub fn training(
             "seed {seed} has no effect with the trainer \"crate\", which can't be seeded: leave one of them out"
         )));
     }
-    check_training(&training)?;
+    training.check().map_err(ConfigError::Value)?;
     Ok(training)
-}
-
-/// Checks the numbers of a training, whether a person gave them or a model says that it was trained so.
-///
-/// # Errors
-///
-/// When one of them is out of range.
-pub fn check_training(training: &Training) -> Result<(), ConfigError> {
-    check("trees", training.growth.trees, 1, 10_000)?;
-    check("samples_per_tree", training.growth.samples_per_tree, 2, 65_536)?;
-    check("extension_level", training.extension_level.unwrap_or(0), 0, MOST_FEATURES - 1)?;
-    check_contamination(training.contamination)
 }
 
 /// The features of these names as view/feature; a name without a view is that of all views that have it.
@@ -277,20 +262,6 @@ pub fn detection(budget: Option<AlertBudget>, file: &File) -> Result<DetectorOpt
         in_background: false,
         wanted: default.wanted,
     })
-}
-
-/// Checks the share of a baseline that is to lie above the threshold.
-///
-/// # Errors
-///
-/// When it is not above 0 and at most 0.5.
-pub fn check_contamination(contamination: f64) -> Result<(), ConfigError> {
-    if contamination > 0.0 && contamination <= 0.5 {
-        return Ok(());
-    }
-    Err(ConfigError::Value(format!(
-        "contamination {contamination} is out of range: it must be above 0 and at most 0.5"
-    )))
 }
 
 /// The interfaces in force, each once; none stands for the one of the default route.

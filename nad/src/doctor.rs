@@ -14,10 +14,11 @@ use nad_common::opaque::Opaque;
 
 pub use memory::{Fit, Part, Room, fit, room};
 
+use nad_engine::unread;
+
 use crate::{
     interface::{self, InterfaceError, Selection},
     sandbox::{Needs, SecurityConfig},
-    unread,
 };
 
 /// One thing that was looked at.

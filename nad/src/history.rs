@@ -19,7 +19,7 @@ use std::{
 
 use rusqlite::ErrorCode;
 
-use crate::{files, presentation};
+use crate::{files, text};
 
 pub use incident::{KeptIncident, KeptSource, Standing};
 pub use ledger::{KeptLedger, LedgerBook, OutputTally};
@@ -59,27 +59,27 @@ pub enum HistoryError {
     #[error(
         "history {}: there is no such file; name the one that nad writes with --history, or have one written with nad run \
          --history FILE",
-        presentation::path(.0)
+        text::path(.0)
     )]
     Missing(PathBuf),
     /// It belongs to another program.
     #[error(
         "history {}: it is no history of nad's and stays as it is; name another file with --history, or move this one \
          away",
-        presentation::path(.0)
+        text::path(.0)
     )]
     Foreign(PathBuf),
     /// It can't be read any more.
     #[error(
         "history {}: it is damaged ({}) and stays as it is; name another file with --history, or move this one away", 
-        presentation::path(.0), .1
+        text::path(.0), .1
     )]
     Damaged(PathBuf, String),
     /// A later nad wrote it.
     #[error(
         "history {}: a newer nad wrote it (schema {found}; this one knows {known}); use that one, or name another file with \
          --history",
-        presentation::path(path)
+        text::path(path)
     )]
     Newer {
         /// The file.
@@ -90,13 +90,13 @@ pub enum HistoryError {
         known: i64,
     },
     /// It is not to be trusted, or is no file.
-    #[error("history {}: {}; or name another file with --history", presentation::path(.0), .1)]
+    #[error("history {}: {}; or name another file with --history", text::path(.0), .1)]
     Refused(PathBuf, String),
     /// Anything else: a folder that is missing, a full disk, no permission.
-    #[error("history {}: {}; make room or way for it, or name another file with --history", presentation::path(.0), .1)]
+    #[error("history {}: {}; make room or way for it, or name another file with --history", text::path(.0), .1)]
     Unusable(PathBuf, rusqlite::Error),
     /// The same, before the database was asked.
-    #[error("history {}: unable to open database file: {}; make room or way for it, or name another file with --history", presentation::path(.0), .1)]
+    #[error("history {}: unable to open database file: {}; make room or way for it, or name another file with --history", text::path(.0), .1)]
     Unwritable(PathBuf, String),
 }
 

@@ -11,7 +11,7 @@ use nad::{
     command::{self, Outcome},
     files,
     output::{OutputError, terminal::STANDARD_OUTPUT},
-    presentation,
+    text,
 };
 
 const FAILED: u8 = 1;
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
 
 /// Says what is wrong. That standard error can't be written is no reason to end otherwise.
 fn complain(what: &dyn Display) {
-    let _ = writeln!(io::stderr(), "error: {}", presentation::escaped(&what.to_string()));
+    let _ = writeln!(io::stderr(), "error: {}", text::escaped(&what.to_string()));
 }
 
 /// The error and its causes, each once: nad's own errors name theirs already.

@@ -19,9 +19,9 @@ use prometheus_client::metrics::histogram::Histogram;
 pub use exposition::Format;
 pub use server::{Listener, MetricsError, Server};
 
-use crate::ledger::{Ledger, Tally};
 use coverage::RecentCoverage;
 use exposition::Reading;
+use nad_engine::ledger::{Ledger, Tally};
 use process::Process;
 
 /// Reads the source's half of the ledger; an error is a sentence.

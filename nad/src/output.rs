@@ -28,29 +28,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    alert::Alert,
-    detector::Second,
-    history::LedgerBook,
-    incident::{Change, IncidentUpdate},
-    ledger::Ledger,
-    presentation,
-    queue::WhenFull,
-};
-use ending::Ending;
-pub use worker::SinkCounts;
-use worker::{Ends, Worker};
+use nad_engine::{detector::Event, incident::Change, ledger::Ledger, ledger::SinkCounts};
 
-/// What outputs are told, in the order in which it happened.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// What became of an incident.
-    Incident(Arc<IncidentUpdate>),
-    /// A packet above the threshold.
-    Alert(Arc<Alert>),
-    /// A second that is over.
-    Second(Arc<Second>),
-}
+use crate::{history::LedgerBook, queue::WhenFull, text};
+use ending::Ending;
+use worker::{Ends, Worker};
 
 /// Something that is told of what happens: one file of this folder each.
 ///
@@ -245,7 +227,7 @@ impl OutputError {
 pub fn spare_capture(name: &str, output: &Path, capture: &Path) -> Result<(), OutputError> {
     match (fs::metadata(output), fs::metadata(capture)) {
         (Ok(output_file), Ok(file)) if (output_file.dev(), output_file.ino()) == (file.dev(), file.ino()) => {
-            let name = format!("{name} {}", presentation::path(output));
+            let name = format!("{name} {}", text::path(output));
             Err(OutputError::new(name, io::Error::other("it is the capture")).remedy("choose another place"))
         }
         _ => Ok(()),

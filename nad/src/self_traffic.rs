@@ -22,10 +22,17 @@ use std::{
 use socket2::{Domain, Protocol, Socket, Type};
 
 pub use self::attribution::SelfTraffic;
-use crate::{context::host_key::HostKey, time::kernel_ns};
+use nad_engine::context::host_key::HostKey;
+
+use crate::clock::kernel_ns;
 
 /// This process's connections.
 pub static CONNECTIONS: Registry = Registry::new();
+
+/// What tells the records of this process's connections, for a detector.
+pub fn ours() -> Box<SelfTraffic> {
+    Box::new(SelfTraffic::new(&CONNECTIONS))
+}
 
 /// Connections that are registered at a time, far more than outputs have open.
 const MAX_REGISTERED: usize = 256;

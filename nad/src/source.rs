@@ -7,8 +7,7 @@ pub mod xdp;
 mod ring;
 
 use nad_common::counters::KernelCounters;
-
-use crate::batch::RecordBatch;
+use nad_engine::batch::RecordBatch;
 
 /// Something that yields batches of records.
 pub trait Source {

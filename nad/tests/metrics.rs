@@ -14,13 +14,13 @@ use std::{
     sync::Arc,
 };
 
-use nad::{
-    condition::{Judging, Stage},
-    ledger::Tally,
-    metrics::{Format, Latencies, Vitals},
-    output::SinkCounts,
-};
+use nad::metrics::{Format, Latencies, Vitals};
 use nad_common::counters::KernelCounters;
+use nad_engine::{
+    condition::{Judging, Stage},
+    ledger::SinkCounts,
+    ledger::Tally,
+};
 use skip::skipped;
 
 const DASHBOARD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../dist/grafana/nad.json");

@@ -18,17 +18,15 @@ use std::{
     process::{Command, Stdio},
 };
 
-use nad::{
-    batch::RecordBatch,
-    source::{
-        Fill, Source,
-        pcap::{CaptureError, Damage, PcapSource, Progress, ReadAhead},
-    },
+use nad::source::{
+    Fill, Source,
+    pcap::{CaptureError, Damage, PcapSource, Progress, ReadAhead},
 };
 use nad_common::{
     counters::{KernelCounters, Refusal},
     record::{AddressKind, PacketRecord, flag},
 };
+use nad_engine::batch::RecordBatch;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use build::*;

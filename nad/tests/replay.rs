@@ -16,6 +16,8 @@ mod alerts;
 mod allow;
 #[path = "replay/clocks.rs"]
 mod clocks;
+#[path = "replay/engine.rs"]
+mod engine;
 #[path = "replay/formats.rs"]
 mod formats;
 #[path = "replay/incidents.rs"]

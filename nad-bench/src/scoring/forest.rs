@@ -4,7 +4,7 @@
 
 use anyhow::{Result, anyhow, bail};
 use extended_isolation_forest::{Forest as CrateForest, ForestOptions};
-use nad::{
+use nad_engine::{
     features::PACKET_FEATURES,
     model::{
         forest::{

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use nad::model::matrix::Matrix;
+use nad_engine::model::matrix::Matrix;
 use tempfile::TempDir;
 
 const SCRIPT: &str = include_str!("sklearn.py");

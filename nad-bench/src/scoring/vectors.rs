@@ -2,16 +2,16 @@
 
 use anyhow::{Context as _, Result};
 use bytemuck::Zeroable as _;
-use nad::{
-    batch::BATCH_RECORDS,
-    context::{Context, Seen, Sizes, Tables, Verdict, hash::HashKey},
-    features::{PACKET_FEATURES, View},
-    model::{matrix::Matrix, scaler::Scaler},
-};
 use nad_common::{
     frame::SliceFrame,
     parse::{LinkType, Stamp, parse},
     record::PacketRecord,
+};
+use nad_engine::{
+    batch::BATCH_RECORDS,
+    context::{Context, Seen, Sizes, Tables, Verdict, hash::HashKey},
+    features::{PACKET_FEATURES, View},
+    model::{matrix::Matrix, scaler::Scaler},
 };
 
 use crate::capture;

@@ -12,7 +12,8 @@ use std::{
 
 use bytemuck::Zeroable;
 use criterion::{BenchmarkId, Criterion, Throughput};
-use nad::{
+use nad_common::record::PacketRecord;
+use nad_engine::{
     batch::BATCH_RECORDS,
     context::{
         Context, Sizes, Tables, Verdict,
@@ -29,7 +30,6 @@ use nad::{
         trainer::{Growth, TrainerKind},
     },
 };
-use nad_common::record::PacketRecord;
 use traffic::Traffic;
 
 const FLOWS: [u32; 4] = [1, 1_000, 100_000, 1_000_000];

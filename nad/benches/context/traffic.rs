@@ -1,8 +1,8 @@
 //! Made-up traffic, the same every time: a population of established TCP flows, or SYNs from forged sources.
 
 use bytemuck::Zeroable;
-use nad::batch::BATCH_RECORDS;
 use nad_common::record::{AddressKind, PacketRecord};
+use nad_engine::batch::BATCH_RECORDS;
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;

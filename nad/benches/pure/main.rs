@@ -10,7 +10,13 @@ use std::{hint::black_box, time::Duration};
 
 use bytemuck::Zeroable;
 use criterion::{Criterion, Throughput};
-use nad::{
+use nad_common::{
+    counters::Refusal,
+    frame::SliceFrame,
+    parse::{LinkType, Stamp, parse},
+    record::PacketRecord,
+};
+use nad_engine::{
     features::{PACKET_FEATURES, View},
     model::{
         forest::{
@@ -21,12 +27,6 @@ use nad::{
         scaler::Scaler,
         trainer::{Growth, Seeded, Trainer},
     },
-};
-use nad_common::{
-    counters::Refusal,
-    frame::SliceFrame,
-    parse::{LinkType, Stamp, parse},
-    record::PacketRecord,
 };
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 

@@ -2,7 +2,12 @@
 
 use std::{env, ffi::OsString, path::PathBuf};
 
-use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
+use clap::{
+    Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+    error::ErrorKind,
+};
+use nad_engine::{features::View, model::trainer::TrainerKind, policy::AlertBudget};
 
 use super::{
     UsageError,
@@ -11,14 +16,11 @@ use super::{
 use crate::{
     command::{ClosedStdout, relief::Thin},
     config::{DEFAULT_COUNT, Length, Listen},
-    features::View,
     files::FileMode,
-    model::trainer::TrainerKind,
     output::{
         format::AlertFormat,
         terminal::{Color, Format},
     },
-    policy::AlertBudget,
     sandbox::Level,
     source::xdp::{Directions, XdpMode},
 };
@@ -303,7 +305,7 @@ pub(super) struct ModelArgs {
     #[arg(long, env = "NAD_SEED", hide_env_values = true, value_name = "N")]
     pub(super) seed: Option<u64>,
     /// Who grows the forests; the crate's are other ones each time [default: seeded]
-    #[arg(long, env = "NAD_TRAINER", hide_env_values = true, value_name = "TRAINER")]
+    #[arg(long, env = "NAD_TRAINER", hide_env_values = true, value_name = "TRAINER", value_parser = trainer())]
     pub(super) trainer: Option<TrainerKind>,
     /// Leave a feature out, as view/feature, or in every view that has it; may be given more than once (for evaluation)
     #[arg(long, value_name = "FEATURE", hide = true)]
@@ -378,4 +380,11 @@ fn from_clap(error: clap::Error) -> UsageError {
         line = line + separator + part.strip_prefix("error: ").unwrap_or(part);
     }
     UsageError::Flags(line.replace("; For more information, try '--help'.", "; try --help"))
+}
+
+/// Reads a trainer's name.
+fn trainer() -> impl TypedValueParser<Value = TrainerKind> {
+    let known = TrainerKind::ALL.map(|kind| PossibleValue::new(kind.name()).help(kind.summary()));
+    PossibleValuesParser::new(known)
+        .map(|name| TrainerKind::ALL.into_iter().find(|kind| kind.name() == name).unwrap_or_default())
 }

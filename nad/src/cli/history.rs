@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use nad_engine::{
+    incident::{allow::AddressRange, shape::Shape},
+    policy::AlertBudget,
+};
 use serde::{Deserialize, de::IntoDeserializer};
 
 use super::{
@@ -17,8 +21,6 @@ use crate::{
     },
     config::{ConfigError, File, Length, LogConfig},
     history::{Filter, Standing},
-    incident::{allow::AddressRange, shape::Shape},
-    policy::AlertBudget,
 };
 
 #[derive(Debug, Args)]

@@ -1,12 +1,10 @@
 //! What the task is, which is said in one place alone: by flags, in the environment, or in the file.
 
 use clap::{ArgMatches, parser::ValueSource};
+use nad_engine::detector::BaselineLength;
 
 use super::args::TaskArgs;
-use crate::{
-    config::{ConfigError, DEFAULT_TRAIN_FOR, Task, TaskChoice},
-    detector::BaselineLength,
-};
+use crate::config::{ConfigError, DEFAULT_TRAIN_FOR, Task, TaskChoice};
 
 pub(super) fn task_choice(args: TaskArgs) -> TaskChoice {
     TaskChoice {

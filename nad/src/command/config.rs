@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::{Outcome, say};
-use crate::presentation;
-
+use crate::text;
 /// What was asked of the settings, and found.
 #[derive(Debug)]
 pub enum ConfigAnswer {
@@ -23,7 +22,7 @@ pub enum ConfigAnswer {
 /// When standard output can't be written.
 pub fn config(answer: &ConfigAnswer) -> Result<Outcome> {
     match answer {
-        ConfigAnswer::Fine(path) => say(&format!("{}: fine", presentation::path(path)))?,
+        ConfigAnswer::Fine(path) => say(&format!("{}: fine", text::path(path)))?,
         ConfigAnswer::Shown(settings) => settings.lines().try_for_each(say)?,
     }
     Ok(Outcome::Fine)

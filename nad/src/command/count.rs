@@ -3,6 +3,13 @@
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use anyhow::{Context, Result};
+use nad_engine::{
+    batch::{BATCH_RECORDS, RecordBatch},
+    detector::{Detector, DetectorOptions, Findings, Start},
+    ledger::{Judged, Ledger, Tally},
+    model::Model,
+    time::Timeline,
+};
 
 use super::{
     allowed, detected,
@@ -12,12 +19,9 @@ use super::{
     tables, warn_of_expired,
 };
 use crate::{
-    batch::{BATCH_RECORDS, RecordBatch},
-    detector::{Detector, DetectorOptions, Findings, Start},
-    ledger::{Judged, Ledger, Tally},
-    model::Model,
+    clock,
     output::{Outputs, terminal::Screen},
-    time::{self, Timeline},
+    self_traffic,
 };
 
 /// Captures `packets` packets, or as many as came before a signal.
@@ -32,8 +36,8 @@ pub(super) async fn count(
 ) -> Result<Ledger> {
     let tally = Arc::new(Tally::default());
     tally.set_outputs(outputs.counts());
-    let timeline = Timeline::live(&live.clock);
-    warn_of_expired(&options.rules, time::unix_now_ns());
+    let timeline = live.clock.timeline();
+    warn_of_expired(&options.rules, clock::unix_now_ns());
     let is_own_baseline = matches!(start, Start::Learn { .. });
     let start = match start {
         Start::Learn { baseline, training, .. } => {
@@ -115,7 +119,8 @@ fn decide(
     }
     let mut findings = Findings::default();
     let mut learner =
-        Detector::new(start, tables(&options.sizes)?, timeline.clone(), Arc::clone(tally), options.clone());
+        Detector::new(start, tables(&options.sizes)?, timeline.clone(), Arc::clone(tally), options.clone())
+            .without(self_traffic::ours());
     for batch in captured {
         learner.process(batch, &mut findings)?;
     }
@@ -143,7 +148,8 @@ fn detect(
 ) -> Result<Findings> {
     let mut findings = Findings::default();
     let mut detector =
-        Detector::new(start, tables(&options.sizes)?, timeline, Arc::clone(tally), options.clone());
+        Detector::new(start, tables(&options.sizes)?, timeline, Arc::clone(tally), options.clone())
+            .without(self_traffic::ours());
     for batch in captured {
         detector.process(batch, &mut findings)?;
     }

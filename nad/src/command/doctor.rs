@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
+use nad_engine::{context::Sizes, model::Training};
 
 use super::{
     Outcome,
@@ -11,13 +12,11 @@ use super::{
 };
 use crate::{
     config::Task,
-    context::Sizes,
     doctor::{self, Finding},
-    model::Training,
     output::{OutputError, terminal::STANDARD_OUTPUT},
-    presentation,
     sandbox::{Needs, SecurityConfig},
     source::xdp::{Directions, XdpError, XdpOptions, XdpSource},
+    text,
 };
 
 /// Settings of `nad doctor`.
@@ -54,9 +53,8 @@ pub(super) fn doctor(config: DoctorConfig) -> Result<Outcome> {
     };
     findings.extend(doctor::examine_memory(&needs.parts()));
     let mut out = io::stdout().lock();
-    let written = findings
-        .iter()
-        .try_for_each(|finding| writeln!(out, "{}", presentation::escaped(&finding.to_string())));
+    let written =
+        findings.iter().try_for_each(|finding| writeln!(out, "{}", text::escaped(&finding.to_string())));
     match written.and_then(|()| out.flush()) {
         // Whoever has seen enough of it learns the rest by the exit code.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -3,6 +3,13 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Result;
+use nad_engine::{
+    batch::RecordBatch,
+    context::{Context, Sizes, Verdict, hash::HashKey},
+    detector::LEAST_BASELINE,
+    features::View,
+    time::Timeline,
+};
 
 use super::{
     Outcome, OutputConfig, log_sandbox,
@@ -10,21 +17,16 @@ use super::{
     open_capture, read_ahead, tables,
 };
 use crate::{
-    batch::RecordBatch,
     config::LogConfig,
-    context::{Context, Sizes, Verdict, hash::HashKey},
-    detector::LEAST_BASELINE,
-    features::View,
     output::{
         OutputError,
         features::FeatureFile,
         log, spare_capture,
         terminal::{Screen, TerminalConfig},
     },
-    presentation,
     sandbox::{Needs, Sandbox, SecurityConfig},
     source::{Fill, Source},
-    time::Timeline,
+    text,
 };
 
 /// Settings of `nad features`.
@@ -102,7 +104,7 @@ fn write(config: &WriteConfig) -> Result<()> {
     screen.say(&format!(
         "{rows} rows of the view {} written to {}.",
         config.view.name(),
-        presentation::path(&config.out)
+        text::path(&config.out)
     ))?;
     if counters.unparsed_total() > 0 {
         tracing::warn!("{} packets could not be parsed and are in no row", counters.unparsed_total());

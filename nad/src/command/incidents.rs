@@ -15,7 +15,7 @@ use super::Outcome;
 use crate::{
     history::{Filter, History, KeptIncident},
     output::{OutputError, terminal::STANDARD_OUTPUT},
-    presentation,
+    text,
 };
 
 /// Settings of `nad incidents`.
@@ -70,7 +70,7 @@ pub(super) fn incidents(config: &IncidentsConfig) -> Result<Outcome> {
             anyhow::ensure!(
                 !incidents.is_empty(),
                 "history {} has no incident {id}; nad incidents list names those that there are",
-                presentation::path(&config.history)
+                text::path(&config.history)
             );
             incidents.iter().try_for_each(|incident| table::show(incident, &mut out))
         }

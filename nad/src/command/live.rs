@@ -10,14 +10,17 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use nad_engine::{
+    batch::{BATCH_BYTES, RecordBatch},
+    ledger::Tally,
+    presentation,
+};
 use tokio::sync::mpsc::Receiver;
 
 use super::relief::{Relief, Thin};
 use crate::{
-    batch::{BATCH_BYTES, RecordBatch},
+    clock::{LiveClock, kernel_ns},
     interface::{self, Interface, Selection, Stack},
-    ledger::Tally,
-    presentation,
     queue::{self, Closed, Sender, Sent, WhenFull},
     sandbox::Sandbox,
     source::{
@@ -26,7 +29,6 @@ use crate::{
             self, CounterReader, Directions, Keeper, Kept, Watching, XdpError, XdpMode, XdpOptions, XdpSource,
         },
     },
-    time::{LiveClock, kernel_ns},
 };
 
 /// Batches between drain and detector: a quarter of a million records.

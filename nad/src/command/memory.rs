@@ -5,13 +5,15 @@ use std::path::Path;
 
 use anyhow::Result;
 use aya::util::nr_cpus;
+use nad_engine::{
+    batch::BATCH_BYTES,
+    context::{Context, Sizes, Tables, hash::HashKey},
+    model::{Training, baseline},
+};
 
 use crate::{
-    batch::BATCH_BYTES,
     config::Task,
-    context::{Context, Sizes, Tables, hash::HashKey},
     doctor::{self, Fit, Part},
-    model::{Training, baseline},
 };
 
 /// What the program itself takes: its code, its threads, what outputs keep.

@@ -7,9 +7,9 @@ use std::{
 };
 
 use nad_common::thinning::Thinning;
+use nad_engine::ledger::Tally;
 
 use crate::{
-    ledger::Tally,
     pressure::{self, Ladder, Reading},
     source::{
         Source,

@@ -1,13 +1,16 @@
 //! SIGHUP: reading the settings again, and putting those in force that can change while nad goes on.
 
+use nad_engine::{
+    detector::{Change, PendingChange},
+    incident::allow::AllowRules,
+    policy::AlertBudget,
+};
+
 use super::run::RunConfig;
 use crate::{
     cli::{self, Command, Invocation},
-    detector::{Change, PendingChange},
     files::{self, Policy},
-    incident::allow::AllowRules,
     output::{Outputs, terminal::Screen},
-    policy::AlertBudget,
     sandbox::{Level, Needs},
 };
 

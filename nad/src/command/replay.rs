@@ -10,6 +10,13 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use nad_engine::{
+    batch::RecordBatch,
+    detector::{Detector, DetectorOptions, Findings, Wanted},
+    ledger::{Judged, Tally},
+    model::Training,
+    time::Timeline,
+};
 
 use super::{
     Gate, Outcome, OutputConfig, allowed, detected, log_sandbox,
@@ -19,19 +26,14 @@ use super::{
     start, tables, warn_of_expired,
 };
 use crate::{
-    batch::RecordBatch,
     config::{LogConfig, Task},
-    detector::{Detector, DetectorOptions, Findings, Wanted},
-    ledger::{Judged, Tally},
-    model::Training,
     output::{Outputs, Stop, log, scores::ScoreFile, spare_capture, terminal::Screen},
-    presentation,
     sandbox::{Needs, Sandbox, SecurityConfig},
     source::{
         Fill, Source,
         pcap::{CaptureError, ReadAhead},
     },
-    time::Timeline,
+    text,
 };
 
 /// Settings of `nad replay`.
@@ -136,7 +138,7 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     match ledger.judgement() {
         // A replay that judged nothing did not do what was asked for.
         Judged::Nothing(missing) if gate == Gate::Open && is_complete => {
-            anyhow::bail!("{}: nothing was judged: {missing}", presentation::path(&config.file))
+            anyhow::bail!("{}: nothing was judged: {missing}", text::path(&config.file))
         }
         _ => Ok(gate.judge(&ledger)),
     }

@@ -18,9 +18,9 @@ use crate::{
     files,
     history::{DEFAULT_MAX_AGE, History, HistoryConfig},
     output::OutputError,
-    presentation,
     report::Report,
     sandbox::Level,
+    text,
 };
 
 /// Settings of `nad report`.
@@ -57,10 +57,10 @@ pub(super) fn report(config: ReportConfig) -> Result<Outcome> {
     };
     let write = || files::create(&config.out)?.write_all(report.to_html().as_bytes());
     write().map_err(|error| {
-        OutputError::new(format!("report {}", presentation::path(&config.out)), error)
+        OutputError::new(format!("report {}", text::path(&config.out)), error)
             .remedy("choose another place with --out")
     })?;
-    say(&format!("Report written to {}.", presentation::path(&config.out)))?;
+    say(&format!("Report written to {}.", text::path(&config.out)))?;
     Ok(Outcome::Fine)
 }
 
@@ -86,7 +86,7 @@ fn of_capture(mut config: ReplayConfig) -> Result<Report> {
 fn spare(out: &Path, source: &Path) -> Result<(), OutputError> {
     match (fs::metadata(out), fs::metadata(source)) {
         (Ok(out_file), Ok(file)) if (out_file.dev(), out_file.ino()) == (file.dev(), file.ino()) => {
-            let name = format!("report {}", presentation::path(out));
+            let name = format!("report {}", text::path(out));
             let cause = io::Error::other("it is what the report is made from");
             Err(OutputError::new(name, cause).remedy("choose another place with --out"))
         }

@@ -8,6 +8,16 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use nad_engine::{
+    batch::RecordBatch,
+    context::Tables,
+    detector::Event,
+    detector::{Detector, DetectorOptions, Findings, Notice, PendingChange, Start, Wanted},
+    incident::allow::AllowRules,
+    ledger::{Ledger, Tally},
+    model::{Model, Training, forest::ForestError},
+    presentation,
+};
 use tokio::sync::mpsc::Receiver;
 
 use super::{
@@ -22,22 +32,16 @@ use super::{
     warn_of_expired,
 };
 use crate::{
-    batch::RecordBatch,
+    clock,
     config::{LogConfig, MetricsConfig, Task},
-    context::Tables,
-    detector::{Detector, DetectorOptions, Findings, Notice, PendingChange, Start, Wanted},
-    incident::allow::AllowRules,
-    ledger::{Ledger, Tally},
     metrics::{Listener, MetricsError},
-    model::{Model, Training, forest::ForestError},
     output::{
-        Event, OutputError, Outputs, log,
+        OutputError, Outputs, log,
         terminal::{SAID, Screen},
     },
-    presentation,
     queue::{self, Sender, Sent, WhenFull},
     sandbox::{Needs, Sandbox, SecurityConfig},
-    time::{self, Timeline},
+    self_traffic,
 };
 
 /// Messages between detector and outputs, each with at most a batch's alerts.
@@ -181,9 +185,10 @@ async fn watch(
     let clock = live.clock;
     // A clone shares the counts, which the detector's thread adds to.
     let mut rules = options.rules.clone();
-    warn_of_expired(&rules, time::unix_now_ns());
+    warn_of_expired(&rules, clock::unix_now_ns());
     let mut view = View::new(screen.clone(), options.budget, &start);
-    let detector = Detector::new(start, tables, Timeline::live(&clock), Arc::clone(&tally), options);
+    let detector = Detector::new(start, tables, clock.timeline(), Arc::clone(&tally), options)
+        .without(self_traffic::ours());
     let (drain, batches, used) = Drain::start(live, Arc::clone(&tally))?;
     let counters = drain.counters.clone();
     let source = move || counters.read().map_err(|error| error.to_string());
@@ -223,7 +228,7 @@ async fn watch(
                 if let Some((new, budget)) = reloader.reload(&mut outputs, screen) {
                     rules = new;
                     view.set_budget(budget);
-                    warn_of_expired(&rules, time::unix_now_ns());
+                    warn_of_expired(&rules, clock::unix_now_ns());
                     tally.set_outputs(outputs.counts());
                 }
             }
@@ -244,7 +249,7 @@ async fn watch(
             }
             _ = look.tick(), if view.is_shown() => {
                 let ledger = tally.read().with_source(drain.counters.read()?);
-                view.draw(ledger, tally.condition.thinning_level(), Instant::now(), time::unix_now_ns());
+                view.draw(ledger, tally.condition.thinning_level(), Instant::now(), clock::unix_now_ns());
             }
         }
     }

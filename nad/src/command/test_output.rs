@@ -11,7 +11,7 @@ use crate::{
         email::{self, EmailConfig},
         webhook::{self, WebhookConfig},
     },
-    presentation,
+    text,
 };
 
 /// Settings of `nad test-output`.
@@ -51,7 +51,7 @@ fn report(name: &str, answer: Result<String, Failure>) -> Result<Outcome> {
         Err(failure) => {
             // On standard error, as all that failed; the others are still tried.
             let line = format!("error: {name}: {failure}");
-            let _ = writeln!(io::stderr(), "{}", presentation::escaped(&line));
+            let _ = writeln!(io::stderr(), "{}", text::escaped(&line));
             Ok(Outcome::Failed)
         }
     }

@@ -9,6 +9,12 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use nad_engine::{
+    detector::{BaselineLength, Detector, DetectorOptions, Findings, Start},
+    ledger::{Ledger, Tally},
+    model::{Model, Training},
+    presentation,
+};
 
 use super::{
     Outcome, OutputConfig,
@@ -19,22 +25,18 @@ use super::{
     tables,
     view::{self, View},
 };
-use captures::Captures;
-
 use crate::{
     config::{DEFAULT_TRAIN_FOR, LogConfig},
-    detector::{BaselineLength, Detector, DetectorOptions, Findings, Start},
     files,
-    ledger::{Ledger, Tally},
-    model::{Model, Training, store::StoreError},
+    model_file::{self, ModelFileError},
     output::{
         log,
         terminal::{Screen, TerminalConfig},
     },
-    presentation,
     sandbox::{Needs, Sandbox, SecurityConfig},
-    time::Timeline,
+    self_traffic, text,
 };
+use captures::Captures;
 
 /// Settings of `nad train`.
 #[derive(Debug)]
@@ -101,7 +103,8 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
                 let start = Start::Learn { baseline, training, source };
                 let options = config.detection.clone();
                 let detector =
-                    Detector::new(start, tables, Timeline::live(&live.clock), Arc::clone(&tally), options);
+                    Detector::new(start, tables, live.clock.timeline(), Arc::clone(&tally), options)
+                        .without(self_traffic::ours());
                 screen.say("Starting packet capture…")?;
                 let view = View::of_baseline(screen.clone(), baseline);
                 from_interfaces(live, (detector, baseline), signals, &tally, view).await
@@ -111,14 +114,14 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
     };
     report_trained(&model, None);
     report_ledger(&ledger)?;
-    model.save(&config.out)?;
-    screen.say(&format!("Model written to {}.", presentation::path(&config.out)))?;
+    model_file::save(&model, &config.out)?;
+    screen.say(&format!("Model written to {}.", text::path(&config.out)))?;
     Ok(Outcome::Fine)
 }
 
 /// Learning may take an hour: that its result can't be written is said before.
-fn check_writable(model: &Path) -> Result<(), StoreError> {
-    files::try_replace(model).map_err(|source| StoreError::Write { path: model.into(), source })
+fn check_writable(model: &Path) -> Result<(), ModelFileError> {
+    files::try_replace(model).map_err(|source| ModelFileError::Write { path: model.into(), source })
 }
 
 async fn from_interfaces(

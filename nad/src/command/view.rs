@@ -5,17 +5,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
+use nad_engine::{
+    detector::Event,
     detector::{BaselineLength, LEAST_BASELINE, Start},
     incident::Change,
     ledger::Ledger,
     model::Model,
-    output::{
-        Event,
-        terminal::{Phase, Screen, Status},
-    },
     policy::AlertBudget,
 };
+
+use crate::output::terminal::{Phase, Screen, Status};
 
 /// How often it is drawn.
 pub(super) const INTERVAL: Duration = Duration::from_millis(500);

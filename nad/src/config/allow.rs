@@ -1,15 +1,14 @@
 //! `[[allow]]` in the file: what is not to be reported.
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-
-use crate::{
+use nad_engine::{
     incident::{
         allow::{self, AddressRange, Criteria},
         shape::Shape,
     },
     presentation,
 };
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// One `[[allow]]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -5,6 +5,13 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _, path::Path};
 
+use nad_engine::{
+    detector::{BaselineLength, DetectorOptions},
+    model::{
+        Training,
+        trainer::{Growth, TrainerKind},
+    },
+};
 use serde::Serialize as _;
 use serde_json::{Map, Value};
 use toml::{Spanned, de::DeTable, de::DeValue, ser::ValueSerializer};
@@ -17,15 +24,10 @@ use super::{
     log::{DEFAULT_LOG_SIZE, DEFAULT_LOGS_KEPT},
 };
 use crate::{
-    detector::{BaselineLength, DetectorOptions},
     history::{DEFAULT_MAX_AGE, DEFAULT_MAX_SIZE},
-    model::{
-        Training,
-        trainer::{Growth, TrainerKind},
-    },
-    presentation,
     sandbox::SecuritySection,
     source::xdp::default_ring_bytes,
+    text,
 };
 
 /// Settings that are shown as three asterisks. What is in a file that a setting names is never read.
@@ -71,7 +73,7 @@ pub fn shown(places: &Places<'_>) -> Result<String, ConfigError> {
     let origin = |layer: usize, section: &str, key: &str| match layer {
         0 => (places.given_by)(section, key).unwrap_or_else(|| "flag".into()),
         1 => match (places.path, lines.get(&(section.into(), key.into()))) {
-            (Some(path), Some(line)) => format!("{} line {line}", presentation::path(path)),
+            (Some(path), Some(line)) => format!("{} line {line}", text::path(path)),
             _ => "default".into(),
         },
         _ => "default".into(),
@@ -223,7 +225,7 @@ fn written(name: &str, value: &Value) -> String {
     let is_secret = SECRET.iter().any(|secret| name == *secret || name.ends_with(&format!("_{secret}")));
     let value = if is_secret { &Value::from(MASK) } else { value };
     match value {
-        Value::String(text) if !matches!(presentation::escaped(text), Cow::Borrowed(_)) => quoted(text),
+        Value::String(text) if !matches!(text::escaped(text), Cow::Borrowed(_)) => quoted(text),
         Value::Array(items) => {
             let items: Vec<String> = items.iter().map(|item| written("", item)).collect();
             format!("[{}]", items.join(", "))
@@ -243,7 +245,7 @@ fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for character in text.chars() {
         let itself = character.encode_utf8(&mut [0; 4]).to_owned();
-        let is_hidden = matches!(presentation::escaped(&itself), Cow::Owned(_));
+        let is_hidden = matches!(text::escaped(&itself), Cow::Owned(_));
         // Writing to a string can't fail.
         let _ = match character {
             '"' | '\\' => write!(quoted, "\\{character}"),
@@ -296,7 +298,7 @@ mod tests {
         for text in ["a\u{202e}b\n\u{1b}[2J", "\t\"\\\u{e0041}", "plain \"one\" 'two'"] {
             for value in [Value::from(text), Value::from(vec![text, "b"])] {
                 let shown = written("comment", &value);
-                assert_eq!(presentation::escaped(&shown), shown);
+                assert_eq!(text::escaped(&shown), shown);
                 let read: toml::Table = format!("comment = {shown}").parse().unwrap();
                 assert_eq!(serde_json::to_value(&read["comment"]).unwrap(), value, "{shown}");
             }

@@ -9,7 +9,7 @@ use super::{ConfigError, Length, Secret, domain};
 use crate::{
     files,
     output::email::{EmailConfig, Login, Security, Server},
-    presentation,
+    text,
 };
 
 /// The variable that holds the password, before any file.
@@ -115,7 +115,7 @@ impl EmailSection {
 
     fn authority(&self) -> Result<Option<Certificate>, ConfigError> {
         let Some(path) = &self.ca_file else { return Ok(None) };
-        let error = |reason: String| refused(&format!("ca_file {}: {reason}", presentation::path(path)));
+        let error = |reason: String| refused(&format!("ca_file {}: {reason}", text::path(path)));
         let pem = files::open_trusted(path)
             .and_then(|file| file.bytes(LARGEST_AUTHORITY))
             .map_err(|cause| error(cause.to_string()))?;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use nad_engine::{model::trainer::TrainerKind, policy::AlertBudget};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
@@ -12,8 +13,6 @@ use super::{
 use crate::{
     command::relief::Thin,
     files,
-    model::trainer::TrainerKind,
-    policy::AlertBudget,
     sandbox::SecuritySection,
     source::xdp::{Directions, XdpMode},
 };
@@ -90,9 +89,9 @@ pub struct TrainingSection {
     pub trees: Option<usize>,
     /// Samples that each tree is grown from.
     pub samples_per_tree: Option<usize>,
-    /// Extension level of the forests; see `extension_level` of [`Training`](crate::model::Training).
+    /// Extension level of the forests; see `extension_level` of [`Training`](nad_engine::model::Training).
     pub extension_level: Option<usize>,
-    /// See [`Growth::seed`](crate::model::trainer::Growth::seed).
+    /// See [`Growth::seed`](nad_engine::model::trainer::Growth::seed).
     pub seed: Option<u64>,
     /// Who grows the forests.
     pub trainer: Option<TrainerKind>,

@@ -11,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::ConfigError;
-use crate::{files, presentation};
+use crate::{files, text};
 
 /// Bytes of the largest secret.
 const LARGEST: u64 = 4096;
@@ -37,7 +37,7 @@ impl Secret {
     ///
     /// When the file can't be read, may be read or written by its group or by others, or holds no text or too much.
     pub fn read(what: &str, path: &Path) -> Result<Self, ConfigError> {
-        let shown = presentation::path(path);
+        let shown = text::path(path);
         let refused = |reason: String| ConfigError::Value(format!("{what} {shown}: {reason}"));
         let read = || -> io::Result<(u32, String)> {
             let file = files::open_secret(path)?;

@@ -60,7 +60,7 @@ fn an_interface_named_twice_is_watched_once() {
 #[test]
 fn what_is_out_of_range_is_refused_with_the_range() {
     for contamination in [0.0, -1.0, 0.51, f64::NAN, f64::INFINITY] {
-        assert!(check_contamination(contamination).is_err(), "{contamination}");
+        assert!(nad_engine::model::check_contamination(contamination).is_err(), "{contamination}");
     }
     let section = TrainingSection { trees: Some(0), ..TrainingSection::default() };
     let error = training(TrainingChoice::default(), &section, 0.01).unwrap_err().to_string();

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use nad_engine::incident::Change;
 use serde::{Deserialize, Serialize};
 use ureq::tls::{Certificate, PemItem, parse_pem};
 
@@ -11,9 +12,8 @@ use super::{
 };
 use crate::{
     files,
-    incident::Change,
     output::webhook::{Changes, SpoolConfig, Template, Url, WebhookConfig},
-    presentation,
+    text,
 };
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -74,7 +74,7 @@ impl WebhookSection {
             if spools[..place].contains(spool) {
                 return Err(refused(&format!(
                     "spool {} is named twice: give each webhook one of its own",
-                    presentation::path(spool)
+                    text::path(spool)
                 )));
             }
         }
@@ -126,7 +126,7 @@ impl WebhookSection {
 
     fn authorities(&self) -> Result<Option<Vec<Certificate<'static>>>, ConfigError> {
         let Some(path) = &self.ca_file else { return Ok(None) };
-        let error = |reason: String| refused(&format!("ca_file {}: {reason}", presentation::path(path)));
+        let error = |reason: String| refused(&format!("ca_file {}: {reason}", text::path(path)));
         let pem = files::open_trusted(path)
             .and_then(|file| file.bytes(LARGEST_AUTHORITY))
             .map_err(|cause| error(cause.to_string()))?;

@@ -3,17 +3,16 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use nad_common::counters::Refusal;
-use rusqlite::{Connection, params};
-use serde::{Deserialize, Serialize};
-
-use super::{HistoryError, now_ns, process, schema};
-use crate::{
+use nad_engine::{
     context::{ContextCounts, table::TableCounts},
     features::View,
     ledger::{Ledger, OutputCounts},
     unread,
 };
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
 
+use super::{HistoryError, now_ns, process, schema};
 /// How long another process that writes is waited for.
 const PATIENCE: Duration = Duration::from_millis(300);
 

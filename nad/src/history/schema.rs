@@ -4,13 +4,14 @@ use std::{io, path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
+use nad_engine::incident::shape::Shape;
 use serde::{
     Deserialize as _,
     de::{IntoDeserializer as _, value::Error},
 };
 
 use super::HistoryError;
-use crate::{files, incident::shape::Shape, output::format::severity::Severity};
+use crate::{files, output::format::severity::Severity};
 
 /// What says that a database is nad's: `nadh`.
 const APPLICATION: i64 = 0x6e61_6468;

@@ -2,6 +2,12 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use nad_engine::{
+    context::host_key::HostKey,
+    detector::Event,
+    detector::Second,
+    incident::{Incident, State},
+};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{
@@ -9,12 +15,7 @@ use super::{
     clock::{self, Reading},
     process, schema, stored,
 };
-use crate::{
-    context::host_key::HostKey,
-    detector::Second,
-    incident::{Incident, State},
-    output::{Event, format::severity::Severity},
-};
+use crate::output::format::{native, severity::Severity};
 
 /// What leaves at a time where the file is too large: this part of all rows.
 const LEAVING: i64 = 10;
@@ -353,7 +354,7 @@ fn write_incident(transaction: &Transaction<'_>, incident: &Incident, now: Momen
             hosts(&incident.sources.items),
             hosts(&incident.targets.items),
             list(incident.ports.items.iter().map(ToString::to_string).collect()),
-            list(incident.protocols.iter().map(|number| crate::presentation::protocol_name(*number)).collect()),
+            list(incident.protocols.iter().map(|number| nad_engine::presentation::protocol_name(*number)).collect()),
             stored(incident.alerts),
             stored(incident.packets),
             stored(incident.bytes),
@@ -364,7 +365,7 @@ fn write_incident(transaction: &Transaction<'_>, incident: &Incident, now: Momen
             incident.threshold,
             incident.view.name(),
             incident.reason,
-            incident.to_json(),
+            native::incident(incident),
             now.kept_ns,
             Severity::of_incident(incident).level()
         ])?;

@@ -2,18 +2,18 @@ mod retention;
 
 use std::{fs, time::Duration};
 
-use rusqlite::Connection;
-use tempfile::TempDir;
-
-use super::*;
-use crate::{
+use nad_engine::{
     context::host_key::HostKey,
+    detector::Event,
     detector::{HostVolume, Second},
     features::View,
     incident::{Change, Incident, IncidentUpdate, Listed, State, coverage::Coverage, shape::Shape},
     ledger::Ledger,
-    output::Event,
 };
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::*;
 
 const MINUTE: u64 = 60_000_000_000;
 

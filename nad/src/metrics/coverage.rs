@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::ledger::Ledger;
+use nad_engine::ledger::Ledger;
 
 /// Packets of at least this long count as the last ones, however often and by however many they are asked for.
 const WINDOW: Duration = Duration::from_secs(10);

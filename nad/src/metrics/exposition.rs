@@ -12,6 +12,12 @@ use nad_common::{
     counters::{KernelCounters, Refusal},
     opaque::Opaque,
 };
+use nad_engine::{
+    condition::{Judging, Stage},
+    context::{ContextCounts, table::TableCounts},
+    features::View,
+    ledger::{Basis, Decisions, Ledger, OutputCounts},
+};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, prometheus_text, text},
@@ -19,12 +25,6 @@ use prometheus_client::{
 };
 
 use super::{Latencies, process::Process};
-use crate::{
-    condition::{Judging, Stage},
-    context::{ContextCounts, table::TableCounts},
-    features::View,
-    ledger::{Basis, Decisions, Ledger, OutputCounts},
-};
 use page::Page;
 
 /// How the page is written.

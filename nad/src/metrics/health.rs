@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::condition::Stage;
+use nad_engine::condition::Stage;
 
 /// A thread that is silent for longer hangs: the drain looks at the rings every 5 ms at least, and the detector gets a
 /// batch every half second, which even on a busy machine takes it no second.

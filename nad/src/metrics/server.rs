@@ -21,6 +21,7 @@ use hyper::{
     service::{Service as _, service_fn},
 };
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use nad_engine::ledger::Tally;
 use tokio::sync::oneshot;
 
 use super::{
@@ -28,7 +29,7 @@ use super::{
     asked::Names,
     connection::{Limits, Room},
 };
-use crate::{config::MetricsConfig, ledger::Tally};
+use crate::config::MetricsConfig;
 
 /// Bytes of the head of a request.
 const LONGEST_HEAD: usize = 16 << 10;

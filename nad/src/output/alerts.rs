@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use nad_engine::detector::Event;
+
 use super::{
-    Done, Event, Failure, Interests, OutputError, Sink,
+    Done, Failure, Interests, OutputError, Sink,
     format::AlertFormat,
     reopen::{Earlier, LineFile},
 };

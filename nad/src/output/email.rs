@@ -10,8 +10,9 @@ mod transport;
 use std::time::{Duration, Instant};
 
 use lettre::{Message, message::Mailbox};
+use nad_engine::detector::Event;
 
-use super::{Done, Event, Failure, Interests, Sink, ending::Ending, summary::host_name};
+use super::{Done, Failure, Interests, Sink, ending::Ending, summary::host_name};
 use digest::Digest;
 pub use transport::{Login, Security, Server};
 

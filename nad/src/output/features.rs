@@ -11,7 +11,7 @@ use std::{
 
 use self::{csv::CsvTable, parquet::ParquetTable};
 use super::{OutputError, followed};
-use crate::{files, presentation};
+use crate::{files, text};
 
 const BUFFER: usize = 1 << 18;
 
@@ -98,7 +98,7 @@ impl FeatureFile {
 }
 
 fn name(path: &Path) -> String {
-    format!("feature file {}", presentation::path(path))
+    format!("feature file {}", text::path(path))
 }
 
 #[cfg(test)]

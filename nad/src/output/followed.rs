@@ -67,7 +67,7 @@ impl Followed {
             Err(error) if is_deleted(&self.file) => return Err(error),
             Err(error) => {
                 if !std::mem::replace(&mut self.is_astray, true) {
-                    let path = crate::presentation::path(&self.path);
+                    let path = crate::text::path(&self.path);
                     tracing::warn!(
                         "{path} was moved away and can't be made anew: {error}; it is written where it is"
                     );

@@ -11,12 +11,11 @@ pub(crate) mod severity;
 mod subject;
 mod technique;
 
-use serde::{Deserialize, Serialize};
-
-use crate::{
+use nad_engine::{
     alert::Alert,
     incident::{Change, Incident},
 };
+use serde::{Deserialize, Serialize};
 
 /// A format of JSON lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Done, Event, Failure, Interests, Sink};
+use nad_engine::detector::Event;
+
+use super::{Done, Failure, Interests, Sink};
 use crate::{
     files::{Identity, Place},
     history::{HistoryConfig, HistoryError, Store},
-    presentation,
+    text,
 };
 
 /// What is too old or too much leaves this often, by time and by how often something is written.
@@ -37,7 +39,7 @@ impl HistoryFile {
     ///
     /// When it is not usable; it then stays as it is.
     pub fn open(config: HistoryConfig) -> Result<Self, HistoryError> {
-        let name = format!("history {}", presentation::path(&config.path));
+        let name = format!("history {}", text::path(&config.path));
         let mut store = Store::begin(config.clone())?;
         store.prune()?;
         let now = Instant::now();
@@ -134,11 +136,10 @@ fn failure(error: HistoryError) -> Failure {
 mod tests {
     use std::{fs, sync::Arc};
 
+    use nad_engine::incident::{Change, example::update};
+
     use super::*;
-    use crate::{
-        history::{DEFAULT_MAX_AGE, DEFAULT_MAX_SIZE, Filter, History, SPAN_S},
-        incident::{Change, example::update},
-    };
+    use crate::history::{DEFAULT_MAX_AGE, DEFAULT_MAX_SIZE, Filter, History, SPAN_S};
 
     #[test]
     fn a_history_that_is_deleted_or_moved_away_is_begun_anew_with_what_is_counted() {

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
+use nad_engine::{detector::Event, incident::Change};
+
 use super::{
-    Done, Event, Failure, Interests, OutputError, Sink,
+    Done, Failure, Interests, OutputError, Sink,
     format::AlertFormat,
     reopen::{Earlier, LineFile},
 };
-use crate::incident::Change;
-
 /// JSON lines: each incident when it closes, or, where the file is followed, whenever there is something new of
 /// it.
 #[derive(Debug)]

@@ -12,6 +12,12 @@ use std::{
     sync::Mutex,
 };
 
+use nad_engine::{
+    alert::Alert,
+    detector::Event as Told,
+    incident::IncidentUpdate,
+    presentation::{self, Endpoint},
+};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::{
     Layer, Registry,
@@ -24,14 +30,12 @@ use tracing_subscriber::{
 
 use self::{file::LogFile, json::JsonLines};
 use super::{
-    Done, Event as Told, Failure, Interests, OutputError, Sink,
+    Done, Failure, Interests, OutputError, Sink,
     terminal::{SAID, Screen},
 };
 use crate::{
-    alert::Alert,
     config::{LogConfig, LogFormat},
-    incident::IncidentUpdate,
-    presentation::{self, Endpoint},
+    text,
 };
 
 /// What the log is called in messages and counts.
@@ -149,7 +153,7 @@ type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 fn file_layer(config: &LogConfig, kernel_log: bool, screen: &Screen) -> Result<BoxedLayer, OutputError> {
     let path = config.path.as_deref().unwrap_or("".as_ref());
     let file = LogFile::open(path, config, screen.clone()).map_err(|error| {
-        OutputError::new(format!("log file {}", presentation::path(path)), error)
+        OutputError::new(format!("log file {}", text::path(path)), error)
             .remedy("choose another with --log, or none with --log none")
     })?;
     let layer = tracing_subscriber::fmt::layer()
@@ -170,7 +174,7 @@ fn concerns(metadata: &Metadata<'_>, most: Level, kernel_log: bool) -> bool {
 /// A line with its end, in which nothing that came from outside ends it or moves a cursor.
 fn readable(line: &[u8]) -> Cow<'_, [u8]> {
     let Ok(text) = str::from_utf8(line) else { return line.into() };
-    match presentation::escaped(text.strip_suffix('\n').unwrap_or(text)) {
+    match text::escaped(text.strip_suffix('\n').unwrap_or(text)) {
         Cow::Borrowed(_) => line.into(),
         Cow::Owned(mut escaped) => {
             escaped.push('\n');

@@ -1,7 +1,9 @@
 //! Measures how long after a packet, or after a second, outputs are told what stands out.
 
-use super::{Done, Event, Failure, Interests, Sink};
-use crate::{incident::Change, metrics::Latencies, time::LiveClock};
+use nad_engine::{detector::Event, incident::Change};
+
+use super::{Done, Failure, Interests, Sink};
+use crate::{clock::LiveClock, metrics::Latencies};
 
 /// Observes what it is told of, as of when it is told: for live packets, whose times are those of this machine.
 #[derive(Debug)]
@@ -52,9 +54,7 @@ mod tests {
     use std::sync::Arc;
 
     use nad_common::counters::KernelCounters;
-
-    use super::*;
-    use crate::{
+    use nad_engine::{
         features::View,
         incident::{
             IncidentUpdate,
@@ -64,8 +64,10 @@ mod tests {
             tracker::Tracker,
         },
         ledger::Tally,
-        metrics::{Format, Vitals},
     };
+
+    use super::*;
+    use crate::metrics::{Format, Vitals};
 
     /// An incident that was opened, and closed later on.
     fn updates() -> Vec<IncidentUpdate> {

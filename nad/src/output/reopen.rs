@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Done, Failure, OutputError, followed::Followed};
-use crate::{files, presentation};
+use crate::{files, text};
 
 /// How often it was asked for. A signal is for the whole process, and so is this.
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
@@ -60,7 +60,7 @@ impl LineFile {
     ///
     /// When it can't be opened.
     pub fn open(what: &str, path: &Path, earlier: Earlier) -> Result<Self, OutputError> {
-        let name = format!("{what} {}", presentation::path(path));
+        let name = format!("{what} {}", text::path(path));
         // Lines go to the end in any case: those of this nad's other settings may still be on their way into it.
         let opened = files::append(path).and_then(|file| {
             // What standard output leads to holds more than this.

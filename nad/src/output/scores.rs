@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{OutputError, followed};
-use crate::{files, presentation};
+use crate::{files, text};
 
 /// Columns `index,score`: the packet's place in the capture file, from 0, and its score.
 #[derive(Debug)]
@@ -53,5 +53,5 @@ impl ScoreFile {
 }
 
 fn name(path: &Path) -> String {
-    format!("score file {}", presentation::path(path))
+    format!("score file {}", text::path(path))
 }

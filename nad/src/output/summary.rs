@@ -2,10 +2,12 @@
 
 use std::{fmt, fs};
 
-use crate::{
+use nad_engine::{
     incident::{Change, Incident, IncidentUpdate, Listed, State},
     presentation,
 };
+
+use crate::text;
 
 /// What a message says of an incident.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,9 +29,9 @@ impl Summary {
             Change::Changed => " (changed)",
             Change::Closed => " (closed)",
         };
-        let title = presentation::printable(&format!("{}{mark}", title(incident)), usize::MAX);
-        let reason = presentation::printable(&incident.reason, usize::MAX);
-        let escaped = |(name, value): (_, String)| (name, presentation::escaped(&value).into_owned());
+        let title = text::printable(&format!("{}{mark}", title(incident)), usize::MAX);
+        let reason = text::printable(&incident.reason, usize::MAX);
+        let escaped = |(name, value): (_, String)| (name, text::escaped(&value).into_owned());
         Self { title, reason, facts: facts(incident).into_iter().map(escaped).collect() }
     }
 
@@ -95,15 +97,15 @@ fn all<T: fmt::Display>(listed: &Listed<T>) -> String {
 /// This machine's name, as the kernel has it.
 pub(super) fn host_name() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = presentation::printable(name.trim(), 64);
+    let name = text::printable(name.trim(), 64);
     if name.is_empty() { "unknown host".into() } else { name }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::incident::example::{key, update};
+    use nad_engine::incident::example::{key, update};
 
+    use super::*;
     #[test]
     fn a_title_names_who_did_it_or_else_to_whom() {
         let mut update = update("i-1", Change::Opened);

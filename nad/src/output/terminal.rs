@@ -9,7 +9,9 @@ mod table;
 
 use std::io::{self, Write};
 
-use super::{Done, Event, Failure, Interests, Sink, ending::Ending};
+use nad_engine::detector::Event;
+
+use super::{Done, Failure, Interests, Sink, ending::Ending, format::native};
 pub use screen::{SAID, STANDARD_OUTPUT, Screen};
 pub use status::{Phase, Status};
 use stream::Stream;
@@ -71,12 +73,14 @@ impl Terminal {
         let (format, width) = (self.screen.format(), self.screen.width());
         match (event, &mut self.table) {
             (Event::Incident(update), _) => match format {
-                Format::Json => writeln!(out, "{}", update.incident.to_json()),
+                Format::Json => writeln!(out, "{}", native::incident(&update.incident)),
                 Format::Plain => lines::plain(update).map_or(Ok(()), |line| writeln!(out, "{line}")),
                 Format::Table => lines::fitted(update, width, self.screen.has_color())
                     .map_or(Ok(()), |lines| writeln!(out, "{lines}")),
             },
-            (Event::Alert(alert), Some(_)) if format == Format::Json => writeln!(out, "{}", alert.to_json()),
+            (Event::Alert(alert), Some(_)) if format == Format::Json => {
+                writeln!(out, "{}", native::alert(alert))
+            }
             (Event::Alert(alert), Some(table)) => table.write(alert, width, out),
             _ => Ok(()),
         }

@@ -14,9 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nad_engine::detector::Event;
 use ureq::tls::Certificate;
 
-use super::{Done, Event, Failure, Interests, OutputError, Sink, ending::Ending, summary::host_name};
+use super::{Done, Failure, Interests, OutputError, Sink, ending::Ending, summary::host_name};
 use crate::config::Secret;
 use post::{Poster, Refusal};
 use spool::Spool;

@@ -3,16 +3,15 @@
 use std::{
     collections::VecDeque,
     io,
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use super::{Done, Event, Failure, Interests, MOST_AT_ONCE, OutputError, Sink, WhenFailing, ending::Ending};
-use crate::{presentation, queue::WhenFull};
+use nad_engine::{detector::Event, ledger::SinkCounts, presentation};
+
+use super::{Done, Failure, Interests, MOST_AT_ONCE, OutputError, Sink, WhenFailing, ending::Ending};
+use crate::queue::WhenFull;
 
 /// Events that wait for a sink.
 pub(super) const CAPACITY: usize = 4096;
@@ -27,19 +26,6 @@ const LAST_PATIENCE: Duration = Duration::from_secs(3);
 const SLICE: Duration = Duration::from_millis(100);
 /// What a sink has to count and to close after the moment at which everything is to be over.
 const GRACE: Duration = Duration::from_millis(300);
-
-/// What became of a sink's events.
-#[derive(Debug, Default)]
-pub struct SinkCounts {
-    /// The sink's name.
-    pub name: String,
-    /// Events that were delivered.
-    pub delivered: AtomicU64,
-    /// Events for which its queue had no room.
-    pub dropped: AtomicU64,
-    /// Events that could not be delivered.
-    pub failed: AtomicU64,
-}
 
 /// See the module.
 pub(super) struct Worker {

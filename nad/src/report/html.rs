@@ -2,8 +2,10 @@
 
 use std::fmt::Display;
 
+use nad_engine::presentation;
+
 use super::{Report, incidents, ledger, scale, svg};
-use crate::{history::Run, presentation};
+use crate::{history::Run, text};
 
 /// Markup in which every value is escaped: what comes from outside stays text.
 #[derive(Debug, Default)]
@@ -44,7 +46,7 @@ fn escaped(text: &str) -> String {
             '\'' => escaped.push_str("&#39;"),
             // Lines are only written as such.
             '\n' => escaped.push('\n'),
-            _ => escaped.push_str(&presentation::escaped(character.encode_utf8(&mut [0; 4]))),
+            _ => escaped.push_str(&text::escaped(character.encode_utf8(&mut [0; 4]))),
         }
     }
     escaped

@@ -86,5 +86,5 @@ fn time(incident: &KeptIncident) -> String {
 }
 
 fn alerts(count: u64) -> String {
-    crate::presentation::counted(count, "alert")
+    nad_engine::presentation::counted(count, "alert")
 }

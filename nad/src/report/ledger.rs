@@ -150,9 +150,9 @@ fn outputs(ledger: &KeptLedger, page: &mut Html) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::ledger::Ledger;
+    use nad_engine::ledger::Ledger;
 
+    use super::*;
     #[test]
     fn every_counter_is_explained() {
         let kept = KeptLedger::of(&Ledger::default());

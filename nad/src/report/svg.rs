@@ -125,7 +125,7 @@ impl<'a> Drawing<'a> {
             scale::moment(report.since_ns),
             scale::moment(report.until_ns),
             scale::short(highest),
-            crate::presentation::counted(report.incidents.len() as u64, "incident")
+            nad_engine::presentation::counted(report.incidents.len() as u64, "incident")
         )
     }
 

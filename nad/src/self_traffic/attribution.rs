@@ -6,9 +6,10 @@
 use std::sync::atomic::Ordering;
 
 use nad_common::record::PacketRecord;
+use nad_engine::{context::host_key::HostKey, detector};
 
 use super::{Connection, End, Registry};
-use crate::{context::host_key::HostKey, time::kernel_ns};
+use crate::clock::kernel_ns;
 
 const PROTOCOL_TCP: u8 = 6;
 const FIN: u8 = 0x01;
@@ -35,30 +36,9 @@ pub struct SelfTraffic {
 }
 
 impl SelfTraffic {
-    /// Nothing is attributed before the first [`Self::refresh`].
+    /// Nothing is attributed before the first [`refresh`](detector::SelfTraffic::refresh).
     pub fn new(registry: &'static Registry) -> Self {
         Self { registry, version: 0, conversations: Vec::new(), local_ports: PortFilter::default() }
-    }
-
-    /// Takes up what was opened and closed since, and forgets what ended. Due before each batch of records: the
-    /// connections that it has packets of are registered by then.
-    pub fn refresh(&mut self) {
-        let version = self.registry.version.load(Ordering::Acquire);
-        if version != self.version {
-            self.take_up();
-        }
-        if !self.conversations.is_empty() {
-            self.forget(kernel_ns());
-        }
-    }
-
-    /// Whether a record of the kernel's is of one of the connections.
-    #[inline]
-    pub fn has(&mut self, record: &PacketRecord) -> bool {
-        record.protocol == PROTOCOL_TCP
-            && (self.local_ports.may_have(record.source_port)
-                || self.local_ports.may_have(record.destination_port))
-            && self.attribute(record)
     }
 
     #[cold]
@@ -100,6 +80,25 @@ impl SelfTraffic {
         let (sender, receiver) = ((source, record.source_port), (destination, record.destination_port));
         // A local port may be known twice: of the connection that nad has open, and of one that ended before.
         self.conversations.iter_mut().any(|conversation| conversation.takes(record, sender, receiver))
+    }
+}
+
+impl detector::SelfTraffic for SelfTraffic {
+    fn refresh(&mut self) {
+        let version = self.registry.version.load(Ordering::Acquire);
+        if version != self.version {
+            self.take_up();
+        }
+        if !self.conversations.is_empty() {
+            self.forget(kernel_ns());
+        }
+    }
+
+    fn has(&mut self, record: &PacketRecord) -> bool {
+        record.protocol == PROTOCOL_TCP
+            && (self.local_ports.may_have(record.source_port)
+                || self.local_ports.may_have(record.destination_port))
+            && self.attribute(record)
     }
 }
 

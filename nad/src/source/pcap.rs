@@ -28,15 +28,14 @@ use nad_common::{
 pub use ahead::ReadAhead;
 pub use damage::Damage;
 pub use error::{CaptureError, Compression, Offset};
-
-use self::{classic::Classic, input::Input, ng::Ng, unread::Skipped, window::Window};
-use super::{Fill, Source};
-use crate::{
+use nad_engine::{
     batch::{BATCH_RECORDS, RecordBatch},
-    presentation,
     time::{Order, Shift},
 };
 
+use self::{classic::Classic, input::Input, ng::Ng, unread::Skipped, window::Window};
+use super::{Fill, Source};
+use crate::text;
 /// Captured bytes that one packet can have at most; libpcap's limit (`MAXIMUM_SNAPLEN` in `pcap-int.h`).
 pub const MAX_PACKET: usize = 262_144;
 /// Bytes that one pcapng block can have at most; libpcap's limit (`sf-pcapng.c`).
@@ -97,7 +96,7 @@ impl PcapSource {
     /// file's link types are only known where its packets are: those that aren't supported are skipped, and a file
     /// that has no others is refused at its end.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
-        let name = if input::is_stdin(path) { "standard input".into() } else { presentation::path(path) };
+        let name = if input::is_stdin(path) { "standard input".into() } else { text::path(path) };
         Self::of_input(input::open(path, &name)?, name)
     }
 
@@ -108,7 +107,7 @@ impl PcapSource {
     ///
     /// As for [`Self::open`].
     pub fn of_file(file: &File, path: &Path) -> Result<Self, CaptureError> {
-        let name = presentation::path(path);
+        let name = text::path(path);
         let file = file.try_clone().map_err(|cause| CaptureError::unreadable(&name, cause))?;
         Self::of_input(input::of_file(file, &name)?, name)
     }

@@ -9,16 +9,15 @@ use std::{
 };
 
 use nad_common::counters::KernelCounters;
+use nad_engine::{
+    batch::{BATCH_RECORDS, RecordBatch},
+    time::{Cause, Shift},
+};
 
 use super::{
     Fill, Source,
     pcap::{CaptureError, PcapSource},
 };
-use crate::{
-    batch::{BATCH_RECORDS, RecordBatch},
-    time::{Cause, Shift},
-};
-
 pub use survey::Survey;
 use survey::Surveyor;
 
@@ -73,7 +72,7 @@ pub struct Capture {
 
 impl Capture {
     fn open(path: PathBuf) -> Result<Self, CaptureError> {
-        let name = crate::presentation::path(&path);
+        let name = crate::text::path(&path);
         let file = File::open(&path).map_err(|cause| CaptureError::unreadable(&name, cause))?;
         // What is none is known by how it begins.
         PcapSource::of_file(&file, &path)?;
@@ -120,7 +119,7 @@ pub fn find(named: &[PathBuf]) -> Result<Found, SeveralError> {
             }
         }
         if found.captures.len() == before {
-            return Err(SeveralError::NoCapture { name: crate::presentation::path(path) });
+            return Err(SeveralError::NoCapture { name: crate::text::path(path) });
         }
     }
     Ok(found)
@@ -128,7 +127,7 @@ pub fn find(named: &[PathBuf]) -> Result<Found, SeveralError> {
 
 /// The regular files in a directory, by name, but for hidden ones.
 fn files_in(directory: &Path) -> Result<Vec<PathBuf>, SeveralError> {
-    let unlisted = |cause| SeveralError::Unlisted { name: crate::presentation::path(directory), cause };
+    let unlisted = |cause| SeveralError::Unlisted { name: crate::text::path(directory), cause };
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).map_err(unlisted)? {
         let entry = entry.map_err(unlisted)?;

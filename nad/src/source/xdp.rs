@@ -40,10 +40,9 @@ use object::{explain, load_programs, make_rings, missing};
 use programs::Programs;
 
 pub(crate) use locked_memory::MEMORY_CGROUPS;
+use nad_engine::batch::RecordBatch;
 
 use super::{Fill, Source, ring::Ring};
-use crate::batch::RecordBatch;
-
 /// The kernel programs, as built by `cargo xtask ebpf`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("NAD_EBPF_OBJECT_PATH"));
 
@@ -323,7 +322,7 @@ impl Source for XdpSource {
     fn fill(&mut self, batch: &mut RecordBatch) -> Result<Fill, XdpError> {
         let mut idle = 0;
         while !batch.is_full() && idle < self.rings.len() {
-            let budget = RING_BUDGET.min(crate::batch::BATCH_RECORDS - batch.len());
+            let budget = RING_BUDGET.min(nad_engine::batch::BATCH_RECORDS - batch.len());
             let (records, told) = (&mut self.records, &mut self.told);
             let drained = self.rings[self.next_ring].drain(budget, |record| {
                 *told += u64::from(record.thinned_packets);

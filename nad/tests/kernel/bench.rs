@@ -1,17 +1,15 @@
 //! The kernel programs, loaded and not attached, with everything around one of their runs checked.
 
 use aya::programs::{ProgramError, TestRun, TestRunOptions};
-use nad::{
-    batch::RecordBatch,
-    source::{
-        Fill, Source,
-        xdp::{XdpOptions, XdpSource},
-    },
+use nad::source::{
+    Fill, Source,
+    xdp::{XdpOptions, XdpSource},
 };
 use nad_common::{
     counters::{KernelCounters, Refusal},
     record::{Direction, PacketRecord},
 };
+use nad_engine::batch::RecordBatch;
 
 /// The interface that a test run without context claims: the loopback interface of the thread's namespace.
 pub(crate) const LOOPBACK: u32 = 1;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nad::{source::xdp::XdpOptions, time::kernel_ns};
+use nad::{clock::kernel_ns, source::xdp::XdpOptions};
 use nad_common::{
     clock::{EXACT_PER_TICK, SHARED_BY},
     record::Direction,

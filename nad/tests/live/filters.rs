@@ -3,7 +3,6 @@
 use std::process::Command;
 
 use nad::{
-    batch::RecordBatch,
     interface::Interface,
     source::{
         Source as _,
@@ -11,6 +10,7 @@ use nad::{
     },
 };
 use nad_common::record::{Direction, PacketRecord, flag};
+use nad_engine::batch::RecordBatch;
 
 use crate::{
     lab::{Lab, SENSOR, has, succeed, until},

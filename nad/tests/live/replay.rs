@@ -3,7 +3,6 @@
 use std::{fs, path::Path};
 
 use nad::{
-    batch::RecordBatch,
     interface::Interface,
     source::{
         Fill, Source,
@@ -15,6 +14,7 @@ use nad_common::{
     counters::KernelCounters,
     record::{PacketRecord, flag},
 };
+use nad_engine::batch::RecordBatch;
 
 use crate::{
     frames::cases,

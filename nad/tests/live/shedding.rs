@@ -8,17 +8,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nad::{
-    batch::RecordBatch,
-    source::{
-        Fill, Source as _,
-        xdp::{Directions, Watch, XdpMode, XdpOptions, XdpSource},
-    },
+use nad::source::{
+    Fill, Source as _,
+    xdp::{Directions, Watch, XdpMode, XdpOptions, XdpSource},
 };
 use nad_common::{
     record::{Addresses, PacketRecord},
     thinning::{LEVELS, Thinning, WINDOW_SHIFT},
 };
+use nad_engine::batch::RecordBatch;
 use serde_json::Value;
 
 use crate::{

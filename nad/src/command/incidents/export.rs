@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 
+use nad_engine::presentation;
+
 use crate::{
     history::{KeptIncident, KeptSource},
-    presentation,
+    text,
 };
 
 /// A JSON object a line.
@@ -55,7 +57,7 @@ pub(super) fn csv(incidents: &[KeptIncident], out: &mut impl Write) -> io::Resul
             details(incident, |detail| detail.verified.to_string()),
             details(incident, |detail| detail.mac.clone().unwrap_or_else(|| "-".into())),
         ];
-        write!(out, "{}\r\n", fields.map(|field| presentation::csv_cell(&field).into_owned()).join(","))?;
+        write!(out, "{}\r\n", fields.map(|field| text::csv_cell(&field).into_owned()).join(","))?;
     }
     Ok(())
 }

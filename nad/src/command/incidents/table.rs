@@ -5,7 +5,9 @@ use std::{
     os::fd::AsRawFd,
 };
 
-use crate::{history::KeptIncident, presentation};
+use nad_engine::presentation;
+
+use crate::{history::KeptIncident, text};
 
 /// Rows narrower than this are not made: a terminal that is as narrow breaks them.
 const LEAST_WIDTH: usize = 60;
@@ -114,7 +116,7 @@ fn few(items: &[String], more: bool) -> String {
 
 /// Without what a terminal would take for a command: a history may have come from elsewhere.
 fn printable(text: &str) -> String {
-    presentation::escaped(text).into_owned()
+    text::escaped(text).into_owned()
 }
 
 fn cut(line: &str, width: Option<usize>) -> String {

@@ -6,23 +6,26 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-
-use super::{TrainConfig, finish};
-use crate::{
+use nad_engine::{
     batch::RecordBatch,
-    command::{log_sandbox, report_notice, tables},
     detector::{BaselineLength, Detector, Findings, Start},
     ledger::{Ledger, Tally},
     model::{FEWEST_PACKETS, Model},
+    presentation::counted,
+    time::Timeline,
+};
+
+use super::{TrainConfig, finish};
+use crate::{
+    command::{log_sandbox, report_notice, tables},
     output::{spare_capture, terminal::Screen},
-    presentation::{self, counted},
     sandbox::Sandbox,
     source::{
         Fill, Source,
         pcap::{CaptureError, PcapSource},
         several::{Capture, Found, Several, Survey, find},
     },
-    time::Timeline,
+    text,
 };
 
 /// The shortest time, in seconds, of captures from which it can be told what hosts usually do.
@@ -44,7 +47,7 @@ impl Captures {
             anyhow::ensure!(
                 named.len() == 1,
                 "{}: what can be read only once can't be put in order with other captures; save it to a file first",
-                presentation::path(path)
+                text::path(path)
             );
             return Ok(Self::Stream(Box::new(PcapSource::open(path)?), path.clone()));
         }
@@ -86,7 +89,7 @@ fn tell_others(others: &[PathBuf]) {
     tracing::warn!(
         "{} left out, which are no captures: {}{more}",
         counted(others.len() as u64, "file"),
-        presentation::path(name)
+        text::path(name)
     );
 }
 
@@ -130,7 +133,7 @@ pub(super) fn learn(
 }
 
 fn escaped(name: &str) -> String {
-    presentation::escaped(name).into_owned()
+    text::escaped(name).into_owned()
 }
 
 /// What of captures is learnt: all of it, unless less is wanted. What hosts do can't be told from too little.

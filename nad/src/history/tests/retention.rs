@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::output::format::native;
 
 const DAY: i64 = 86_400_000_000_000;
 /// 2026-01-01, in nanoseconds since the Unix epoch.
@@ -193,7 +194,7 @@ fn first_version(place: &Place, written_ns: &[i64]) {
             .execute(
                 "INSERT INTO incidents VALUES (1, ?1, ?2, 'closed', ?3, NULL, 1, 1, 1, '', '', '', '', 1, 1, 1, 1.0, 0.5,
                      0.5, 1e-12, 0.5, 'host', '', ?4)",
-                rusqlite::params![update.incident.id, noted_ns, update.incident.shape.name(), update.incident.to_json()],
+                rusqlite::params![update.incident.id, noted_ns, update.incident.shape.name(), native::incident(&update.incident)],
             )
             .unwrap();
         connection

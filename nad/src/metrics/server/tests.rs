@@ -4,10 +4,9 @@ use std::{
 };
 
 use nad_common::counters::KernelCounters;
+use nad_engine::condition::{Judging, Stage};
 
 use super::*;
-use crate::condition::{Judging, Stage};
-
 fn local() -> MetricsConfig {
     MetricsConfig { listen: "127.0.0.1:0".parse().unwrap(), hosts: vec!["sensor.example.org".into()] }
 }

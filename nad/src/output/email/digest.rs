@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Done;
-use crate::incident::IncidentUpdate;
+use nad_engine::incident::IncidentUpdate;
 
+use super::Done;
 /// Incidents that are kept for a mail; of more it only says how many messages there were.
 pub(super) const MOST_INCIDENTS: usize = 1000;
 const DAY: Duration = Duration::from_secs(86_400);
@@ -116,9 +116,9 @@ impl Digest {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::incident::{Change, example::update};
+    use nad_engine::incident::{Change, example::update};
 
+    use super::*;
     const QUARTER: Duration = Duration::from_secs(900);
 
     fn told(digest: &mut Digest, id: &str, change: Change) {

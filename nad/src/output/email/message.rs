@@ -9,9 +9,10 @@ use lettre::{
         header::{HeaderName, HeaderValue},
     },
 };
+use nad_engine::presentation;
 
 use super::{EmailConfig, Failure, digest::Digest};
-use crate::{output::summary::Summary, presentation};
+use crate::{output::summary::Summary, text};
 
 /// Characters of a subject; more is cut off, as most programs show less.
 const LONGEST_SUBJECT: usize = 150;
@@ -59,7 +60,7 @@ fn text(host: &str, counted: &str, summaries: &[Summary], omitted: u64) -> Strin
 
 /// Puts a mail together. It is marked as automatic (RFC 3834), so that nobody's absence is answered to it.
 fn compose(config: &EmailConfig, host: &str, subject: &str, text: String) -> Result<Message, Failure> {
-    let subject = presentation::printable(&format!("[nad {host}] {subject}"), LONGEST_SUBJECT);
+    let subject = text::printable(&format!("[nad {host}] {subject}"), LONGEST_SUBJECT);
     let mut builder =
         Message::builder().from(config.sender.clone()).subject(subject).date_now().message_id(None);
     for receiver in &config.receivers {
@@ -76,11 +77,10 @@ fn compose(config: &EmailConfig, host: &str, subject: &str, text: String) -> Res
 mod tests {
     use std::{sync::Arc, time::Duration};
 
+    use nad_engine::incident::{Change, example::update};
+
     use super::*;
-    use crate::{
-        incident::{Change, example::update},
-        output::email::{Security, Server},
-    };
+    use crate::output::email::{Security, Server};
 
     fn config() -> EmailConfig {
         let server = Server {

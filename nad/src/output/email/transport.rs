@@ -20,7 +20,7 @@ use super::{Ending, Failure};
 use crate::{
     config::Secret,
     output::network::{self, Connection, Cut, Limits},
-    presentation,
+    text,
 };
 use encrypted::Encrypted;
 
@@ -101,7 +101,7 @@ pub(super) fn send(
     let limits = Limits::new(longest, server.timeout, MOST_ANSWER, ending);
     let answer = converse(server, message, &limits).map_err(|error| failure(server, &error))?;
     let words: Vec<&str> = answer.message().collect();
-    Ok(presentation::printable(&format!("{} {}", answer.code(), words.join(" ")), MOST_REPEATED))
+    Ok(text::printable(&format!("{} {}", answer.code(), words.join(" ")), MOST_REPEATED))
 }
 
 /// Why a mail was not taken.
@@ -172,7 +172,7 @@ fn failure(server: &Server, error: &NotTaken) -> Failure {
     if let Some(login) = &server.login {
         words = login.password.cut_out_of(&words);
     }
-    words = presentation::printable(&words, MOST_REPEATED);
+    words = text::printable(&words, MOST_REPEATED);
     if words.contains("certificate") {
         words.push_str("; name the file of a private authority's certificate as ca_file in [email]");
     }

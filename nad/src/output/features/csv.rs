@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::presentation;
+use crate::text;
 
 /// A heading and rows, as RFC 4180 has them but for the line ends, which are single line feeds.
 pub(super) struct CsvTable<W> {
@@ -13,7 +13,7 @@ impl<W: Write> CsvTable<W> {
     pub(super) fn new(mut file: W, columns: &[&str]) -> io::Result<Self> {
         file.write_all(b"index,time")?;
         for column in columns {
-            write!(file, ",{}", presentation::csv_cell(column))?;
+            write!(file, ",{}", text::csv_cell(column))?;
         }
         file.write_all(b"\n")?;
         Ok(Self { file })

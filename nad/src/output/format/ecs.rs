@@ -2,6 +2,11 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
+use nad_engine::{
+    alert::Alert,
+    incident::{Change, Incident},
+    presentation,
+};
 use serde::Serialize;
 
 use super::{
@@ -10,12 +15,6 @@ use super::{
     subject::{End, Subject},
     technique::Technique,
 };
-use crate::{
-    alert::Alert,
-    incident::{Change, Incident},
-    presentation,
-};
-
 const VERSION: &str = "8.17.0";
 
 /// An event.

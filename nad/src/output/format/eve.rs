@@ -4,6 +4,11 @@
 
 use std::net::IpAddr;
 
+use nad_engine::{
+    alert::Alert,
+    incident::{Change, Incident, shape::Shape},
+    presentation,
+};
 use serde::Serialize;
 
 use super::{
@@ -12,12 +17,6 @@ use super::{
     subject::{End, Subject},
     technique::Technique,
 };
-use crate::{
-    alert::Alert,
-    incident::{Change, Incident, shape::Shape},
-    presentation,
-};
-
 /// Generator of what comes from rules, as all of nad's signatures say.
 const GENERATOR: u8 = 1;
 /// Version of the signatures below.

@@ -1,14 +1,13 @@
 //! nad's own format. The JSON Schema files in schemas/ are made from these types, with what is said of each field.
 
-use schemars::{JsonSchema, generate::SchemaSettings};
-use serde::Serialize;
-
-use crate::{
+use nad_engine::{
     alert::Alert,
     context::{Origin, host_key::HostKey},
-    incident::{Incident, Listed, State},
+    incident::{self, Incident, Listed},
     presentation::{self, Endpoint},
 };
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::Serialize;
 
 /// The version of both objects: it changes where a field is taken out or means something else.
 const VERSION: u8 = 1;
@@ -133,6 +132,25 @@ pub struct IncidentLine<'a> {
     reason: &'a str,
 }
 
+/// Where an incident is in its life.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    /// Further alerts are expected.
+    Open,
+    /// Nothing more came, or nad ended.
+    Closed,
+}
+
+impl From<incident::State> for State {
+    fn from(state: incident::State) -> Self {
+        match state {
+            incident::State::Open => Self::Open,
+            incident::State::Closed => Self::Closed,
+        }
+    }
+}
+
 /// What is known of a source.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -192,7 +210,7 @@ impl<'a> From<&'a Incident> for IncidentLine<'a> {
         Self {
             schema: VERSION,
             id: &incident.id,
-            state: incident.state,
+            state: incident.state.into(),
             shape: incident.shape.name(),
             technique: incident.shape.technique(),
             detected_at: seconds(incident.detected_ns),

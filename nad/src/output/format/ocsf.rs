@@ -2,6 +2,11 @@
 
 use std::net::IpAddr;
 
+use nad_engine::{
+    alert::Alert,
+    incident::{Change, Incident},
+    presentation,
+};
 use serde::Serialize;
 
 use super::{
@@ -10,12 +15,6 @@ use super::{
     subject::{End, Subject},
     technique::{MATRIX_VERSION, Technique},
 };
-use crate::{
-    alert::Alert,
-    incident::{Change, Incident},
-    presentation,
-};
-
 const VERSION: &str = "1.7.0";
 /// The category Findings.
 const CATEGORY: u16 = 2;

@@ -1,6 +1,6 @@
 //! How grave an event is, on the scales of other systems.
 
-use crate::{
+use nad_engine::{
     alert::Alert,
     incident::{Incident, shape::Shape},
 };

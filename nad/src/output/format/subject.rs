@@ -3,8 +3,7 @@
 use std::net::IpAddr;
 
 use nad_common::record::AddressKind;
-
-use crate::{
+use nad_engine::{
     alert::Alert,
     context::host_key::HostKey,
     incident::{Incident, Listed},

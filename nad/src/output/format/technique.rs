@@ -1,6 +1,6 @@
 //! Techniques of MITRE ATT&CK with their names.
 
-use crate::incident::shape::Shape;
+use nad_engine::incident::shape::Shape;
 
 /// The version of the matrix that names and numbers are from.
 pub(super) const MATRIX_VERSION: &str = "15";

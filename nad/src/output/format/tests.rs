@@ -2,11 +2,10 @@ use std::{fs, path::Path};
 
 use bytemuck::Zeroable;
 use nad_common::record::PacketRecord;
+use nad_engine::incident::shape::Shape;
 use serde_json::Value;
 
 use super::*;
-use crate::incident::shape::Shape;
-
 const FORMATS: [AlertFormat; 4] =
     [AlertFormat::Native, AlertFormat::Eve, AlertFormat::Ecs, AlertFormat::Ocsf];
 
@@ -123,7 +122,7 @@ fn a_packet_of_zeros_is_an_object_in_every_format() {
 }
 
 fn incident(shape: Shape) -> Incident {
-    use crate::{
+    use nad_engine::{
         features::View,
         incident::{Listed, State, coverage::Coverage},
     };

@@ -20,7 +20,7 @@ use crate::{
         reopen::Reopening,
         terminal::Screen,
     },
-    presentation,
+    text,
 };
 
 /// How often is looked whether the path still leads to the file that is written: another nad may have begun a new one.
@@ -82,7 +82,7 @@ impl LogFile {
         if log.is_regular && !log.is_own {
             log.warn(&format!(
                 "log file {} was not begun by nad, so it is never moved away, however large; choose another with --log",
-                presentation::path(path)
+                text::path(path)
             ));
         }
         Ok(log)
@@ -183,7 +183,7 @@ impl LogFile {
     }
 
     fn complain(&self, what: &str, error: &io::Error) {
-        self.warn(&format!("log file {} {what}: {error}", presentation::path(&self.path)));
+        self.warn(&format!("log file {} {what}: {error}", text::path(&self.path)));
     }
 
     /// Not through tracing, which is what calls this.
@@ -225,7 +225,7 @@ impl Write for LogFile {
             Ok(()) => {
                 let missing = std::mem::take(&mut self.missing);
                 if missing > 0 {
-                    let path = presentation::path(&self.path);
+                    let path = text::path(&self.path);
                     self.warn(&format!(
                         "log file {path} can be written again; {missing} lines are missing in it"
                     ));

@@ -2,14 +2,13 @@
 
 use std::{fmt, time::SystemTime};
 
+use nad_engine::presentation;
 use serde_json::{Map, Value, json};
 use tracing::{Event, Subscriber, field::Field};
 use tracing_subscriber::{
     fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
     registry::LookupSpan,
 };
-
-use crate::presentation;
 
 /// A JSON object an event: `time` (RFC 3339, UTC), `level`, `target`, `message`, and `fields` where there are any.
 pub(super) struct JsonLines;

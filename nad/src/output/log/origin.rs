@@ -5,9 +5,10 @@
 
 use std::{path::Path, time::SystemTime};
 
+use nad_engine::presentation;
 use serde_json::{Value, json};
 
-use crate::{files, presentation};
+use crate::files;
 
 /// What begins a file.
 const TARGET: &str = "nad::log";
@@ -60,7 +61,7 @@ fn is_time(word: &str) -> bool {
 }
 
 fn is_target(word: &str) -> bool {
-    word == "nad" || word.starts_with("nad::") || word.starts_with("nad_ebpf")
+    matches!(word.split("::").next(), Some("nad" | "nad_engine")) || word.starts_with("nad_ebpf")
 }
 
 /// The end of the last character that is whole.

@@ -1,13 +1,12 @@
 //! What was found, as the last JSON object of a run.
 
 use nad_common::counters::Refusal;
-use serde_json::{Map, Value, json};
-
-use crate::{
+use nad_engine::{
     features::View,
     ledger::{Judged, Ledger},
     unread,
 };
+use serde_json::{Map, Value, json};
 
 /// `{"summary": {…}}` in one line: packets, what was found, what each rule allowed, and where every packet went.
 pub(super) fn summary(ledger: &Ledger, allowed: &[(u64, String)]) -> String {

@@ -1,9 +1,11 @@
 //! What is said of an incident.
 
-use crate::{
+use nad_engine::{
     incident::{Change, Incident, IncidentUpdate},
     presentation,
 };
+
+use crate::text;
 
 /// From this width on there is room for the date.
 const WIDE: usize = 100;
@@ -62,7 +64,7 @@ fn text(update: &IncidentUpdate) -> Option<(&'static str, String)> {
     let technique = incident.shape.technique().map(|id| format!(" [{id}]")).unwrap_or_default();
     let said = if update.change == Change::Closed { summary(incident) } else { incident.reason.clone() };
     let said = format!("{} {shape}{technique}: {said}{}", incident.id, incident.coverage.remark());
-    Some((mark, presentation::escaped(&said).into_owned()))
+    Some((mark, text::escaped(&said).into_owned()))
 }
 
 fn summary(incident: &Incident) -> String {
@@ -96,12 +98,12 @@ fn wrap(text: &str, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{
+    use nad_engine::{
         features::View,
         incident::{Listed, State, coverage::Coverage, example::key, shape::Shape},
     };
 
+    use super::*;
     fn update(change: Change) -> IncidentUpdate {
         let listed = |last| {
             let mut listed = Listed::new();

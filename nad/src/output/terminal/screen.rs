@@ -12,12 +12,13 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nad_engine::ledger::Ledger;
 
 use super::{
     Color, Format, TerminalConfig, json,
     stream::{self, Stream},
 };
-use crate::{ledger::Ledger, output::OutputError, presentation};
+use crate::{output::OutputError, text};
 
 /// Target of log events that stand on the terminal already.
 pub const SAID: &str = "nad::said";
@@ -148,7 +149,7 @@ impl Screen {
     pub fn say(&self, line: &str) -> Result<(), OutputError> {
         // Once here for the terminal; the log escapes what goes into it.
         tracing::info!(target: SAID, "{line}");
-        let line = presentation::escaped(line);
+        let line = text::escaped(line);
         if self.is_quiet {
             return Ok(());
         }

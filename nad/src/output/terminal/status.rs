@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::presentation::counted;
+use nad_engine::presentation::counted;
 
 /// Characters of the bar of what was learnt.
 const BAR: usize = 20;

@@ -2,10 +2,12 @@
 
 use std::io::{self, Write};
 
-use crate::{
+use nad_engine::{
     alert::Alert,
     presentation::{self, Endpoint},
 };
+
+use crate::text;
 
 /// Rows of alerts, below a heading that comes with the first.
 #[derive(Debug)]
@@ -54,7 +56,7 @@ fn row(alert: &Alert, source: &str, destination: &str, width: usize) -> String {
         &presentation::protocol(record),
         &format!("{:.3}", alert.score),
         &presentation::timestamp(alert.time_ns),
-        &presentation::escaped(&alert.reason),
+        &text::escaped(&alert.reason),
     ];
     columns(source, destination, rest, width)
 }

@@ -17,7 +17,7 @@ use ureq::{
 };
 
 use super::{Ending, Failure, Url, WebhookConfig, signature::sign};
-use crate::{config::Secret, output::network::Limits, presentation};
+use crate::{config::Secret, output::network::Limits, text};
 use connect::{Bounded, Now};
 
 /// Bytes of an answer that are looked at, and characters of it that are repeated.
@@ -103,8 +103,7 @@ impl Poster {
         let retry_after = pause(&response);
         limits.shorten(WORDS);
         let words = response.body_mut().with_config().limit(MOST_READ).lossy_utf8(true).read_to_string();
-        let words =
-            presentation::printable(self.url.cut_out_of(&words.unwrap_or_default()).trim(), MOST_REPEATED);
+        let words = text::printable(self.url.cut_out_of(&words.unwrap_or_default()).trim(), MOST_REPEATED);
         let answer = if words.is_empty() { status.to_string() } else { format!("{status}: {words}") };
         judge(status, answer, retry_after)
     }
@@ -115,7 +114,7 @@ impl Poster {
             ureq::Error::Timeout(_) => "no answer in time".into(),
             other => other.to_string(),
         };
-        let words = presentation::printable(&self.url.cut_out_of(&words), MOST_REPEATED);
+        let words = text::printable(&self.url.cut_out_of(&words), MOST_REPEATED);
         let is_wrong = matches!(error, ureq::Error::BadUri(_) | ureq::Error::Http(_));
         let failure = if is_wrong { Failure::Never(words) } else { Failure::Later(words) };
         Refusal { failure, retry_after: None }

@@ -1,9 +1,13 @@
 //! What is posted, in the shape that its receiver takes.
 
+use nad_engine::incident::IncidentUpdate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{incident::IncidentUpdate, output::summary::Summary, presentation};
+use crate::{
+    output::{format, summary::Summary},
+    text,
+};
 
 /// Characters that Slack takes in a heading, in a section and in a field.
 const SLACK_HEADING: usize = 150;
@@ -32,7 +36,7 @@ impl Template {
     pub(super) fn render(self, host: &str, update: &IncidentUpdate) -> Vec<u8> {
         let change = update.change.name();
         let body = match self {
-            Self::Native => native(host, change, parsed(&update.incident.to_json())),
+            Self::Native => native(host, change, parsed(&format::native::incident(&update.incident))),
             _ => self.message(host, &Summary::of(update)),
         };
         body.to_string().into_bytes()
@@ -67,7 +71,7 @@ fn parsed(json: &str) -> Value {
 }
 
 fn slack(host: &str, summary: &Summary) -> Value {
-    let cut = presentation::printable;
+    let cut = text::printable;
     let markdown = |text: String, most| json!({ "type": "mrkdwn", "text": cut(&text, most) });
     let fields: Vec<Value> = summary
         .facts
@@ -134,9 +138,9 @@ fn mattermost(host: &str, summary: &Summary) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::incident::{Change, example::update};
+    use nad_engine::incident::{Change, example::update};
 
+    use super::*;
     fn rendered(template: Template) -> Value {
         let mut update = update("i-1", Change::Opened);
         update.incident.reason = "1 < 2 & 3 > 2".into();
@@ -151,7 +155,7 @@ mod tests {
             (&json!(1), &json!("sensor"), &json!("opened"))
         );
         let incident: Value =
-            serde_json::from_str(&update("i-1", Change::Opened).incident.to_json()).unwrap();
+            serde_json::from_str(&format::native::incident(&update("i-1", Change::Opened).incident)).unwrap();
         let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         assert_eq!(keys(&body["incident"]), keys(&incident));
         assert_eq!(body["incident"]["id"], "i-1");

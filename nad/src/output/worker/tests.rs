@@ -1,7 +1,9 @@
 use std::sync::mpsc;
 
+use nad_engine::{detector::Second, incident::coverage::Coverage};
+
 use super::*;
-use crate::{detector::Second, incident::coverage::Coverage, output::Outputs};
+use crate::output::Outputs;
 
 /// A sink that does what a test wants with each attempt.
 struct Scripted<F> {

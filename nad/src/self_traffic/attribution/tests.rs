@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 
 use bytemuck::Zeroable;
 use nad_common::record::Defect;
+use nad_engine::detector::SelfTraffic as _;
 
 use super::*;
 use crate::self_traffic::Registration;

@@ -9,12 +9,10 @@ use std::{
 };
 
 use nad_common::counters::KernelCounters;
+use nad_engine::batch::RecordBatch;
 
 use super::{CaptureError, PcapSource, Progress};
-use crate::{
-    batch::RecordBatch,
-    source::{Fill, Source},
-};
+use crate::source::{Fill, Source};
 
 /// Batches that may wait for whoever takes them: 3 MiB. More would only mean that they leave the cache before that.
 const QUEUE_BATCHES: usize = 8;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::Entry;
-use crate::{files, presentation};
+use crate::{files, text};
 
 const ENDING: &str = ".json";
 /// What is being written; where nad was killed meanwhile, half of it.
@@ -126,7 +126,7 @@ impl Directory {
     }
 
     fn name(&self) -> String {
-        format!("webhook spool {}", presentation::path(self.files.path()))
+        format!("webhook spool {}", text::path(self.files.path()))
     }
 }
 

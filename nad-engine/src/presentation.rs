@@ -1,11 +1,8 @@
 //! Records in the words that people use.
 
-mod text;
-
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use nad_common::record::{AddressKind, Addresses, PacketRecord, flag};
-pub use text::{csv_cell, escaped, path, printable};
 
 /// One end of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

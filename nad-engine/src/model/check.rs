@@ -6,7 +6,7 @@
 //! models come from is for their owner to see to.
 
 use super::{FEWEST_PACKETS, Model, Training, TrainingWindow, schema};
-use crate::{config, features::View};
+use crate::features::View;
 
 /// Characters of the longest name of a source.
 const LONGEST_SOURCE: usize = 64 << 10;
@@ -54,7 +54,7 @@ fn check_window(window: &TrainingWindow) -> Result<(), String> {
 }
 
 fn check_training(training: &Training) -> Result<(), String> {
-    config::check_training(training).map_err(|error| error.to_string())?;
+    training.check()?;
     // A probability that none is below would be silence.
     if training.contamination < super::tail::LEAST_PROBABILITY {
         return Err(format!("contamination {} is too small to be reached", training.contamination));

@@ -1,97 +1,43 @@
-//! Model files.
+//! Models as bytes.
 //!
 //! ```text
 //! "NADMODEL" | version: u32 | head length: u32 | body length: u64 | head | body | SHA-256 of all before
 //! ```
 //! Numbers are little-endian; head and body (a [`Model`]) are in the postcard format. The head holds
-//! the feature schema, so that a model of other features is refused before its forest is read. A file is
-//! written beside its place and renamed there, so that no reader ever sees half of one.
-
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+//! the feature schema, so that a model of other features is refused before its forest is read.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Model, schema};
-use crate::{files, presentation};
-
 const MAGIC: &[u8; 8] = b"NADMODEL";
 const VERSION: u32 = 4;
 const PREAMBLE: usize = MAGIC.len() + 4 + 4 + 8;
 const CHECKSUM: usize = 32;
-/// No model of this version comes near; what is larger is not read into memory.
-const LARGEST_FILE: u64 = 256 << 20;
 
 #[derive(Serialize, Deserialize)]
 struct Head {
     features: Vec<String>,
 }
 
-/// Why a model file could not be written or was refused.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The file can't be read.
-    #[error("model {}: {source}; train one with `nad train`", presentation::path(path))]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file can't be written.
-    #[error("model {} can't be written: {source}; choose another place with --out", presentation::path(path))]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is something else, damaged, or of another version or schema.
-    #[error("model {} is refused: {reason}; train a new one with `nad train`", presentation::path(path))]
-    Refused {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-}
-
 impl Model {
-    /// Writes the model to `path`, replacing what was there in one step.
+    /// The model as it is in a file.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Write`] with the system's reason; what was there before is then still there.
-    pub fn save(&self, path: &Path) -> Result<(), StoreError> {
-        self.write(path).map_err(|source| StoreError::Write { path: path.into(), source })
+    /// When it can't be put into bytes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
+        encode(self).map_err(|error| error.to_string())
     }
 
-    /// Reads a model from `path`.
+    /// A model from the bytes of a file.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Read`], or [`StoreError::Refused`] for a file that is damaged or not of this version and
-    /// these features.
-    pub fn load(path: &Path) -> Result<Self, StoreError> {
-        let read = |source| StoreError::Read { path: path.into(), source };
-        let refused = |reason: String| StoreError::Refused { path: path.into(), reason };
-        let opened = files::open_trusted(path);
-        let file = opened.map_err(|error| {
-            if files::is_refusal(&error) { refused(error.to_string()) } else { read(error) }
-        })?;
-        let size = file.size();
-        if size > LARGEST_FILE {
-            return Err(refused(format!("it has {size} bytes, and a model has at most {LARGEST_FILE}")));
-        }
-        decode(&file.bytes(LARGEST_FILE).map_err(read)?).map_err(refused)
-    }
-
-    fn write(&self, path: &Path) -> io::Result<()> {
-        let bytes = encode(self).map_err(io::Error::other)?;
-        files::replace(path, &bytes)
+    /// Why it is refused: the bytes are something else, damaged, or of another version or other features, or what they say
+    /// makes no sense.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        decode(bytes)
     }
 }
 
@@ -162,8 +108,6 @@ fn compare_schema(found: &[String]) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
     use crate::{features::View, model::example};
 
@@ -172,13 +116,9 @@ mod tests {
     }
 
     #[test]
-    fn a_saved_model_is_the_same_model() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.model");
+    fn a_model_from_its_bytes_is_the_same_model() {
         let model = model();
-        model.save(&path).unwrap();
-        assert_eq!(Model::load(&path).unwrap(), model);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing but the model is left");
+        assert_eq!(Model::from_bytes(&model.to_bytes().unwrap()).unwrap(), model);
     }
 
     #[test]
@@ -257,11 +197,5 @@ mod tests {
         );
         assert!(compare_schema(&schema()[1..]).is_err());
         assert!(compare_schema(&schema()).is_ok());
-    }
-
-    #[test]
-    fn a_place_that_can_not_be_written_is_named() {
-        let error = model().save(Path::new("/nowhere/at/all.model")).unwrap_err().to_string();
-        assert!(error.starts_with("model /nowhere/at/all.model can't be written: No such file"), "{error}");
     }
 }

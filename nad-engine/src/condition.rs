@@ -89,7 +89,7 @@ impl Condition {
         }
     }
 
-    /// Notes how much is left out under load; see [`crate::pressure`].
+    /// Notes how much is left out under load, as a level of [`thinning`](nad_common::thinning).
     pub fn set_thinning_level(&self, level: u8) {
         self.thinning_level.store(level, Relaxed);
     }

@@ -9,7 +9,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::{Cause, Shift};
+use nad_engine::time::{Cause, Shift, Timeline};
 
 /// A change of the system's clock below this is steering, by `adjtime` or a time server: it is followed and not said.
 const STEERED_NS: u64 = 100_000_000;
@@ -37,6 +37,11 @@ impl LiveClock {
     /// Unix time, in nanoseconds, less that of records.
     pub fn zero_ns(&self) -> u64 {
         self.zero_ns
+    }
+
+    /// The detector's side of it, from this moment on.
+    pub fn timeline(&self) -> Timeline {
+        Timeline::live(self.zero_ns, self.unix_ns())
     }
 
     /// Looks whether the system's clock was set, and says from which record on.

@@ -10,12 +10,10 @@ pub mod reason;
 pub mod shape;
 pub mod tracker;
 
-#[cfg(test)]
-pub(crate) mod example;
+#[cfg(any(test, feature = "examples"))]
+pub mod example;
 
 use std::fmt;
-
-use serde::Serialize;
 
 use crate::{
     context::{
@@ -24,7 +22,6 @@ use crate::{
     },
     features::View,
     model::Judgement,
-    output::format::native,
 };
 use coverage::Coverage;
 use shape::Shape;
@@ -84,8 +81,7 @@ pub struct Parties {
 }
 
 /// Where an incident is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Further alerts are expected.
     Open,
@@ -312,12 +308,5 @@ impl<T: fmt::Display> fmt::Display for Listed<T> {
             0 => Ok(()),
             rest => write!(f, " and {rest}{} more", if self.more { " or" } else { "" }),
         }
-    }
-}
-
-impl Incident {
-    /// The incident as one line of JSON, without the line's end.
-    pub fn to_json(&self) -> String {
-        native::incident(self)
     }
 }

@@ -1,8 +1,22 @@
 //! What became of what outputs were told of.
 
-use std::{fmt, sync::atomic::Ordering::Relaxed};
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
 
-use crate::output::SinkCounts;
+/// What became of what an output is told of, counted where it happens.
+#[derive(Debug, Default)]
+pub struct SinkCounts {
+    /// Its name.
+    pub name: String,
+    /// What it told.
+    pub delivered: AtomicU64,
+    /// What its queue had no room for.
+    pub dropped: AtomicU64,
+    /// What it could not tell.
+    pub failed: AtomicU64,
+}
 
 /// What became of what an output was told of, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Cause, LiveClock, Shift};
+use super::{Cause, Shift};
 use crate::batch::RecordBatch;
 
 /// Shifts that are remembered, for incidents that began before them.
@@ -38,10 +38,9 @@ impl Timeline {
         }
     }
 
-    /// That of a live source, which begins now; records have the kernel's time.
-    pub fn live(clock: &LiveClock) -> Self {
-        let now_ns = clock.unix_ns();
-        Self { is_live: true, zero_ns: clock.zero_ns(), began_ns: Some(now_ns), now_ns, ..Self::capture() }
+    /// That of a live source, which begins at `now_ns` of Unix time; records have a time that is `zero_ns` less.
+    pub fn live(zero_ns: u64, now_ns: u64) -> Self {
+        Self { is_live: true, zero_ns, began_ns: Some(now_ns), now_ns, ..Self::capture() }
     }
 
     /// Whether records of now come with it, as opposed to those of a capture.

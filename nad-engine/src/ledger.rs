@@ -19,9 +19,9 @@ use std::{
 
 use nad_common::counters::{KernelCounters, Refusal};
 
-use crate::{condition::Condition, context::ContextCounts, features::View, output::SinkCounts};
+use crate::{condition::Condition, context::ContextCounts, features::View};
 pub use judged::{Basis, Decisions, Judged, Missing};
-pub use outputs::OutputCounts;
+pub use outputs::{OutputCounts, SinkCounts};
 
 /// The userspace half, counted where it happens and read by whoever reports.
 #[derive(Debug, Default)]

@@ -34,7 +34,7 @@ use std::{
 use nad_common::record::PacketRecord;
 
 pub use change::{Change, PendingChange};
-pub use findings::Findings;
+pub use findings::{Event, Findings};
 pub use learning::{BaselineLength, LEAST_BASELINE};
 pub use notice::Notice;
 pub use options::{DetectorOptions, Wanted};
@@ -48,7 +48,6 @@ use crate::{
     ledger::{Decisions, Tally},
     model::{Model, Training, forest::ForestError},
     policy::Policy,
-    self_traffic::{self, SelfTraffic},
     time::Timeline,
 };
 use crowds::Crowds;
@@ -102,7 +101,17 @@ pub struct Detector {
     taken: Taken,
     times: Times,
     /// Where records are of this machine and of now.
-    self_traffic: Option<SelfTraffic>,
+    self_traffic: Option<Box<dyn SelfTraffic>>,
+}
+
+/// Tells the records of the sensor's own connections, so that it does not report itself.
+pub trait SelfTraffic: Send {
+    /// Takes up what was opened and closed since. Called before each batch: the connections that it has packets of are
+    /// known by then.
+    fn refresh(&mut self);
+
+    /// Whether a record is of one of the connections.
+    fn has(&mut self, record: &PacketRecord) -> bool;
 }
 
 enum State {
@@ -176,12 +185,19 @@ impl Detector {
             room,
             taken: Taken::default(),
             times: Times::default(),
-            self_traffic: timeline.is_live().then(|| SelfTraffic::new(&self_traffic::CONNECTIONS)),
+            self_traffic: None,
             timeline,
             options,
         };
         detector.publish();
         detector
+    }
+
+    /// Has records of the sensor's own connections neither learnt from nor judged.
+    #[must_use]
+    pub fn without(mut self, traffic: Box<dyn SelfTraffic>) -> Self {
+        self.self_traffic = Some(traffic);
+        self
     }
 
     /// Takes one batch and adds to `findings`.
@@ -193,7 +209,7 @@ impl Detector {
         let mut result = self.take_up_model(findings);
         self.times.note(batch.records());
         self.context.prepare(batch.records());
-        self.self_traffic.iter_mut().for_each(SelfTraffic::refresh);
+        self.self_traffic.iter_mut().for_each(|traffic| traffic.refresh());
         self.timeline.begin_batch();
         for (place, record) in batch.records().iter().enumerate() {
             let now_ns = self.advance(batch, place, findings);

@@ -3,14 +3,12 @@
 //! Everything that detects works on *sensor time*: nanoseconds that never run backwards and only pass while the network
 //! is watched. It begins as Unix time and stays equal to it as long as nobody sets a clock. A source stamps its records
 //! with sensor time and says in its batches ([`Shift`]) where Unix time moves against it: [`Order`] does so for
-//! captures, whose times may be anything, and [`LiveClock`] for the kernel's. The [`Timeline`] is the detector's side of
+//! captures, whose times may be anything; who reads a clock does so with it. The [`Timeline`] is the detector's side of
 //! this: it turns sensor time back into Unix time for whatever leaves the detector.
 
-mod live;
 mod order;
 mod timeline;
 
-pub use live::{LiveClock, kernel_ns, unix_now_ns};
 pub use order::{Order, Placed};
 pub use timeline::Timeline;
 

@@ -20,23 +20,26 @@ use crate::{
 };
 
 /// A source that is what it says.
-pub(crate) const VERIFIED: Origin = Origin { is_verified: true, mac: Some([2, 0, 0, 0, 0, 1]) };
+pub const VERIFIED: Origin = Origin { is_verified: true, mac: Some([2, 0, 0, 0, 0, 1]) };
 
-pub(crate) const SECOND: u64 = 1_000_000_000;
+/// Nanoseconds.
+pub const SECOND: u64 = 1_000_000_000;
 
-pub(crate) fn key(last: u8) -> HostKey {
+/// 10.0.0.`last`.
+pub fn key(last: u8) -> HostKey {
     HostKey::v4([10, 0, 0, last])
 }
 
 /// What is usual in tests: 6 connections, 40 requests and 100,000 bytes.
-pub(crate) const USUAL: Usual = Usual { opened_10: 6.0, turns_10: 40.0, up_60: 100_000.0 };
+pub const USUAL: Usual = Usual { opened_10: 6.0, turns_10: 40.0, up_60: 100_000.0 };
 
 /// A dealing of 10.0.0.1 with 10.0.0.2.
-pub(crate) fn dealing(port: u16, protocol: u8) -> DealingState {
+pub fn dealing(port: u16, protocol: u8) -> DealingState {
     between(key(1), key(2), port, protocol)
 }
 
-pub(crate) fn between(client: HostKey, server: HostKey, port: u16, protocol: u8) -> DealingState {
+/// A dealing of ten packets.
+pub fn between(client: HostKey, server: HostKey, port: u16, protocol: u8) -> DealingState {
     let mut dealing = DealingState::zeroed();
     (dealing.client, dealing.server, dealing.port, dealing.protocol) = (client, server, port, protocol);
     (dealing.tick_packets, dealing.tick_bytes) = (10, 1000);
@@ -44,26 +47,26 @@ pub(crate) fn between(client: HostKey, server: HostKey, port: u16, protocol: u8)
 }
 
 /// A host with some numbers changed.
-pub(crate) fn with(mut host: HostState, change: impl FnOnce(&mut HostState)) -> HostState {
+pub fn with(mut host: HostState, change: impl FnOnce(&mut HostState)) -> HostState {
     change(&mut host);
     host
 }
 
 /// A host that opened flows to ports of the last byte's host.
-pub(crate) fn source(last: u8, target: u8) -> HostState {
+pub fn source(last: u8, target: u8) -> HostState {
     let service = ServiceKey { server: key(target), port: 80, protocol: 6 };
     with(named(last), |host| open(host, &service, Strangeness::Known, 0))
 }
 
 /// A host opens `1 + more` flows to a service.
-pub(crate) fn open(host: &mut HostState, service: &ServiceKey, strangeness: Strangeness, more: u32) {
+pub fn open(host: &mut HostState, service: &ServiceKey, strangeness: Strangeness, more: u32) {
     let hash_key = HashKey::from_seed(0);
     let hashes = [service.hash(&hash_key), service.server.hashed(&hash_key).hash];
     host.open(service, hashes, strangeness, more, 0);
 }
 
 /// A host that was asked by clients of these last bytes.
-pub(crate) fn target(last: u8, clients: impl IntoIterator<Item = u8>) -> HostState {
+pub fn target(last: u8, clients: impl IntoIterator<Item = u8>) -> HostState {
     let mut host = named(last);
     let service = ServiceKey { server: key(last), port: 80, protocol: 6 };
     for client in clients {
@@ -73,7 +76,7 @@ pub(crate) fn target(last: u8, clients: impl IntoIterator<Item = u8>) -> HostSta
 }
 
 /// A deviation at the end of a second. Its vector grows from one to the next, so that it is no echo.
-pub(crate) fn deviation(view: View, subject: SubjectState, second: u64) -> Deviation {
+pub fn deviation(view: View, subject: SubjectState, second: u64) -> Deviation {
     let value = second as f32;
     Deviation {
         time_ns: second * SECOND,
@@ -86,20 +89,23 @@ pub(crate) fn deviation(view: View, subject: SubjectState, second: u64) -> Devia
     }
 }
 
-pub(crate) fn of_dealing(view: View, dealing: DealingState, second: u64) -> Deviation {
+/// See [`deviation`].
+pub fn of_dealing(view: View, dealing: DealingState, second: u64) -> Deviation {
     deviation(view, SubjectState::Dealing(Box::new(dealing), USUAL), second)
 }
 
-pub(crate) fn of_source(view: View, host: HostState, second: u64) -> Deviation {
+/// See [`deviation`].
+pub fn of_source(view: View, host: HostState, second: u64) -> Deviation {
     deviation(view, SubjectState::Source(Box::new(host)), second)
 }
 
-pub(crate) fn of_target(host: HostState, second: u64) -> Deviation {
+/// See [`deviation`]; in the view of those whom others press.
+pub fn of_target(host: HostState, second: u64) -> Deviation {
     deviation(View::Pressure, SubjectState::Target(Box::new(host)), second)
 }
 
 /// What a view's feature of this name says.
-pub(crate) fn evidence(view: View, name: &str, value: f32, most: f32) -> Evidence {
+pub fn evidence(view: View, name: &str, value: f32, most: f32) -> Evidence {
     let feature = view.features().find(|feature| feature.name == name).expect("the view has the feature");
     Evidence { feature, value, baseline: (0.0, most), weight: 0.5 }
 }
@@ -109,7 +115,7 @@ fn named(last: u8) -> HostState {
 }
 
 /// An open port scan of 10.0.0.2 by 10.0.0.1, half of which was looked at.
-pub(crate) fn update(id: &str, change: Change) -> IncidentUpdate {
+pub fn update(id: &str, change: Change) -> IncidentUpdate {
     let mut incident = Incident {
         id: id.into(),
         detected_ns: 2 * SECOND,

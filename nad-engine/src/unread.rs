@@ -8,7 +8,7 @@ use nad_common::{counters::KernelCounters, opaque::Opaque};
 const WORTH_SAYING: f64 = 0.01;
 
 /// What is never looked into; of the others some can be read.
-pub(crate) const NEVER_READ: [Opaque; 9] = [
+pub const NEVER_READ: [Opaque; 9] = [
     Opaque::Macsec,
     Opaque::Trill,
     Opaque::FabricPath,
@@ -38,7 +38,7 @@ pub(crate) fn listed(source: &KernelCounters) -> String {
 }
 
 /// A sentence on each reason that holds for more than a percent of the packets.
-pub(crate) fn warnings(source: &KernelCounters) -> Vec<String> {
+pub fn warnings(source: &KernelCounters) -> Vec<String> {
     let share = |count: u64| count as f64 / source.seen.max(1) as f64;
     counts(source)
         .filter(|(_, count)| share(*count) > WORTH_SAYING)

@@ -3,14 +3,14 @@
 
 mod augment;
 pub mod baseline;
+mod bytes;
 pub mod calibration;
 mod check;
-#[cfg(test)]
-pub(crate) mod example;
+#[cfg(any(test, feature = "examples"))]
+pub mod example;
 pub mod forest;
 pub mod matrix;
 pub mod scaler;
-pub mod store;
 pub mod tail;
 pub mod trainer;
 mod view;
@@ -21,7 +21,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{context::memory::Memories, features::View};
+use crate::{
+    context::memory::Memories,
+    features::{MOST_FEATURES, View},
+};
 use baseline::Baseline;
 use forest::ForestError;
 use trainer::{Growth, TrainerKind};
@@ -32,6 +35,10 @@ const LEAST_SECONDS: f64 = 5.0;
 
 /// The fewest packets that a model can be trained on.
 pub const FEWEST_PACKETS: usize = 2;
+
+/// The share of a baseline above the threshold where nobody says another: one in a hundred would be one alarm after the
+/// other.
+pub const CONTAMINATION: f64 = 0.0001;
 
 /// Where and when a baseline was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +72,18 @@ pub struct Training {
     pub without: Vec<String>,
 }
 
+impl Default for Training {
+    fn default() -> Self {
+        Self {
+            growth: Growth::default(),
+            extension_level: None,
+            trainer: TrainerKind::default(),
+            contamination: CONTAMINATION,
+            without: Vec::new(),
+        }
+    }
+}
+
 impl TrainingWindow {
     /// The time from the first packet to the last.
     pub fn length(&self) -> Duration {
@@ -82,6 +101,24 @@ impl Training {
         self.growth.seed
     }
 
+    /// Why it can't be trained so, whether a person says how or a model that it was: a number that is out of range.
+    ///
+    /// # Errors
+    ///
+    /// That number, and what is possible.
+    pub fn check(&self) -> Result<(), String> {
+        let in_range = |name: &str, value: usize, least: usize, most: usize| {
+            let is_possible = (least..=most).contains(&value);
+            is_possible
+                .then_some(())
+                .ok_or_else(|| format!("{name} {value} is out of range: {least} to {most} are possible"))
+        };
+        in_range("trees", self.growth.trees, 1, 10_000)?;
+        in_range("samples_per_tree", self.growth.samples_per_tree, 2, 65_536)?;
+        in_range("extension_level", self.extension_level.unwrap_or(0), 0, MOST_FEATURES - 1)?;
+        check_contamination(self.contamination)
+    }
+
     /// The extension level of a view's forest, before it is cut to what the view has features for.
     ///
     /// The defaults are what was measured to be better (docs/evaluation.md): a view of subjects has few features, and
@@ -89,6 +126,18 @@ impl Training {
     fn extension_level(&self, view: View) -> usize {
         self.extension_level.unwrap_or(if view == View::Packet { 0 } else { usize::MAX })
     }
+}
+
+/// Checks the share of a baseline that is to lie above the threshold.
+///
+/// # Errors
+///
+/// When it is not above 0 and at most 0.5.
+pub fn check_contamination(contamination: f64) -> Result<(), String> {
+    if contamination > 0.0 && contamination <= 0.5 {
+        return Ok(());
+    }
+    Err(format!("contamination {contamination} is out of range: it must be above 0 and at most 0.5"))
 }
 
 /// Everything needed to score and decide.

@@ -3,7 +3,18 @@
 use std::sync::Arc;
 
 use super::{Notice, Second};
-use crate::{alert::Alert, incident::IncidentUpdate, model::Model, output::Event};
+use crate::{alert::Alert, incident::IncidentUpdate, model::Model};
+
+/// What is to be told, in the order in which it happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// What became of an incident.
+    Incident(Arc<IncidentUpdate>),
+    /// A packet above the threshold.
+    Alert(Arc<Alert>),
+    /// A second that is over.
+    Second(Arc<Second>),
+}
 
 /// What a batch gave.
 #[derive(Debug, Default)]

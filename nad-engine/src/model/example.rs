@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A small one, of small numbers; the forest of packets is extended to a level where that is given.
-pub(crate) fn model(extension_level: Option<usize>) -> Model {
+pub fn model(extension_level: Option<usize>) -> Model {
     let mut baseline = Baseline::new(0);
     for view in View::ALL {
         let columns = view.features().len();

@@ -2,8 +2,6 @@
 
 use nad_common::record::PacketRecord;
 
-use crate::output::format::native;
-
 /// A packet that stands out, with everything needed to say so.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alert {
@@ -19,11 +17,4 @@ pub struct Alert {
     pub threshold: f64,
     /// Why it stands out, in words.
     pub reason: String,
-}
-
-impl Alert {
-    /// The alert as one line of JSON, without the line's end.
-    pub fn to_json(&self) -> String {
-        native::alert(self)
-    }
 }

@@ -151,7 +151,7 @@ impl Left {
         self.scores.extend(&findings.scores);
         self.alerts.extend(findings.alerts.iter().map(|alert| (alert.index, alert.reason.clone())));
         let told = findings.incidents.iter();
-        self.incidents.extend(told.map(|update| (update.change.name(), update.incident.to_json())));
+        self.incidents.extend(told.map(|update| (update.change.name(), format!("{:?}", update.incident))));
     }
 }
 
