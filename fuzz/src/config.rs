@@ -1,6 +1,10 @@
 //! Config files: read and checked as `nad config check` does, and shown as `nad config show` does.
 
-use nad::{cli, command::config::ConfigAnswer, config::File};
+use nad::{
+    cli,
+    command::{Command, config::ConfigAnswer},
+    config::File,
+};
 
 use crate::scratch;
 
@@ -14,7 +18,7 @@ pub(crate) fn run(input: &[u8]) {
         let checked = cli::parse(["nad", "config", "check", path]);
         let shown = cli::parse(["nad", "--config", path, "config", "show"]);
         match (&checked, &shown) {
-            (Ok(_), Ok(cli::Command::Config(ConfigAnswer::Shown(text)))) => assert!(!text.is_empty()),
+            (Ok(_), Ok(Command::Config(ConfigAnswer::Shown(text)))) => assert!(!text.is_empty()),
             (Err(one), Err(other)) => assert_eq!(one.to_string(), other.to_string()),
             _ => panic!("one takes what the other refuses: {checked:?}, {shown:?}"),
         }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use nad::output::format::{AlertFormat, native};
+use nad::format::{AlertFormat, native};
 use nad_common::{counters::KernelCounters, record::PacketRecord};
 use nad_engine::{
     batch::{BATCH_RECORDS, RecordBatch},

@@ -1,7 +1,7 @@
 //! What the kernel program and the sensor share.
 //!
 //! A frame goes through [`parse::parse`] into a [`record::PacketRecord`], or is refused with a
-//! [`counters::Refusal`]. The kernel program and `nad replay` run this very code, so that the same frame
+//! [`refusal::Refusal`]. The kernel program and `nad replay` run this very code, so that the same frame
 //! gives the same record in both.
 #![no_std]
 
@@ -11,5 +11,6 @@ pub mod frame;
 pub mod opaque;
 pub mod parse;
 pub mod record;
+pub mod refusal;
 pub mod settings;
 pub mod thinning;

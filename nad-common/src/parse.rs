@@ -29,9 +29,9 @@ pub(crate) mod carriers {
 }
 
 use crate::{
-    counters::Refusal,
     frame::Frame,
     record::{AddressKind, Defect, Direction, PacketRecord, Tunnel, flag},
+    refusal::Refusal,
 };
 
 /// What is known of a packet besides its bytes.

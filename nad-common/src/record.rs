@@ -127,14 +127,14 @@ pub mod flag {
 }
 
 const ADDRESS_KIND_MASK: u32 = 0b11;
-const LEVEL_SHIFT: u32 = 17;
-const LEVEL_MASK: u32 = 0b11 << LEVEL_SHIFT;
+pub(crate) const LEVEL_SHIFT: u32 = 17;
+pub(crate) const LEVEL_MASK: u32 = 0b11 << LEVEL_SHIFT;
 const TUNNEL_SHIFT: u32 = 20;
 const TUNNEL_MASK: u32 = 0b1111 << TUNNEL_SHIFT;
 const DEFECT_SHIFT: u32 = 24;
 const DEFECT_MASK: u32 = 0b1_1111 << DEFECT_SHIFT;
-const SCOPE_SHIFT: u32 = 29;
-const SCOPE_MASK: u32 = 0b111 << SCOPE_SHIFT;
+pub(crate) const SCOPE_SHIFT: u32 = 29;
+pub(crate) const SCOPE_MASK: u32 = 0b111 << SCOPE_SHIFT;
 
 /// How [`PacketRecord::address_bytes`] is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -15,6 +15,7 @@
 //! What is not recorded is counted with the subject because of which it was not, and travels with that subject's next
 //! record. The counts of a subject whose place in the table another one takes travel with the next record of any.
 
+mod carried;
 mod levels;
 mod place;
 mod subjects;

@@ -4,10 +4,10 @@ mod frames;
 
 use frames::cases;
 use nad_common::{
-    counters::Refusal,
     frame::{MAX_OFFSET, SliceFrame},
     parse::{self, LinkType, Stamp},
     record::{Direction, LONG_RECORD, PacketRecord, flag},
+    refusal::Refusal,
 };
 
 #[test]

@@ -6,10 +6,10 @@ mod frames;
 
 use frames::{Case, cases};
 use nad_common::{
-    counters::Refusal,
     frame::SliceFrame,
     parse::{self, LinkType, Stamp},
     record::{AddressKind, Addresses, Defect, LONG_RECORD, PacketRecord, Tunnel, flag},
+    refusal::Refusal,
 };
 
 const DEFECT_BITS: u32 = 0b1_1111 << 24;

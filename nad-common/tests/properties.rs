@@ -4,10 +4,10 @@ mod frames;
 
 use frames::cases;
 use nad_common::{
-    counters::Refusal,
     frame::SliceFrame,
     parse::{self, LinkType, MAX_DNS_LABELS, Stamp},
     record::{AddressKind, Addresses, LONG_RECORD, PacketRecord, flag},
+    refusal::Refusal,
 };
 use proptest::{
     collection::vec,

@@ -18,10 +18,11 @@ use aya_ebpf::{
 };
 use aya_log_ebpf::debug;
 use nad_common::{
-    counters::{CpuState, Refusal},
+    counters::CpuState,
     frame::Frame,
     parse::{self, LinkType, Stamp},
     record::Direction,
+    refusal::Refusal,
 };
 
 use crate::{

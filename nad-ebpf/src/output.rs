@@ -7,8 +7,8 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use nad_common::{
-    counters::Refusal,
     record::{LONG_RECORD, PacketRecord, SHORT_RECORD, THINNED_BYTES, THINNED_OFFSET},
+    refusal::Refusal,
     settings::MAX_CPUS,
 };
 

@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// A line for each incident in a capture of Ethernet frames (the classic format, little-endian, microseconds).
-pub fn incidents(capture: &[u8]) -> Result<Vec<String>, Box<dyn Error>> {
+pub(crate) fn incidents(capture: &[u8]) -> Result<Vec<String>, Box<dyn Error>> {
     let baseline = BaselineLength::Time(Duration::from_secs(120));
     let start = Start::Learn { baseline, training: Training::default(), source: "example".into() };
     let (tables, options) = (Tables::new(&Sizes::default())?, DetectorOptions::default());

@@ -4,7 +4,42 @@ use std::ops::Range;
 
 use nad_common::record::PacketRecord;
 
-use crate::time::{Shift, Stray};
+/// Unix time moves against sensor time, from a record on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shift {
+    /// The record's place in its batch; a batch's length stands for the first record of the next.
+    pub place: usize,
+    /// The record's index.
+    pub index: u64,
+    /// By how much Unix time moves against sensor time, in nanoseconds.
+    pub by_ns: i128,
+    /// How much of the sensor time since the record before nobody watched, in nanoseconds.
+    pub unwatched_ns: u64,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why Unix time moves against sensor time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The clock that stamps packets was set, or the recording went on later: by so many nanoseconds.
+    Step(i64),
+    /// No packet came for so many nanoseconds of a capture.
+    Gap(u64),
+    /// A counter of seconds with 32 bits began anew.
+    Wrap,
+    /// The system's clock is steered: too little to be said.
+    Slew,
+}
+
+/// A packet whose time is far from that of the packets before and after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stray {
+    /// The packet's index.
+    pub index: u64,
+    /// How far ahead of them it is, in nanoseconds; negative where it is behind.
+    pub distance_ns: i64,
+}
 
 /// Records that a batch has room for.
 pub const BATCH_RECORDS: usize = 4096;

@@ -17,7 +17,7 @@ use std::{
     },
 };
 
-use nad_common::counters::{KernelCounters, Refusal};
+use nad_common::{counters::KernelCounters, refusal::Refusal};
 
 use crate::{condition::Condition, context::ContextCounts, features::View};
 pub use judged::{Basis, Decisions, Judged, Missing};

@@ -2,7 +2,7 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-use nad::output::format::native;
+use nad::format::native;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder: PathBuf =

@@ -13,24 +13,22 @@ use nad_engine::{detector::BaselineLength, model::CONTAMINATION};
 
 use crate::{
     command::{
-        OutputConfig,
+        Command,
         config::ConfigAnswer,
         doctor::DoctorConfig,
         features::{FeaturesConfig, WriteConfig},
-        incidents::IncidentsConfig,
         live::LiveConfig,
         replay::ReplayConfig,
-        report::ReportConfig,
         run::RunConfig,
-        test_output::TestOutputConfig,
         train::TrainConfig,
     },
     config::{
         self, ConfigError, DEFAULT_CONTAMINATION_COUNT, DEFAULT_FILE, DEFAULT_TRAIN_FOR, File, FilesSection,
-        LogConfig, MetricsConfig, Places, Task, TaskChoice, TrainingChoice,
+        OutputConfig, Places, Task, TaskChoice, TrainingChoice,
     },
     files::Policy,
-    metrics::Latencies,
+    metrics::{Latencies, MetricsConfig},
+    output::log::LogConfig,
     sandbox::{Needs, SecurityConfig},
     source::xdp::XdpOptions,
 };
@@ -40,29 +38,6 @@ use args::{
 };
 use outputs::{output_config, test_output};
 use task::{chosen, decide, task_choice};
-
-/// What is to be done, with settings that were checked.
-#[derive(Debug)]
-pub enum Command {
-    /// `nad run`
-    Run(RunConfig),
-    /// `nad replay`
-    Replay(ReplayConfig),
-    /// `nad train`
-    Train(TrainConfig),
-    /// `nad features`
-    Features(FeaturesConfig),
-    /// `nad incidents`
-    Incidents(IncidentsConfig),
-    /// `nad report`
-    Report(ReportConfig),
-    /// `nad doctor`
-    Doctor(DoctorConfig),
-    /// `nad test-output`
-    TestOutput(TestOutputConfig),
-    /// `nad config`
-    Config(ConfigAnswer),
-}
 
 /// Why there is nothing to do.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +60,18 @@ pub struct Invocation {
     pub command: Command,
     /// Who may read what is written.
     pub files: Policy,
+}
+
+/// The settings of this very `nad run` as they are now, and the rights of the files that come of it.
+///
+/// # Errors
+///
+/// Why they can't be used.
+pub fn reread() -> Result<Option<(RunConfig, Policy)>, String> {
+    match read(std::env::args_os()).map_err(|error| error.to_string())? {
+        Invocation { command: Command::Run(config), files } => Ok(Some((config, files))),
+        _ => Ok(None),
+    }
 }
 
 /// Reads flags, environment and file, and checks them.

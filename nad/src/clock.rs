@@ -9,7 +9,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use nad_engine::time::{Cause, Shift, Timeline};
+use nad_engine::batch::{Cause, Shift};
+use nad_engine::time::Timeline;
 
 /// A change of the system's clock below this is steering, by `adjtime` or a time server: it is followed and not said.
 const STEERED_NS: u64 = 100_000_000;

@@ -32,8 +32,8 @@ use nad_engine::{
 };
 
 use crate::{
-    cli::Command,
     config::Task,
+    files::Policy,
     model_file,
     output::{
         OutputError,
@@ -44,7 +44,33 @@ use crate::{
     source::pcap::{PcapSource, ReadAhead},
     text,
 };
-pub use outputs::{ClosedStdout, OutputConfig};
+
+/// What is to be done, with settings that were checked.
+#[derive(Debug)]
+pub enum Command {
+    /// `nad run`
+    Run(run::RunConfig),
+    /// `nad replay`
+    Replay(replay::ReplayConfig),
+    /// `nad train`
+    Train(train::TrainConfig),
+    /// `nad features`
+    Features(features::FeaturesConfig),
+    /// `nad incidents`
+    Incidents(incidents::IncidentsConfig),
+    /// `nad report`
+    Report(report::ReportConfig),
+    /// `nad doctor`
+    Doctor(doctor::DoctorConfig),
+    /// `nad test-output`
+    TestOutput(test_output::TestOutputConfig),
+    /// `nad config`
+    Config(config::ConfigAnswer),
+}
+
+/// Reads the settings of this very `nad run` again, with the rights of the files that come of it; nothing where it is another
+/// command.
+pub type Reread = fn() -> Result<Option<(run::RunConfig, Policy)>, String>;
 
 /// How a command that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,14 +92,14 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<OutputError>().is_some_and(OutputError::is_broken_pipe)
 }
 
-/// Does what was asked for.
+/// Does what was asked for; settings are read again at SIGHUP.
 ///
 /// # Errors
 ///
 /// One line that names what failed and what to do.
-pub fn execute(command: Command) -> Result<Outcome> {
+pub fn execute(command: Command, reread: Reread) -> Result<Outcome> {
     match command {
-        Command::Run(config) => run::run(config),
+        Command::Run(config) => run::run(config, reread),
         Command::Replay(config) => replay::replay(&config),
         Command::Train(config) => train::train(config),
         Command::Features(config) => features::features(&config),

@@ -9,10 +9,11 @@ mod files;
 mod history;
 mod log;
 mod metrics;
+mod needs;
 mod output;
-mod secret;
 mod size;
 mod webhook;
+mod written;
 
 use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
 
@@ -26,12 +27,12 @@ pub use file::{
 };
 pub use files::FilesSection;
 pub use history::{HistorySection, history};
-pub use log::{LogConfig, LogFormat, LogSection, Rotate};
-pub use metrics::{Listen, MetricsConfig, MetricsSection};
-pub use output::OutputSection;
-pub use secret::Secret;
+pub use log::LogSection;
+pub use metrics::{Listen, MetricsSection};
+pub use output::{ClosedStdout, OutputConfig, OutputSection};
 pub use size::Size;
 pub use webhook::WebhookSection;
+pub use written::{Written, WrittenAs};
 
 use nad_engine::{
     detector::{BaselineLength, DetectorOptions},

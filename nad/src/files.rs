@@ -16,7 +16,6 @@ mod output;
 mod place;
 mod policy;
 mod trust;
-mod written;
 
 use std::{fmt, io};
 
@@ -26,7 +25,6 @@ pub use input::{Trusted, open_own, open_secret, open_trusted, read_working_direc
 pub use output::{append, create, is_descriptor, replace, try_replace};
 pub use place::{Identity, Place};
 pub use policy::{FileMode, Policy, policy, set_policy};
-pub use written::{Written, WrittenAs};
 
 /// Why a file is not opened, though the system would do so.
 #[derive(Debug)]

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         }
     };
     files::set_policy(invocation.files);
-    match command::execute(invocation.command) {
+    match command::execute(invocation.command, cli::reread) {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::AnomaliesFound) => ExitCode::from(ANOMALIES_FOUND),
         Ok(Outcome::NotJudged) => ExitCode::from(NOT_JUDGED),

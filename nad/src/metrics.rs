@@ -17,7 +17,7 @@ use nad_common::counters::KernelCounters;
 use prometheus_client::metrics::histogram::Histogram;
 
 pub use exposition::Format;
-pub use server::{Listener, MetricsError, Server};
+pub use server::{Listener, MetricsConfig, MetricsError, Server};
 
 use coverage::RecentCoverage;
 use exposition::Reading;

@@ -4,7 +4,6 @@ pub mod alerts;
 pub mod email;
 pub mod ending;
 pub mod features;
-pub mod format;
 pub mod history;
 pub mod incidents;
 pub mod log;

@@ -9,6 +9,19 @@ use std::time::Duration;
 
 use nad_common::thinning::LEVELS;
 
+/// Whether packets may be left out where there are too many.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Thin {
+    /// Where the sensor falls behind, by design and with their number; see [`self`].
+    #[default]
+    Auto,
+    /// Never: what there is no room for is lost.
+    Off,
+}
+
 /// Records that the detector may be behind: at this many its pressure is 1; it is what the queue holds. A second's end, at
 /// which thousands of subjects are judged, holds up tens of thousands of records on a busy link, and is no overload.
 pub const FARTHEST_BEHIND: u64 = 1 << 18;

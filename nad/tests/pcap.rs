@@ -23,8 +23,9 @@ use nad::source::{
     pcap::{CaptureError, Damage, PcapSource, Progress, ReadAhead},
 };
 use nad_common::{
-    counters::{KernelCounters, Refusal},
+    counters::KernelCounters,
     record::{AddressKind, PacketRecord, flag},
+    refusal::Refusal,
 };
 use nad_engine::batch::RecordBatch;
 use rand::{Rng, SeedableRng, rngs::SmallRng};

@@ -114,7 +114,7 @@ fn complain(check: impl Fn(&str) -> Vec<(usize, String)>) {
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
 }
 
-fn rust_files(directory: &Path, files: &mut Vec<PathBuf>) {
+pub(crate) fn rust_files(directory: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy();

@@ -10,9 +10,9 @@ use super::{
     between::{MPLS, PPPOE_SESSION},
 };
 use crate::{
-    counters::Refusal,
     frame::Frame,
     record::{AddressKind, PacketRecord, flag},
+    refusal::Refusal,
 };
 
 pub(super) const ETHER_TYPE_IPV4: u16 = u16::from_be(EtherType::Ipv4 as u16);

@@ -11,9 +11,9 @@ use super::{
     room, transport,
 };
 use crate::{
-    counters::Refusal,
     frame::{Frame, Header},
     record::{AddressKind, Defect, PacketRecord, flag},
+    refusal::Refusal,
 };
 
 /// IPv6 extension headers that are stepped over; a packet with more keeps its addresses and no ports.

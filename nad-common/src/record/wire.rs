@@ -1,29 +1,12 @@
-//! A record as it stands in a ring, and what travels with it.
+//! A record as it stands in a ring.
 
 use core::ops::Deref;
 
 use bytemuck::Zeroable;
 
-use super::{
-    AddressKind, LEVEL_MASK, LEVEL_SHIFT, LONG_RECORD, PacketRecord, SCOPE_MASK, SCOPE_SHIFT, SHORT_RECORD,
-    THINNED_BYTES, THINNED_OFFSET,
-};
-use crate::thinning::{Scope, Thinned};
+use super::{AddressKind, LONG_RECORD, PacketRecord, SHORT_RECORD, THINNED_BYTES, THINNED_OFFSET};
 
 impl PacketRecord {
-    /// How much was recorded when this packet was: 0 for every packet, up to 3; see [`thinning`](crate::thinning).
-    pub const fn level(&self) -> u8 {
-        ((self.flags & LEVEL_MASK) >> LEVEL_SHIFT) as u8
-    }
-
-    /// The packets that were not recorded and travel with this one.
-    pub fn thinned(&self) -> Option<Thinned> {
-        let code = (self.flags & SCOPE_MASK) >> SCOPE_SHIFT;
-        let scope = Scope::ALL.get(code as usize).copied().unwrap_or(Scope::Others);
-        let (packets, bytes) = (self.thinned_packets, self.thinned_bytes);
-        (packets > 0).then_some(Thinned { scope, packets, bytes })
-    }
-
     /// Bytes that the record's own facts take in a ring: [`SHORT_RECORD`] or [`LONG_RECORD`].
     #[inline(always)]
     pub const fn own_length(&self) -> usize {
@@ -61,18 +44,6 @@ impl PacketRecord {
         all.get_mut(..own)?.copy_from_slice(facts);
         all[THINNED_OFFSET..][..thinned.len()].copy_from_slice(thinned);
         (own >= SHORT_RECORD && record.wire_length() == bytes.len()).then_some(record)
-    }
-
-    #[inline(always)]
-    pub(crate) fn set_level(&mut self, level: u32) {
-        self.flags = self.flags & !LEVEL_MASK | level << LEVEL_SHIFT & LEVEL_MASK;
-    }
-
-    #[inline(always)]
-    pub(crate) fn set_thinned(&mut self, scope: Scope, packets: u32, bytes: u32) {
-        self.flags = self.flags & !SCOPE_MASK | (scope as u32) << SCOPE_SHIFT;
-        self.thinned_packets = packets;
-        self.thinned_bytes = bytes;
     }
 }
 

@@ -1,8 +1,8 @@
 //! Ethernet, VLAN tags and ARP.
 
 use nad_common::{
-    counters::Refusal,
     record::{Defect, flag},
+    refusal::Refusal,
 };
 
 use super::{

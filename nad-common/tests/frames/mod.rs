@@ -11,8 +11,8 @@ mod transport;
 mod tunnel;
 
 use nad_common::{
-    counters::Refusal,
     record::{AddressKind, Defect, LONG_RECORD, PacketRecord, Tunnel, flag},
+    refusal::Refusal,
 };
 
 /// One frame.

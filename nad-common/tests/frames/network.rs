@@ -1,9 +1,9 @@
 //! IPv4 and IPv6: lengths, options, fragments, extension headers.
 
 use nad_common::{
-    counters::Refusal,
     parse::MAX_EXTENSION_HEADERS,
     record::{Defect, PacketRecord, flag},
+    refusal::Refusal,
 };
 
 use super::{

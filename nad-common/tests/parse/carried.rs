@@ -2,10 +2,10 @@
 
 use crate::{frames::cases, parse as parse_frame, parse_linked};
 use nad_common::{
-    counters::Refusal,
     opaque::Opaque,
     parse::LinkType,
     record::{Addresses, PacketRecord, flag},
+    refusal::Refusal,
 };
 
 /// A datagram of 8 bytes of payload from 10.1.2.3:4001 to 192.0.2.80:4002.

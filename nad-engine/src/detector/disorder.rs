@@ -4,9 +4,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::Notice;
 use crate::{
-    batch::RecordBatch,
+    batch::{Cause, RecordBatch, Shift},
     ledger::Tally,
-    time::{Cause, Shift},
 };
 
 /// Steps of a clock that are said one by one.

@@ -4,9 +4,9 @@ use std::{fmt, time::Duration};
 
 use super::LEAST_BASELINE;
 use crate::{
+    batch::Stray,
     context::VantageChange,
     presentation::{counted, timestamp},
-    time::Stray,
 };
 
 /// Something to be said once.

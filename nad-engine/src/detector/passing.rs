@@ -2,10 +2,10 @@
 
 use super::{Detector, Findings, Notice, State};
 use crate::{
-    batch::RecordBatch,
+    batch::{RecordBatch, Shift},
     incident::IncidentUpdate,
     model::forest::ForestError,
-    time::{Now, Shift},
+    time::Now,
 };
 
 impl Detector {

@@ -39,7 +39,11 @@ fn batches_of_any_length_give_the_same_scores_incidents_and_models() {
     let records = records();
     let whole = run(&records, 4096);
     assert!(whole.scores.len() > 1000, "{}", whole.scores.len());
-    assert!(whole.incidents.iter().any(|(_, line)| line.contains("port scan")), "{:?}", whole.incidents);
+    assert!(
+        whole.incidents.iter().any(|(_, line)| line.contains("shape: PortScan")),
+        "{:?}",
+        whole.incidents
+    );
     let window = whole.model.as_ref().unwrap().window();
     assert!(window.first_ns >= START + BASELINE * SECOND, "it was trained anew on the way: {window:?}");
     for length in [1, 7] {

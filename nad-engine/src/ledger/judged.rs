@@ -141,7 +141,7 @@ impl fmt::Display for Missing {
 
 #[cfg(test)]
 mod tests {
-    use nad_common::counters::{KernelCounters, Refusal};
+    use nad_common::{counters::KernelCounters, refusal::Refusal};
 
     use super::*;
 

@@ -30,6 +30,11 @@ pub fn model(extension_level: Option<usize>) -> Model {
         without: Vec::new(),
     };
     let sizes = Sizes { flows: 64, hosts: 64, dealings: 64, links: 64, memory: 64 };
-    let memories = Context::new(Tables::new(&sizes).unwrap(), HashKey::from_seed(0), 60).memories();
-    Model::train(&baseline, &training, window, memories).unwrap()
+    let memories = Context::new(
+        Tables::new(&sizes).expect("there is memory for small tables"),
+        HashKey::from_seed(0),
+        60,
+    )
+    .memories();
+    Model::train(&baseline, &training, window, memories).expect("the baseline has packets")
 }

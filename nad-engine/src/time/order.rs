@@ -8,8 +8,10 @@
 
 use std::collections::VecDeque;
 
-use super::{Cause, Shift, Stray};
-use crate::context::TICK_NS;
+use crate::{
+    batch::{Cause, Shift, Stray},
+    context::TICK_NS,
+};
 
 /// Packets that are asked whether one of them is right.
 const NEIGHBOURS: usize = 16;

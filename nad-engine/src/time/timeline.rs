@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Cause, Shift};
-use crate::batch::RecordBatch;
+use crate::batch::{Cause, RecordBatch, Shift};
 
 /// Shifts that are remembered, for incidents that began before them.
 const REMEMBERED: usize = 64;

@@ -11,10 +11,10 @@ use std::{hint::black_box, time::Duration};
 use bytemuck::Zeroable;
 use criterion::{Criterion, Throughput};
 use nad_common::{
-    counters::Refusal,
     frame::SliceFrame,
     parse::{LinkType, Stamp, parse},
     record::PacketRecord,
+    refusal::Refusal,
 };
 use nad_engine::{
     features::{PACKET_FEATURES, View},

@@ -14,13 +14,11 @@ use super::{
     history::{IncidentsArgs, ReportArgs},
 };
 use crate::{
-    command::{ClosedStdout, relief::Thin},
-    config::{DEFAULT_COUNT, Length, Listen},
+    config::{ClosedStdout, DEFAULT_COUNT, Length, Listen},
     files::FileMode,
-    output::{
-        format::AlertFormat,
-        terminal::{Color, Format},
-    },
+    format::AlertFormat,
+    output::terminal::{Color, Format},
+    pressure::Thin,
     sandbox::Level,
     source::xdp::{Directions, XdpMode},
 };

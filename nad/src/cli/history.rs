@@ -19,8 +19,9 @@ use crate::{
         incidents::{Doing, Export, IncidentsConfig, Listing},
         report::{ReportConfig, ReportSource},
     },
-    config::{ConfigError, File, Length, LogConfig},
+    config::{ConfigError, File, Length},
     history::{Filter, Standing},
+    output::log::LogConfig,
 };
 
 #[derive(Debug, Args)]

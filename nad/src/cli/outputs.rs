@@ -2,8 +2,9 @@
 
 use super::args::{OutputArgs, OutputName};
 use crate::{
-    command::{OutputConfig, test_output::TestOutputConfig},
-    config::{self, ConfigError, EmailSection, File, PASSWORD_VARIABLE, Secret, WebhookSection},
+    command::test_output::TestOutputConfig,
+    config::{self, ConfigError, EmailSection, File, OutputConfig, PASSWORD_VARIABLE, WebhookSection},
+    secret::Secret,
 };
 
 /// Where what was found is told, by flags and file.

@@ -1,7 +1,7 @@
 use clap::CommandFactory;
 
 use super::*;
-use crate::{command::relief::Thin, source::xdp::Directions};
+use crate::{pressure::Thin, source::xdp::Directions};
 
 #[test]
 fn the_definition_is_consistent() {

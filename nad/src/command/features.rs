@@ -12,16 +12,17 @@ use nad_engine::{
 };
 
 use super::{
-    Outcome, OutputConfig, log_sandbox,
+    Outcome, log_sandbox,
     memory::{MemoryNeeds, REPLAY_QUEUE},
     open_capture, read_ahead, tables,
 };
 use crate::{
-    config::LogConfig,
+    config::OutputConfig,
     output::{
         OutputError,
         features::FeatureFile,
-        log, spare_capture,
+        log::{self, LogConfig},
+        spare_capture,
         terminal::{Screen, TerminalConfig},
     },
     sandbox::{Needs, Sandbox, SecurityConfig},

@@ -17,10 +17,11 @@ use nad_engine::{
 };
 use tokio::sync::mpsc::Receiver;
 
-use super::relief::{Relief, Thin};
+use super::relief::Relief;
 use crate::{
     clock::{LiveClock, kernel_ns},
     interface::{self, Interface, Selection, Stack},
+    pressure::Thin,
     queue::{self, Closed, Sender, Sent, WhenFull},
     sandbox::Sandbox,
     source::{

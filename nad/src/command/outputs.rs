@@ -4,70 +4,28 @@ use std::{
     fs,
     io::{self, IsTerminal as _},
     os::{fd::AsFd, unix::fs::FileTypeExt as _},
-    path::PathBuf,
 };
 
 use anyhow::Result;
 
 use crate::{
-    config::Secret,
-    history::{HistoryConfig, LedgerBook},
-    metrics::Latencies,
+    config::{ClosedStdout, OutputConfig},
+    history::LedgerBook,
     output::{
         Outputs, WhenFailing,
         alerts::AlertFile,
-        email::{Email, EmailConfig},
-        format::AlertFormat,
+        email::Email,
         history::HistoryFile,
         incidents::IncidentFile,
         log::AnomalyLog,
         metrics::MetricsSink,
         reopen::Earlier,
-        terminal::{Screen, Terminal, TerminalConfig},
-        webhook::{Webhook, WebhookConfig},
+        terminal::{Screen, Terminal},
+        webhook::Webhook,
     },
     queue::WhenFull,
+    secret::Secret,
 };
-
-/// Where what was found is told.
-#[derive(Debug, Clone, Default)]
-pub struct OutputConfig {
-    /// Packets above the threshold, as JSON lines.
-    pub alerts: Option<PathBuf>,
-    /// Incidents, as JSON lines.
-    pub incidents: Option<PathBuf>,
-    /// Whether incidents are written whenever there is something new of them, not only when they close.
-    pub follow: bool,
-    /// Whether packets above the threshold are shown and logged, too.
-    pub packets: bool,
-    /// What is kept for later.
-    pub history: Option<HistoryConfig>,
-    /// Who is written to, where mail is on.
-    pub email: Option<EmailConfig>,
-    /// Where incidents are posted to.
-    pub webhooks: Vec<WebhookConfig>,
-    /// What the files of packets and incidents contain.
-    pub format: AlertFormat,
-    /// Whether packets come as they come, and wait for nobody.
-    pub is_live: bool,
-    /// Where it is noted how long it took to tell; only of live packets.
-    pub latencies: Option<Latencies>,
-    /// What the terminal shows.
-    pub terminal: TerminalConfig,
-    /// What a live run does where nobody reads standard output any more.
-    pub closed_stdout: Option<ClosedStdout>,
-}
-
-/// What `nad run` does where nobody reads standard output any more. Without a choice it ends where that is a pipe or a terminal
-/// and incidents go nowhere else but to the log, and goes on otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ClosedStdout {
-    /// It goes on without it.
-    Continue,
-    /// It ends, with an exit code of its own.
-    Exit,
-}
 
 fn is_pipe(stream: &impl AsFd) -> bool {
     let file = stream.as_fd().try_clone_to_owned().map(fs::File::from);

@@ -10,25 +10,12 @@ use nad_common::thinning::Thinning;
 use nad_engine::ledger::Tally;
 
 use crate::{
-    pressure::{self, Ladder, Reading},
+    pressure::{self, Ladder, Reading, Thin},
     source::{
         Source,
         xdp::{XdpError, XdpSource},
     },
 };
-
-/// Whether packets may be left out where there are too many.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Thin {
-    /// Where the sensor falls behind, by design and with their number; see [`crate::pressure`].
-    #[default]
-    Auto,
-    /// Never: what there is no room for is lost.
-    Off,
-}
 
 /// A place in the table of sampling is free for others after as much time without its subject at most.
 const KEPT: Duration = Duration::from_secs(2);

@@ -6,9 +6,8 @@ use nad_engine::{
     policy::AlertBudget,
 };
 
-use super::run::RunConfig;
+use super::{Reread, run::RunConfig};
 use crate::{
-    cli::{self, Command, Invocation},
     files::{self, Policy},
     output::{Outputs, terminal::Screen},
     sandbox::{Level, Needs},
@@ -20,12 +19,13 @@ pub(super) struct Reloader {
     /// What the sandbox was made for.
     needs: Needs,
     pending: PendingChange,
+    reread: Reread,
 }
 
 impl Reloader {
     /// Changes go to the detector through `pending`.
-    pub(super) fn new(config: RunConfig, pending: PendingChange) -> Self {
-        Self { needs: config.needs(), config, pending }
+    pub(super) fn new(config: RunConfig, pending: PendingChange, reread: Reread) -> Self {
+        Self { needs: config.needs(), config, pending, reread }
     }
 
     /// Where the detector takes changes from.
@@ -42,10 +42,8 @@ impl Reloader {
         outputs: &mut Outputs,
         screen: &Screen,
     ) -> Option<(AllowRules, AlertBudget)> {
-        let (new, rights) = match cli::read(std::env::args_os()) {
-            Ok(Invocation { command: Command::Run(new), files }) => (new, files),
-            // The arguments are those of this very run.
-            Ok(_) => return None,
+        let (new, rights) = match (self.reread)() {
+            Ok(read) => read?,
             Err(error) => {
                 tracing::warn!("the settings stay as they are: {error}");
                 return None;

@@ -19,15 +19,21 @@ use nad_engine::{
 };
 
 use super::{
-    Gate, Outcome, OutputConfig, allowed, detected, log_sandbox,
+    Gate, Outcome, allowed, detected, log_sandbox,
     memory::{self, MemoryNeeds, REPLAY_QUEUE},
     open_capture, read_ahead, report_ledger, report_notice, report_trained,
     signals::StopSignals,
     start, tables, warn_of_expired,
 };
 use crate::{
-    config::{LogConfig, Task},
-    output::{Outputs, Stop, log, scores::ScoreFile, spare_capture, terminal::Screen},
+    config::{OutputConfig, Task},
+    output::{
+        Outputs, Stop,
+        log::{self, LogConfig},
+        scores::ScoreFile,
+        spare_capture,
+        terminal::Screen,
+    },
     sandbox::{Needs, Sandbox, SecurityConfig},
     source::{
         Fill, Source,

@@ -21,7 +21,7 @@ use nad_engine::{
 use tokio::sync::mpsc::Receiver;
 
 use super::{
-    Gate, Outcome, OutputConfig, allowed, count, detected, found, is_broken_pipe,
+    Gate, Outcome, Reread, allowed, count, detected, found, is_broken_pipe,
     live::{Drain, Live, LiveConfig, Planned, QUEUE_BYTES},
     memory::{self, MemoryNeeds},
     reload::Reloader,
@@ -33,10 +33,11 @@ use super::{
 };
 use crate::{
     clock,
-    config::{LogConfig, MetricsConfig, Task},
-    metrics::{Listener, MetricsError},
+    config::{OutputConfig, Task},
+    metrics::{Listener, MetricsConfig, MetricsError},
     output::{
-        OutputError, Outputs, log,
+        OutputError, Outputs,
+        log::{self, LogConfig},
         terminal::{SAID, Screen},
     },
     queue::{self, Sender, Sent, WhenFull},
@@ -94,7 +95,7 @@ impl RunConfig {
     }
 }
 
-pub(super) fn run(config: RunConfig) -> Result<Outcome> {
+pub(super) fn run(config: RunConfig, reread: Reread) -> Result<Outcome> {
     let sandbox = Sandbox::begin(&config.security, config.needs())?;
     let goes_on = config.outputs.goes_on_without_stdout();
     let screen = Screen::new(&config.outputs.terminal).of_sensor(goes_on);
@@ -134,7 +135,7 @@ pub(super) fn run(config: RunConfig) -> Result<Outcome> {
                 let alerts = if config.outputs.wants_packets() { MOST_ALERTS } else { 0 };
                 let wanted = Wanted { scores: false, alerts };
                 let options = DetectorOptions { in_background: true, wanted, ..config.detection.clone() };
-                let reloader = Reloader::new(config, PendingChange::default());
+                let reloader = Reloader::new(config, PendingChange::default(), reread);
                 watch(live, (start, tables), options, outputs, metrics, &screen, (signals, reload, reloader))
                     .await
             }

@@ -17,7 +17,7 @@ use nad_engine::{
 };
 
 use super::{
-    Outcome, OutputConfig,
+    Outcome,
     live::{Drain, Live, LiveConfig, Planned, QUEUE_BYTES},
     memory::{self, MemoryNeeds, REPLAY_QUEUE},
     report_ledger, report_notice, report_trained,
@@ -26,11 +26,11 @@ use super::{
     view::{self, View},
 };
 use crate::{
-    config::{DEFAULT_TRAIN_FOR, LogConfig},
+    config::{DEFAULT_TRAIN_FOR, OutputConfig},
     files,
     model_file::{self, ModelFileError},
     output::{
-        log,
+        log::{self, LogConfig},
         terminal::{Screen, TerminalConfig},
     },
     sandbox::{Needs, Sandbox, SecurityConfig},

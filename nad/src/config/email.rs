@@ -5,10 +5,11 @@ use std::{fmt::Display, net::IpAddr, path::PathBuf, str::FromStr, time::Duration
 use lettre::{Address, address::AddressError, message::Mailbox, transport::smtp::client::Certificate};
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Length, Secret, domain};
+use super::{ConfigError, Length, domain};
 use crate::{
     files,
     output::email::{EmailConfig, Login, Security, Server},
+    secret::Secret,
     text,
 };
 
@@ -97,8 +98,11 @@ impl EmailSection {
     }
 
     fn login(&self, password: Option<Secret>) -> Result<Option<Login>, ConfigError> {
-        let from_file =
-            || self.password_file.as_deref().map(|path| Secret::read("email: password_file", path));
+        let from_file = || {
+            self.password_file
+                .as_deref()
+                .map(|path| Secret::read("email: password_file", path).map_err(ConfigError::Value))
+        };
         match (&self.user, &self.password_file) {
             (None, None) => Ok(None),
             (None, Some(_)) => Err(refused("password_file without a user: give both, or neither")),

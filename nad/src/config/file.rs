@@ -11,8 +11,8 @@ use super::{
     MetricsSection, OutputSection, TaskChoice, WebhookSection,
 };
 use crate::{
-    command::relief::Thin,
     files,
+    pressure::Thin,
     sandbox::SecuritySection,
     source::xdp::{Directions, XdpMode},
 };

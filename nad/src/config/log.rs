@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, DEFAULT_LOG, Size, check};
+use crate::output::log::{LogConfig, LogFormat, Rotate};
 
 pub(super) const DEFAULT_LOG_SIZE: Size = Size(64 << 20);
 pub(super) const DEFAULT_LOGS_KEPT: usize = 14;
@@ -26,43 +27,6 @@ pub struct LogSection {
     pub rotate: Option<Rotate>,
     /// Old files that are kept.
     pub keep: Option<usize>,
-}
-
-/// What a line of the log looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// Time, level, target and message, then each field as `name=value`.
-    #[default]
-    Text,
-    /// A JSON object with `time`, `level`, `target`, `message` and `fields`.
-    Json,
-}
-
-/// When a new file is begun, whatever the size of the old one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Rotate {
-    /// With the first line after midnight, UTC.
-    #[default]
-    Daily,
-    /// Never.
-    Never,
-}
-
-/// The log's settings in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogConfig {
-    /// The log file; `None` for none.
-    pub path: Option<PathBuf>,
-    /// What a line looks like.
-    pub format: LogFormat,
-    /// Bytes at which a new file is begun.
-    pub max_size: u64,
-    /// Whether a new file is begun each day.
-    pub rotate: Rotate,
-    /// Old files that are kept.
-    pub keep: usize,
 }
 
 impl LogConfig {

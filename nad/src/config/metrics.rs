@@ -5,6 +5,7 @@ use std::{net::SocketAddr, str::FromStr};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{ConfigError, domain};
+use crate::metrics::MetricsConfig;
 
 /// `[metrics]`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -24,15 +25,6 @@ pub enum Listen {
     Off,
     /// An address of this machine and a port, 0 for any that is free: `"127.0.0.1:9469"`.
     At(SocketAddr),
-}
-
-/// The settings in force of what serves metrics.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MetricsConfig {
-    /// An address of this machine and a port, 0 for any that is free.
-    pub listen: SocketAddr,
-    /// Names, in lower case, that may be asked for besides addresses, `localhost` and the machine's own.
-    pub hosts: Vec<String>,
 }
 
 impl MetricsConfig {

@@ -1,14 +1,59 @@
 //! `[output]`: what the terminal shows, and what outputs have in common.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    command::ClosedStdout,
+    format::AlertFormat,
+    history::HistoryConfig,
+    metrics::Latencies,
     output::{
-        format::AlertFormat,
+        email::EmailConfig,
         terminal::{Color, Format, TerminalConfig},
+        webhook::WebhookConfig,
     },
 };
+
+/// Where what was found is told.
+#[derive(Debug, Clone, Default)]
+pub struct OutputConfig {
+    /// Packets above the threshold, as JSON lines.
+    pub alerts: Option<PathBuf>,
+    /// Incidents, as JSON lines.
+    pub incidents: Option<PathBuf>,
+    /// Whether incidents are written whenever there is something new of them, not only when they close.
+    pub follow: bool,
+    /// Whether packets above the threshold are shown and logged, too.
+    pub packets: bool,
+    /// What is kept for later.
+    pub history: Option<HistoryConfig>,
+    /// Who is written to, where mail is on.
+    pub email: Option<EmailConfig>,
+    /// Where incidents are posted to.
+    pub webhooks: Vec<WebhookConfig>,
+    /// What the files of packets and incidents contain.
+    pub format: AlertFormat,
+    /// Whether packets come as they come, and wait for nobody.
+    pub is_live: bool,
+    /// Where it is noted how long it took to tell; only of live packets.
+    pub latencies: Option<Latencies>,
+    /// What the terminal shows.
+    pub terminal: TerminalConfig,
+    /// What a live run does where nobody reads standard output any more.
+    pub closed_stdout: Option<ClosedStdout>,
+}
+
+/// What `nad run` does where nobody reads standard output any more. Without a choice it ends where that is a pipe or a terminal
+/// and incidents go nowhere else but to the log, and goes on otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClosedStdout {
+    /// It goes on without it.
+    Continue,
+    /// It ends, with an exit code of its own.
+    Exit,
+}
 
 /// `[output]`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use ureq::tls::{Certificate, PemItem, parse_pem};
 
 use super::{
-    ConfigError, Length, Secret,
+    ConfigError, Length,
     email::{LARGEST_AUTHORITY, is_loopback, length},
 };
 use crate::{
     files,
     output::webhook::{Changes, SpoolConfig, Template, Url, WebhookConfig},
+    secret::Secret,
     text,
 };
 
@@ -102,7 +103,10 @@ impl WebhookSection {
                 "spool_max {size} is out of range: {LEAST_SPOOL} to {LARGEST_SPOOL} bytes are possible"
             )));
         }
-        let key = self.secret_file.as_deref().map(|path| Secret::read("webhook: secret_file", path));
+        let key = self
+            .secret_file
+            .as_deref()
+            .map(|path| Secret::read("webhook: secret_file", path).map_err(ConfigError::Value));
         Ok(WebhookConfig {
             url,
             is_unprotected,

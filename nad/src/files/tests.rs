@@ -285,33 +285,3 @@ fn what_nad_was_started_with_is_shared_and_not_opened() {
     }
     assert!(append(Path::new("/dev/fd/987")).is_err());
 }
-
-#[test]
-fn the_places_that_settings_name_are_listed_with_the_directories_that_are_written() {
-    use crate::{command::OutputConfig, config::LogConfig};
-    let log = LogConfig::new(Some("logs/nad.log".into()), &Default::default()).unwrap();
-    let outputs = OutputConfig {
-        alerts: Some("a.jsonl".into()),
-        incidents: Some("/dev/stdout".into()),
-        history: crate::config::history(
-            Some("/var/lib/nad/nad.db".into()),
-            &Default::default(),
-            String::new(),
-        )
-        .unwrap(),
-        ..OutputConfig::default()
-    };
-    let written = Written::of(&log, &outputs);
-    let listed: Vec<_> = written
-        .iter()
-        .map(|written| (written.what, written.how, written.directory().to_str().unwrap()))
-        .collect();
-    assert_eq!(
-        listed,
-        [
-            ("log file", WrittenAs::FileAndBeside, "logs"),
-            ("alert file", WrittenAs::File, "."),
-            ("history", WrittenAs::FileAndBeside, "/var/lib/nad"),
-        ]
-    );
-}

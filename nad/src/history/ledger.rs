@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use nad_common::counters::Refusal;
+use nad_common::refusal::Refusal;
 use nad_engine::{
     context::{ContextCounts, table::TableCounts},
     features::View,

@@ -11,7 +11,7 @@ use serde::{
 };
 
 use super::HistoryError;
-use crate::{files, output::format::severity::Severity};
+use crate::{files, format::severity::Severity};
 
 /// What says that a database is nad's: `nadh`.
 const APPLICATION: i64 = 0x6e61_6468;

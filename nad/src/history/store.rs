@@ -15,7 +15,7 @@ use super::{
     clock::{self, Reading},
     process, schema, stored,
 };
-use crate::output::format::{native, severity::Severity};
+use crate::format::{native, severity::Severity};
 
 /// What leaves at a time where the file is too large: this part of all rows.
 const LEAVING: i64 = 10;

@@ -8,10 +8,7 @@ mod page;
 
 use std::{collections::BTreeMap, fmt};
 
-use nad_common::{
-    counters::{KernelCounters, Refusal},
-    opaque::Opaque,
-};
+use nad_common::{counters::KernelCounters, opaque::Opaque, refusal::Refusal};
 use nad_engine::{
     condition::{Judging, Stage},
     context::{ContextCounts, table::TableCounts},

@@ -29,12 +29,20 @@ use super::{
     asked::Names,
     connection::{Limits, Room},
 };
-use crate::config::MetricsConfig;
 
 /// Bytes of the head of a request.
 const LONGEST_HEAD: usize = 16 << 10;
 /// How long is waited where a connection can't be taken, because there are too many open files.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// The settings in force of what serves metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricsConfig {
+    /// An address of this machine and a port, 0 for any that is free.
+    pub listen: SocketAddr,
+    /// Names, in lower case, that may be asked for besides addresses, `localhost` and the machine's own.
+    pub hosts: Vec<String>,
+}
 
 /// Why metrics can't be served.
 #[derive(Debug, thiserror::Error)]

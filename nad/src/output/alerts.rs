@@ -6,9 +6,9 @@ use nad_engine::detector::Event;
 
 use super::{
     Done, Failure, Interests, OutputError, Sink,
-    format::AlertFormat,
     reopen::{Earlier, LineFile},
 };
+use crate::format::AlertFormat;
 
 /// JSON lines, in the order in which the packets came.
 #[derive(Debug)]

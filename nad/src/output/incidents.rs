@@ -6,9 +6,9 @@ use nad_engine::{detector::Event, incident::Change};
 
 use super::{
     Done, Failure, Interests, OutputError, Sink,
-    format::AlertFormat,
     reopen::{Earlier, LineFile},
 };
+use crate::format::AlertFormat;
 /// JSON lines: each incident when it closes, or, where the file is followed, whenever there is something new of
 /// it.
 #[derive(Debug)]

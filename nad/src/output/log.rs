@@ -1,5 +1,6 @@
 //! The log file, through tracing: alerts, and everything that nad says.
 
+mod config;
 mod file;
 mod json;
 mod origin;
@@ -33,10 +34,8 @@ use super::{
     Done, Failure, Interests, OutputError, Sink,
     terminal::{SAID, Screen},
 };
-use crate::{
-    config::{LogConfig, LogFormat},
-    text,
-};
+use crate::text;
+pub use config::{LogConfig, LogFormat, Rotate};
 
 /// What the log is called in messages and counts.
 pub const LOG: &str = "log";

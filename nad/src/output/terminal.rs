@@ -11,7 +11,8 @@ use std::io::{self, Write};
 
 use nad_engine::detector::Event;
 
-use super::{Done, Failure, Interests, Sink, ending::Ending, format::native};
+use super::{Done, Failure, Interests, Sink, ending::Ending};
+use crate::format::native;
 pub use screen::{SAID, STANDARD_OUTPUT, Screen};
 pub use status::{Phase, Status};
 use stream::Stream;

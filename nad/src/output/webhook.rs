@@ -18,7 +18,7 @@ use nad_engine::detector::Event;
 use ureq::tls::Certificate;
 
 use super::{Done, Failure, Interests, OutputError, Sink, ending::Ending, summary::host_name};
-use crate::config::Secret;
+use crate::secret::Secret;
 use post::{Poster, Refusal};
 use spool::Spool;
 pub use template::Template;

@@ -5,17 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ureq::Proxy;
-
-use crate::{
-    command::OutputConfig,
-    config::{LogConfig, MetricsConfig},
-};
-
 /// Port of name servers: answers that are too long for UDP come by TCP.
 const DNS: u16 = 53;
-/// Below it, listening takes a capability.
-const FIRST_FREE_PORT: u16 = 1024;
 
 /// Files, ports, and what connections take.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,37 +26,6 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// What outputs and the log need; `reads` are the files that settings are in.
-    pub fn new(outputs: &OutputConfig, log: &LogConfig, reads: &[PathBuf]) -> Self {
-        let OutputConfig { alerts, incidents, history, email, webhooks, .. } = outputs;
-        let mut needs = Self { reads: reads.to_vec(), ..Self::default() };
-        let history = history.as_ref().map(|history| &history.path);
-        let spools = webhooks.iter().filter_map(|webhook| webhook.spool.directory.as_ref());
-        let files = [log.path.as_ref(), alerts.as_ref(), incidents.as_ref(), history];
-        needs.writes = files.into_iter().flatten().chain(spools).cloned().collect();
-        if let Some(email) = email {
-            needs.connect(&email.server.name, email.server.port);
-        }
-        for webhook in webhooks {
-            needs.connect(webhook.url.host(), webhook.url.port());
-        }
-        if !webhooks.is_empty()
-            && let Some(proxy) = Proxy::try_from_env()
-        {
-            needs.connect(proxy.host(), proxy.port());
-        }
-        needs
-    }
-
-    /// The same with metrics that are served.
-    #[must_use]
-    pub fn with_metrics(mut self, metrics: Option<&MetricsConfig>) -> Self {
-        self.accepts = metrics.is_some();
-        self.serves_low_port =
-            metrics.is_some_and(|metrics| (1..FIRST_FREE_PORT).contains(&metrics.listen.port()));
-        self
-    }
-
     /// The same with a file that is written at the end.
     #[must_use]
     pub fn with_file(mut self, file: &Path) -> Self {
@@ -73,7 +33,8 @@ impl Needs {
         self
     }
 
-    fn connect(&mut self, host: &str, port: u16) {
+    /// Adds a server, by its name or its address.
+    pub(crate) fn connect(&mut self, host: &str, port: u16) {
         self.tcp_ports.push(port);
         if host.trim_matches(['[', ']']).parse::<IpAddr>().is_err() && !self.resolves_names {
             self.resolves_names = true;

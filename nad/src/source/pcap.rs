@@ -29,8 +29,8 @@ pub use ahead::ReadAhead;
 pub use damage::Damage;
 pub use error::{CaptureError, Compression, Offset};
 use nad_engine::{
-    batch::{BATCH_RECORDS, RecordBatch},
-    time::{Order, Shift},
+    batch::{BATCH_RECORDS, RecordBatch, Shift},
+    time::Order,
 };
 
 use self::{classic::Classic, input::Input, ng::Ng, unread::Skipped, window::Window};

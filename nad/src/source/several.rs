@@ -9,10 +9,7 @@ use std::{
 };
 
 use nad_common::counters::KernelCounters;
-use nad_engine::{
-    batch::{BATCH_RECORDS, RecordBatch},
-    time::{Cause, Shift},
-};
+use nad_engine::batch::{BATCH_RECORDS, Cause, RecordBatch, Shift};
 
 use super::{
     Fill, Source,

@@ -6,8 +6,9 @@ use nad::source::{
     xdp::{XdpOptions, XdpSource},
 };
 use nad_common::{
-    counters::{KernelCounters, Refusal},
+    counters::KernelCounters,
     record::{Direction, PacketRecord},
+    refusal::Refusal,
 };
 use nad_engine::batch::RecordBatch;
 

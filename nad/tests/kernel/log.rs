@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use log::{Level, Log, Metadata, Record};
 use nad::source::xdp::XdpOptions;
-use nad_common::counters::Refusal;
+use nad_common::refusal::Refusal;
 
 use crate::{bench::Bench, frames::cases};
 

@@ -2,8 +2,8 @@
 
 use nad::source::xdp::XdpOptions;
 use nad_common::{
-    counters::Refusal,
     record::{Direction, PacketRecord, flag},
+    refusal::Refusal,
 };
 
 use crate::{

@@ -1,10 +1,10 @@
 //! The parser in userspace, for comparison.
 
 use nad_common::{
-    counters::Refusal,
     frame::SliceFrame,
     parse::{self, LinkType, Stamp},
     record::{Direction, LONG_RECORD, PacketRecord},
+    refusal::Refusal,
 };
 
 /// What `nad-common` makes of a whole Ethernet frame.

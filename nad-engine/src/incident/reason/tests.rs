@@ -1,7 +1,7 @@
 use super::*;
-use crate::features::View;
 use crate::{
     context::{host::HostState, memory::Strangeness},
+    features::View,
     incident::example::{
         VERIFIED, dealing, evidence, of_dealing, of_source, of_target, source, target, with,
     },

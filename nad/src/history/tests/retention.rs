@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::output::format::native;
+use crate::format::native;
 
 const DAY: i64 = 86_400_000_000_000;
 /// 2026-01-01, in nanoseconds since the Unix epoch.

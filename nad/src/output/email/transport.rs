@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ending, Failure};
 use crate::{
-    config::Secret,
     output::network::{self, Connection, Cut, Limits},
+    secret::Secret,
     text,
 };
 use encrypted::Encrypted;

@@ -13,10 +13,10 @@ use super::{
     rotation::{self, Day},
 };
 use crate::{
-    config::{LogConfig, LogFormat, Rotate},
     files::{self, Identity},
     output::{
         followed::{self, Torn, is_regular},
+        log::{LogConfig, LogFormat, Rotate},
         reopen::Reopening,
         terminal::Screen,
     },

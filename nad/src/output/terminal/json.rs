@@ -1,6 +1,6 @@
 //! What was found, as the last JSON object of a run.
 
-use nad_common::counters::Refusal;
+use nad_common::refusal::Refusal;
 use nad_engine::{
     features::View,
     ledger::{Judged, Ledger},

@@ -17,7 +17,7 @@ use ureq::{
 };
 
 use super::{Ending, Failure, Url, WebhookConfig, signature::sign};
-use crate::{config::Secret, output::network::Limits, text};
+use crate::{output::network::Limits, secret::Secret, text};
 use connect::{Bounded, Now};
 
 /// Bytes of an answer that are looked at, and characters of it that are repeated.

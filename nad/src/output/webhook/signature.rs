@@ -5,7 +5,7 @@ use std::fmt::Write;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::config::Secret;
+use crate::secret::Secret;
 
 /// HMAC-SHA256 (RFC 2104) of `delivery.timestamp.body` with the key's bytes, as `sha256=` and lower-case hexadecimal
 /// digits. `delivery` and `timestamp` (seconds since the Unix epoch) are those of the request's headers, so that neither can

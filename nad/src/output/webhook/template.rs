@@ -4,10 +4,7 @@ use nad_engine::incident::IncidentUpdate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{
-    output::{format, summary::Summary},
-    text,
-};
+use crate::{format, output::summary::Summary, text};
 
 /// Characters that Slack takes in a heading, in a section and in a field.
 const SLACK_HEADING: usize = 150;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use ureq::http::Uri;
 
-use crate::config::Secret;
+use crate::secret::Secret;
 
 /// A URL of which only scheme and host are shown: whoever knows the rest may post there.
 #[derive(Clone)]

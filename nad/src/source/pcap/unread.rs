@@ -1,9 +1,10 @@
 //! Packets of a capture that can't be read, or not in full, and why.
 
 use nad_common::{
-    counters::{KernelCounters, Refusal},
+    counters::KernelCounters,
     opaque::Opaque,
     record::{PacketRecord, flag},
+    refusal::Refusal,
 };
 
 use super::{error::CaptureError, link::SUPPORTED};

@@ -10,7 +10,6 @@ use std::{
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::ConfigError;
 use crate::{files, text};
 
 /// Bytes of the largest secret.
@@ -36,9 +35,9 @@ impl Secret {
     /// # Errors
     ///
     /// When the file can't be read, may be read or written by its group or by others, or holds no text or too much.
-    pub fn read(what: &str, path: &Path) -> Result<Self, ConfigError> {
+    pub fn read(what: &str, path: &Path) -> Result<Self, String> {
         let shown = text::path(path);
-        let refused = |reason: String| ConfigError::Value(format!("{what} {shown}: {reason}"));
+        let refused = |reason: String| format!("{what} {shown}: {reason}");
         let read = || -> io::Result<(u32, String)> {
             let file = files::open_secret(path)?;
             Ok((file.mode() & 0o777, file.text(LARGEST_FILE)?))
@@ -101,7 +100,7 @@ mod tests {
         let read = |content: &str, mode| {
             fs::write(&path, content).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            Secret::read("password_file", &path).map_err(|error| error.to_string())
+            Secret::read("password_file", &path)
         };
         assert_eq!(read("kept quiet\n", 0o600), Ok(Secret::new("kept quiet")));
         assert_eq!(read("kept quiet", 0o400), Ok(Secret::new("kept quiet")));
@@ -113,7 +112,7 @@ mod tests {
         assert!(read("\n", 0o600).unwrap_err().contains("it is empty"));
         assert!(read("one\ntwo\n", 0o600).unwrap_err().contains("one line"));
         assert!(read(&"x".repeat(5000), 0o600).unwrap_err().contains("4096"));
-        let error = Secret::read("password_file", &folder.path().join("none")).unwrap_err().to_string();
+        let error = Secret::read("password_file", &folder.path().join("none")).unwrap_err();
         assert!(error.starts_with("password_file /") && error.contains("No such file"), "{error}");
     }
 

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{command::OutputConfig, config::LogConfig};
+use super::OutputConfig;
+use crate::{files, output::log::LogConfig};
 
 /// A place that the settings name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl Written {
         for webhook in &outputs.webhooks {
             written.extend(file("webhook spool", &webhook.spool.directory, WrittenAs::Directory));
         }
-        written.retain(|written| !super::is_descriptor(&written.path));
+        written.retain(|written| !files::is_descriptor(&written.path));
         written
     }
 
@@ -54,5 +55,35 @@ impl Written {
             return &self.path;
         }
         self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::history;
+
+    #[test]
+    fn the_places_that_settings_name_are_listed_with_the_directories_that_are_written() {
+        let log = LogConfig::new(Some("logs/nad.log".into()), &Default::default()).unwrap();
+        let outputs = OutputConfig {
+            alerts: Some("a.jsonl".into()),
+            incidents: Some("/dev/stdout".into()),
+            history: history(Some("/var/lib/nad/nad.db".into()), &Default::default(), String::new()).unwrap(),
+            ..OutputConfig::default()
+        };
+        let written = Written::of(&log, &outputs);
+        let listed: Vec<_> = written
+            .iter()
+            .map(|written| (written.what, written.how, written.directory().to_str().unwrap()))
+            .collect();
+        assert_eq!(
+            listed,
+            [
+                ("log file", WrittenAs::FileAndBeside, "logs"),
+                ("alert file", WrittenAs::File, "."),
+                ("history", WrittenAs::FileAndBeside, "/var/lib/nad"),
+            ]
+        );
     }
 }
