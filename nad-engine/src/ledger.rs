@@ -4,6 +4,7 @@
 //! `drained = learned + scored + own + discarded`. While packets are on their way, the differences are what is still in
 //! the rings and in the queue; at the end there are none.
 
+mod counters;
 mod judged;
 mod outputs;
 #[cfg(test)]
@@ -11,141 +12,21 @@ mod tests;
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
 };
 
 use nad_common::{counters::KernelCounters, refusal::Refusal};
 
-use crate::{condition::Condition, context::ContextCounts, features::View};
+use crate::{context::ContextCounts, features::View};
+pub use counters::{Ledger, Tally};
 pub use judged::{Basis, Decisions, Judged, Missing};
 pub use outputs::{OutputCounts, SinkCounts};
-
-/// The userspace half, counted where it happens and read by whoever reports.
-#[derive(Debug, Default)]
-pub struct Tally {
-    /// Records taken from the source.
-    pub drained: AtomicU64,
-    /// Records in a ring that could not be read.
-    pub unreadable: AtomicU64,
-    /// Packets that were not recorded and that a drained record told of.
-    pub told: AtomicU64,
-    /// Records that went into the baseline.
-    pub learned: AtomicU64,
-    /// Records that were scored.
-    pub scored: AtomicU64,
-    /// Records of nad's own connections.
-    pub own: AtomicU64,
-    /// Records that came after the wanted number of packets, or after a failure.
-    pub discarded: AtomicU64,
-    /// Records whose score was above the threshold.
-    pub anomalies: AtomicU64,
-    /// Incidents that were opened.
-    pub incidents: AtomicU64,
-    /// Deviations that an allow rule kept from being reported.
-    pub suppressed: AtomicU64,
-    /// Deviations that are in no incident, because as many as there may be went on already.
-    pub incidents_refused: AtomicU64,
-    /// Deviations of a crowd that were not counted with its incident one by one.
-    pub deviations_passed_over: AtomicU64,
-    /// Anomalies that were not told to the outputs, because their queue was full or there were too many at once.
-    pub alerts_dropped: AtomicU64,
-    /// Times that the drain had to wait because the detector's queue was full.
-    pub queue_waits: AtomicU64,
-    /// Packets whose time was far from that of their neighbours, and so was not taken.
-    pub time_strays: AtomicU64,
-    /// Times that the clock which stamps packets was set.
-    pub time_steps: AtomicU64,
-    /// Gaps of more than a minute in a capture.
-    pub time_gaps: AtomicU64,
-    /// Decisions of each view, in the order of [`View::ALL`].
-    decisions: [AtomicU64; View::ALL.len()],
-    /// What is judged by, as of the last batch.
-    basis: Mutex<Basis>,
-    /// What became of those who wanted an entry in a table, as of the last batch.
-    context: Mutex<ContextCounts>,
-    /// The counts of the outputs in use.
-    outputs: Mutex<Vec<Arc<SinkCounts>>>,
-    /// What is no count.
-    pub condition: Condition,
-}
-
-/// Both halves at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ledger {
-    /// The source's half.
-    pub source: KernelCounters,
-    /// See [`Tally::drained`].
-    pub drained: u64,
-    /// See [`Tally::unreadable`].
-    pub unreadable: u64,
-    /// See [`Tally::told`].
-    pub told: u64,
-    /// See [`Tally::learned`].
-    pub learned: u64,
-    /// See [`Tally::scored`].
-    pub scored: u64,
-    /// See [`Tally::own`].
-    pub own: u64,
-    /// See [`Tally::discarded`].
-    pub discarded: u64,
-    /// See [`Tally::anomalies`].
-    pub anomalies: u64,
-    /// See [`Tally::incidents`].
-    pub incidents: u64,
-    /// See [`Tally::suppressed`].
-    pub suppressed: u64,
-    /// See [`Tally::incidents_refused`].
-    pub incidents_refused: u64,
-    /// See [`Tally::deviations_passed_over`].
-    pub deviations_passed_over: u64,
-    /// See [`Tally::alerts_dropped`].
-    pub alerts_dropped: u64,
-    /// See [`Tally::queue_waits`].
-    pub queue_waits: u64,
-    /// See [`Tally::time_strays`].
-    pub time_strays: u64,
-    /// See [`Tally::time_steps`].
-    pub time_steps: u64,
-    /// See [`Tally::time_gaps`].
-    pub time_gaps: u64,
-    /// Decisions by view.
-    pub decisions: Decisions,
-    /// What was judged by.
-    pub basis: Basis,
-    /// What became of those who wanted an entry in a table.
-    pub context: ContextCounts,
-    /// What became of what outputs were told of.
-    pub outputs: Vec<OutputCounts>,
-}
 
 impl Tally {
     /// Reads the userspace half. What happens later in a packet's life is read first, so that no packet is seen
     /// to arrive before it left.
     pub fn read(&self) -> Ledger {
-        let [learned, scored, own, discarded] =
-            [&self.learned, &self.scored, &self.own, &self.discarded].map(|count| count.load(Relaxed));
         Ledger {
-            source: KernelCounters::default(),
-            learned,
-            scored,
-            own,
-            discarded,
-            drained: self.drained.load(Relaxed),
-            unreadable: self.unreadable.load(Relaxed),
-            told: self.told.load(Relaxed),
-            anomalies: self.anomalies.load(Relaxed),
-            incidents: self.incidents.load(Relaxed),
-            suppressed: self.suppressed.load(Relaxed),
-            incidents_refused: self.incidents_refused.load(Relaxed),
-            deviations_passed_over: self.deviations_passed_over.load(Relaxed),
-            alerts_dropped: self.alerts_dropped.load(Relaxed),
-            queue_waits: self.queue_waits.load(Relaxed),
-            time_strays: self.time_strays.load(Relaxed),
-            time_steps: self.time_steps.load(Relaxed),
-            time_gaps: self.time_gaps.load(Relaxed),
             decisions: std::array::from_fn(|view| self.decisions[view].load(Relaxed)),
             basis: *self.basis.lock().unwrap_or_else(PoisonError::into_inner),
             context: *self.context.lock().unwrap_or_else(PoisonError::into_inner),
@@ -156,6 +37,7 @@ impl Tally {
                 .iter()
                 .map(|counts| OutputCounts::of(counts))
                 .collect(),
+            ..self.counted()
         }
     }
 
@@ -279,44 +161,9 @@ impl fmt::Display for Ledger {
         }
         f.write_str(&crate::unread::listed(source))?;
         write!(f, "; drained {} = learned {} + scored {}", self.drained, self.learned, self.scored)?;
-        let rest = [
-            ("judged_packets", self.decisions[View::Packet as usize]),
-            ("judged_hosts", self.host_decisions()),
-            ("own", self.own),
-            ("discarded", self.discarded),
-            ("unreadable", self.unreadable),
-            ("in_rings", self.in_rings()),
-            ("in_queue", self.in_queue()),
-            ("queue_waits", self.queue_waits),
-            ("suppressed", self.suppressed),
-            ("incidents_refused", self.incidents_refused),
-            ("deviations_passed_over", self.deviations_passed_over),
-            ("alerts_dropped", self.alerts_dropped),
-            ("time_strays", self.time_strays),
-            ("time_steps", self.time_steps),
-            ("time_gaps", self.time_gaps),
-            ("flows_evicted", self.context.flows.evicted),
-            ("flows_displaced", self.context.flows.displaced),
-            ("flows_refused", self.context.flows.refused),
-            ("hosts_evicted", self.context.hosts.evicted),
-            ("hosts_displaced", self.context.hosts.displaced),
-            ("hosts_refused", self.context.hosts.refused),
-            ("dealings_evicted", self.context.dealings.evicted),
-            ("dealings_displaced", self.context.dealings.displaced),
-            ("dealings_refused", self.context.dealings.refused),
-            ("links_evicted", self.context.links.evicted),
-            ("links_displaced", self.context.links.displaced),
-            ("links_refused", self.context.links.refused),
-            ("bindings_evicted", self.context.bindings.evicted),
-            ("bindings_displaced", self.context.bindings.displaced),
-            ("bindings_refused", self.context.bindings.refused),
-            ("memories_evicted", self.context.memory.evicted),
-            ("memories_displaced", self.context.memory.displaced),
-            ("memories_refused", self.context.memory.refused),
-            ("subjects_passed_over", self.context.passed_over),
-        ];
-        for (name, count) in rest.into_iter().filter(|(_, count)| *count != 0) {
-            write!(f, ", {name} {count}")?;
+        let listed = self.counters().filter(|(counter, count)| counter.is_listed && *count != 0);
+        for (counter, count) in listed {
+            write!(f, ", {} {count}", counter.name)?;
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ pub mod alert;
 pub mod batch;
 pub mod condition;
 pub mod context;
+pub mod counter;
 pub mod detector;
 pub mod features;
 pub mod incident;

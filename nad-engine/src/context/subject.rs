@@ -9,7 +9,6 @@ use super::{
     host_key::HostKey,
     link::LinkState,
     memory::Usual,
-    table::TableCounts,
 };
 
 /// What is known about one packet; what it does not have (ARP has no flow) is zeroed.
@@ -70,34 +69,6 @@ pub struct Verdict {
     pub standing: f32,
     /// Whether what it does may be learnt from.
     pub is_ordinary: bool,
-}
-
-/// How full the tables are, by name.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ContextCounts {
-    /// Flows.
-    pub flows: TableCounts,
-    /// Hosts.
-    pub hosts: TableCounts,
-    /// Those who share a state: hosts for which there is no room, and senders in another's name.
-    pub groups: TableCounts,
-    /// Dealings.
-    pub dealings: TableCounts,
-    /// MAC addresses.
-    pub links: TableCounts,
-    /// Which MAC address holds an IP address.
-    pub bindings: TableCounts,
-    /// The memory.
-    pub memory: TableCounts,
-    /// Subjects that were active in a tick and not visited at its end.
-    pub passed_over: u64,
-}
-
-impl ContextCounts {
-    /// States of hosts, flows and service pairs that were lost while they mattered, or not taken up.
-    pub fn overruns(&self) -> u64 {
-        [self.flows, self.hosts, self.dealings].iter().map(TableCounts::overruns).sum()
-    }
 }
 
 /// The states of what is not there.

@@ -4,8 +4,6 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use nad_common::refusal::Refusal;
 use nad_engine::{
-    context::{ContextCounts, table::TableCounts},
-    features::View,
     ledger::{Ledger, OutputCounts},
     unread,
 };
@@ -36,67 +34,17 @@ pub struct OutputTally {
 }
 
 impl KeptLedger {
-    /// Takes down a ledger. Whatever is added to it must be named here: nothing of it is passed over silently.
+    /// Takes down a ledger.
     pub fn of(ledger: &Ledger) -> Self {
-        let Ledger {
-            source,
-            drained,
-            unreadable,
-            told,
-            learned,
-            scored,
-            own,
-            discarded,
-            anomalies,
-            incidents,
-            suppressed,
-            incidents_refused,
-            deviations_passed_over,
-            alerts_dropped,
-            queue_waits,
-            time_strays,
-            time_steps,
-            time_gaps,
-            decisions: _,
-            basis: _,
-            context,
-            outputs,
-        } = ledger;
-        let numbers = [
-            ("seen", source.seen),
-            ("egress", source.egress),
-            ("recorded", source.recorded),
-            ("thinned", source.thinned),
-            ("untold", ledger.untold()),
-            ("ring_full", source.ring_full),
-            ("unparsed", source.unparsed_total()),
-            ("drained", *drained),
-            ("unreadable", *unreadable),
-            ("told", *told),
-            ("learned", *learned),
-            ("scored", *scored),
-            ("own", *own),
-            ("discarded", *discarded),
-            ("anomalies", *anomalies),
-            ("incidents", *incidents),
-            ("suppressed", *suppressed),
-            ("incidents_refused", *incidents_refused),
-            ("deviations_passed_over", *deviations_passed_over),
-            ("alerts_dropped", *alerts_dropped),
-            ("queue_waits", *queue_waits),
-            ("time_strays", *time_strays),
-            ("time_steps", *time_steps),
-            ("time_gaps", *time_gaps),
-            ("judged_packets", ledger.decisions[View::Packet as usize]),
-            ("judged_hosts", ledger.host_decisions()),
-        ];
-        let numbers = numbers.into_iter().map(|(name, count)| (name.to_owned(), count));
-        let refused = Refusal::ALL.into_iter().zip(source.unparsed);
+        let counted = ledger.counters().map(|(counter, count)| (counter.name.to_owned(), count));
+        let refused = Refusal::ALL.into_iter().zip(ledger.source.unparsed);
         let refused = refused.map(|(refusal, count)| (format!("unparsed_{}", refusal.name()), count));
-        let opaque = unread::counts(source);
+        let opaque = unread::counts(&ledger.source);
         let opaque = opaque.map(|(reason, count)| (format!("opaque_{}", reason.name()), count));
-        let counters = numbers.chain(refused).chain(opaque).chain(of_tables(context)).collect();
-        Self { counters, outputs: outputs.iter().map(OutputTally::of).collect() }
+        Self {
+            counters: counted.chain(refused).chain(opaque).collect(),
+            outputs: ledger.outputs.iter().map(OutputTally::of).collect(),
+        }
     }
 
     /// Adds another run's.
@@ -127,21 +75,6 @@ impl OutputTally {
         let OutputCounts { name, delivered, dropped, failed } = counts;
         Self { name: name.clone(), delivered: *delivered, dropped: *dropped, failed: *failed }
     }
-}
-
-fn of_tables(context: &ContextCounts) -> impl Iterator<Item = (String, u64)> {
-    let tables = [
-        ("flows", context.flows),
-        ("hosts", context.hosts),
-        ("dealings", context.dealings),
-        ("links", context.links),
-        ("bindings", context.bindings),
-        ("memories", context.memory),
-    ];
-    let counts = |(name, counts): (&str, TableCounts)| {
-        [(format!("{name}_evicted"), counts.evicted), (format!("{name}_refused"), counts.refused)]
-    };
-    tables.into_iter().flat_map(counts).chain([("subjects_passed_over".to_owned(), context.passed_over)])
 }
 
 /// Where this process notes its ledger, next to what its sink writes.

@@ -1,8 +1,7 @@
 //! The page: every counter of the ledger, and what the sensor is like.
 //!
 //! Names follow Prometheus' conventions (<https://prometheus.io/docs/practices/naming/>): base units, `_total` for
-//! what only grows. Structs of counters are taken apart field by field here, so that one more does not build
-//! before it has a name.
+//! what only grows. A counter has its name where it is declared (`nad_engine::ledger`).
 
 mod page;
 
@@ -11,7 +10,7 @@ use std::{collections::BTreeMap, fmt};
 use nad_common::{counters::KernelCounters, opaque::Opaque, refusal::Refusal};
 use nad_engine::{
     condition::{Judging, Stage},
-    context::{ContextCounts, table::TableCounts},
+    context::{ContextCounts, TABLES, table::TableCounts},
     features::View,
     ledger::{Basis, Decisions, Ledger, OutputCounts},
 };
@@ -110,73 +109,20 @@ impl Collector for Reading {
 
 impl Reading {
     fn ledger(&self, page: &mut Page<'_>) -> fmt::Result {
-        let Ledger {
-            source,
-            drained,
-            unreadable,
-            told,
-            learned,
-            scored,
-            own,
-            discarded,
-            anomalies,
-            incidents,
-            suppressed,
-            incidents_refused,
-            deviations_passed_over,
-            alerts_dropped,
-            queue_waits,
-            time_strays,
-            time_steps,
-            time_gaps,
-            decisions,
-            basis,
-            context,
-            outputs: told_outputs,
-        } = &self.ledger;
-        kernel(source, page)?;
-        judged(decisions, basis, page)?;
-        for (name, help, value) in [
-            ("nad_packets_told", "Packets left out under load that a later record has told of", told),
-            ("nad_records_drained", "Records taken from the rings", drained),
-            ("nad_records_unreadable", "Records in a ring that could not be read", unreadable),
-            ("nad_records_learned", "Records that came while there was no model", learned),
-            ("nad_records_scored", "Records that a model has judged", scored),
-            ("nad_records_own", "Records of nad's own connections, which are not judged", own),
-            ("nad_records_discarded", "Records that were neither learnt from nor judged", discarded),
-            ("nad_anomalies", "Packets above the threshold", anomalies),
-            ("nad_incidents", "Incidents that were opened", incidents),
-            (
-                "nad_deviations_suppressed",
-                "Deviations that an allow rule kept from being reported",
-                suppressed,
-            ),
-            ("nad_incidents_refused", "Deviations in no incident, as too many were open", incidents_refused),
-            (
-                "nad_deviations_passed_over",
-                "Deviations of a crowd not counted one by one",
-                deviations_passed_over,
-            ),
-            ("nad_alerts_dropped", "Anomalies not told, as there were too many at once", alerts_dropped),
-            ("nad_queue_waits", "Times that the drain waited for the detector", queue_waits),
-            ("nad_time_strays", "Packets whose time was far from that of their neighbours", time_strays),
-            ("nad_time_steps", "Times that the clock which stamps packets was set", time_steps),
-            ("nad_time_gaps", "Gaps of more than a minute in a capture", time_gaps),
-        ] {
-            page.counter(name, help, *value)?;
+        let ledger = &self.ledger;
+        kernel(&ledger.source, page)?;
+        judged(&ledger.decisions, &ledger.basis, page)?;
+        for (counter, count) in ledger.counters() {
+            match counter.metric {
+                Some(name) if counter.is_level => page.gauge(name, counter.meaning, count)?,
+                Some(name) => page.counter(name, counter.meaning, count)?,
+                None => {}
+            }
         }
-        let untold = self.ledger.untold();
-        page.gauge(
-            "nad_packets_untold",
-            "Packets left out under load that no record has told of so far",
-            untold,
-        )?;
-        page.gauge("nad_in_rings_records", "Records that wait in the rings", self.ledger.in_rings())?;
-        page.gauge("nad_in_queue_records", "Records between drain and detector", self.ledger.in_queue())?;
-        let astray = astray(&self.ledger);
+        let astray = astray(ledger);
         page.gauge("nad_ledger_unaccounted_packets", "Packets by which the ledger does not balance", astray)?;
-        tables(context, page)?;
-        outputs(told_outputs, page)
+        tables(&ledger.context, page)?;
+        outputs(&ledger.outputs, page)
     }
 
     fn condition(&self, page: &mut Page<'_>) -> fmt::Result {
@@ -225,20 +171,11 @@ fn judged(decisions: &Decisions, basis: &Basis, page: &mut Page<'_>) -> fmt::Res
     )
 }
 
+/// What the kernel's half counts by reason.
 fn kernel(source: &KernelCounters, page: &mut Page<'_>) -> fmt::Result {
-    let KernelCounters { seen, egress, recorded, thinned, ring_full, unparsed, opaque } = source;
-    for (name, help, value) in [
-        ("nad_packets_seen", "Packets that passed a kernel program", seen),
-        ("nad_packets_egress", "Packets that passed and were sent", egress),
-        ("nad_packets_recorded", "Packets that were recorded", recorded),
-        ("nad_packets_thinned", "Packets left out by design, as there were too many", thinned),
-        ("nad_packets_ring_full", "Packets lost because a ring was full", ring_full),
-    ] {
-        page.counter(name, help, *value)?;
-    }
-    let unparsed = Refusal::ALL.into_iter().map(Refusal::name).zip(*unparsed);
+    let unparsed = Refusal::ALL.into_iter().map(Refusal::name).zip(source.unparsed);
     page.counters("nad_packets_unparsed", "Packets in which nobody could be named", "reason", unparsed)?;
-    let opaque = Opaque::ALL.into_iter().map(Opaque::name).zip(*opaque);
+    let opaque = Opaque::ALL.into_iter().map(Opaque::name).zip(source.opaque);
     let help = "Packets that may carry those of other hosts, which were not looked into";
     page.counters("nad_packets_opaque", help, "kind", opaque)
 }
@@ -255,17 +192,9 @@ fn astray(ledger: &Ledger) -> u64 {
 }
 
 fn tables(context: &ContextCounts, page: &mut Page<'_>) -> fmt::Result {
-    let ContextCounts { flows, hosts, groups, dealings, links, bindings, memory, passed_over } = *context;
-    let tables = [
-        ("flows", flows),
-        ("hosts", hosts),
-        ("groups", groups),
-        ("dealings", dealings),
-        ("links", links),
-        ("bindings", bindings),
-        ("memories", memory),
-    ];
-    let of = |count: fn(TableCounts) -> u64| tables.map(|(name, counts)| (name, count(counts)));
+    let of = |count: fn(TableCounts) -> u64| {
+        TABLES.iter().map(move |table| (table.name, count((table.counts)(context))))
+    };
     let entered = of(|TableCounts { entered, evicted: _, displaced: _, refused: _ }| entered);
     page.counters("nad_table_entries_made", "Entries made in a context table", "table", entered)?;
     let help = "Entries that left a full context table before they were idle for long";
@@ -273,9 +202,7 @@ fn tables(context: &ContextCounts, page: &mut Page<'_>) -> fmt::Result {
     let help = "Entries that left a full context table although they were used in the last ten seconds";
     page.counters("nad_table_displacements", help, "table", of(|counts| counts.displaced))?;
     let help = "Newcomers for whom no entry of a full context table would leave";
-    page.counters("nad_table_refusals", help, "table", of(|counts| counts.refused))?;
-    let help = "Subjects that were active in a second and not judged, as there were too many";
-    page.counter("nad_subjects_passed_over", help, passed_over)
+    page.counters("nad_table_refusals", help, "table", of(|counts| counts.refused))
 }
 
 fn outputs(outputs: &[OutputCounts], page: &mut Page<'_>) -> fmt::Result {

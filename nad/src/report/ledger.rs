@@ -1,59 +1,38 @@
 //! What became of every packet, in a table that explains itself.
 
+use nad_common::refusal::Refusal;
+use nad_engine::ledger::Ledger;
+
 use super::{html::Html, scale};
 use crate::history::KeptLedger;
 
-/// What each counter counts, in the order in which packets go.
-const MEANINGS: [(&str, &str); 48] = [
-    ("seen", "packets that reached the sensor"),
-    ("egress", "of these, packets that were sent; the others were received"),
-    ("recorded", "packets whose headers were taken down"),
-    ("thinned", "packets left out on purpose, because there were too many"),
-    ("told", "of these, those that are counted with a flow, service or host"),
-    ("untold", "the others, which nobody is known of"),
-    ("ring_full", "packets lost, because a ring was full"),
-    ("unparsed", "packets that name nobody, for one of these reasons:"),
-    ("unparsed_link_truncated", "shorter than an Ethernet header"),
-    ("unparsed_vlan_truncated", "ended within a VLAN tag"),
-    ("unparsed_arp_truncated", "shorter than an ARP packet"),
-    ("unparsed_ipv4_truncated", "shorter than an IPv4 header"),
-    ("unparsed_ipv6_truncated", "shorter than an IPv6 header"),
-    ("unparsed_not_ip", "no IP packet, in a capture without Ethernet headers"),
-    ("unparsed_no_link_header", "copies of the machine's own multicast packets"),
-    ("unparsed_cut", "cut by the capture before they name anybody"),
-    ("unparsed_link_type", "of a link type that can't be read, among others"),
-    ("drained", "records that were taken over"),
-    ("unreadable", "records that could not be read"),
-    ("learned", "records that the baseline was learnt from"),
-    ("scored", "records that were judged"),
-    ("judged_packets", "packets that a model judged"),
-    ("judged_hosts", "decisions on what hosts did in a second, without which there are no incidents"),
-    ("own", "records of nad's own connections, which it does not judge"),
-    ("discarded", "records beyond what was asked for, or after a failure"),
-    ("anomalies", "packets above the threshold"),
-    ("incidents", "incidents that were opened"),
-    ("suppressed", "deviations that an allow rule kept quiet"),
-    ("incidents_refused", "deviations in no incident, because too many were open"),
-    ("deviations_passed_over", "deviations of a crowd that were not counted one by one"),
-    ("alerts_dropped", "anomalies not told of, because there were too many at once"),
-    ("queue_waits", "times that reading waited for judging"),
-    ("time_strays", "packets whose time was far from that of their neighbours"),
-    ("time_steps", "times that the clock which stamps packets was set"),
-    ("time_gaps", "gaps of more than a minute in a capture"),
-    ("subjects_passed_over", "hosts and dealings not judged in a second with too many"),
-    ("flows_evicted", "flows forgotten early, to make room"),
-    ("flows_refused", "flows that there was no room for"),
-    ("hosts_evicted", "hosts forgotten early, to make room"),
-    ("hosts_refused", "hosts that there was no room for"),
-    ("dealings_evicted", "dealings of a client with a service forgotten early"),
-    ("dealings_refused", "dealings that there was no room for"),
-    ("links_evicted", "MAC addresses forgotten early"),
-    ("links_refused", "MAC addresses that there was no room for"),
-    ("bindings_evicted", "IP addresses of MAC addresses forgotten early"),
-    ("bindings_refused", "IP addresses of MAC addresses that there was no room for"),
-    ("memories_evicted", "things that were here before, forgotten early"),
-    ("memories_refused", "things that were here before that there was no room for"),
+/// Why a packet names nobody.
+const REFUSALS: [(Refusal, &str); Refusal::ALL.len()] = [
+    (Refusal::LinkTruncated, "Shorter than an Ethernet header"),
+    (Refusal::VlanTruncated, "Ended within a VLAN tag"),
+    (Refusal::ArpTruncated, "Shorter than an ARP packet"),
+    (Refusal::Ipv4Truncated, "Shorter than an IPv4 header"),
+    (Refusal::Ipv6Truncated, "Shorter than an IPv6 header"),
+    (Refusal::NotIp, "No IP packet, in a capture without Ethernet headers"),
+    (Refusal::NoLinkHeader, "Copies of the machine's own multicast packets"),
+    (Refusal::Cut, "Cut by the capture before they name anybody"),
+    (Refusal::LinkType, "Of a link type that can't be read, among others"),
 ];
+
+/// What each counter counts, in the order in which packets go.
+fn meanings() -> Vec<(String, &'static str)> {
+    let ledger = Ledger::default();
+    let mut meanings = Vec::new();
+    for (counter, _) in ledger.counters() {
+        meanings.push((counter.name.to_owned(), counter.meaning));
+        if counter.name == "unparsed" {
+            let reasons = REFUSALS.iter();
+            meanings
+                .extend(reasons.map(|(refusal, meaning)| (format!("unparsed_{}", refusal.name()), *meaning)));
+        }
+    }
+    meanings
+}
 
 /// Whether anything was lost, in a sentence.
 pub(super) fn losses(ledger: Option<&KeptLedger>) -> String {
@@ -99,14 +78,15 @@ pub(super) fn section(ledger: Option<&KeptLedger>, page: &mut Html) {
          <th scope=\"col\">What it counts</th></tr></thead>\n<tbody>\n",
         &[],
     );
-    let known = MEANINGS
-        .iter()
-        .filter_map(|(name, meaning)| ledger.counters.get(*name).map(|count| (*name, *count, *meaning)));
-    let is_unknown = |name: &str| MEANINGS.iter().all(|(known, _)| *known != name);
+    let meanings = meanings();
+    let known = meanings.iter().filter_map(|(name, meaning)| {
+        ledger.counters.get(name).map(|count| (name.as_str(), *count, *meaning))
+    });
+    let is_unknown = |name: &str| meanings.iter().all(|(known, _)| known != name);
     let unknown = ledger.counters.iter().filter(|(name, _)| is_unknown(name));
     let explained = |name: &str| {
         if name.starts_with("opaque_") {
-            "packets that may carry others, which were not looked into"
+            "Packets that may carry others, which were not looked into"
         } else {
             ""
         }
@@ -150,16 +130,17 @@ fn outputs(ledger: &KeptLedger, page: &mut Html) {
 
 #[cfg(test)]
 mod tests {
-    use nad_engine::ledger::Ledger;
-
     use super::*;
+
     #[test]
-    fn every_counter_is_explained() {
+    fn every_counter_is_explained_once() {
         let kept = KeptLedger::of(&Ledger::default());
+        let meanings = meanings();
         for name in kept.counters.keys() {
-            assert!(MEANINGS.iter().any(|(known, meaning)| known == name && !meaning.is_empty()), "{name}");
+            let explained = meanings.iter().filter(|(known, meaning)| known == name && !meaning.is_empty());
+            assert_eq!(explained.count(), 1, "{name}");
         }
-        assert_eq!(kept.counters.len(), MEANINGS.len(), "and nothing that there is not");
+        assert_eq!(kept.counters.len(), meanings.len(), "and nothing that there is not");
     }
 
     #[test]

@@ -19,7 +19,7 @@ fn numbered() -> (Ledger, Vec<u64>) {
         memory: table(),
         passed_over: next(),
     };
-    let ledger = Ledger {
+    let mut ledger = Ledger {
         source: KernelCounters {
             seen: next(),
             egress: next(),
@@ -29,28 +29,12 @@ fn numbered() -> (Ledger, Vec<u64>) {
             unparsed: std::array::from_fn(|_| next()),
             opaque: std::array::from_fn(|_| next()),
         },
-        drained: next(),
-        unreadable: next(),
-        told: next(),
-        learned: next(),
-        scored: next(),
-        own: next(),
-        discarded: next(),
-        anomalies: next(),
-        incidents: next(),
-        suppressed: next(),
-        incidents_refused: next(),
-        deviations_passed_over: next(),
-        alerts_dropped: next(),
-        queue_waits: next(),
-        time_strays: next(),
-        time_steps: next(),
-        time_gaps: next(),
         decisions: std::array::from_fn(|_| next()),
-        basis: Basis::default(),
         context,
         outputs: vec![OutputCounts { name: "a".into(), delivered: next(), dropped: next(), failed: next() }],
+        ..Ledger::default()
     };
+    ledger.counted_mut().for_each(|count| *count = next());
     (ledger, given)
 }
 
