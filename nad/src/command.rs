@@ -15,6 +15,7 @@ pub mod train;
 mod count;
 mod memory;
 mod outputs;
+mod pump;
 mod reload;
 mod signals;
 mod view;

@@ -6,7 +6,7 @@ pub mod xdp;
 
 mod ring;
 
-use nad_common::counters::KernelCounters;
+use nad_common::{counters::KernelCounters, thinning::Thinning};
 use nad_engine::batch::RecordBatch;
 
 /// Something that yields batches of records.
@@ -27,6 +27,38 @@ pub trait Source {
     ///
     /// When the counters can't be read.
     fn counters(&self) -> Result<KernelCounters, Self::Error>;
+}
+
+/// A source of packets as they come, which wait in queues of their own until they are taken.
+pub trait LiveSource: Source {
+    /// Whether it still sees packets.
+    ///
+    /// # Errors
+    ///
+    /// Why it doesn't.
+    fn check(&self) -> Result<(), Self::Error>;
+
+    /// Sees no packet from now on; what waits can still be taken.
+    fn detach(&mut self);
+
+    /// How many queues there are.
+    fn queues(&self) -> usize;
+
+    /// How full the fullest is, from 0 to 1.
+    fn fullness(&self) -> f32;
+
+    /// Records so far that could not be read.
+    fn unreadable(&self) -> u64;
+
+    /// Packets that were left out and that the records so far have told of.
+    fn told(&self) -> u64;
+
+    /// Sets how much is recorded from now on.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be set.
+    fn set_thinning(&mut self, thinning: Thinning) -> Result<(), Self::Error>;
 }
 
 /// What a source says after adding to a batch.

@@ -14,6 +14,8 @@ use nad_engine::{
 use super::{
     allowed, detected,
     live::{Drain, Live},
+    live::{Received, Stopper},
+    pump::{End, LivePump, Wants},
     report_ledger,
     signals::StopSignals,
     tables, warn_of_expired,
@@ -47,28 +49,23 @@ pub(super) async fn count(
     };
     // The packets wait until all of them are there: nobody falls behind.
     let live = live.whole();
-    let (drain, mut batches, used) = Drain::start(live, Arc::clone(&tally))?;
-    let mut captured: Vec<RecordBatch> = Vec::new();
-    let mut wanted = packets as usize;
+    let (drain, received) = Drain::start(live, Arc::clone(&tally))?;
+    let collector = Collector {
+        captured: Vec::new(),
+        wanted: packets as usize,
+        tally: Arc::clone(&tally),
+        is_enough: drain.stopper(),
+    };
+    let mut collecting = LivePump::start(received, collector)?;
     loop {
         tokio::select! {
             () = signals.received() => drain.stop(),
-            batch = batches.recv() => match batch {
-                None => break,
-                Some(batch) => {
-                    let taken = batch.len().min(wanted);
-                    keep(&mut captured, &batch, taken);
-                    wanted -= taken;
-                    tally.discarded.fetch_add((batch.len() - taken) as u64, Relaxed);
-                    if wanted == 0 {
-                        drain.stop();
-                    }
-                    let _ = used.send(batch);
-                }
-            },
+            () = collecting.ended() => break,
         }
     }
+    let captured = collecting.join();
     let counters = drain.join()?;
+    let captured = captured?;
     let captured_packets: usize = captured.iter().map(RecordBatch::len).sum();
     screen.say(&format!("Captured {captured_packets} packets."))?;
 
@@ -88,6 +85,33 @@ fn found(ledger: &Ledger, is_own_baseline: bool) -> String {
         Judged::Hosts => format!("Detected {} anomalies.", ledger.anomalies),
         Judged::PacketsOnly(_) if is_own_baseline => format!("Detected {} anomalies.", ledger.anomalies),
         Judged::PacketsOnly(_) | Judged::Nothing(_) => detected(ledger),
+    }
+}
+
+/// Keeps the first packets that are received.
+struct Collector {
+    captured: Vec<RecordBatch>,
+    wanted: usize,
+    tally: Arc<Tally>,
+    is_enough: Stopper,
+}
+
+impl End<Received> for Collector {
+    type Left = Vec<RecordBatch>;
+
+    fn take(&mut self, batch: &RecordBatch, _source: &mut Received) -> Result<Wants> {
+        let taken = batch.len().min(self.wanted);
+        keep(&mut self.captured, batch, taken);
+        self.wanted -= taken;
+        self.tally.discarded.fetch_add((batch.len() - taken) as u64, Relaxed);
+        if self.wanted == 0 {
+            self.is_enough.stop();
+        }
+        Ok(Wants::More)
+    }
+
+    fn finish(self) -> Result<Vec<RecordBatch>> {
+        Ok(self.captured)
     }
 }
 

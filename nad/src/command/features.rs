@@ -1,6 +1,6 @@
 //! `nad features`: what the forests see of a capture, as a table.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::atomic::AtomicBool, time::Duration};
 
 use anyhow::Result;
 use nad_engine::{
@@ -14,7 +14,9 @@ use nad_engine::{
 use super::{
     Outcome, log_sandbox,
     memory::{MemoryNeeds, REPLAY_QUEUE},
-    open_capture, read_ahead, tables,
+    open_capture,
+    pump::{End, Ended, Wants, pump},
+    read_ahead, tables,
 };
 use crate::{
     config::OutputConfig,
@@ -26,7 +28,7 @@ use crate::{
         terminal::{Screen, TerminalConfig},
     },
     sandbox::{Needs, Sandbox, SecurityConfig},
-    source::{Fill, Source},
+    source::{Source, pcap::ReadAhead},
     text,
 };
 
@@ -89,16 +91,7 @@ fn write(config: &WriteConfig) -> Result<()> {
     log_sandbox(&Sandbox::of_files(&config.security, needs).enter()?);
     let mut source = read_ahead(source)?;
     let mut reader = Reader::new(config, table)?;
-    let mut batch = RecordBatch::default();
-    let ended = loop {
-        let filled = source.fill(&mut batch);
-        reader.take(&batch)?;
-        match filled {
-            Ok(Fill::End) => break Ok(()),
-            Ok(_) => {}
-            Err(error) => break Err(error),
-        }
-    };
+    let ended = pump(&mut source, &mut reader, &AtomicBool::new(false))?;
     let rows = reader.finish()?;
     let counters = source.counters()?;
     screen.say(&format!("Captured {} packets.", counters.seen))?;
@@ -110,7 +103,10 @@ fn write(config: &WriteConfig) -> Result<()> {
     if counters.unparsed_total() > 0 {
         tracing::warn!("{} packets could not be parsed and are in no row", counters.unparsed_total());
     }
-    Ok(ended?)
+    match ended {
+        Ended::Failed(error) => Err(error.into()),
+        Ended::Complete | Ended::Enough | Ended::Stopped => Ok(()),
+    }
 }
 
 fn columns(view: View) -> Vec<&'static str> {
@@ -141,7 +137,7 @@ impl Reader {
         })
     }
 
-    fn take(&mut self, batch: &RecordBatch) -> Result<(), OutputError> {
+    fn read(&mut self, batch: &RecordBatch) -> Result<(), OutputError> {
         self.context.prepare(batch.records());
         self.timeline.begin_batch();
         for (place, record) in batch.records().iter().enumerate() {
@@ -177,9 +173,18 @@ impl Reader {
         });
         written
     }
+}
 
-    /// Closes the last second and the table, and returns how many rows it has.
-    fn finish(mut self) -> Result<u64, OutputError> {
+impl End<ReadAhead> for Reader {
+    /// How many rows there are.
+    type Left = u64;
+
+    fn take(&mut self, batch: &RecordBatch, _source: &mut ReadAhead) -> Result<Wants> {
+        self.read(batch)?;
+        Ok(Wants::More)
+    }
+
+    fn finish(mut self) -> Result<u64> {
         self.close_tick()?;
         self.table.finish()?;
         Ok(self.rows)

@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use nad_common::counters::KernelCounters;
 use nad_engine::{
     batch::{BATCH_BYTES, RecordBatch},
     ledger::Tally,
@@ -25,9 +26,10 @@ use crate::{
     queue::{self, Closed, Sender, Sent, WhenFull},
     sandbox::Sandbox,
     source::{
-        Fill, Source,
+        Fill, LiveSource, Source,
         xdp::{
-            self, CounterReader, Directions, Keeper, Kept, Watching, XdpError, XdpMode, XdpOptions, XdpSource,
+            self, CounterReader, Directions, Keeper, Watched, Watching, XdpError, XdpMode, XdpOptions,
+            XdpSource,
         },
     },
 };
@@ -162,17 +164,14 @@ pub(super) struct Drain {
 }
 
 impl Drain {
-    /// Starts the thread; batches come out of the receiver, and go back through the sender for further use.
-    pub(super) fn start(
-        live: Live,
-        tally: Arc<Tally>,
-    ) -> Result<(Self, Receiver<RecordBatch>, Sender<RecordBatch>)> {
+    /// Starts the thread, and gives what it hands on.
+    pub(super) fn start(live: Live, tally: Arc<Tally>) -> Result<(Self, Received)> {
         let (full, batches) = queue::bounded(QUEUE_BATCHES, WhenFull::Wait);
         let (used, empties) = queue::bounded(QUEUE_BATCHES, WhenFull::Drop);
         let stop = Arc::new(AtomicBool::new(false));
         let Live { source, keeper, clock, thin, .. } = live;
         let counters = source.counter_reader();
-        let relief = Relief::new(thin, &source);
+        let relief = Relief::new(thin, source.ring_count());
         let condition = Arc::clone(&tally);
         let kept = keeper
             .follow(move |interfaces| condition.condition.set_interfaces(interfaces))
@@ -181,15 +180,23 @@ impl Drain {
             let stop = Arc::clone(&stop);
             thread::Builder::new()
                 .name("nad-drain".into())
-                .spawn(move || drain((source, kept), clock, relief, &stop, &tally, &full, empties))
+                .spawn(move || {
+                    drain(Watched::new(source, kept), clock, relief, &stop, &tally, &full, empties)
+                })
                 .context("the drain thread could not be started")?
         };
-        Ok((Self { thread, stop, counters }, batches, used))
+        let received = Received { batches, used, counters: counters.clone() };
+        Ok((Self { thread, stop, counters }, received))
     }
 
     /// Asks the thread to detach, take what is left in the rings, and end.
     pub(super) fn stop(&self) {
         self.stop.store(true, Relaxed);
+    }
+
+    /// What asks it so, for another thread.
+    pub(super) fn stopper(&self) -> Stopper {
+        Stopper(Arc::clone(&self.stop))
     }
 
     /// Waits for its end.
@@ -199,33 +206,62 @@ impl Drain {
     }
 }
 
-fn drain(
-    (mut source, kept): (XdpSource, Kept),
+/// Asks a drain to end.
+#[derive(Debug, Clone)]
+pub(super) struct Stopper(Arc<AtomicBool>);
+
+impl Stopper {
+    /// See [`Drain::stop`].
+    pub(super) fn stop(&self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// What a drain hands on, as a source; a batch that was taken goes back for further use.
+pub(super) struct Received {
+    batches: Receiver<RecordBatch>,
+    used: Sender<RecordBatch>,
+    counters: CounterReader,
+}
+
+impl Source for Received {
+    type Error = XdpError;
+
+    fn fill(&mut self, batch: &mut RecordBatch) -> Result<Fill, XdpError> {
+        // Where there is no room for it, its memory is given back instead.
+        let _ = self.used.send(std::mem::replace(batch, RecordBatch::none()));
+        let Some(next) = self.batches.blocking_recv() else { return Ok(Fill::End) };
+        *batch = next;
+        Ok(Fill::More)
+    }
+
+    fn counters(&self) -> Result<KernelCounters, XdpError> {
+        self.counters.read()
+    }
+}
+
+fn drain<S: LiveSource>(
+    mut source: S,
     mut clock: LiveClock,
     mut relief: Option<Relief>,
     stop: &AtomicBool,
     tally: &Tally,
     full: &Sender<RecordBatch>,
     mut empties: Receiver<RecordBatch>,
-) -> Result<(), XdpError> {
+) -> Result<(), S::Error> {
     let mut nap = SHORTEST_NAP;
     let mut last_sent = Instant::now();
     let mut last_look = Instant::now();
     let mut is_last_round = false;
     // One that was not sent, as nothing came.
     let mut unused: Option<RecordBatch> = None;
-    let mut kept = Some(kept);
     loop {
-        if stop.load(Relaxed)
-            && let Some(kept) = kept.take()
-        {
-            kept.finish();
+        if stop.load(Relaxed) && !is_last_round {
+            source.detach();
             thread::sleep(GRACE);
             is_last_round = true;
         }
-        if kept.as_ref().is_some_and(Kept::is_lost) {
-            return Err(XdpError::Detached);
-        }
+        source.check()?;
         let mut batch = unused.take().or_else(|| empties.try_recv().ok()).unwrap_or_default();
         batch.clear();
         let before_ns = kernel_ns();
@@ -280,7 +316,7 @@ fn drain(
     }
 }
 
-fn look(relief: &mut Option<Relief>, source: &mut XdpSource, tally: &Tally) -> Result<(), XdpError> {
+fn look<S: LiveSource>(relief: &mut Option<Relief>, source: &mut S, tally: &Tally) -> Result<(), S::Error> {
     tally.condition.drain.beat();
     relief.as_mut().map_or(Ok(()), |relief| relief.look(source, tally))
 }

@@ -11,10 +11,7 @@ use nad_engine::ledger::Tally;
 
 use crate::{
     pressure::{self, Ladder, Reading, Thin},
-    source::{
-        Source,
-        xdp::{XdpError, XdpSource},
-    },
+    source::LiveSource,
 };
 
 /// A place in the table of sampling is free for others after as much time without its subject at most.
@@ -33,10 +30,10 @@ pub(super) struct Relief {
 }
 
 impl Relief {
-    pub(super) fn new(thin: Thin, source: &XdpSource) -> Option<Self> {
+    pub(super) fn new(thin: Thin, queues: usize) -> Option<Self> {
         (thin == Thin::Auto).then(|| Self {
             ladder: Ladder::default(),
-            cpus: source.ring_count(),
+            cpus: queues,
             begun: Instant::now(),
             seed: 0,
             ended: None,
@@ -46,14 +43,14 @@ impl Relief {
     }
 
     /// Looks how far behind the sensor is, and changes the level where that is due. Cheap while nothing is.
-    pub(super) fn look(&mut self, source: &mut XdpSource, tally: &Tally) -> Result<(), XdpError> {
+    pub(super) fn look<S: LiveSource>(&mut self, source: &mut S, tally: &Tally) -> Result<(), S::Error> {
         let now = self.begun.elapsed();
         if self.ladder.is_sample_due(now) {
             self.seen = source.counters()?.seen;
         }
         let judged = tally.judged();
         let behind = tally.drained.load(Relaxed).saturating_sub(judged);
-        let reading = Reading { ring: source.fullest_ring(), behind, judged, seen: self.seen };
+        let reading = Reading { ring: source.fullness(), behind, judged, seen: self.seen };
         if let Some(level) = self.ladder.advance(now, &reading) {
             // Another one each time, so that what was noted the last time belongs to nobody any more; but not before
             // those who were busy then have lost their places.

@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use nad_engine::{
     batch::RecordBatch,
     detector::{Detector, DetectorOptions, Findings, Wanted},
+    incident::allow::AllowRules,
     ledger::{Judged, Tally},
     model::Training,
     time::Timeline,
@@ -21,7 +22,9 @@ use nad_engine::{
 use super::{
     Gate, Outcome, allowed, detected, log_sandbox,
     memory::{self, MemoryNeeds, REPLAY_QUEUE},
-    open_capture, read_ahead, report_ledger, report_notice, report_trained,
+    open_capture,
+    pump::{End, Ended, Wants, pump},
+    read_ahead, report_ledger, report_notice, report_trained,
     signals::StopSignals,
     start, tables, warn_of_expired,
 };
@@ -35,10 +38,7 @@ use crate::{
         terminal::Screen,
     },
     sandbox::{Needs, Sandbox, SecurityConfig},
-    source::{
-        Fill, Source,
-        pcap::{CaptureError, ReadAhead},
-    },
+    source::{Source, pcap::ReadAhead},
     text,
 };
 
@@ -106,7 +106,7 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     let in_force = Sandbox::of_files(&config.security, needs).enter()?;
     let mut source = read_ahead(source)?;
     let tables = tables(&config.detection.sizes)?;
-    let mut detector = Detector::new(start, tables, Timeline::capture(), Arc::clone(&tally), options);
+    let detector = Detector::new(start, tables, Timeline::capture(), Arc::clone(&tally), options);
     sinks.outputs.start().context("the threads of outputs could not be started")?;
     tally.set_outputs(sinks.outputs.counts());
     let stop = stop_at_signal(sinks.outputs.stop())?;
@@ -114,10 +114,12 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     screen.say("Starting packet capture…")?;
     screen.show_progress();
 
-    let ended = pump(&mut source, &mut detector, &mut sinks, &tally, &stop);
+    let mut judge =
+        Judge { detector, findings: Findings::default(), sinks: &mut sinks, tally: &tally, has_begun: false };
+    let ended = pump(&mut source, &mut judge, &stop).and_then(|ended| Ok((ended, judge.finish()?)));
     let told = sinks.outputs.finish();
     screen.clear();
-    let ended = ended?;
+    let (ended, rules) = ended?;
     told?;
     if let Some(scores) = sinks.scores.take() {
         scores.finish()?;
@@ -126,16 +128,16 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     let ledger = tally.read().with_source(source.counters()?);
     sinks.outputs.note(&ledger, true);
     screen.say(&format!("Captured {} packets.", ledger.captured()))?;
-    screen.sum_up(&detected(&ledger), &ledger, &allowed(detector.rules()))?;
+    screen.sum_up(&detected(&ledger), &ledger, &allowed(&rules))?;
     let seconds = begun.elapsed().as_secs_f64();
     let rate = ledger.source.seen as f64 / seconds;
     tracing::info!("replayed in {seconds:.1} s, {rate:.0} packets/s");
     log_sandbox(&in_force);
     report_ledger(&ledger)?;
     let is_complete = match ended {
-        Ended::Damaged(error) => return Err(error.into()),
+        Ended::Failed(error) => return Err(error.into()),
         Ended::Complete => true,
-        Ended::Stopped => {
+        Ended::Enough | Ended::Stopped => {
             tracing::warn!("stopped before the end of the capture");
             false
         }
@@ -177,48 +179,39 @@ impl Sinks {
     }
 }
 
-/// Why no more packets came.
-enum Ended {
-    Complete,
-    /// By a signal.
-    Stopped,
-    Damaged(CaptureError),
+/// Judges a capture's packets, and tells what it finds.
+struct Judge<'a> {
+    detector: Detector,
+    findings: Findings,
+    sinks: &'a mut Sinks,
+    tally: &'a Tally,
+    has_begun: bool,
 }
 
-/// Moves everything from the source through the detector.
-fn pump(
-    source: &mut ReadAhead,
-    detector: &mut Detector,
-    sinks: &mut Sinks,
-    tally: &Tally,
-    stop: &AtomicBool,
-) -> Result<Ended> {
-    let mut batch = RecordBatch::default();
-    let mut findings = Findings::default();
-    let mut has_begun = false;
-    loop {
-        findings.clear();
-        let filled = source.fill(&mut batch);
-        if let Some(first) = batch.records().first().filter(|_| !has_begun) {
-            has_begun = true;
-            warn_of_expired(detector.rules(), first.time_ns);
+impl End<ReadAhead> for Judge<'_> {
+    /// The rules, with what each has allowed.
+    type Left = AllowRules;
+
+    fn take(&mut self, batch: &RecordBatch, source: &mut ReadAhead) -> Result<Wants> {
+        if let Some(first) = batch.records().first().filter(|_| !self.has_begun) {
+            self.has_begun = true;
+            warn_of_expired(self.detector.rules(), first.time_ns);
         }
-        tally.drained.fetch_add(batch.len() as u64, Relaxed);
-        let processed = detector.process(&batch, &mut findings);
-        let is_stopping = stop.load(Relaxed);
-        if matches!(filled, Ok(Fill::End) | Err(_)) || is_stopping {
-            detector.finish(&mut findings);
-        }
-        sinks.take(&mut findings)?;
+        self.findings.clear();
+        self.tally.drained.fetch_add(batch.len() as u64, Relaxed);
+        let processed = self.detector.process(batch, &mut self.findings);
+        self.sinks.take(&mut self.findings)?;
         processed?;
         let progress = source.progress();
-        sinks.screen.progress(progress.bytes_read, progress.bytes_total.unwrap_or(progress.bytes_read));
-        match filled {
-            Ok(Fill::End) => return Ok(Ended::Complete),
-            Ok(_) if is_stopping => return Ok(Ended::Stopped),
-            Ok(_) => {}
-            Err(error) => return Ok(Ended::Damaged(error)),
-        }
+        self.sinks.screen.progress(progress.bytes_read, progress.bytes_total.unwrap_or(progress.bytes_read));
+        Ok(Wants::More)
+    }
+
+    fn finish(mut self) -> Result<AllowRules> {
+        self.findings.clear();
+        self.detector.finish(&mut self.findings);
+        self.sinks.take(&mut self.findings)?;
+        Ok(self.detector.rules().clone())
     }
 }
 

@@ -3,7 +3,6 @@
 use std::{
     path::PathBuf,
     sync::{Arc, atomic::Ordering::Relaxed},
-    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -11,19 +10,18 @@ use anyhow::{Context, Result};
 use nad_engine::{
     batch::RecordBatch,
     context::Tables,
-    detector::Event,
-    detector::{Detector, DetectorOptions, Findings, Notice, PendingChange, Start, Wanted},
+    detector::{Detector, DetectorOptions, Event, Findings, Notice, PendingChange, Start, Wanted},
     incident::allow::AllowRules,
     ledger::{Ledger, Tally},
-    model::{Model, Training, forest::ForestError},
+    model::{Model, Training},
     presentation,
 };
-use tokio::sync::mpsc::Receiver;
 
 use super::{
     Gate, Outcome, Reread, allowed, count, detected, found, is_broken_pipe,
-    live::{Drain, Live, LiveConfig, Planned, QUEUE_BYTES},
+    live::{Drain, Live, LiveConfig, Planned, QUEUE_BYTES, Received},
     memory::{self, MemoryNeeds},
+    pump::{End, LivePump, Wants},
     reload::Reloader,
     report_ledger, report_notice, report_trained,
     signals::{ReloadSignal, StopSignals},
@@ -190,13 +188,19 @@ async fn watch(
     let mut view = View::new(screen.clone(), options.budget, &start);
     let detector = Detector::new(start, tables, clock.timeline(), Arc::clone(&tally), options)
         .without(self_traffic::ours());
-    let (drain, batches, used) = Drain::start(live, Arc::clone(&tally))?;
+    let (drain, received) = Drain::start(live, Arc::clone(&tally))?;
     let counters = drain.counters.clone();
     let source = move || counters.read().map_err(|error| error.to_string());
     let _server = metrics.map(|metrics| metrics.serve(Arc::clone(&tally), Box::new(source))).transpose()?;
     let (to_outputs, mut messages) = queue::bounded(QUEUE_MESSAGES, WhenFull::Drop);
-    let changes = reloader.pending();
-    let detecting = spawn_detector(detector, batches, used, to_outputs, Arc::clone(&tally), changes)?;
+    let judge = Judge {
+        detector,
+        findings: Findings::default(),
+        outputs: to_outputs,
+        tally: Arc::clone(&tally),
+        changes: reloader.pending(),
+    };
+    let detecting = LivePump::start(received, judge)?;
 
     let mut status = tokio::time::interval(STATUS_INTERVAL);
     status.tick().await;
@@ -254,7 +258,7 @@ async fn watch(
             }
         }
     }
-    let trained = detecting.join().map_err(|_| anyhow::anyhow!("the detector thread failed"))?;
+    let judged = detecting.join();
     let counters = drain.join()?;
     if let Err(error) = outputs.finish() {
         failure.get_or_insert(error);
@@ -266,7 +270,7 @@ async fn watch(
         failure = sum_up(screen, &ledger, &rules).err();
     }
     let balanced = report_ledger(&ledger);
-    trained?;
+    judged?;
     balanced?;
     failure.map_or(Ok(ledger), |error| Err(error.into()))
 }
@@ -319,36 +323,35 @@ fn tell(outputs: &mut Outputs, view: &mut View, message: Message) -> Result<(), 
     }
 }
 
-fn spawn_detector(
-    mut detector: Detector,
-    mut batches: Receiver<RecordBatch>,
-    used: Sender<RecordBatch>,
+/// Judges what is received, and hands on what it finds.
+struct Judge {
+    detector: Detector,
+    findings: Findings,
     outputs: Sender<Message>,
     tally: Arc<Tally>,
     changes: PendingChange,
-) -> Result<JoinHandle<Result<(), ForestError>>> {
-    let detect = move || {
-        let mut findings = Findings::default();
-        while let Some(batch) = batches.blocking_recv() {
-            findings.clear();
-            if let Some(change) = changes.take() {
-                detector.change(change, &mut findings);
-            }
-            let processed = detector.process(&batch, &mut findings);
-            send(&mut findings, &outputs, &tally);
-            // Where there is no room for it, its memory is given back instead.
-            let _ = used.send(batch);
-            processed?;
+}
+
+impl End<Received> for Judge {
+    type Left = ();
+
+    fn take(&mut self, batch: &RecordBatch, _source: &mut Received) -> Result<Wants> {
+        self.findings.clear();
+        if let Some(change) = self.changes.take() {
+            self.detector.change(change, &mut self.findings);
         }
-        findings.clear();
-        detector.finish(&mut findings);
-        send(&mut findings, &outputs, &tally);
+        let processed = self.detector.process(batch, &mut self.findings);
+        send(&mut self.findings, &self.outputs, &self.tally);
+        processed?;
+        Ok(Wants::More)
+    }
+
+    fn finish(mut self) -> Result<()> {
+        self.findings.clear();
+        self.detector.finish(&mut self.findings);
+        send(&mut self.findings, &self.outputs, &self.tally);
         Ok(())
-    };
-    thread::Builder::new()
-        .name("nad-detect".into())
-        .spawn(detect)
-        .context("the detector thread could not be started")
+    }
 }
 
 /// Hands findings to the outputs, and counts those for which there is no room.

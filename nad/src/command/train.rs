@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use nad_engine::{
+    batch::RecordBatch,
     detector::{BaselineLength, Detector, DetectorOptions, Findings, Start},
     ledger::{Ledger, Tally},
     model::{Model, Training},
@@ -18,8 +19,9 @@ use nad_engine::{
 
 use super::{
     Outcome,
-    live::{Drain, Live, LiveConfig, Planned, QUEUE_BYTES},
+    live::{Drain, Live, LiveConfig, Planned, QUEUE_BYTES, Received, Stopper},
     memory::{self, MemoryNeeds, REPLAY_QUEUE},
+    pump::{End, LivePump, Wants},
     report_ledger, report_notice, report_trained,
     signals::StopSignals,
     tables,
@@ -126,13 +128,16 @@ fn check_writable(model: &Path) -> Result<(), ModelFileError> {
 
 async fn from_interfaces(
     live: Live,
-    (mut detector, baseline): (Detector, BaselineLength),
+    (detector, baseline): (Detector, BaselineLength),
     mut signals: StopSignals,
     tally: &Arc<Tally>,
     mut view: View,
 ) -> Result<(Arc<Model>, Ledger)> {
-    let (drain, mut batches, used) = Drain::start(live, Arc::clone(tally))?;
-    let mut findings = Findings::default();
+    let (drain, received) = Drain::start(live, Arc::clone(tally))?;
+    let findings = Findings::default();
+    let learner =
+        Learner { detector, findings, baseline, tally: Arc::clone(tally), is_enough: drain.stopper() };
+    let mut learning = LivePump::start(received, learner)?;
     let mut look = tokio::time::interval(view::INTERVAL);
     loop {
         tokio::select! {
@@ -144,26 +149,43 @@ async fn from_interfaces(
                 tracing::warn!("stopped before the baseline was complete");
                 drain.stop();
             }
-            batch = batches.recv() => match batch {
-                None => break,
-                Some(batch) if findings.trained.is_some() => {
-                    tally.discarded.fetch_add(batch.len() as u64, Relaxed);
-                }
-                Some(batch) => {
-                    detector.process(&batch, &mut findings)?;
-                    findings.seconds.clear();
-                    findings.notices.drain(..).for_each(report_notice);
-                    if findings.trained.is_some() {
-                        drain.stop();
-                    }
-                    let _ = used.send(batch);
-                }
-            },
+            () = learning.ended() => break,
         }
     }
+    let model = learning.join();
     let counters = drain.join()?;
-    let model = finish(&mut detector, findings, &baseline)?;
-    Ok((model, tally.read().with_source(counters.read()?)))
+    Ok((model?, tally.read().with_source(counters.read()?)))
+}
+
+/// Learns from what is received until there is enough.
+struct Learner {
+    detector: Detector,
+    findings: Findings,
+    baseline: BaselineLength,
+    tally: Arc<Tally>,
+    is_enough: Stopper,
+}
+
+impl End<Received> for Learner {
+    type Left = Arc<Model>;
+
+    fn take(&mut self, batch: &RecordBatch, _source: &mut Received) -> Result<Wants> {
+        if self.findings.trained.is_some() {
+            self.tally.discarded.fetch_add(batch.len() as u64, Relaxed);
+            return Ok(Wants::More);
+        }
+        self.detector.process(batch, &mut self.findings)?;
+        self.findings.seconds.clear();
+        self.findings.notices.drain(..).for_each(report_notice);
+        if self.findings.trained.is_some() {
+            self.is_enough.stop();
+        }
+        Ok(Wants::More)
+    }
+
+    fn finish(mut self) -> Result<Arc<Model>> {
+        finish(&mut self.detector, self.findings, &self.baseline)
+    }
 }
 
 /// The model of what was learnt. Of a baseline that ended early and is too short for hosts, there is none.

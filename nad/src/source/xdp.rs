@@ -10,6 +10,7 @@ mod plan;
 mod programs;
 mod ring_size;
 mod watch;
+mod watched;
 
 use std::{io, sync::Arc};
 
@@ -34,6 +35,7 @@ pub use keeper::{Keeper, Kept, Watching};
 pub use plan::{Plan, Remark};
 pub use ring_size::{DEFAULT_RING_BYTES, default_ring_bytes};
 pub use watch::{Directions, Sent, Watch, missing as missing_interface, needed};
+pub use watched::Watched;
 
 use mapped::{Counters, Level, cpus};
 use object::{explain, load_programs, make_rings, missing};

@@ -2,7 +2,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use anyhow::{Context, Result};
@@ -17,11 +20,15 @@ use nad_engine::{
 
 use super::{TrainConfig, finish};
 use crate::{
-    command::{log_sandbox, report_notice, tables},
+    command::{
+        log_sandbox,
+        pump::{End, Ended, Wants, pump},
+        report_notice, tables,
+    },
     output::{spare_capture, terminal::Screen},
     sandbox::Sandbox,
     source::{
-        Fill, Source,
+        Source,
         pcap::{CaptureError, PcapSource},
         several::{Capture, Found, Several, Survey, find},
     },
@@ -197,26 +204,49 @@ impl<'a> Progress<'a> {
     ) -> Result<(Arc<Model>, Ledger)> {
         let start = Start::Learn { baseline, training: config.training.clone(), source: name.to_owned() };
         let (tables, options) = (tables(&config.detection.sizes)?, config.detection.clone());
-        let mut detector = Detector::new(start, tables, Timeline::capture(), Arc::clone(tally), options);
-        let mut batch = RecordBatch::default();
-        let mut findings = Findings::default();
-        let mut damaged = Vec::new();
-        while findings.trained.is_none() {
-            let filled = source.fill(&mut batch)?;
-            tally.drained.fetch_add(batch.len() as u64, Relaxed);
-            findings.clear();
-            detector.process(&batch, &mut findings).with_context(|| escaped(name))?;
-            findings.notices.drain(..).for_each(report_notice);
-            self.show(source.bytes_read());
-            damaged.extend(source.take_damaged());
-            if filled == Fill::End {
-                break;
-            }
+        let detector = Detector::new(start, tables, Timeline::capture(), Arc::clone(tally), options);
+        let findings = Findings::default();
+        let mut learner = Learner { detector, findings, damaged: Vec::new(), tally, progress: self };
+        let ended =
+            pump(&mut source, &mut learner, &AtomicBool::new(false)).with_context(|| escaped(name))?;
+        if let Ended::Failed(error) = ended {
+            return Err(error.into());
         }
-        let is_complete = findings.trained.is_some();
-        tell_damage(damaged, is_complete, matches!(baseline, BaselineLength::Whole { .. }))?;
-        let model = finish(&mut detector, findings, &baseline).with_context(|| escaped(name))?;
+        let mut learner = learner.finish()?;
+        let damaged = std::mem::take(&mut learner.damaged);
+        let is_complete = learner.findings.trained.is_some();
+        let is_whole = matches!(baseline, BaselineLength::Whole { .. });
+        tell_damage(damaged, is_complete, is_whole)?;
+        let model =
+            finish(&mut learner.detector, learner.findings, &baseline).with_context(|| escaped(name))?;
         Ok((model, tally.read().with_source(source.counters()?)))
+    }
+}
+
+/// Learns from captures until there is enough.
+struct Learner<'a> {
+    detector: Detector,
+    findings: Findings,
+    damaged: Vec<CaptureError>,
+    tally: &'a Tally,
+    progress: &'a Progress<'a>,
+}
+
+impl End<Several<'_>> for Learner<'_> {
+    type Left = Self;
+
+    fn take(&mut self, batch: &RecordBatch, source: &mut Several<'_>) -> Result<Wants> {
+        self.tally.drained.fetch_add(batch.len() as u64, Relaxed);
+        self.findings.clear();
+        self.detector.process(batch, &mut self.findings)?;
+        self.findings.notices.drain(..).for_each(report_notice);
+        self.progress.show(source.bytes_read());
+        self.damaged.extend(source.take_damaged());
+        Ok(if self.findings.trained.is_some() { Wants::Nothing } else { Wants::More })
+    }
+
+    fn finish(self) -> Result<Self> {
+        Ok(self)
     }
 }
 
