@@ -27,7 +27,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nad_engine::{detector::Event, incident::Change, ledger::Ledger, ledger::SinkCounts};
+use nad_engine::{
+    detector::Event,
+    incident::Change,
+    ledger::{Ledger, SinkCounts},
+};
 
 use crate::{history::LedgerBook, queue::WhenFull, text};
 use ending::Ending;

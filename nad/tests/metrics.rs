@@ -18,8 +18,7 @@ use nad::metrics::{Format, Latencies, Vitals};
 use nad_common::counters::KernelCounters;
 use nad_engine::{
     condition::{Judging, Stage},
-    ledger::SinkCounts,
-    ledger::Tally,
+    ledger::{SinkCounts, Tally},
 };
 use skip::skipped;
 

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::{Outcome, say};
 use crate::text;
+
 /// What was asked of the settings, and found.
 #[derive(Debug)]
 pub enum ConfigAnswer {

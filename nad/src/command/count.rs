@@ -13,8 +13,7 @@ use nad_engine::{
 
 use super::{
     allowed, detected,
-    live::{Drain, Live},
-    live::{Received, Stopper},
+    live::{Drain, Live, Received, Stopper},
     pump::{End, LivePump, Wants},
     report_ledger,
     signals::StopSignals,

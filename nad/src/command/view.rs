@@ -6,8 +6,7 @@ use std::{
 };
 
 use nad_engine::{
-    detector::Event,
-    detector::{BaselineLength, LEAST_BASELINE, Start},
+    detector::{BaselineLength, Event, LEAST_BASELINE, Start},
     incident::Change,
     ledger::Ledger,
     model::Model,

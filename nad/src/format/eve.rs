@@ -17,6 +17,7 @@ use super::{
     subject::{End, Subject},
     technique::Technique,
 };
+
 /// Generator of what comes from rules, as all of nad's signatures say.
 const GENERATOR: u8 = 1;
 /// Version of the signatures below.

@@ -6,6 +6,7 @@ use nad_engine::incident::shape::Shape;
 use serde_json::Value;
 
 use super::*;
+
 const FORMATS: [AlertFormat; 4] =
     [AlertFormat::Native, AlertFormat::Eve, AlertFormat::Ecs, AlertFormat::Ocsf];
 

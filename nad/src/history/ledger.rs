@@ -11,6 +11,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use super::{HistoryError, now_ns, process, schema};
+
 /// How long another process that writes is waited for.
 const PATIENCE: Duration = Duration::from_millis(300);
 

@@ -9,6 +9,7 @@ use nad_engine::{
 use rusqlite::{Connection, Row, params};
 
 use super::{HistoryError, KeptIncident, KeptLedger, Standing, now_ns, process, restored, schema, stored};
+
 /// A run that can't be looked for from here (on another machine, in another container) and has given no sign of life for
 /// this long has ended, in nanoseconds.
 const LONGEST_SILENCE: i64 = 60_000_000_000;

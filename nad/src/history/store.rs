@@ -4,8 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use nad_engine::{
     context::host_key::HostKey,
-    detector::Event,
-    detector::Second,
+    detector::{Event, Second},
     incident::{Incident, State},
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, params};

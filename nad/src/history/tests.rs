@@ -4,8 +4,7 @@ use std::{fs, time::Duration};
 
 use nad_engine::{
     context::host_key::HostKey,
-    detector::Event,
-    detector::{HostVolume, Second},
+    detector::{Event, HostVolume, Second},
     features::View,
     incident::{Change, Incident, IncidentUpdate, Listed, State, coverage::Coverage, shape::Shape},
     ledger::Ledger,

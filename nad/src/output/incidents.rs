@@ -9,6 +9,7 @@ use super::{
     reopen::{Earlier, LineFile},
 };
 use crate::format::AlertFormat;
+
 /// JSON lines: each incident when it closes, or, where the file is followed, whenever there is something new of
 /// it.
 #[derive(Debug)]

@@ -36,6 +36,7 @@ use nad_engine::{
 use self::{classic::Classic, input::Input, ng::Ng, unread::Skipped, window::Window};
 use super::{Fill, Source};
 use crate::text;
+
 /// Captured bytes that one packet can have at most; libpcap's limit (`MAXIMUM_SNAPLEN` in `pcap-int.h`).
 pub const MAX_PACKET: usize = 262_144;
 /// Bytes that one pcapng block can have at most; libpcap's limit (`sf-pcapng.c`).

@@ -45,6 +45,7 @@ pub(crate) use locked_memory::MEMORY_CGROUPS;
 use nad_engine::batch::RecordBatch;
 
 use super::{Fill, Source, ring::Ring};
+
 /// The kernel programs, as built by `cargo xtask ebpf`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("NAD_EBPF_OBJECT_PATH"));
 

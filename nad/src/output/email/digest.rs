@@ -9,6 +9,7 @@ use std::{
 use nad_engine::incident::IncidentUpdate;
 
 use super::Done;
+
 /// Incidents that are kept for a mail; of more it only says how many messages there were.
 pub(super) const MOST_INCIDENTS: usize = 1000;
 const DAY: Duration = Duration::from_secs(86_400);
