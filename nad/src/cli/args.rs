@@ -383,6 +383,8 @@ fn from_clap(error: clap::Error) -> UsageError {
 /// Reads a trainer's name.
 fn trainer() -> impl TypedValueParser<Value = TrainerKind> {
     let known = TrainerKind::ALL.map(|kind| PossibleValue::new(kind.name()).help(kind.summary()));
-    PossibleValuesParser::new(known)
-        .map(|name| TrainerKind::ALL.into_iter().find(|kind| kind.name() == name).unwrap_or_default())
+    PossibleValuesParser::new(known).try_map(|name| {
+        let named = TrainerKind::ALL.into_iter().find(|kind| kind.name() == name);
+        named.ok_or_else(|| format!("{name} is no trainer"))
+    })
 }
