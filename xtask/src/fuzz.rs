@@ -17,6 +17,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::{
     shell,
     test::{Outcome, Target},
+    turns::in_turns,
 };
 use said::Said;
 
@@ -41,6 +42,8 @@ const TIMEOUT: u32 = 60;
 /// a window of 128 MiB.
 const MOST_MEMORY: u32 = 3072;
 const LARGEST_ALLOCATION: u32 = 512;
+/// Targets that are fuzzed at a time: each has one thread.
+const AT_A_TIME: usize = 2;
 /// What CI gives each target.
 const IN_CI: u64 = 30;
 
@@ -109,22 +112,23 @@ fn declared(line: &str) -> Option<FuzzTarget> {
 fn run(targets: &[FuzzTarget], seconds: u64) -> Result<Outcome> {
     let folder = shell::target_dir()?.join("fuzz");
     let program = build(&folder)?;
-    let mut results = Vec::new();
-    let mut notes = Vec::new();
-    for target in targets {
+    let run = |target: &FuzzTarget| {
         let start = Instant::now();
         let said = run_target(&program, &folder, target, seconds)?;
         println!("fuzz {:<8} {said}", target.name);
-        notes.push(format!("{} {}", target.name, said.executions));
-        let failed: Vec<String> = said.crashes.clone();
-        results.push(Target {
+        let note = format!("{} {}", target.name, said.executions);
+        let result = Target {
             name: target.name.clone(),
-            passed: usize::from(failed.is_empty()),
-            failed,
+            passed: usize::from(said.crashes.is_empty()),
+            failed: said.crashes,
             seconds: start.elapsed().as_secs_f64(),
             ..Target::default()
-        });
-    }
+        };
+        Ok((result, note))
+    };
+    let results: Vec<(Target, String)> =
+        in_turns(targets, AT_A_TIME, run).into_iter().collect::<Result<_>>()?;
+    let (results, notes): (Vec<Target>, Vec<String>) = results.into_iter().unzip();
     let mut outcome = Outcome::of(results);
     if outcome.note.is_empty() {
         outcome.note = format!("executions: {}", notes.join(", "));

@@ -16,6 +16,7 @@ mod shell;
 mod test;
 #[cfg(test)]
 mod tidy;
+mod turns;
 
 /// The project's tasks.
 #[derive(Debug, Parser)]

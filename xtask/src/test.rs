@@ -31,8 +31,12 @@ pub(crate) mod programs;
 const PROFILE: &str = "--profile=checked";
 /// The kernel program only compiles for a BPF target.
 const PACKAGES: [&str; 3] = ["--workspace", "--exclude=nad-ebpf", "--locked"];
-/// The step that is only taken where it is asked for, as it boots machines.
+/// Boots machines.
 const KERNELS: &str = "kernels";
+/// What it finds depends on chance.
+const FUZZING: &str = "fuzzing";
+/// Steps that are only taken where they are asked for.
+const ASKED_FOR: [&str; 2] = [KERNELS, FUZZING];
 /// How long an interval has to be to be worth a line.
 const WORTH_A_LINE: f64 = 5.0;
 
@@ -110,9 +114,8 @@ pub(crate) fn test(args: &Args) -> Result<()> {
     if chosen(Part::Privileged) {
         step("privileged tests", &privileged::tests);
     }
-    // Only where it is named: what it finds depends on chance.
     if args.parts.contains(&Part::Fuzz) {
-        step("fuzzing", &fuzz::step);
+        step(FUZZING, &fuzz::step);
     }
     if let Some(table) = args.kernels {
         step(KERNELS, &|| kernels::tests(table));

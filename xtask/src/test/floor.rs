@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{KERNELS, Step, outcome::Verdict};
+use super::{ASKED_FOR, Step, outcome::Verdict};
 use crate::shell;
 
 /// Below the workspace.
@@ -37,7 +37,7 @@ impl Floor {
         let mut complaints = Vec::new();
         for (name, floors) in &self.0 {
             let Some(step) = steps.iter().find(|step| step.name == name) else {
-                if is_whole && name != KERNELS {
+                if is_whole && !ASKED_FOR.contains(&name.as_str()) {
                     complaints
                         .push(format!("the step '{name}' did not run; if it is meant to be gone: {UPDATE}"));
                 }
@@ -72,7 +72,9 @@ impl Floor {
     pub(super) fn update(&mut self, steps: &[Step], is_whole: bool) -> Vec<String> {
         let before = self.clone();
         if is_whole {
-            self.0.retain(|name, _| name == KERNELS || steps.iter().any(|step| step.name == name));
+            self.0.retain(|name, _| {
+                ASKED_FOR.contains(&name.as_str()) || steps.iter().any(|step| step.name == name)
+            });
         }
         for step in steps.iter().filter(|step| step.outcome.verdict != Verdict::Skipped) {
             let counts =

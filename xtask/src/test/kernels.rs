@@ -1,21 +1,18 @@
 //! Each kernel that nad is said to run on, booted under emulation: what nad does there, and the table in the docs.
 
 use std::{
-    collections::VecDeque,
     path::{Path, PathBuf},
     process::Command,
-    sync::{Mutex, PoisonError},
-    thread,
 };
 
 use anyhow::{Context as _, Result, bail};
 
 use self::{packages::Archive, report::Report};
 use super::{
-    PROFILE,
     outcome::{Outcome, Target},
+    programs::{self, TestProgram},
 };
-use crate::shell;
+use crate::{shell, turns::in_turns};
 
 mod archive_tools;
 mod console;
@@ -50,24 +47,11 @@ pub(super) fn tests(table: Table) -> Result<Outcome> {
     let archive = Archive::open(&directory)?;
     // One after the other: apt locks its directories.
     let kernels = SUITES.iter().map(|suite| archive.kernel(suite)).collect::<Result<Vec<_>>>()?;
-    let waiting: Mutex<VecDeque<usize>> = Mutex::new((0..kernels.len()).collect());
-    let reports: Mutex<Vec<(usize, Report)>> = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..AT_A_TIME {
-            scope.spawn(|| {
-                let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-                while let Some(index) = next() {
-                    let kernel = &kernels[index];
-                    let report = Report::of(kernel, &programs, &directory);
-                    eprint!("{report}");
-                    reports.lock().unwrap_or_else(PoisonError::into_inner).push((index, report));
-                }
-            });
-        }
+    let reports = in_turns(&kernels, AT_A_TIME, |kernel| {
+        let report = Report::of(kernel, &programs, &directory);
+        eprint!("{report}");
+        report
     });
-    let mut reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
-    reports.sort_by_key(|(index, _)| *index);
-    let reports: Vec<Report> = reports.into_iter().map(|(_, report)| report).collect();
     let failed: Vec<String> = reports
         .iter()
         .flat_map(|report| report.failures.iter().map(move |failure| format!("{}: {failure}", report.suite)))
@@ -85,23 +69,12 @@ pub(super) fn tests(table: Table) -> Result<Outcome> {
     Ok(Outcome { note: releases.join(", "), ..Outcome::of(reports.iter().map(booted).collect()) })
 }
 
-/// The sensor and the tests of its kernel programs, built as the other tests are.
+/// The sensor and the tests of its kernel programs, as the other steps have built them.
 fn built() -> Result<[PathBuf; 2]> {
-    let mut cargo = shell::cargo();
-    cargo.args(["test", "--locked", "--package=nad", PROFILE, "--test=kernel", "--no-run"]);
-    cargo.arg("--message-format=json-render-diagnostics");
-    shell::announce(&cargo);
-    let messages = shell::output(&mut cargo)?;
-    let program = |kind: &str, name: &str| {
-        let found = messages.lines().find_map(|line| {
-            let message: serde_json::Value = serde_json::from_str(line).ok()?;
-            let target = &message["target"];
-            let is_it = target["name"] == name && target["kind"][0] == kind;
-            is_it.then(|| message["executable"].as_str().map(PathBuf::from))?
-        });
-        found.with_context(|| format!("cargo test --test=kernel named no {kind} {name}"))
-    };
-    Ok([program("bin", "nad")?, program("test", "kernel")?])
+    let is_it = |program: &TestProgram| program.name == "nad --test kernel";
+    let tests =
+        programs::build()?.into_iter().find(is_it).context("cargo test built no nad --test kernel")?;
+    Ok([programs::tested("nad")?, tests.program])
 }
 
 /// A copy without debug information, most of what a guest would have to load.
