@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Outcome, PACKAGES, pass};
+use super::{Outcome, PACKAGES, PROFILE, pass};
 use crate::shell;
 
 pub(super) fn formatting() -> Result<Outcome> {
@@ -17,12 +17,13 @@ pub(super) fn clippy() -> Result<Outcome> {
         return Ok(skipped);
     }
     let mut cargo = shell::cargo();
-    pass(cargo.arg("clippy").args(PACKAGES).args(["--all-targets", "--", "--deny=warnings"]))
+    // With the tests' profile: what build scripts make, such as libraries in C, is then built once for both.
+    pass(cargo.arg("clippy").args(PACKAGES).args([PROFILE, "--all-targets", "--", "--deny=warnings"]))
 }
 
 pub(super) fn documentation() -> Result<Outcome> {
     let mut cargo = shell::cargo();
-    pass(cargo.env("RUSTDOCFLAGS", "--deny=warnings").arg("doc").args(PACKAGES).arg("--no-deps"))
+    pass(cargo.env("RUSTDOCFLAGS", "--deny=warnings").arg("doc").args(PACKAGES).args([PROFILE, "--no-deps"]))
 }
 
 pub(super) fn dependencies() -> Result<Outcome> {
