@@ -57,7 +57,7 @@ fn unix_seconds() -> f64 {
 #[test]
 #[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
 fn a_baseline_ends_and_a_scan_is_told_while_nothing_comes() {
-    let lab = Lab::without_addresses("silence");
+    let lab = Lab::alone("silence");
     let run = ["run", "--iface", SENSOR, "--train-for", "12s", "--incidents", "i.jsonl", "--follow"];
     let mut nad = Nad::capturing(&lab, &run);
     everyday(&lab, Duration::from_secs(11));

@@ -21,7 +21,7 @@ fn cpu_time(nad: &Nad) -> Duration {
 #[test]
 #[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
 fn it_starts_within_half_a_second_and_idles_at_less_than_a_hundredth_of_a_cpu() {
-    let lab = Lab::new("idle");
+    let lab = Lab::alone("idle").with_addresses();
     let nad = Nad::capturing(&lab, &["run", "--iface", SENSOR, "--direction", "both"]);
     let start = cpu_time(&nad);
     // Most of it is the kernel's check of the programs.

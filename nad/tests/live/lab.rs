@@ -5,6 +5,7 @@ use std::{
     fs,
     path::Path,
     process::{Command, Output},
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     thread,
     time::{Duration, Instant},
 };
@@ -27,41 +28,76 @@ pub(crate) const SENDER_MAC: [u8; 6] = [0x02, 0, 0, 0, 0x77, 2];
 /// Longer than anything takes here, also on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Tests that measure times or send floods have the machine for themselves.
+static MACHINE: RwLock<()> = RwLock::new(());
+
 pub(crate) struct Lab {
     pub(crate) sensor: Namespace,
     pub(crate) sender: Namespace,
     /// Where the sensor runs and writes.
     pub(crate) folder: TempDir,
+    _machine: Machine,
+}
+
+/// Held as long as the lab is there.
+struct Machine {
+    _shared: Option<RwLockReadGuard<'static, ()>>,
+    _alone: Option<RwLockWriteGuard<'static, ()>>,
+}
+
+impl Machine {
+    /// Together with other tests.
+    fn shared() -> Self {
+        Self { _shared: Some(MACHINE.read().unwrap_or_else(PoisonError::into_inner)), _alone: None }
+    }
+
+    fn alone() -> Self {
+        Self { _shared: None, _alone: Some(MACHINE.write().unwrap_or_else(PoisonError::into_inner)) }
+    }
 }
 
 impl Lab {
     /// A cable on which nothing moves by itself: no IPv6 with its solicitations, and neighbours that know each
     /// other without ARP.
     pub(crate) fn new(label: &str) -> Self {
-        let lab = Self::without_addresses(label);
-        for (namespace, interface, own, other, mac) in [
-            (&lab.sensor, SENSOR, SENSOR_IP, SENDER_IP, SENDER_MAC),
-            (&lab.sender, SENDER, SENDER_IP, SENSOR_IP, SENSOR_MAC),
-        ] {
-            namespace.ip(&["addr", "add", &format!("{own}/24"), "dev", interface]);
-            let mac = mac.map(|byte| format!("{byte:02x}")).join(":");
-            namespace.ip(&["neigh", "add", other, "lladdr", &mac, "dev", interface, "nud", "permanent"]);
-        }
-        lab
+        Self::without_addresses(label).with_addresses()
     }
 
     /// The same without addresses: nothing that is sent is answered.
     pub(crate) fn without_addresses(label: &str) -> Self {
+        Self::on(Machine::shared(), label)
+    }
+
+    /// The same, without addresses, while no other test runs.
+    pub(crate) fn alone(label: &str) -> Self {
+        Self::on(Machine::alone(), label)
+    }
+
+    fn on(machine: Machine, label: &str) -> Self {
         let lab = Self {
             sensor: Namespace::empty(&format!("{label}-a")),
             sender: Namespace::empty(&format!("{label}-b")),
             folder: tempfile::tempdir().expect("a folder can be made"),
+            _machine: machine,
         };
         for namespace in [&lab.sensor, &lab.sender] {
             namespace.enter(without_ipv6);
         }
         lab.connect(SENSOR, SENSOR_MAC, SENDER, SENDER_MAC);
         lab
+    }
+
+    /// Gives both ends addresses, and lets them know each other.
+    pub(crate) fn with_addresses(self) -> Self {
+        for (namespace, interface, own, other, mac) in [
+            (&self.sensor, SENSOR, SENSOR_IP, SENDER_IP, SENDER_MAC),
+            (&self.sender, SENDER, SENDER_IP, SENSOR_IP, SENSOR_MAC),
+        ] {
+            namespace.ip(&["addr", "add", &format!("{own}/24"), "dev", interface]);
+            let mac = mac.map(|byte| format!("{byte:02x}")).join(":");
+            namespace.ip(&["neigh", "add", other, "lladdr", &mac, "dev", interface, "nud", "permanent"]);
+        }
+        self
     }
 
     /// Lays another cable.

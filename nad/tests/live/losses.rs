@@ -17,7 +17,7 @@ const ROOM: u64 = 4095 / 72;
 fn a_ring_that_is_too_small_loses_packets_and_says_so() {
     const BURST: u64 = 3000;
     const PINGS: u64 = 40;
-    let lab = Lab::new("losses");
+    let lab = Lab::alone("losses").with_addresses();
     let sender = RawSender::open(&lab.sender, SENDER);
     for mode in ["native", "generic"] {
         let arguments =

@@ -79,7 +79,7 @@ fn floods_hide_no_scan(label: &str, part: f64) {
         Ok(share) => share,
         Err(error) => return skipped(&format!("a sensor that gets a part of a core: {error}")),
     };
-    let lab = Lab::new(label);
+    let lab = Lab::alone(label).with_addresses();
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         let (lab, is_over) = (&lab, &is_over);
@@ -168,7 +168,7 @@ fn at_every_level_a_forged_flood_has_its_targets_budget_and_a_scan_of_that_targe
     if !has("hping3") {
         return skipped("hping3 is not installed");
     }
-    let lab = Lab::new("shed-levels");
+    let lab = Lab::alone("shed-levels").with_addresses();
     lab.sensor.enter(|| {
         let directions = Directions::Ingress;
         let options = XdpOptions { directions, ..XdpOptions::default() };
