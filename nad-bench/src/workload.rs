@@ -16,8 +16,8 @@ use nad_engine::{
     context::Context,
     features::{PACKET_FEATURES, View, packet_codes},
     model::forest::{
-        coded::{BLOCK, Block, CodedForest},
         kernel::Kernel,
+        quantized::{BLOCK, Block, QuantizedForest},
     },
 };
 
@@ -64,7 +64,7 @@ pub(crate) fn run(work: Work) -> Result<()> {
 }
 
 /// A forest of seeded trees, the same on every machine, and samples.
-fn forest() -> Result<(CodedForest, Vec<[u8; PACKET_FEATURES]>)> {
+fn forest() -> Result<(QuantizedForest, Vec<[u8; PACKET_FEATURES]>)> {
     let mut codes = Vec::new();
     vectors::each_vector(&mut vectors::context()?, &vectors::records(PACKETS), |vector| {
         codes.push(packet_codes(&vector));
@@ -105,7 +105,7 @@ fn nad_workload_features(context: &mut Context, records: &[PacketRecord]) {
 
 #[unsafe(no_mangle)]
 #[inline(never)]
-fn nad_workload_score(forest: &CodedForest, samples: &[[u8; PACKET_FEATURES]]) {
+fn nad_workload_score(forest: &QuantizedForest, samples: &[[u8; PACKET_FEATURES]]) {
     let (mut block, mut paths) = (Block::default(), [0; BLOCK]);
     for codes in samples.chunks_exact(BLOCK) {
         for (place, codes) in codes.iter().enumerate() {

@@ -52,7 +52,7 @@ pub struct Condition {
     interfaces: Mutex<Option<Vec<(String, bool)>>>,
     /// The detector's signs of life: one a batch, and there is one twice a second at least.
     pub detector: Pulse,
-    /// The drain's: one each time that it looks at the rings, or waits for room to put records.
+    /// The drain's: one each time that it reads the rings, or waits for room to put records.
     pub drain: Pulse,
 }
 
@@ -63,7 +63,7 @@ pub struct Judging {
     pub stage: Stage,
     /// Incidents that are open.
     pub open_incidents: u64,
-    /// The probability below which a subject is told of, 0 to 1; 0 as long as there is no model.
+    /// The probability below which a subject is reported, 0 to 1; 0 as long as there is no model.
     pub threshold_probability: f64,
     /// Time of the last packet that the model in force was trained on, in nanoseconds since the Unix epoch; 0 as long as
     /// there is none.

@@ -1,4 +1,4 @@
-//! What is known about a packet besides its own header: its flow, its hosts, its dealing, at its own time.
+//! What is known about a packet besides its own header: its flow, its hosts, its client-service pair, at its own time.
 //!
 //! Records go in in the order of their time and change the tables; the states are pure functions of state, record
 //! and time, the tables are storage beside them. Every second of the packets' clock the subjects that were active
@@ -7,16 +7,16 @@
 //! One context belongs to one thread, which sees the records of all rings, so a host's packets meet in one place
 //! whichever CPU received them.
 
-pub mod dealing;
 pub mod decay;
 pub mod distinct;
 pub mod flow;
-pub mod form;
 pub mod hash;
 pub mod host;
 pub mod host_key;
+pub mod known;
 pub mod link;
-pub mod memory;
+pub mod malformed;
+pub mod service_pair;
 pub mod table;
 pub mod weight;
 
@@ -39,14 +39,14 @@ use active::Active;
 use ahead::Keys;
 use contacts::Contacts;
 pub use counts::{ContextCounts, CountedTable, TABLES};
-use dealing::DealingState;
 use flow::{FlowKey, FlowState, FlowStep};
 use hash::HashKey;
 use host::HostState;
 use host_key::HostKey;
+use known::{KnownEntry, KnownServices, KnownSnapshot};
 use link::{Binding, LinkState};
-use memory::{Memories, Memory, Remembered};
 use questions::Questions;
+use service_pair::ServicePairState;
 use subject::nobody;
 pub use subject::{Origin, Seen, Subject, Verdict};
 use table::{Entry, Table};
@@ -68,7 +68,7 @@ const SETTLING_NS: u64 = 10_000_000_000;
 
 const PROTOCOL_TCP: u8 = 6;
 
-/// How much of its hosts' standing a packet has: not all that a host sends belongs to what makes it stand out.
+/// The part of its hosts' anomaly level that a packet inherits: not all that an anomalous host sends is anomalous.
 const OF_HOSTS: f32 = 0.8;
 
 /// How many entries each table has room for.
@@ -78,17 +78,23 @@ pub struct Sizes {
     pub flows: usize,
     /// Hosts.
     pub hosts: usize,
-    /// Dealings of a client with a service.
-    pub dealings: usize,
+    /// Client-service pairs.
+    pub service_pairs: usize,
     /// MAC addresses, and bindings of IP addresses to them.
     pub links: usize,
-    /// Things that are remembered for long.
-    pub memory: usize,
+    /// Known services, with their hosts, clients and ports.
+    pub known_services: usize,
 }
 
 impl Default for Sizes {
     fn default() -> Self {
-        Self { flows: 1 << 18, hosts: 1 << 16, dealings: 1 << 17, links: 1 << 13, memory: 1 << 18 }
+        Self {
+            flows: 1 << 18,
+            hosts: 1 << 16,
+            service_pairs: 1 << 17,
+            links: 1 << 13,
+            known_services: 1 << 18,
+        }
     }
 }
 
@@ -103,10 +109,10 @@ pub struct Context {
     /// Those who have no state of their own, by MAC address or network: hosts for which there was no room, and whoever
     /// sends in the name of an address that belongs to another MAC address.
     groups: Table<HostState>,
-    dealings: Table<DealingState>,
+    service_pairs: Table<ServicePairState>,
     links: Table<LinkState>,
     bindings: Table<Binding>,
-    memory: Memory,
+    known: KnownServices,
     hash_key: HashKey,
     vantage: Vantage,
     questions: Questions,
@@ -123,7 +129,7 @@ pub struct Context {
 /// Subjects that were active in this tick, by kind.
 #[derive(Debug, Default)]
 struct ActiveSubjects {
-    dealings: Active,
+    service_pairs: Active,
     sources: Active,
     targets: Active,
     group_sources: Active,
@@ -134,31 +140,31 @@ struct ActiveSubjects {
 impl Context {
     /// An empty one, for a baseline of this many seconds.
     pub fn new(tables: Tables, hash_key: HashKey, baseline_s: u64) -> Self {
-        let memory = |table| Memory::new(table, hash_key, baseline_s);
-        Self::with_memory(tables, hash_key, Vantage::default(), memory)
+        let known = |table| KnownServices::new(table, hash_key, baseline_s);
+        Self::with_known(tables, hash_key, Vantage::default(), known)
     }
 
-    /// One that remembers what a model does.
-    pub fn restore(tables: Tables, hash_key: HashKey, memories: &Memories) -> Self {
-        let vantage = Vantage::known(memories.is_one_way());
-        Self::with_memory(tables, hash_key, vantage, |table| Memory::restore(table, hash_key, memories))
+    /// One with the known services of a model.
+    pub fn restore(tables: Tables, hash_key: HashKey, known: &KnownSnapshot) -> Self {
+        let vantage = Vantage::known(known.is_one_way());
+        Self::with_known(tables, hash_key, vantage, |table| KnownServices::restore(table, hash_key, known))
     }
 
-    fn with_memory(
+    fn with_known(
         tables: Tables,
         hash_key: HashKey,
         vantage: Vantage,
-        memory: impl FnOnce(Table<Remembered>) -> Memory,
+        known: impl FnOnce(Table<KnownEntry>) -> KnownServices,
     ) -> Self {
         Self {
             fetching: tables.fetching,
             flows: tables.flows,
             hosts: tables.hosts,
             groups: tables.groups,
-            dealings: tables.dealings,
+            service_pairs: tables.service_pairs,
             links: tables.links,
             bindings: tables.bindings,
-            memory: memory(tables.memory),
+            known: known(tables.known),
             hash_key,
             vantage,
             questions: Questions::default(),
@@ -197,7 +203,7 @@ impl Context {
         self.look_further(place);
         if self.now_ns == 0 {
             self.began_ns = now_ns;
-            self.memory.begin(now_ns);
+            self.known.begin(now_ns);
         }
         // Sensor time never runs backwards; what is tested without a timeline may.
         self.now_ns = self.now_ns.max(now_ns);
@@ -205,15 +211,15 @@ impl Context {
         self.tick = self.tick.max(now_ns / TICK_NS);
         let keys = self.keys[place];
         if record.address_kind() == AddressKind::Link {
-            let standing = self.observe_link(record, now_ns);
+            let inherited_level = self.observe_link(record, now_ns);
             let nobody = nobody();
             return Seen {
-                standing,
+                inherited_level,
                 flow: &nobody.flow,
                 step: FlowStep::NONE,
                 source: &nobody.host,
                 target: &nobody.host,
-                dealing: &nobody.dealing,
+                service_pair: &nobody.service_pair,
             };
         }
         self.observe_ip(record, keys, now_ns)
@@ -231,13 +237,13 @@ impl Context {
 
     /// The baseline is over: what was seen in it is known from now on.
     pub fn end_baseline(&mut self) {
-        self.memory.end_baseline();
+        self.known.end_baseline();
         self.vantage.settle();
     }
 
-    /// What is remembered, for a model.
-    pub fn memories(&self) -> Memories {
-        self.memory.keep(self.vantage.is_one_way(), self.now_ns)
+    /// The known services, for a model.
+    pub fn known_services(&self) -> KnownSnapshot {
+        self.known.keep(self.vantage.is_one_way(), self.now_ns)
     }
 
     /// Whether only one side of connections is seen from here, so that nothing can be verified.
@@ -272,12 +278,12 @@ impl Context {
             flows: self.flows.counts(),
             hosts: self.hosts.counts(),
             groups: self.groups.counts(),
-            dealings: self.dealings.counts(),
+            service_pairs: self.service_pairs.counts(),
             links: self.links.counts(),
             bindings: self.bindings.counts(),
-            memory: self.memory.counts(),
+            known_services: self.known.counts(),
             passed_over: [
-                &self.active.dealings,
+                &self.active.service_pairs,
                 &self.active.sources,
                 &self.active.targets,
                 &self.active.group_sources,
@@ -295,9 +301,9 @@ impl Context {
         [
             ("flows", self.flows.bytes()),
             ("hosts", self.hosts.bytes() + self.groups.bytes()),
-            ("dealings", self.dealings.bytes()),
+            ("service_pairs", self.service_pairs.bytes()),
             ("links", self.links.bytes() + self.bindings.bytes()),
-            ("memory", self.memory.bytes()),
+            ("known_services", self.known.bytes()),
         ]
     }
 }

@@ -5,21 +5,21 @@
 //! records are cut into batches, so that live and replay agree.
 
 mod background;
+mod batch_tally;
 mod change;
 mod condition;
-mod crowds;
+mod deviation_cap;
 mod disorder;
 mod findings;
 mod judge;
+mod judgement_cache;
 mod learning;
 mod notice;
 mod options;
 mod packets;
 mod passing;
-mod recent;
 mod relearning;
 mod second;
-mod taken;
 #[cfg(test)]
 mod tests;
 mod tick;
@@ -50,15 +50,15 @@ use crate::{
     policy::Policy,
     time::Timeline,
 };
-use crowds::Crowds;
+use batch_tally::BatchTally;
+use deviation_cap::DeviationCap;
 use disorder::Disorder;
+use judgement_cache::JudgementCache;
 use learning::Learning;
 use notice::Overrun;
 use packets::PacketScorer;
-use recent::Recent;
 use relearning::Relearning;
 use second::Ongoing;
-use taken::Taken;
 use times::Times;
 
 /// What the detector starts with.
@@ -97,8 +97,8 @@ pub struct Detector {
     overrun: Overrun,
     /// States that the tables had lost by the last second's end.
     lost_states: u64,
-    room: Room,
-    taken: Taken,
+    scratch: Scratch,
+    batch_tally: BatchTally,
     times: Times,
     /// Where records are of this machine and of now.
     self_traffic: Option<Box<dyn SelfTraffic>>,
@@ -123,12 +123,12 @@ enum State {
     Failed,
 }
 
-/// Room that judging works in.
+/// What judging works in.
 #[derive(Default)]
-struct Room {
+struct Scratch {
     vector: Vec<f32>,
-    recent: Recent,
-    crowds: Crowds,
+    judgements: JudgementCache,
+    deviations: DeviationCap,
     /// Decisions of the tick, by view.
     decisions: Decisions,
 }
@@ -142,7 +142,7 @@ impl Detector {
         tally: Arc<Tally>,
         options: DetectorOptions,
     ) -> Self {
-        let mut room = Room::default();
+        let mut scratch = Scratch::default();
         let (state, context, seed) = match start {
             Start::Learn { baseline, training, source } => {
                 let seed = training.seed();
@@ -152,11 +152,11 @@ impl Detector {
             }
             Start::Detect(model) => {
                 let model = Arc::new(*model);
-                room.recent = Recent::begin(&model);
-                let memories = model.memories();
-                let hash_key = memories.hash_key();
+                scratch.judgements = JudgementCache::begin(&model);
+                let known = model.known_services();
+                let hash_key = known.hash_key();
                 let hash_key = if timeline.is_live() { hash_key.or_drawn() } else { hash_key };
-                let context = Context::restore(tables, hash_key, memories);
+                let context = Context::restore(tables, hash_key, known);
                 let policy = Policy::new(options.budget, model.decisions_per_second());
                 let seed = model.training().seed();
                 (State::Detecting(model, policy), context, seed)
@@ -182,8 +182,8 @@ impl Detector {
             second: Ongoing::default(),
             overrun: Overrun::default(),
             lost_states: 0,
-            room,
-            taken: Taken::default(),
+            scratch,
+            batch_tally: BatchTally::default(),
             times: Times::default(),
             self_traffic: None,
             timeline,
@@ -230,7 +230,7 @@ impl Detector {
             self.context.pass(now_ns);
         }
         self.disorder.note(batch, &self.tally, &mut findings.notices);
-        self.taken.report(&self.tally);
+        self.batch_tally.report(&self.tally);
         self.tally.set_context(self.context.counts());
         self.publish();
         result
@@ -240,9 +240,9 @@ impl Detector {
     pub fn finish(&mut self, findings: &mut Findings) {
         self.close_tick(&RecordBatch::none(), findings);
         self.tally.set_context(self.context.counts());
-        let told = findings.incidents.len();
+        let reported = findings.incidents.len();
         self.tracker.finish(&mut findings.incidents);
-        self.date(&mut findings.incidents[told..]);
+        self.date(&mut findings.incidents[reported..]);
         self.publish();
     }
 
@@ -304,23 +304,23 @@ impl Detector {
     fn take(&mut self, place: usize, record: &PacketRecord, now_ns: u64) {
         self.second.count(record);
         if self.self_traffic.as_mut().is_some_and(|traffic| traffic.has(record)) {
-            self.taken.own += 1;
+            self.batch_tally.self_traffic += 1;
             return;
         }
         let seen = self.context.observe(place, record, now_ns);
         match &mut self.state {
             State::Learning(learning) => {
                 learning.take(&View::read_packet(record, &seen), self.timeline.watched_ns(), now_ns);
-                self.taken.learned += 1;
+                self.batch_tally.learned += 1;
             }
-            State::Training(_) => self.taken.learned += 1,
+            State::Training(_) => self.batch_tally.learned += 1,
             State::Detecting(..) => {
                 let values = View::read_packet(record, &seen);
-                self.relearning.take_packet(&values, seen.standing);
-                self.packets.add(&values, seen.standing, place, self.timeline.unix_ns(now_ns));
-                self.taken.scored += 1;
+                self.relearning.take_packet(&values, seen.inherited_level);
+                self.packets.add(&values, seen.inherited_level, place, self.timeline.unix_ns(now_ns));
+                self.batch_tally.scored += 1;
             }
-            State::Failed => self.taken.discarded += 1,
+            State::Failed => self.batch_tally.discarded += 1,
         }
     }
 
@@ -328,7 +328,7 @@ impl Detector {
         let scored = self.packets.score(batch, &mut findings.scores, &mut findings.alerts);
         self.second.add_anomalies(scored.anomalies);
         self.tally.anomalies.fetch_add(scored.anomalies, Relaxed);
-        self.tally.alerts_dropped.fetch_add(scored.untold, Relaxed);
+        self.tally.alerts_dropped.fetch_add(scored.unreported, Relaxed);
     }
 
     fn end_learning(&mut self, findings: &mut Findings) -> Result<(), ForestError> {
@@ -339,13 +339,12 @@ impl Detector {
         if self.context.is_one_way() {
             findings.notices.push(Notice::OneWay);
         }
-        let memories = self.context.memories();
+        let known = self.context.known_services();
         let last_ns = self.timeline.unix_ns(learning.last_ns());
         let relearning = &mut self.relearning;
         relearning.begin(learning.baseline());
-        let training =
-            background::train(!self.options.in_background, move || learning.train(memories, last_ns))
-                .map_err(|error| ForestError::Training(error.to_string()))?;
+        let training = background::train(!self.options.in_background, move || learning.train(known, last_ns))
+            .map_err(|error| ForestError::Training(error.to_string()))?;
         self.state = State::Training(training);
         if self.options.in_background { Ok(()) } else { self.await_model(findings) }
     }
@@ -369,7 +368,7 @@ impl Detector {
         let model = Arc::new(model);
         findings.trained = Some(Arc::clone(&model));
         self.packets.set_model(Arc::clone(&model));
-        self.room.recent = Recent::begin(&model);
+        self.scratch.judgements = JudgementCache::begin(&model);
         let policy = Policy::new(self.options.budget, model.decisions_per_second());
         self.state = State::Detecting(model, policy);
         Ok(())
@@ -386,7 +385,7 @@ impl Detector {
         policy.set_rate(retrained.model.decisions_per_second());
         *model = Arc::new(retrained.model);
         self.packets.set_model(Arc::clone(model));
-        self.room.recent = Recent::begin(model);
+        self.scratch.judgements = JudgementCache::begin(model);
         findings.trained = Some(Arc::clone(model));
         findings.drift = Some(retrained.drift);
     }

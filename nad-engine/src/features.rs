@@ -1,15 +1,15 @@
 //! From states to the numbers that the forests see.
 //!
 //! There are several views, each with a forest of its own over a few features that belong together: in a forest
-//! over everything, one feature that is far out is lost among many that are not. A view looks at a packet, or once a
-//! second at what was active in that second: a client's dealing with a service, a host as source or as target, a
+//! over everything, one feature that is far out is lost among many that are not. A view judges packets, or once a
+//! second what was active in that second: a client-service pair, a host as source or as target, a
 //! MAC address.
 
-mod dealing;
 mod host;
 mod link;
 mod packet;
 pub mod scale;
+mod service_pair;
 
 use std::sync::LazyLock;
 
@@ -21,22 +21,22 @@ pub use packet::{WIDTH as PACKET_FEATURES, codes as packet_codes};
 /// The most features that a view has.
 pub const MOST_FEATURES: usize = 32;
 
-/// A view: what is looked at, and by which features.
+/// A view: what is judged, and by which features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum View {
     /// Every packet: its header, its flow and what its sender is about.
     Packet,
-    /// A source's reach in seconds: scans and sweeps.
-    Reach,
-    /// A source's reach over minutes: slow scans.
-    SlowReach,
-    /// What a source sends without waiting for answers: floods.
-    Push,
+    /// Services and hosts that a source tries in seconds: scans and sweeps.
+    Scan,
+    /// The same over minutes: slow scans.
+    SlowScan,
+    /// What a source sends without waiting for answers: outbound floods.
+    OutboundFlood,
     /// Packets of a source that no ordinary stack sends.
-    Form,
-    /// What comes over a target without an exchange: floods from many sources.
-    Pressure,
+    Malformed,
+    /// What a target receives without an exchange: inbound floods, also from many sources.
+    InboundFlood,
     /// How a client connects to a service: brute force, exhaustion of connections.
     Connections,
     /// How fast a client asks a service: enumeration.
@@ -45,12 +45,12 @@ pub enum View {
     Upload,
     /// What comes back for little: amplification.
     Answers,
-    /// How regular a client comes back: beacons.
-    Rhythm,
+    /// How regular the intervals are at which a client comes back: beacons.
+    Periodicity,
     /// What names a client asks for: tunnels.
     Names,
     /// What a MAC address claims and asks by ARP.
-    Claims,
+    Arp,
 }
 
 /// How values of a feature are compared.
@@ -64,7 +64,7 @@ pub enum Scale {
 
 /// What becomes of a feature's value when nothing more happens.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Memory {
+pub enum Persistence {
     /// It falls to its eth part in this many seconds.
     Fades(f32),
     /// It stays for about this many seconds, and is gone then.
@@ -73,7 +73,7 @@ pub enum Memory {
     Lasts,
 }
 
-/// One number about what a view looks at.
+/// One number about what a view judges.
 #[derive(Debug, Clone, Copy)]
 pub struct Feature {
     /// Its name in models, files and tables; unique in its view.
@@ -98,7 +98,7 @@ pub struct Feature {
     /// Codes of a unit of its scale, from 0 on: forests see values by their code, of which there are 256.
     pub codes_per_unit: f32,
     /// What becomes of it when nothing more happens.
-    pub memory: Memory,
+    pub persistence: Persistence,
     /// What is said of it in a reason, with the value in the place of `{}`; empty where it explains nothing.
     pub phrase: &'static str,
 }
@@ -113,36 +113,36 @@ impl View {
     /// Every view, in the order of their numbers.
     pub const ALL: [Self; 13] = [
         Self::Packet,
-        Self::Reach,
-        Self::SlowReach,
-        Self::Push,
-        Self::Form,
-        Self::Pressure,
+        Self::Scan,
+        Self::SlowScan,
+        Self::OutboundFlood,
+        Self::Malformed,
+        Self::InboundFlood,
         Self::Connections,
         Self::Exchange,
         Self::Upload,
         Self::Answers,
-        Self::Rhythm,
+        Self::Periodicity,
         Self::Names,
-        Self::Claims,
+        Self::Arp,
     ];
 
     /// Its name in models, files and tables.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Packet => "packet",
-            Self::Reach => "reach",
-            Self::SlowReach => "slow-reach",
-            Self::Push => "push",
-            Self::Form => "form",
-            Self::Pressure => "pressure",
+            Self::Scan => "scan",
+            Self::SlowScan => "slow-scan",
+            Self::OutboundFlood => "outbound-flood",
+            Self::Malformed => "malformed",
+            Self::InboundFlood => "inbound-flood",
             Self::Connections => "connections",
             Self::Exchange => "exchange",
             Self::Upload => "upload",
             Self::Answers => "answers",
-            Self::Rhythm => "rhythm",
+            Self::Periodicity => "periodicity",
             Self::Names => "names",
-            Self::Claims => "claims",
+            Self::Arp => "arp",
         }
     }
 
@@ -162,18 +162,18 @@ impl View {
     fn list(self) -> Vec<&'static Feature> {
         match self {
             Self::Packet => packet::FEATURES.iter().collect(),
-            Self::Reach => list(&host::REACH),
-            Self::SlowReach => list(&host::SLOW_REACH),
-            Self::Push => list(&host::PUSH),
-            Self::Form => list(&host::FORM),
-            Self::Pressure => list(&host::PRESSURE),
-            Self::Connections => list(&dealing::CONNECTIONS),
-            Self::Exchange => list(&dealing::EXCHANGE),
-            Self::Upload => list(&dealing::UPLOAD),
-            Self::Answers => list(&dealing::ANSWERS),
-            Self::Rhythm => list(&dealing::RHYTHM),
-            Self::Names => list(&dealing::NAMES),
-            Self::Claims => list(&link::CLAIMS),
+            Self::Scan => list(&host::SCAN),
+            Self::SlowScan => list(&host::SLOW_SCAN),
+            Self::OutboundFlood => list(&host::OUTBOUND_FLOOD),
+            Self::Malformed => list(&host::MALFORMED),
+            Self::InboundFlood => list(&host::INBOUND_FLOOD),
+            Self::Connections => list(&service_pair::CONNECTIONS),
+            Self::Exchange => list(&service_pair::EXCHANGE),
+            Self::Upload => list(&service_pair::UPLOAD),
+            Self::Answers => list(&service_pair::ANSWERS),
+            Self::Periodicity => list(&service_pair::PERIODICITY),
+            Self::Names => list(&service_pair::NAMES),
+            Self::Arp => list(&link::ARP),
         }
     }
 
@@ -182,20 +182,24 @@ impl View {
     pub fn read(self, subject: &Subject<'_>, vector: &mut Vec<f32>) -> bool {
         vector.clear();
         match (self, subject) {
-            (Self::Reach, Subject::Source(state)) => read(&host::REACH, vector, |read| read(state)),
-            (Self::SlowReach, Subject::Source(state)) => read(&host::SLOW_REACH, vector, |read| read(state)),
-            (Self::Push, Subject::Source(state)) => read(&host::PUSH, vector, |read| read(state)),
-            (Self::Form, Subject::Source(state)) => read(&host::FORM, vector, |read| read(state)),
-            (Self::Pressure, Subject::Target(state)) => read(&host::PRESSURE, vector, |read| read(state)),
-            (Self::Claims, Subject::Link(state)) => read(&link::CLAIMS, vector, |read| read(state)),
-            (_, Subject::Dealing(state, usual)) => {
-                let columns: &[Column<dealing::Read>] = match self {
-                    Self::Connections => &dealing::CONNECTIONS,
-                    Self::Exchange => &dealing::EXCHANGE,
-                    Self::Upload => &dealing::UPLOAD,
-                    Self::Answers if dealing::is_datagram(state) => &dealing::ANSWERS,
-                    Self::Rhythm => &dealing::RHYTHM,
-                    Self::Names if dealing::has_names(state) => &dealing::NAMES,
+            (Self::Scan, Subject::Source(state)) => read(&host::SCAN, vector, |read| read(state)),
+            (Self::SlowScan, Subject::Source(state)) => read(&host::SLOW_SCAN, vector, |read| read(state)),
+            (Self::OutboundFlood, Subject::Source(state)) => {
+                read(&host::OUTBOUND_FLOOD, vector, |read| read(state))
+            }
+            (Self::Malformed, Subject::Source(state)) => read(&host::MALFORMED, vector, |read| read(state)),
+            (Self::InboundFlood, Subject::Target(state)) => {
+                read(&host::INBOUND_FLOOD, vector, |read| read(state))
+            }
+            (Self::Arp, Subject::Link(state)) => read(&link::ARP, vector, |read| read(state)),
+            (_, Subject::ServicePair(state, usual)) => {
+                let columns: &[Column<service_pair::Read>] = match self {
+                    Self::Connections => &service_pair::CONNECTIONS,
+                    Self::Exchange => &service_pair::EXCHANGE,
+                    Self::Upload => &service_pair::UPLOAD,
+                    Self::Answers if service_pair::is_datagram(state) => &service_pair::ANSWERS,
+                    Self::Periodicity => &service_pair::PERIODICITY,
+                    Self::Names if service_pair::has_names(state) => &service_pair::NAMES,
                     _ => return false,
                 };
                 read(columns, vector, |read| read(state, usual));
@@ -206,7 +210,7 @@ impl View {
         true
     }
 
-    /// How strange, how brief or where to something is matters only where something is remarkable: a client's first
+    /// Novelty, brevity and destination matter only where something is remarkable: a client's first
     /// connection to a service is no event.
     fn drop_circumstances(self, vector: &mut [f32]) {
         let is_remarkable = |(feature, value): (&Feature, &f32)| {
@@ -249,7 +253,7 @@ impl Feature {
             is_open: true,
             most: f32::INFINITY,
             codes_per_unit: scale::CODES_PER_DOUBLING,
-            memory: Memory::Fades(10.0),
+            persistence: Persistence::Fades(10.0),
             phrase: "",
         }
     }
@@ -259,7 +263,7 @@ impl Feature {
             scale: Scale::Linear,
             is_open: false,
             codes_per_unit: 1.0,
-            memory: Memory::Lasts,
+            persistence: Persistence::Lasts,
             ..Self::logarithmic(name, "")
         }
     }
@@ -268,8 +272,8 @@ impl Feature {
         Self { is_open: true, most, ..self }
     }
 
-    const fn memory(self, memory: Memory) -> Self {
-        Self { memory, ..self }
+    const fn persistence(self, persistence: Persistence) -> Self {
+        Self { persistence, ..self }
     }
 
     const fn ordinary(self, ordinary: f32) -> Self {

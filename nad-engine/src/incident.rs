@@ -1,11 +1,11 @@
-//! Incidents: alerts of one cause, told once.
+//! Incidents: alerts of one cause, reported once.
 //!
 //! A [`Deviation`] is one view's decision on one subject in one second. The [`Tracker`](tracker::Tracker) joins
 //! those of one cause: opened with the first, updated quietly, closed after a silence.
 
 pub mod allow;
 pub mod coverage;
-mod echo;
+mod decay_suppression;
 pub mod reason;
 pub mod shape;
 pub mod tracker;
@@ -17,8 +17,8 @@ use std::fmt;
 
 use crate::{
     context::{
-        Origin, Subject, dealing::DealingState, host::HostState, host_key::HostKey, link::LinkState,
-        memory::Usual,
+        Origin, Subject, host::HostState, host_key::HostKey, known::Usual, link::LinkState,
+        service_pair::ServicePairState,
     },
     features::View,
     model::Judgement,
@@ -36,23 +36,23 @@ pub struct Deviation {
     pub time_ns: u64,
     /// The view.
     pub view: View,
-    /// What it looked at.
+    /// What was judged.
     pub subject: SubjectState,
     /// What the model says.
     pub judgement: Judgement,
-    /// What it saw.
+    /// Its features.
     pub vector: Vec<f32>,
-    /// The score from which on it would be said.
+    /// The score from which on it is reported.
     pub threshold: f64,
     /// What is known of its source, where it has one.
     pub origin: Origin,
 }
 
-/// The state that was looked at.
+/// The state that was judged.
 #[derive(Debug, Clone)]
 pub enum SubjectState {
-    /// A client's dealing with a service, and what is usual for the service.
-    Dealing(Box<DealingState>, Usual),
+    /// A client-service pair, and what is usual for the service.
+    ServicePair(Box<ServicePairState>, Usual),
     /// A host as source.
     Source(Box<HostState>),
     /// A host as target.
@@ -61,7 +61,7 @@ pub enum SubjectState {
     Link(Box<LinkState>),
 }
 
-/// Who did what to whom, as far as a deviation tells.
+/// Who did what to whom, as far as a deviation shows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Parties {
     /// Who did it; a flood from everywhere has nobody.
@@ -89,7 +89,7 @@ pub enum State {
     Closed,
 }
 
-/// Things of which the first few are listed and all are counted.
+/// A list of the first few of what all are counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed<T> {
     /// The first ones.
@@ -137,7 +137,7 @@ pub struct Incident {
     pub threshold: f64,
     /// The view that saw the peak.
     pub view: View,
-    /// How much of what came meanwhile, by whomever, was looked at.
+    /// The part of all packets meanwhile, of any host, that was analysed.
     pub coverage: Coverage,
     /// Where it is in its life.
     pub state: State,
@@ -187,10 +187,10 @@ impl Deviation {
 }
 
 impl SubjectState {
-    /// Copies what is looked at.
+    /// Copies what is judged.
     pub fn of(subject: &Subject<'_>) -> Self {
         match subject {
-            Subject::Dealing(state, usual) => Self::Dealing(Box::new(**state), *usual),
+            Subject::ServicePair(state, usual) => Self::ServicePair(Box::new(**state), *usual),
             Subject::Source(state) => Self::Source(Box::new(**state)),
             Subject::Target(state) => Self::Target(Box::new(**state)),
             Subject::Link(state) => Self::Link(Box::new(**state)),
@@ -200,11 +200,11 @@ impl SubjectState {
     /// Who did what to whom.
     pub fn parties(&self) -> Parties {
         match self {
-            Self::Dealing(dealing, _) => Parties {
-                source: Some(dealing.client),
-                target: Some(dealing.server),
-                port: (dealing.port != 0).then_some(dealing.port),
-                protocol: Some(dealing.protocol),
+            Self::ServicePair(pair, _) => Parties {
+                source: Some(pair.client),
+                target: Some(pair.server),
+                port: (pair.port != 0).then_some(pair.port),
+                protocol: Some(pair.protocol),
                 ..Parties::default()
             },
             Self::Source(host) => {
@@ -224,7 +224,7 @@ impl SubjectState {
                     source: named(link.own_ip).or(Some(link.key)),
                     alias: named(link.own_ip).map(|_| link.key),
                     target: named(link.claimed),
-                    other_targets: named(link.told).into_iter().collect(),
+                    other_targets: named(link.claimed_to).into_iter().collect(),
                     ..Parties::default()
                 }
             }
@@ -235,7 +235,7 @@ impl SubjectState {
     /// unless they came from a MAC address of its own, as those from the same network do.
     pub fn shows_its_source(&self) -> bool {
         match self {
-            Self::Dealing(dealing, _) => dealing.is_answered() || !dealing.client.is_global(),
+            Self::ServicePair(pair, _) => pair.is_answered() || !pair.client.is_global(),
             Self::Source(host) => !host.key.is_global() || host.unsuccessful_10() < 0.5 * host.opened_10,
             Self::Target(host) => host.presser().is_none_or(|source| !source.is_global()),
             Self::Link(_) => true,
@@ -246,10 +246,10 @@ impl SubjectState {
     /// what a flood does to those who use its target.
     pub fn is_unserved(&self) -> bool {
         match self {
-            Self::Dealing(dealing, usual) => {
-                dealing.strangeness() == 0.0
-                    && dealing.opened_10 <= 2.0 * usual.opened_10.max(1.0)
-                    && dealing.unsuccessful_10() > 0.5 * dealing.opened_10
+            Self::ServicePair(pair, usual) => {
+                pair.novelty() == 0.0
+                    && pair.opened_10 <= 2.0 * usual.opened_10.max(1.0)
+                    && pair.unsuccessful_10() > 0.5 * pair.opened_10
             }
             Self::Source(host) => host.services_10() < 0.5 && host.unsuccessful_10() > 0.5 * host.opened_10,
             Self::Target(_) | Self::Link(_) => false,
@@ -261,10 +261,10 @@ impl SubjectState {
         matches!(self, Self::Target(host) if host.presser().is_none())
     }
 
-    /// Packets and bytes of the second that was looked at.
+    /// Packets and bytes of the second that was judged.
     pub fn volume(&self) -> (u64, u64) {
         match self {
-            Self::Dealing(dealing, _) => (dealing.tick_packets.into(), dealing.tick_bytes),
+            Self::ServicePair(pair, _) => (pair.tick_packets.into(), pair.tick_bytes),
             Self::Source(host) => (host.begun.packets.into(), host.begun.bytes),
             Self::Target(host) => (host.asked.packets.into(), host.asked.bytes),
             Self::Link(link) => (link.sent.packets.into(), link.sent.bytes),

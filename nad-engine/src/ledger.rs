@@ -1,7 +1,7 @@
 //! The ledger: what became of every packet, in the kernel and after it.
 //!
 //! `seen = recorded + thinned + ring_full + unparsed` and `recorded = drained + unreadable`,
-//! `drained = learned + scored + own + discarded`. While packets are on their way, the differences are what is still in
+//! `drained = learned + scored + self_traffic + discarded`. While packets are on their way, the differences are what is still in
 //! the rings and in the queue; at the end there are none.
 
 mod counters;
@@ -43,7 +43,7 @@ impl Tally {
 
     /// Records that the detector is done with.
     pub fn judged(&self) -> u64 {
-        [&self.learned, &self.scored, &self.own, &self.discarded]
+        [&self.learned, &self.scored, &self.self_traffic, &self.discarded]
             .map(|count| count.load(Relaxed))
             .iter()
             .sum()
@@ -98,9 +98,9 @@ impl Ledger {
         (packets > 0).then(|| recorded as f64 / packets as f64)
     }
 
-    /// Packets that were left out and that no record has told of: what nobody has counted with a flow or a host.
-    pub fn untold(&self) -> u64 {
-        self.source.thinned.saturating_sub(self.told)
+    /// Packets that were left out and are not attributed: no record carried them, so they count with no flow and no host.
+    pub fn unattributed(&self) -> u64 {
+        self.source.thinned.saturating_sub(self.attributed)
     }
 
     /// Records that are still in the rings.
@@ -110,7 +110,7 @@ impl Ledger {
 
     /// Records that the detector is done with.
     pub fn judged(&self) -> u64 {
-        self.learned + self.scored + self.own + self.discarded
+        self.learned + self.scored + self.self_traffic + self.discarded
     }
 
     /// Records that are between the drain and the detector.
@@ -127,7 +127,7 @@ impl Ledger {
     pub fn balances(&self) -> bool {
         let source = &self.source;
         source.seen == source.recorded + source.thinned + source.ring_full + source.unparsed_total()
-            && self.told <= source.thinned
+            && self.attributed <= source.thinned
             && source.recorded == self.drained + self.unreadable
             && self.drained == self.judged()
     }
@@ -143,8 +143,8 @@ impl fmt::Display for Ledger {
         write!(f, " = recorded {}", source.recorded)?;
         if source.thinned != 0 {
             write!(f, " + thinned {}", source.thinned)?;
-            if self.untold() != 0 {
-                write!(f, " (untold {})", self.untold())?;
+            if self.unattributed() != 0 {
+                write!(f, " (unattributed {})", self.unattributed())?;
             }
         }
         write!(f, " + ring_full {}", source.ring_full)?;

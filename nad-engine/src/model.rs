@@ -1,5 +1,5 @@
 //! A trained model: for each view what the baseline looked like, the forest grown from it and the tail of its
-//! scores; and what is remembered of the network.
+//! scores; and the known services.
 
 mod augment;
 pub mod baseline;
@@ -22,7 +22,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    context::memory::Memories,
+    context::known::KnownSnapshot,
     features::{MOST_FEATURES, View},
 };
 use baseline::Baseline;
@@ -30,7 +30,7 @@ use forest::ForestError;
 use trainer::{Growth, TrainerKind};
 pub use view::{Compiled, Evidence, Judgement, Scorer, ViewModel};
 
-/// The shortest time, in seconds, of a baseline after settling from which it can be told what hosts usually do.
+/// The shortest time, in seconds, of a baseline after settling from which follows what hosts usually do.
 const LEAST_SECONDS: f64 = 5.0;
 
 /// The fewest packets that a model can be trained on.
@@ -60,7 +60,7 @@ pub struct TrainingWindow {
 pub struct Training {
     /// How the forests are grown.
     pub growth: Growth,
-    /// 0 splits along one feature at a time, n along planes through n + 1 of them, as far as a view has so many.
+    /// 0 splits along one feature at a time, n along oblique planes through n + 1 of them, as far as a view has so many.
     /// Where nothing is said, the packet view's forest is the standard one, and the others are fully extended.
     pub extension_level: Option<usize>,
     /// By whom.
@@ -151,7 +151,7 @@ pub struct Model {
     set_aside: u64,
     /// In the order of [`View::ALL`].
     views: Vec<ViewModel>,
-    memories: Memories,
+    known: KnownSnapshot,
 }
 
 impl Model {
@@ -164,7 +164,7 @@ impl Model {
         baseline: &Baseline,
         training: &Training,
         window: TrainingWindow,
-        memories: Memories,
+        known: KnownSnapshot,
     ) -> Result<Self, ForestError> {
         let packets = baseline.sample(View::Packet).vectors.len();
         if packets < FEWEST_PACKETS {
@@ -181,7 +181,7 @@ impl Model {
             decisions_per_second: (baseline.decisions() as f64 / seconds.max(1.0)).max(1.0),
             set_aside: baseline.set_aside_count(),
             views,
-            memories,
+            known,
         })
     }
 
@@ -215,9 +215,9 @@ impl Model {
         self.window.settled_seconds() >= LEAST_SECONDS
     }
 
-    /// What is remembered of the network.
-    pub fn memories(&self) -> &Memories {
-        &self.memories
+    /// The known services of the network.
+    pub fn known_services(&self) -> &KnownSnapshot {
+        &self.known
     }
 
     /// Decisions on subjects of a second in the baseline, all views but that of packets together; at least 1.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 const DAY_S: f64 = 86_400.0;
 
-/// How often a person is willing to be told of something that turns out to be nothing.
+/// How many false alerts a person accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AlertBudget {

@@ -305,7 +305,7 @@ fn report_ledger(ledger: &Ledger) -> Result<()> {
             "{} packets were left out because there were too many; {} of them are counted with the flow, service or \
              host that they belong to, or with others",
             ledger.source.thinned,
-            ledger.told
+            ledger.attributed
         );
     }
     if ledger.time_strays > 1 || ledger.time_steps > 1 {

@@ -240,9 +240,9 @@ pub fn detection(budget: Option<AlertBudget>, file: &File) -> Result<DetectorOpt
     for (name, chosen, size) in [
         ("flows", context.flows, &mut sizes.flows),
         ("hosts", context.hosts, &mut sizes.hosts),
-        ("dealings", context.dealings, &mut sizes.dealings),
+        ("service_pairs", context.service_pairs, &mut sizes.service_pairs),
         ("links", context.links, &mut sizes.links),
-        ("memory", context.memory, &mut sizes.memory),
+        ("known_services", context.known_services, &mut sizes.known_services),
     ] {
         if let Some(chosen) = chosen {
             check(name, chosen, 64, 1 << 26)?;

@@ -8,9 +8,9 @@ use nad_engine::{
     features::PACKET_FEATURES,
     model::{
         forest::{
-            coded::{BLOCK, Block, CodedForest},
             kernel::Kernel,
-            planes::{PlaneForest, Values},
+            oblique::{ObliqueForest, Values},
+            quantized::{BLOCK, Block, QuantizedForest},
         },
         matrix::Matrix,
         scaler::Scaler,
@@ -28,9 +28,9 @@ pub(super) struct Forests {
 /// How nad scores it.
 enum Nads {
     /// Over codes of a byte, many at once.
-    Coded(CodedForest),
+    Quantized(QuantizedForest),
     /// Over scaled values, row by row, where it is no standard one.
-    Planes(PlaneForest),
+    Oblique(ObliqueForest),
 }
 
 /// What is scored, in the forms that there are of it.
@@ -50,22 +50,24 @@ impl Forests {
     /// The same, scored in another way than the fastest.
     pub(super) fn with_kernel(self, kernel: Kernel) -> Self {
         match self.nads {
-            Nads::Coded(coded) => Self { nads: Nads::Coded(coded.with_kernel(kernel)), ..self },
-            Nads::Planes(planes) => Self { nads: Nads::Planes(planes.with_kernel(kernel)), ..self },
+            Nads::Quantized(quantized) => {
+                Self { nads: Nads::Quantized(quantized.with_kernel(kernel)), ..self }
+            }
+            Nads::Oblique(oblique) => Self { nads: Nads::Oblique(oblique.with_kernel(kernel)), ..self },
         }
     }
 
     /// Adds a score for each sample.
     pub(super) fn score(&self, samples: &Samples, scores: &mut Vec<f64>) {
         match &self.nads {
-            Nads::Coded(coded) => each_block(coded, samples, u32::MAX, |paths| {
-                scores.extend(paths.iter().map(|paths| coded.score(*paths)));
+            Nads::Quantized(quantized) => each_block(quantized, samples, u32::MAX, |paths| {
+                scores.extend(paths.iter().map(|paths| quantized.score(*paths)));
             }),
-            Nads::Planes(planes) => {
+            Nads::Oblique(oblique) => {
                 let mut values = Values::default();
                 scores.extend(samples.rows.rows().map(|row| {
                     values.set(row);
-                    planes.score(planes.path(&values, f64::INFINITY))
+                    oblique.score(oblique.path(&values, f64::INFINITY))
                 }));
             }
         }
@@ -75,24 +77,24 @@ impl Forests {
     /// less far where it is sure before that. Gives how many do.
     pub(super) fn count_above(&self, samples: &Samples, threshold: f64) -> usize {
         let mut above = 0;
-        if let Nads::Coded(coded) = &self.nads {
-            let limit = coded.longest_path(threshold);
-            each_block(coded, samples, limit, |paths| {
+        if let Nads::Quantized(quantized) = &self.nads {
+            let limit = quantized.longest_path(threshold);
+            each_block(quantized, samples, limit, |paths| {
                 let near = paths.iter().filter(|paths| **paths <= limit);
-                above += near.filter(|paths| coded.score(**paths) > threshold).count();
+                above += near.filter(|paths| quantized.score(**paths) > threshold).count();
             });
         }
         above
     }
 }
 
-fn each_block(coded: &CodedForest, samples: &Samples, limit: u32, mut take: impl FnMut(&[u32])) {
+fn each_block(quantized: &QuantizedForest, samples: &Samples, limit: u32, mut take: impl FnMut(&[u32])) {
     let (mut block, mut paths) = (Block::default(), [0; BLOCK]);
     for codes in samples.codes.chunks(BLOCK) {
         for (place, codes) in codes.iter().enumerate() {
             block.set(place, codes);
         }
-        coded.paths(&block, limit, &mut paths);
+        quantized.paths(&block, limit, &mut paths);
         take(&paths[..codes.len()]);
     }
 }
@@ -112,9 +114,9 @@ pub(super) fn grow(scaler: &Scaler, rows: &Matrix, extension_level: usize) -> Re
 }
 
 /// A standard forest by nad's own trainer, which grows the same one every time, compiled.
-pub(crate) fn seeded(scaler: &Scaler, rows: &Matrix) -> Result<Option<CodedForest>> {
+pub(crate) fn seeded(scaler: &Scaler, rows: &Matrix) -> Result<Option<QuantizedForest>> {
     let forest = Seeded::default().grow(rows, &Growth::default())?;
-    Ok(CodedForest::compile(&forest, scaler, &[]))
+    Ok(QuantizedForest::compile(&forest, scaler, &[]))
 }
 
 fn grow_with<const N: usize>(scaler: &Scaler, rows: &Matrix, extension_level: usize) -> Result<Forests>
@@ -132,9 +134,9 @@ where
     let crates =
         CrateForest::from_slice(&samples, &options).map_err(|error| anyhow!("the crate: {error}"))?;
     let flat = from_crate(&crates, samples_per_tree)?;
-    let coded = CodedForest::compile(&flat, scaler, &[]);
+    let quantized = QuantizedForest::compile(&flat, scaler, &[]);
     Ok(Forests {
-        nads: coded.map_or_else(|| Nads::Planes(PlaneForest::compile(&flat)), Nads::Coded),
+        nads: quantized.map_or_else(|| Nads::Oblique(ObliqueForest::compile(&flat)), Nads::Quantized),
         crates: Box::new(crates),
     })
 }

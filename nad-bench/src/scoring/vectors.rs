@@ -65,7 +65,7 @@ pub(crate) fn each_seen(
         context.prepare(batch);
         for (place, record) in batch.iter().enumerate() {
             if context.is_tick_over(record.time_ns) {
-                context.close_tick(|_| Verdict { standing: 0.0, is_ordinary: true });
+                context.close_tick(|_| Verdict { anomaly_level: 0.0, is_ordinary: true });
             }
             let seen = context.observe(place, record, record.time_ns);
             take(record, &seen);

@@ -6,8 +6,8 @@
 use nad_common::record::PacketRecord;
 
 use super::{
-    Context, FlowKey, HostKey, dealing::DealingState, flow::FlowState, hash::HashKey, host::HostState,
-    memory::ServiceKey, table::Hashed,
+    Context, FlowKey, HostKey, flow::FlowState, hash::HashKey, host::HostState, known::ServiceKey,
+    service_pair::ServicePairState, table::Hashed,
 };
 
 /// Records ahead of whose turn the memory is asked for the buckets of their states, and for the states.
@@ -20,8 +20,8 @@ pub(super) struct Keys {
     pub(super) source: Hashed<HostKey>,
     pub(super) destination: Hashed<HostKey>,
     pub(super) flow: FlowKey,
-    /// The hash of the dealing, as the ports let guess it.
-    dealing: u64,
+    /// The hash of the client-service pair, as the ports let guess it.
+    service_pair: u64,
 }
 
 impl Keys {
@@ -37,7 +37,7 @@ impl Keys {
             source: source.hashed(hash_key),
             destination: destination.hashed(hash_key),
             flow: FlowKey::of(hash_key, record, source, destination),
-            dealing: service.dealing(hash_key, client).hash,
+            service_pair: service.service_pair(hash_key, client).hash,
         }
     }
 }
@@ -69,18 +69,18 @@ impl Context {
         self.flows.prefetch(keys.flow.id.hash);
         self.hosts.prefetch(keys.source.hash);
         self.hosts.prefetch(keys.destination.hash);
-        self.dealings.prefetch(keys.dealing);
+        self.service_pairs.prefetch(keys.service_pair);
     }
 
     #[inline]
     fn prefetch_values(&self, place: usize) {
         let Some(keys) = self.keys.get(place) else { return };
         if !self.flows.prefetch_value(keys.flow.id.hash, size_of::<FlowState>()) {
-            // It begins, so it will be asked how strange it is.
-            self.memory.prefetch(keys.dealing);
+            // It begins, so its novelty will be asked for.
+            self.known.prefetch(keys.service_pair);
         }
         self.hosts.prefetch_value(keys.source.hash, HostState::HOT_BYTES);
         self.hosts.prefetch_value(keys.destination.hash, HostState::HOT_BYTES);
-        self.dealings.prefetch_value(keys.dealing, size_of::<DealingState>());
+        self.service_pairs.prefetch_value(keys.service_pair, size_of::<ServicePairState>());
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::{hash::HashKey, host_key::HostKey};
 
-/// Hosts that are remembered; a later one takes the place of one with the same hash.
+/// Hosts that are kept; a later one takes the place of one with the same hash.
 const MOST: usize = 4096;
 /// An address is asked for within this time, with two repetitions a second apart (RFC 4861, 10; Linux does so for ARP).
 const ASKED_NS: u64 = 4_000_000_000;

@@ -12,14 +12,14 @@ pub struct ContextCounts {
     pub hosts: TableCounts,
     /// Those who share a state: hosts for which there is no room, and senders in another's name.
     pub groups: TableCounts,
-    /// Dealings.
-    pub dealings: TableCounts,
+    /// Service pairs.
+    pub service_pairs: TableCounts,
     /// MAC addresses.
     pub links: TableCounts,
     /// Which MAC address holds an IP address.
     pub bindings: TableCounts,
-    /// The memory.
-    pub memory: TableCounts,
+    /// Known services.
+    pub known_services: TableCounts,
     /// Subjects that were active in a tick and not visited at its end.
     pub passed_over: u64,
 }
@@ -58,15 +58,15 @@ tables! {
     flows: "flows", "Flows";
     hosts: "hosts", "Hosts";
     groups: "groups", "Groups of hosts that share a state";
-    dealings: "dealings", "Dealings of a client with a service";
+    service_pairs: "service_pairs", "Client-service pairs";
     links: "links", "MAC addresses";
     bindings: "bindings", "IP addresses of MAC addresses";
-    memory: "memories", "Things that were here before";
+    known_services: "known_services", "Known services, hosts and pairs";
 }
 
 impl ContextCounts {
     /// States of hosts, flows and service pairs that were lost while they mattered, or not taken up.
     pub fn overruns(&self) -> u64 {
-        [self.flows, self.hosts, self.dealings].iter().map(TableCounts::overruns).sum()
+        [self.flows, self.hosts, self.service_pairs].iter().map(TableCounts::overruns).sum()
     }
 }

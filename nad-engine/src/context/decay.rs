@@ -34,10 +34,10 @@ impl Decay {
     }
 }
 
-/// Moves a mean a step towards a new value: the step is 1/n for the first `memory` values, then 1/`memory`.
+/// Moves a mean a step towards a new value: the step is 1/n for the first `window` values, then 1/`window`.
 #[inline]
-pub fn step_mean(mean: &mut f32, count: f32, memory: f32, value: f32) {
-    *mean += (value - *mean) / count.clamp(1.0, memory);
+pub fn step_mean(mean: &mut f32, count: f32, window: f32, value: f32) {
+    *mean += (value - *mean) / count.clamp(1.0, window);
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
-//! How many different things there were lately: linear counting over two bitmaps that take turns.
+//! How many different hosts or services there were lately: linear counting over two bitmaps that take turns.
 //!
 //! Whang, Vander-Zanden, Taylor: A linear-time probabilistic counting algorithm (TODS 1990). Within 5 % up to
-//! about 1,500 things; [`Distinct::CEILING`] and more look alike.
+//! about 1,500 of them; [`Distinct::CEILING`] and more look alike.
 
 use bytemuck::{Pod, Zeroable};
 
 const BITS: usize = 512;
 const WORDS: usize = BITS / 64;
 
-/// Different things of the last one to two windows.
+/// Different items of the last one to two windows.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub struct Distinct {
@@ -22,7 +22,7 @@ impl Distinct {
     /// The largest estimate: that of a bitmap with one bit free.
     pub const CEILING: f32 = 3194.0;
 
-    /// Adds a thing by its hash, in the window of this number. Whether it was not there yet (or looks so).
+    /// Adds an item by its hash, in the window of this number. Whether it was not there yet (or looks so).
     #[inline]
     pub fn add(&mut self, hash: u64, window: u64) -> bool {
         self.turn(window);

@@ -11,9 +11,9 @@ use super::{
     decay::{Decay, FADE_STEP_NS},
     distinct::Distinct,
     flow::FlowStep,
-    form::{is_group_report, is_malformed},
     host_key::HostKey,
-    memory::{ServiceKey, Strangeness},
+    known::{Novelty, ServiceKey},
+    malformed::{is_group_report, is_malformed},
     table::Entry,
     weight::{Volume, Weight},
 };
@@ -71,11 +71,11 @@ pub struct HostState {
     /// Packets that it sent which are malformed, or whose TCP flags make no sense together.
     pub malformed_10: f32,
     /// Fragments and packets with IP options that it sent.
-    pub unusual_form_10: f32,
+    pub unusual_headers_10: f32,
     /// How far out it was as source and as target when it was last visited: -log10 of the probability.
-    pub source_standing: f32,
-    /// See `source_standing`.
-    pub target_standing: f32,
+    pub source_level: f32,
+    /// See `source_level`.
+    pub target_level: f32,
     /// Bit 0: it took part in an exchange both ways.
     marks: u32,
     /// TCP connections among the flows that it opened.
@@ -176,7 +176,7 @@ impl HostState {
         self.marks |= u32::from(is_real);
         self.malformed_10 += if is_malformed(record) { flows } else { 0.0 };
         let is_unusual = record.flags & (flag::FRAGMENT | flag::IP_OPTIONS) != 0 && !is_group_report(record);
-        self.unusual_form_10 += if is_unusual { flows } else { 0.0 };
+        self.unusual_headers_10 += if is_unusual { flows } else { 0.0 };
         if step.from_initiator {
             self.icmp_10 += if super::flow::is_ping(record) { packets } else { 0.0 };
             if step.is_stray {
@@ -258,7 +258,7 @@ impl HostState {
         &mut self,
         service: &ServiceKey,
         [service_hash, peer_hash]: [u64; 2],
-        strangeness: Strangeness,
+        novelty: Novelty,
         more: u32,
         now_ns: u64,
     ) {
@@ -266,11 +266,11 @@ impl HostState {
         self.opened_10 += flows;
         self.opened_tcp_10 += if service.protocol == PROTOCOL_TCP { flows } else { 0.0 };
         self.waiting_10 += flows;
-        if strangeness > Strangeness::NewClient {
+        if novelty > Novelty::NewClient {
             self.unfamiliar_60 += flows;
         }
-        // What it always uses is no reach, also when every flow is new to a sensor that has just started.
-        if strangeness > Strangeness::Known {
+        // Known services do not count as scanning, also when every flow is new to a sensor that has just started.
+        if novelty > Novelty::Known {
             self.services_10.add(service_hash, now_ns / SHORT_WINDOW_NS);
             self.services_120.add(service_hash, now_ns / LONG_WINDOW_NS);
             self.peers_10.add(peer_hash, now_ns / SHORT_WINDOW_NS);
@@ -318,7 +318,7 @@ impl HostState {
             &mut self.pressed_10,
             &mut self.icmp_in_10,
             &mut self.malformed_10,
-            &mut self.unusual_form_10,
+            &mut self.unusual_headers_10,
         ] {
             *count *= decay.ten;
         }

@@ -22,10 +22,10 @@ pub struct LinkState {
     pub key: HostKey,
     /// The IP address that it used first.
     pub own_ip: HostKey,
-    /// The IP address that it last took from another, and whom it told so.
+    /// The IP address that it last took from another, and to whom it claimed it.
     pub claimed: HostKey,
     /// See `claimed`.
-    pub told: HostKey,
+    pub claimed_to: HostKey,
     /// When it was last seen, in nanoseconds.
     pub last_ns: u64,
     /// IP addresses that it asked for, of the last 5 to 10 s.
@@ -39,7 +39,7 @@ pub struct LinkState {
     /// Frames without IP that are malformed.
     pub malformed_10: f32,
     /// How far out it was when it was last visited: -log10 of the probability.
-    pub standing: f32,
+    pub anomaly_level: f32,
     padding: u32,
     /// What it sent in its last tick.
     pub sent: TickCount,
@@ -165,11 +165,11 @@ impl LinkState {
     }
 
     /// It says that it has an IP address.
-    pub fn claim(&mut self, ip: HostKey, told: HostKey, claim: Claim) {
+    pub fn claim(&mut self, ip: HostKey, claimed_to: HostKey, claim: Claim) {
         if claim.conflicts > 0 {
             self.conflicts_60 += claim.conflicts as f32;
             self.claimed = ip;
-            self.told = told;
+            self.claimed_to = claimed_to;
         } else if !claim.is_held && self.own_ip == HostKey::NOBODY {
             self.own_ip = ip;
         }

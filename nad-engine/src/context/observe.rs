@@ -9,7 +9,7 @@ use super::{
     flow::{self, FlowKey, FlowStep},
     host::{HostState, MacProof},
     host_key::HostKey,
-    memory::{ServiceKey, Strangeness},
+    known::{Novelty, ServiceKey},
     questions,
     subject::{Seen, nobody},
     table::{Admission, Entry, Group, Hashed, Slot, Table},
@@ -76,13 +76,13 @@ impl Context {
             (target, source, record.source_port)
         };
         let service = ServiceKey { server: server.key, port, protocol: record.protocol };
-        let strangeness = step.opened.then(|| self.memory.strangeness(client.key, &service, now_ns));
+        let novelty = step.opened.then(|| self.known.novelty(client.key, &service, now_ns));
         // A group never answers; whoever asks it must have shown elsewhere that it is there.
         let is_real_of = |end: End| end.slot.is_some_and(|slot| self.hosts.get(slot).is_real());
         let asks_group = step.opened && server.key.is_group() && !is_foreign && is_real_of(client);
         if (step.established || step.joined || asks_group) && !self.is_suspect(client.key, server.key) {
             let mac = client.slot.and_then(|slot| self.hosts.get(slot).macs.first()).unwrap_or_default();
-            self.memory.remember(client.key, mac, &service, now_ns);
+            self.known.remember(client.key, mac, &service, now_ns);
         }
 
         self.change(source, |state| state.send(target.key, record, &step, is_real, now_ns));
@@ -93,22 +93,22 @@ impl Context {
             }
         });
         let is_work = !is_foreign
-            && matches!(strangeness, Some(strangeness) if strangeness.is_scan_like())
+            && matches!(novelty, Some(novelty) if novelty.is_scan_like())
             && self.is_work(client.key, &service, now_ns);
-        if let Some(strangeness) = strangeness {
+        if let Some(novelty) = novelty {
             let (of_source, of_target) = Weight::of(record).more_flows();
             let hashes = [service.hash(&self.hash_key), service.server.hashed(&self.hash_key).hash];
-            let of_reach = if is_work { Strangeness::Known } else { strangeness };
+            let of_reach = if is_work { Novelty::Known } else { novelty };
             self.change(client, |state| state.open(&service, hashes, of_reach, of_source, now_ns));
             self.change(server, |state| state.be_asked(client.key, &service, of_target, now_ns));
         }
-        let dealing_slot = if is_error || is_foreign || !step.has_roles {
+        let pair_slot = if is_error || is_foreign || !step.has_roles {
             None
         } else {
-            self.update_dealing(record, client.key, service, &step, strangeness, now_ns)
+            self.update_service_pair(record, client.key, service, &step, novelty, now_ns)
         };
-        if is_work && let Some(slot) = dealing_slot {
-            self.dealings.get_mut(slot).set_work();
+        if is_work && let Some(slot) = pair_slot {
+            self.service_pairs.get_mut(slot).set_work();
         }
         self.count_hosts([client, server], record, step.from_initiator);
 
@@ -125,18 +125,21 @@ impl Context {
             (None, Some(group)) => self.groups.get(group),
             (None, None) => &nobody.host,
         };
-        let dealing = dealing_slot.map_or(&nobody.dealing, |slot| self.dealings.get(slot));
-        // What a host does to many shows in packets outside of its ordinary dealings.
-        let is_apart =
-            !is_real || step.opened || dealing.strangeness() > f32::from(Strangeness::NewClient as u8);
-        let of_hosts = host(client).source_standing.max(host(server).target_standing);
+        let pair = pair_slot.map_or(&nobody.service_pair, |slot| self.service_pairs.get(slot));
+        // What a host does to many shows in packets outside of the service pairs that are usual for it.
+        let is_apart = !is_real || step.opened || pair.novelty() > f32::from(Novelty::NewClient as u8);
+        let of_hosts = host(client).source_level.max(host(server).target_level);
         Seen {
             flow: flow_slot.map_or(&nobody.flow, |slot| self.flows.get(slot)),
             step,
             source: host(source),
             target: host(target),
-            dealing,
-            standing: if is_apart { dealing.standing.max(OF_HOSTS * of_hosts) } else { dealing.standing },
+            service_pair: pair,
+            inherited_level: if is_apart {
+                pair.anomaly_level.max(OF_HOSTS * of_hosts)
+            } else {
+                pair.anomaly_level
+            },
         }
     }
 
@@ -212,9 +215,9 @@ impl Context {
 
     /// Whether it is a client's work to meet a server; another flow to one that it has turned to is no other meeting.
     fn is_work(&mut self, client: HostKey, service: &ServiceKey, now_ns: u64) -> bool {
-        let dealing = self.dealings.find(&service.dealing(&self.hash_key, client));
-        dealing.is_some_and(|slot| self.dealings.get(slot).is_work())
-            || self.memory.is_work(client, service, now_ns)
+        let pair = self.service_pairs.find(&service.service_pair(&self.hash_key, client));
+        pair.is_some_and(|slot| self.service_pairs.get(slot).is_work())
+            || self.known.is_work(client, service, now_ns)
     }
 
     fn is_suspect(&self, client: HostKey, server: HostKey) -> bool {
@@ -229,27 +232,27 @@ impl Context {
         self.hosts.enter(wanted, || Group::of(&hash_key, wanted.key, record.source_mac), now_ns)
     }
 
-    fn update_dealing(
+    fn update_service_pair(
         &mut self,
         record: &PacketRecord,
         client: HostKey,
         service: ServiceKey,
         step: &FlowStep,
-        strangeness: Option<Strangeness>,
+        novelty: Option<Novelty>,
         now_ns: u64,
     ) -> Option<Slot> {
-        let wanted = service.dealing(&self.hash_key, client);
+        let wanted = service.service_pair(&self.hash_key, client);
         let hash_key = self.hash_key;
         let group = || Group::of(&hash_key, client, record.source_mac);
-        let slot = self.dealings.enter(&wanted, group, now_ns).slot()?;
-        let state = self.dealings.get_mut(slot);
+        let slot = self.service_pairs.enter(&wanted, group, now_ns).slot()?;
+        let state = self.service_pairs.get_mut(slot);
         state.update(record, step, now_ns);
-        if let Some(strangeness) = strangeness {
-            state.set_strangeness(strangeness);
+        if let Some(novelty) = novelty {
+            state.set_novelty(novelty);
         }
         let turn = state.count(self.tick as u32, record);
-        self.active.dealings.add(turn, slot, || wanted.hash);
-        self.dealings.confirm(slot);
+        self.active.service_pairs.add(turn, slot, || wanted.hash);
+        self.service_pairs.confirm(slot);
         Some(slot)
     }
 
@@ -308,7 +311,7 @@ impl Context {
         }
         let turn = self.links.get_mut(slot).sent.count(self.tick as u32, record.length, more);
         self.active.links.add(turn, slot, || wanted.hash);
-        self.links.get(slot).standing
+        self.links.get(slot).anomaly_level
     }
 
     /// Takes a question for the MAC address of an IPv6 address into account, like one by ARP: it goes to a group made of the

@@ -8,7 +8,7 @@ use nad_common::record::{PacketRecord, flag};
 
 use super::{flow, hash::HashKey, host_key::HostKey};
 
-/// Questions that are remembered; a later one takes the place of one with the same hash.
+/// Questions that are kept; a later one takes the place of one with the same hash.
 const MOST: usize = 1024;
 /// An answer comes within this time: SSDP's longest (`MX`, UPnP Device Architecture 2.0, 1.3.2) and what it takes.
 const ANSWERED_NS: u64 = 10_000_000_000;

@@ -1,14 +1,14 @@
-//! What the context tells of packets and subjects.
+//! What the context knows of packets and subjects.
 
 use bytemuck::Zeroable;
 
 use super::{
-    dealing::DealingState,
     flow::{FlowState, FlowStep},
     host::HostState,
     host_key::HostKey,
+    known::Usual,
     link::LinkState,
-    memory::Usual,
+    service_pair::ServicePairState,
 };
 
 /// What is known about one packet; what it does not have (ARP has no flow) is zeroed.
@@ -22,17 +22,17 @@ pub struct Seen<'a> {
     pub source: &'a HostState,
     /// Its receiver.
     pub target: &'a HostState,
-    /// The dealing that it belongs to.
-    pub dealing: &'a DealingState,
-    /// How far out the subjects that it belongs to were at the last tick: -log10 of the probability.
-    pub standing: f32,
+    /// The service pair that it belongs to.
+    pub service_pair: &'a ServicePairState,
+    /// The anomaly level that it inherits from the subjects it belongs to, as of the last tick: -log10 of the probability.
+    pub inherited_level: f32,
 }
 
 impl Subject<'_> {
     /// Who is behind what it does, or whom it is done to.
     pub fn principal(&self) -> HostKey {
         match self {
-            Self::Dealing(dealing, _) => dealing.client,
+            Self::ServicePair(pair, _) => pair.client,
             Self::Source(host) | Self::Target(host) => host.key,
             Self::Link(link) if link.own_ip != HostKey::NOBODY => link.own_ip,
             Self::Link(link) => link.key,
@@ -40,11 +40,11 @@ impl Subject<'_> {
     }
 }
 
-/// Whom a view looks at.
+/// What a view judges.
 #[derive(Debug, Clone, Copy)]
 pub enum Subject<'a> {
     /// A client and a service, and what is usual for clients of it.
-    Dealing(&'a DealingState, Usual),
+    ServicePair(&'a ServicePairState, Usual),
     /// A host as the one who begins.
     Source(&'a HostState),
     /// A host as the one who is asked.
@@ -66,7 +66,7 @@ pub struct Origin {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict {
     /// How far out the subject is: -log10 of the probability that an ordinary one is at least as far out.
-    pub standing: f32,
+    pub anomaly_level: f32,
     /// Whether what it does may be learnt from.
     pub is_ordinary: bool,
 }
@@ -75,7 +75,7 @@ pub struct Verdict {
 pub(super) struct Nobody {
     pub(super) flow: FlowState,
     pub(super) host: HostState,
-    pub(super) dealing: DealingState,
+    pub(super) service_pair: ServicePairState,
 }
 
 pub(super) fn nobody() -> &'static Nobody {
@@ -83,6 +83,6 @@ pub(super) fn nobody() -> &'static Nobody {
     NOBODY.get_or_init(|| Nobody {
         flow: FlowState::zeroed(),
         host: HostState::zeroed(),
-        dealing: DealingState::zeroed(),
+        service_pair: ServicePairState::zeroed(),
     })
 }

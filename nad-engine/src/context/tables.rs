@@ -11,11 +11,11 @@ use std::{
 
 use super::{
     FLOW_IDLE_NS, HOST_IDLE_NS, Sizes,
-    dealing::DealingState,
     flow::FlowState,
     host::HostState,
+    known::{KnownEntry, KnownServices},
     link::{Binding, LinkState},
-    memory::{Memory, Remembered},
+    service_pair::ServicePairState,
     table::{Entry, Table},
 };
 
@@ -30,10 +30,10 @@ pub struct Tables {
     pub(super) flows: Table<FlowState>,
     pub(super) hosts: Table<HostState>,
     pub(super) groups: Table<HostState>,
-    pub(super) dealings: Table<DealingState>,
+    pub(super) service_pairs: Table<ServicePairState>,
     pub(super) links: Table<LinkState>,
     pub(super) bindings: Table<Binding>,
-    pub(super) memory: Table<Remembered>,
+    pub(super) known: Table<KnownEntry>,
 }
 
 impl Tables {
@@ -48,10 +48,10 @@ impl Tables {
             flows: Table::new(sizes.flows, FLOW_IDLE_NS)?,
             hosts: Table::new(sizes.hosts, HOST_IDLE_NS)?,
             groups: Table::new(GROUPS, HOST_IDLE_NS)?,
-            dealings: Table::new(sizes.dealings, HOST_IDLE_NS)?,
+            service_pairs: Table::new(sizes.service_pairs, HOST_IDLE_NS)?,
             links: Table::new(sizes.links, HOST_IDLE_NS)?,
             bindings: Table::new(sizes.links, HOST_IDLE_NS)?,
-            memory: Memory::table(sizes.memory)?,
+            known: KnownServices::table(sizes.known_services)?,
         })
     }
 
@@ -80,8 +80,8 @@ impl Tables {
                 |memory: &[u8]| Region { address: memory.as_ptr().expose_provenance(), length: memory.len() };
             table.memory().map(region)
         }
-        let Self { fetching: _, flows, hosts, groups, dealings, links, bindings, memory } = self;
-        [of(flows), of(hosts), of(groups), of(dealings), of(links), of(bindings), of(memory)].concat()
+        let Self { fetching: _, flows, hosts, groups, service_pairs, links, bindings, known } = self;
+        [of(flows), of(hosts), of(groups), of(service_pairs), of(links), of(bindings), of(known)].concat()
     }
 }
 
@@ -168,7 +168,8 @@ mod tests {
     };
 
     const PAGE: usize = 4096;
-    const SIZES: Sizes = Sizes { flows: 1 << 17, hosts: 1000, dealings: 1000, links: 1000, memory: 1000 };
+    const SIZES: Sizes =
+        Sizes { flows: 1 << 17, hosts: 1000, service_pairs: 1000, links: 1000, known_services: 1000 };
 
     /// Pages of a table's memory that are there.
     fn pages<V: Entry>(table: &Table<V>) -> usize {

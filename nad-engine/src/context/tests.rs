@@ -2,7 +2,7 @@ mod work;
 
 use bytemuck::Zeroable;
 
-use super::{memory::Strangeness, *};
+use super::{known::Novelty, *};
 
 const SECOND: u64 = 1_000_000_000;
 const SYN: u8 = 0x02;
@@ -10,7 +10,7 @@ const ACK: u8 = 0x10;
 const RST: u8 = 0x04;
 
 fn context() -> Context {
-    let sizes = Sizes { flows: 4096, hosts: 4096, dealings: 4096, links: 64, memory: 4096 };
+    let sizes = Sizes { flows: 4096, hosts: 4096, service_pairs: 4096, links: 64, known_services: 4096 };
     Context::new(Tables::new(&sizes).unwrap(), HashKey::from_seed(0), 60)
 }
 
@@ -40,7 +40,7 @@ fn tcp(source: ([u8; 4], u16), destination: ([u8; 4], u16), flags: u8) -> Packet
 
 fn observe(context: &mut Context, record: &PacketRecord, now_ns: u64) -> f32 {
     context.prepare(std::slice::from_ref(record));
-    context.observe(0, record, now_ns).dealing.strangeness()
+    context.observe(0, record, now_ns).service_pair.novelty()
 }
 
 /// A whole handshake of a client with a server's port 443.
@@ -52,15 +52,15 @@ fn connect(context: &mut Context, client: [u8; 4], server: [u8; 4], port: u16, n
 }
 
 fn ordinary(_: Subject<'_>) -> Verdict {
-    Verdict { standing: 0.0, is_ordinary: true }
+    Verdict { anomaly_level: 0.0, is_ordinary: true }
 }
 
-/// Ends the tick; how many subjects of each kind were visited: dealings, sources, targets, links.
+/// Ends the tick; how many subjects of each kind were visited: service pairs, sources, targets, links.
 fn visited(context: &mut Context) -> [usize; 4] {
     let mut counts = [0; 4];
     context.close_tick(|subject| {
         let kind = match subject {
-            Subject::Dealing(..) => 0,
+            Subject::ServicePair(..) => 0,
             Subject::Source(_) => 1,
             Subject::Target(_) => 2,
             Subject::Link(_) => 3,
@@ -88,27 +88,27 @@ fn a_verdict_stays_with_its_subject_until_the_next() {
     let mut context = context();
     connect(&mut context, [10, 0, 0, 1], [10, 0, 0, 2], 1000, 100 * SECOND);
     context.close_tick(|subject| Verdict {
-        standing: if matches!(subject, Subject::Dealing(..)) { 5.0 } else { 0.0 },
+        anomaly_level: if matches!(subject, Subject::ServicePair(..)) { 5.0 } else { 0.0 },
         is_ordinary: false,
     });
     let record = tcp(([10, 0, 0, 1], 1000), ([10, 0, 0, 2], 443), ACK);
     context.prepare(&[record]);
-    assert_eq!(context.observe(0, &record, 101 * SECOND).standing, 5.0);
+    assert_eq!(context.observe(0, &record, 101 * SECOND).inherited_level, 5.0);
     context.close_tick(ordinary);
     context.prepare(&[record]);
-    assert_eq!(context.observe(0, &record, 102 * SECOND).standing, 0.0);
+    assert_eq!(context.observe(0, &record, 102 * SECOND).inherited_level, 0.0);
 }
 
 #[test]
-fn a_dealing_that_goes_on_becomes_known_by_the_ticks() {
+fn a_service_pair_that_goes_on_becomes_known_by_the_ticks() {
     let mut context = context();
     let first = connect(&mut context, [10, 0, 0, 1], [10, 0, 0, 2], 1000, 100 * SECOND);
-    assert_eq!(first, f32::from(Strangeness::NewEverything as u8));
+    assert_eq!(first, f32::from(Novelty::NewEverything as u8));
     context.close_tick(ordinary);
     let record = tcp(([10, 0, 0, 1], 1000), ([10, 0, 0, 2], 443), ACK);
     observe(&mut context, &record, 150 * SECOND);
     context.close_tick(ordinary);
-    assert_eq!(observe(&mut context, &record, 151 * SECOND), f32::from(Strangeness::Known as u8));
+    assert_eq!(observe(&mut context, &record, 151 * SECOND), f32::from(Novelty::Known as u8));
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn what_suspects_do_makes_nothing_known() {
     connect(&mut context, [10, 0, 0, 1], [10, 0, 0, 2], 1000, 100 * SECOND);
     connect(&mut context, [10, 0, 0, 3], [10, 0, 0, 4], 1000, 100 * SECOND);
     let knows =
-        |context: &Context, last| context.memory.knows_host(HostKey::v4([10, 0, 0, last]), 200 * SECOND);
+        |context: &Context, last| context.known.knows_host(HostKey::v4([10, 0, 0, last]), 200 * SECOND);
     assert!(!knows(&context, 1) && !knows(&context, 2));
     assert!(knows(&context, 3) && knows(&context, 4));
 }
@@ -163,13 +163,13 @@ fn a_million_forged_sources_leave_those_that_were_there_in_place() {
         let seen = context.observe(0, &record, 103 * SECOND);
         assert!(!seen.step.opened && seen.flow.packets_total() == 5, "the flow of {host} is still there");
         assert_eq!((seen.source.first_ns, seen.target.first_ns), (100 * SECOND, 100 * SECOND));
-        assert_eq!(seen.dealing.first_ns, 100 * SECOND);
+        assert_eq!(seen.service_pair.first_ns, 100 * SECOND);
     }
     let after = context.counts();
     for (name, before, after, room) in [
         ("flows", before.flows, after.flows, Sizes::default().flows),
         ("hosts", before.hosts, after.hosts, Sizes::default().hosts),
-        ("dealings", before.dealings, after.dealings, Sizes::default().dealings),
+        ("service_pairs", before.service_pairs, after.service_pairs, Sizes::default().service_pairs),
     ] {
         assert!(after.entered - after.evicted <= room as u64, "{name} stay within their room: {after:?}");
         assert!(after.evicted > 100_000, "{name}: {after:?}");
@@ -238,19 +238,19 @@ fn forged_packets_make_nobody_a_client_and_nothing_known() {
         observe(&mut context, &tcp(from, (silent, 40_000), ACK), 100 * SECOND);
         observe(&mut context, &tcp((silent, 40_000), from, RST), 100 * SECOND);
     }
-    let (mut as_source, mut dealings) = (None, 0);
+    let (mut as_source, mut service_pairs) = (None, 0);
     context.close_tick(|subject| {
         match subject {
             Subject::Source(host) if host.key == HostKey::v4(silent) => as_source = Some(*host),
-            Subject::Dealing(dealing, _) if dealing.client == HostKey::v4(silent) => dealings += 1,
+            Subject::ServicePair(pair, _) if pair.client == HostKey::v4(silent) => service_pairs += 1,
             _ => {}
         }
         ordinary(subject)
     });
-    assert_eq!((as_source.map(|host| (host.opened_10, host.stray_10)), dealings), (None, 0));
+    assert_eq!((as_source.map(|host| (host.opened_10, host.stray_10)), service_pairs), (None, 0));
     let origin = |address| context.origin(HostKey::v4(address));
     assert!(!origin(silent).is_verified && !origin([198, 18, 60, 1]).is_verified);
-    let knows = |address| context.memory.knows_host(HostKey::v4(address), 90_000 * SECOND);
+    let knows = |address| context.known.knows_host(HostKey::v4(address), 90_000 * SECOND);
     assert!(!knows(silent) && !knows([198, 18, 60, 1]));
 }
 
@@ -279,7 +279,7 @@ fn a_sender_in_the_name_of_another_is_judged_by_its_mac_address_and_the_other_is
 
 #[test]
 fn scanners_for_whom_there_is_no_room_show_together() {
-    let sizes = Sizes { flows: 4096, hosts: 8, dealings: 4096, links: 64, memory: 4096 };
+    let sizes = Sizes { flows: 4096, hosts: 8, service_pairs: 4096, links: 64, known_services: 4096 };
     let mut context = Context::new(Tables::new(&sizes).unwrap(), HashKey::from_seed(0), 60);
     for host in 0..8 {
         // Of as many networks, each with a MAC address of its own.
@@ -343,7 +343,7 @@ fn where_one_side_is_never_seen_connections_are_real_without_it() {
     }
     assert!(context.origin(HostKey::v4([198, 51, 100, 31])).is_verified);
     context.end_baseline();
-    assert!(context.memories().is_one_way());
+    assert!(context.known_services().is_one_way());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::{
     Context,
     active::Active,
     host::HostState,
-    memory::Usual,
+    known::Usual,
     subject::{Subject, Verdict},
     table::{Entry, Slot, Table},
 };
@@ -17,14 +17,14 @@ impl Context {
     /// visit finds is noted with the subject.
     pub fn close_tick(&mut self, mut visit: impl FnMut(Subject<'_>) -> Verdict) {
         let end_ns = self.tick_end_ns();
-        self.visit_dealings(&mut visit, end_ns);
-        let as_source = |state: &HostState| visit(Subject::Source(state)).standing;
-        let keep = |state: &mut HostState, standing| state.source_standing = standing;
+        self.visit_service_pairs(&mut visit, end_ns);
+        let as_source = |state: &HostState| visit(Subject::Source(state)).anomaly_level;
+        let keep = |state: &mut HostState, anomaly_level| state.source_level = anomaly_level;
         let mut as_source = (as_source, keep);
         visit_hosts(&mut self.hosts, &mut self.active.sources, &mut as_source, end_ns);
         visit_hosts(&mut self.groups, &mut self.active.group_sources, &mut as_source, end_ns);
-        let as_target = |state: &HostState| visit(Subject::Target(state)).standing;
-        let keep = |state: &mut HostState, standing| state.target_standing = standing;
+        let as_target = |state: &HostState| visit(Subject::Target(state)).anomaly_level;
+        let keep = |state: &mut HostState, anomaly_level| state.target_level = anomaly_level;
         let mut as_target = (as_target, keep);
         visit_hosts(&mut self.hosts, &mut self.active.targets, &mut as_target, end_ns);
         visit_hosts(&mut self.groups, &mut self.active.group_targets, &mut as_target, end_ns);
@@ -37,48 +37,48 @@ impl Context {
             }
             let mut state = *self.links.get(slot);
             state.fade(end_ns);
-            self.links.get_mut(slot).standing = visit(Subject::Link(&state)).standing;
+            self.links.get_mut(slot).anomaly_level = visit(Subject::Link(&state)).anomaly_level;
         }
         self.active.links.places.clear();
     }
 
-    fn visit_dealings(&mut self, visit: &mut impl FnMut(Subject<'_>) -> Verdict, end_ns: u64) {
-        self.active.dealings.choose();
-        for place in 0..self.active.dealings.places.len() {
-            let (slot, hash) = self.active.dealings.places[place];
-            prefetch(&self.dealings, &self.active.dealings.places, place);
-            if let Some((_, hash)) = self.active.dealings.places.get(place + AHEAD) {
-                self.memory.prefetch(*hash);
+    fn visit_service_pairs(&mut self, visit: &mut impl FnMut(Subject<'_>) -> Verdict, end_ns: u64) {
+        self.active.service_pairs.choose();
+        for place in 0..self.active.service_pairs.places.len() {
+            let (slot, hash) = self.active.service_pairs.places[place];
+            prefetch(&self.service_pairs, &self.active.service_pairs.places, place);
+            if let Some((_, hash)) = self.active.service_pairs.places.get(place + AHEAD) {
+                self.known.prefetch(*hash);
             }
-            if !self.dealings.holds(slot, hash) {
+            if !self.service_pairs.holds(slot, hash) {
                 continue;
             }
-            let mut state = *self.dealings.get(slot);
+            let mut state = *self.service_pairs.get(slot);
             state.fade(end_ns);
             let service = state.service();
             // A flow may go on for longer than it takes to become known.
-            let strangeness = self.memory.strangeness(state.client, &service, end_ns);
-            self.dealings.get_mut(slot).set_strangeness(strangeness);
-            state.set_strangeness(strangeness);
-            let verdict = visit(Subject::Dealing(&state, self.memory.usual(&service, end_ns)));
-            self.dealings.get_mut(slot).standing = verdict.standing;
+            let novelty = self.known.novelty(state.client, &service, end_ns);
+            self.service_pairs.get_mut(slot).set_novelty(novelty);
+            state.set_novelty(novelty);
+            let verdict = visit(Subject::ServicePair(&state, self.known.usual(&service, end_ns)));
+            self.service_pairs.get_mut(slot).anomaly_level = verdict.anomaly_level;
             if verdict.is_ordinary {
                 let reached =
                     Usual { opened_10: state.opened_10, turns_10: state.turns_10, up_60: state.up_60 };
-                self.memory.learn_usual(&service, reached, end_ns);
+                self.known.learn_usual(&service, reached, end_ns);
                 // What never answers, such as a log server, becomes known by being used for long, by a client that has
                 // shown elsewhere that it is there.
                 let age_s = end_ns.saturating_sub(state.first_ns) / 1_000_000_000;
-                if !state.is_answered() && age_s > u64::from(self.memory.epoch_s()) / 2 {
+                if !state.is_answered() && age_s > u64::from(self.known.epoch_s()) / 2 {
                     let origin = self.origin(state.client);
                     if origin.is_verified {
                         let mac = origin.mac.unwrap_or_default();
-                        self.memory.remember(state.client, mac, &service, end_ns);
+                        self.known.remember(state.client, mac, &service, end_ns);
                     }
                 }
             }
         }
-        self.active.dealings.places.clear();
+        self.active.service_pairs.places.clear();
     }
 }
 
@@ -98,8 +98,8 @@ fn visit_hosts(
         }
         let mut state = *hosts.get(slot);
         state.fade(end_ns);
-        let standing = say(&state);
-        keep(hosts.get_mut(slot), standing);
+        let anomaly_level = say(&state);
+        keep(hosts.get_mut(slot), anomaly_level);
     }
     active.places.clear();
 }

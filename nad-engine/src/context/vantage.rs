@@ -1,18 +1,18 @@
 //! Whether both sides of connections are seen.
 //!
 //! A mirror port of one direction, or one of two routers with asymmetric routes, shows one side only. There nothing can be
-//! verified, and a connection whose one side goes on as if the other answered has to do. This is told of the place as a
+//! verified, and a connection whose one side goes on as if the other answered has to do. This is decided for the place as a
 //! whole while the baseline is learnt, never of a single flow, and stays as it is afterwards: what is trusted does not
 //! follow from what somebody sends later.
 //!
-//! Where routes or a mirror change afterwards, connections of many hosts become one-way at once. That is told by the last
+//! Where routes or a mirror change afterwards, connections of many hosts become one-way at once. That shows in the last
 //! connections in a row, and said; nothing is trusted because of it, but what verified hosts go on to send is no flood.
 
-/// The fewest connections by which it is told.
+/// The fewest connections by which it is decided.
 const FEWEST: u32 = 16;
 /// The place is one-way where this many times as many connections show one side as both.
 const TIMES: u32 = 4;
-/// Connections in a row, of one kind each, by which a change is told.
+/// Connections in a row, of one kind each, by which a change is recognised.
 const IN_A_ROW: u32 = 8;
 /// Connections that are further apart tell nothing of each other.
 const TOGETHER_NS: u64 = 60_000_000_000;

@@ -11,7 +11,7 @@ use crate::{incident::allow::AllowRules, policy::AlertBudget};
 /// Settings that can change without losing what is known.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// How often a person wants to be told of nothing.
+    /// How many false alerts a person accepts.
     pub budget: AlertBudget,
     /// Silence after which an incident is closed.
     pub silence: Duration,
@@ -47,10 +47,10 @@ impl Detector {
     pub fn change(&mut self, change: Change, findings: &mut Findings) {
         let Change { budget, silence, rules, contamination } = change;
         let now_ns = self.moment(self.timeline.now_ns()).unix_ns;
-        let told = findings.incidents.len();
+        let reported = findings.incidents.len();
         self.tracker.set_silence(silence.as_nanos() as u64);
         self.tracker.set_rules(rules.clone(), now_ns, &mut findings.incidents);
-        self.date(&mut findings.incidents[told..]);
+        self.date(&mut findings.incidents[reported..]);
         (self.options.budget, self.options.silence, self.options.rules) = (budget, silence, rules);
         self.contamination = contamination.or(self.contamination);
         if let State::Detecting(model, policy) = &mut self.state {

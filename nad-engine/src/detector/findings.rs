@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Notice, Second};
 use crate::{alert::Alert, incident::IncidentUpdate, model::Model};
 
-/// What is to be told, in the order in which it happened.
+/// What is to be reported, in the order in which it happened.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// What became of an incident.
@@ -48,7 +48,7 @@ impl Findings {
         self.drift = None;
     }
 
-    /// Takes out what outputs are told of.
+    /// Takes out the events for the outputs.
     pub fn take_events(&mut self) -> Vec<Event> {
         let incidents = self.incidents.drain(..).map(|update| Event::Incident(Arc::new(update)));
         let alerts = self.alerts.drain(..).map(|alert| Event::Alert(Arc::new(alert)));

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use super::{Room, relearning::Relearning};
+use super::{Scratch, relearning::Relearning};
 use crate::{
     context::{Origin, Subject, Verdict},
     features::View,
@@ -35,7 +35,7 @@ impl<'a> Judge<'a> {
         &self,
         subject: &Subject<'_>,
         is_suspect: bool,
-        room: &mut Room,
+        scratch: &mut Scratch,
         relearning: &mut Relearning,
     ) -> (Verdict, f64) {
         let limit = if is_suspect { self.probability * HYSTERESIS } else { self.probability };
@@ -43,25 +43,25 @@ impl<'a> Judge<'a> {
         let mut lately: f64 = 1.0;
         let mut views = 0.0;
         for view in View::ALL {
-            if !view.read(subject, &mut room.vector) {
+            if !view.read(subject, &mut scratch.vector) {
                 continue;
             }
             let part = self.model.view(view);
-            let judgement = room.recent.judge(view, part, &room.vector);
-            room.decisions[view as usize] += 1;
+            let judgement = scratch.judgements.judge(view, part, &scratch.vector);
+            scratch.decisions[view as usize] += 1;
             least = least.min(judgement.probability);
-            if view != View::SlowReach {
+            if view != View::SlowScan {
                 // What a host did minutes ago says little about the packets of now.
                 views += 1.0;
                 lately = lately.min(judgement.probability);
             }
             if judgement.probability < limit {
-                room.crowds.add(view, subject, judgement.probability, || Deviation {
+                scratch.deviations.add(view, subject, judgement.probability, || Deviation {
                     time_ns: self.end_ns,
                     view,
                     subject: SubjectState::of(subject),
                     judgement,
-                    vector: room.vector.clone(),
+                    vector: scratch.vector.clone(),
                     threshold: *self.thresholds[view as usize]
                         .get_or_init(|| part.threshold(self.probability)),
                     // Looked up for those that are kept.
@@ -71,10 +71,10 @@ impl<'a> Judge<'a> {
         }
         let is_ordinary = least > ORDINARY && !is_suspect;
         if is_ordinary {
-            relearning.take_subject(subject, &mut room.vector);
+            relearning.take_subject(subject, &mut scratch.vector);
         }
         // What is ordinary for a host says nothing about its packets.
-        let standing = if lately * views < ORDINARY { -(lately * views).log10() as f32 } else { 0.0 };
-        (Verdict { standing, is_ordinary }, lately)
+        let anomaly_level = if lately * views < ORDINARY { -(lately * views).log10() as f32 } else { 0.0 };
+        (Verdict { anomaly_level, is_ordinary }, lately)
     }
 }

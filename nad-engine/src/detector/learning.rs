@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt, time::Duration};
 
 use super::Notice;
 use crate::{
-    context::{Subject, host_key::HostKey, memory::Memories},
+    context::{Subject, host_key::HostKey, known::KnownSnapshot},
     features::View,
     model::{Model, Training, TrainingWindow, baseline::Baseline, forest::ForestError},
 };
@@ -12,7 +12,7 @@ use crate::{
 /// A baseline measured by time goes on until it has this many packets.
 pub const LEAST_BASELINE: u64 = 256;
 
-/// The first part of a baseline, in which everything is new: it is remembered, but no vectors of subjects are
+/// The first part of a baseline, in which everything is new: services become known, but no vectors of subjects are
 /// learnt from it.
 const SETTLING: f64 = 0.5;
 
@@ -200,7 +200,7 @@ impl Learning {
     }
 
     /// Trains; it ended at `last_ns` of Unix time.
-    pub(super) fn train(self, memories: Memories, last_ns: u64) -> Result<Model, ForestError> {
+    pub(super) fn train(self, known: KnownSnapshot, last_ns: u64) -> Result<Model, ForestError> {
         // The clock may have been set meanwhile: what counts is how long before the end something was.
         let before = |sensor_ns: u64| last_ns.saturating_sub(self.last_ns - sensor_ns);
         let window = TrainingWindow {
@@ -210,7 +210,7 @@ impl Learning {
             last_ns,
             packets: self.packets,
         };
-        Model::train(&self.baseline, &self.training, window, memories)
+        Model::train(&self.baseline, &self.training, window, known)
     }
 
     /// For how many nanoseconds everything has no longer been new.

@@ -9,7 +9,7 @@ use crate::{context::Sizes, incident::allow::AllowRules, policy::AlertBudget};
 pub struct DetectorOptions {
     /// How large the tables are.
     pub sizes: Sizes,
-    /// How often a person wants to be told of nothing.
+    /// How many false alerts a person accepts.
     pub budget: AlertBudget,
     /// Silence after which an incident is closed.
     pub silence: Duration,
@@ -19,16 +19,16 @@ pub struct DetectorOptions {
     pub relearn_every: Option<Duration>,
     /// Train while further packets come in, as a live source needs; otherwise packets wait for the model.
     pub in_background: bool,
-    /// What of packets is told.
+    /// What of packets is reported.
     pub wanted: Wanted,
 }
 
-/// What of single packets is told; how many are above the threshold is always counted.
+/// What of single packets is reported; how many are above the threshold is always counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
     /// Whether the score of each is.
     pub scores: bool,
-    /// The most above the threshold that are told with their reasons, of every 512 packets; further ones are only
+    /// The most above the threshold that are reported with their reasons, of every 512 packets; further ones are only
     /// counted. A reason costs as much as some hundred scores, and in a flood every packet has one.
     pub alerts: usize,
 }

@@ -1,9 +1,9 @@
 //! Scoring packets, many at a time.
 //!
-//! A packet's score joins what its own vector says with how far out its dealing and its hosts are: both as
+//! A packet's score joins what its own vector says with the anomaly level of its service pair and its hosts: both as
 //! probabilities, of which the lower one counts, on a logarithmic scale from 0 (1) to 1 (1e-12).
 
-mod whole;
+mod extended;
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use crate::{
     features::{PACKET_FEATURES, View, packet_codes},
     model::{
         Model,
-        forest::coded::{self, Block, CodedForest},
+        forest::quantized::{self, Block, QuantizedForest},
     },
 };
-use whole::Whole;
+use extended::ExtendedScorer;
 
 /// -log10 of the least probability: the score 1.
 const FARTHEST: f64 = 12.0;
@@ -26,18 +26,18 @@ const OF_THE_LOWER: f64 = 0.05;
 
 /// A packet that is no less probable than this to a standard forest is ordinary to an extended one, too; where more is
 /// reported than a part of that, so many times the contamination.
-const SCREENED: f64 = 0.05;
-const SCREENED_CONTAMINATIONS: f64 = 20.0;
+const PREFILTERED: f64 = 0.05;
+const PREFILTER_CONTAMINATIONS: f64 = 20.0;
 
 /// Packets that wait: few enough for all that belongs to them to stay in the second cache.
-const MOST_WAITING: usize = 8 * coded::BLOCK;
+const MOST_WAITING: usize = 8 * quantized::BLOCK;
 
 /// Packets that wait for their scores.
 pub(super) struct PacketScorer {
     waiting: Vec<Waiting>,
     /// Their values, where somebody may ask for more than the decision.
     values: Vec<[f32; PACKET_FEATURES]>,
-    blocks: [Block; MOST_WAITING / coded::BLOCK],
+    blocks: [Block; MOST_WAITING / quantized::BLOCK],
     wanted: Wanted,
     keeps_values: bool,
     rule: Option<Rule>,
@@ -52,7 +52,7 @@ struct Waiting {
     time_ns: u64,
     /// In its batch.
     place: u32,
-    standing: f32,
+    inherited_level: f32,
 }
 
 /// What packets are scored and reported by.
@@ -68,14 +68,14 @@ struct Rule {
 /// What packets' own scores come from.
 enum Forests {
     /// A standard forest.
-    Coded(Coded),
+    Quantized(Quantized),
     /// Another one, and a standard forest that says whose scores are asked for.
-    Screened(Option<Coded>, Box<Whole>),
+    Prefiltered(Option<Quantized>, Box<ExtendedScorer>),
 }
 
 /// A standard forest, compiled.
-struct Coded {
-    forest: CodedForest,
+struct Quantized {
+    forest: QuantizedForest,
     /// The longest sum of paths by which a packet may be near, or asked for.
     longest_path: u32,
 }
@@ -106,14 +106,14 @@ impl PacketScorer {
         let probability = libm::exp10(-near * FARTHEST);
         let compiled = view.compile();
         let is_own = compiled.as_ref().is_some_and(|compiled| compiled.is_own);
-        let screened = (model.contamination() * SCREENED_CONTAMINATIONS).clamp(SCREENED, 1.0);
-        let coded = compiled.map(|compiled| Coded {
-            longest_path: compiled.longest_path(if is_own { probability } else { screened }),
+        let prefiltered = (model.contamination() * PREFILTER_CONTAMINATIONS).clamp(PREFILTERED, 1.0);
+        let quantized = compiled.map(|compiled| Quantized {
+            longest_path: compiled.longest_path(if is_own { probability } else { prefiltered }),
             forest: compiled.forest,
         });
-        let forests = match coded {
-            Some(coded) if is_own => Forests::Coded(coded),
-            screen => Forests::Screened(screen, Box::new(Whole::new(view, probability))),
+        let forests = match quantized {
+            Some(quantized) if is_own => Forests::Quantized(quantized),
+            prefilter => Forests::Prefiltered(prefilter, Box::new(ExtendedScorer::new(view, probability))),
         };
         self.keeps_values = !is_own || self.wanted.alerts > 0;
         self.own_scores = OwnScores::default();
@@ -125,12 +125,18 @@ impl PacketScorer {
         self.waiting.len() == MOST_WAITING
     }
 
-    /// Adds a packet by its values on their scales, the standing of what it belongs to, and its place in its batch.
+    /// Adds a packet by its values on their scales, the anomaly level that it inherits, and its place in its batch.
     #[inline]
-    pub(super) fn add(&mut self, values: &[f32; PACKET_FEATURES], standing: f32, place: usize, time_ns: u64) {
+    pub(super) fn add(
+        &mut self,
+        values: &[f32; PACKET_FEATURES],
+        inherited_level: f32,
+        place: usize,
+        time_ns: u64,
+    ) {
         let number = self.waiting.len();
-        self.blocks[number / coded::BLOCK].set(number % coded::BLOCK, &packet_codes(values));
-        self.waiting.push(Waiting { time_ns, place: place as u32, standing });
+        self.blocks[number / quantized::BLOCK].set(number % quantized::BLOCK, &packet_codes(values));
+        self.waiting.push(Waiting { time_ns, place: place as u32, inherited_level });
         if self.keeps_values {
             self.values.push(*values);
         }
@@ -147,34 +153,33 @@ impl PacketScorer {
         let Some(rule) = &mut self.rule else { return scored };
         let view = rule.model.view(View::Packet);
         let alerts_before = alerts.len();
-        let mut sums = [0; coded::BLOCK];
+        let mut sums = [0; quantized::BLOCK];
         for (number, packet) in self.waiting.iter().enumerate() {
             let inherited = packet.inherited();
             // Where its own score is asked for only if it is high, a low one need not be known exactly.
             let is_asked = self.wanted.scores || inherited >= rule.near;
-            let mut coded_path = 0;
-            if let Some(coded) = rule.forests.coded() {
-                let (block, lane) = (number / coded::BLOCK, number % coded::BLOCK);
+            let mut quantized_path = 0;
+            if let Some(quantized) = rule.forests.quantized() {
+                let (block, lane) = (number / quantized::BLOCK, number % quantized::BLOCK);
                 if lane == 0 {
-                    let of_block = &self.waiting[number..self.waiting.len().min(number + coded::BLOCK)];
+                    let of_block = &self.waiting[number..self.waiting.len().min(number + quantized::BLOCK)];
                     let is_asked =
                         self.wanted.scores || of_block.iter().any(|it| it.inherited() >= rule.near);
-                    let limit = if is_asked { u32::MAX } else { coded.longest_path };
-                    coded.forest.paths(&self.blocks[block], limit, &mut sums);
+                    let limit = if is_asked { u32::MAX } else { quantized.longest_path };
+                    quantized.forest.paths(&self.blocks[block], limit, &mut sums);
                 }
-                coded_path = sums[lane];
-                if coded_path > coded.longest_path && !is_asked {
+                quantized_path = sums[lane];
+                if quantized_path > quantized.longest_path && !is_asked {
                     continue;
                 }
             }
             let own_scores = &mut self.own_scores;
             let own = match &mut rule.forests {
-                Forests::Coded(Coded { forest, .. }) => {
-                    own_scores.get(coded_path.into(), || score_of(view.probability(forest.score(coded_path))))
-                }
-                Forests::Screened(_, whole) => {
-                    let Some(path) = whole.path(&self.values[number], is_asked) else { continue };
-                    own_scores.get(path.to_bits(), || score_of(view.probability(whole.forest.score(path))))
+                Forests::Quantized(Quantized { forest, .. }) => own_scores
+                    .get(quantized_path.into(), || score_of(view.probability(forest.score(quantized_path)))),
+                Forests::Prefiltered(_, extended) => {
+                    let Some(path) = extended.path(&self.values[number], is_asked) else { continue };
+                    own_scores.get(path.to_bits(), || score_of(view.probability(extended.forest.score(path))))
                 }
             };
             let score = combine(own, inherited);
@@ -188,7 +193,7 @@ impl PacketScorer {
             if alerts.len() - alerts_before < self.wanted.alerts {
                 alerts.push(packet.alert(batch, &self.values[number], rule, score, inherited > own));
             } else if self.wanted.alerts > 0 {
-                scored.untold += 1;
+                scored.unreported += 1;
             }
         }
         self.waiting.clear();
@@ -203,7 +208,7 @@ pub(super) struct Scored {
     /// Above the threshold.
     pub(super) anomalies: u64,
     /// Of those, the ones that are only counted because there were too many at once.
-    pub(super) untold: u64,
+    pub(super) unreported: u64,
 }
 
 impl Default for OwnScores {
@@ -214,10 +219,10 @@ impl Default for OwnScores {
 }
 
 impl Forests {
-    fn coded(&self) -> Option<&Coded> {
+    fn quantized(&self) -> Option<&Quantized> {
         match self {
-            Self::Coded(coded) => Some(coded),
-            Self::Screened(screen, _) => screen.as_ref(),
+            Self::Quantized(quantized) => Some(quantized),
+            Self::Prefiltered(prefilter, _) => prefilter.as_ref(),
         }
     }
 }
@@ -240,9 +245,9 @@ impl OwnScores {
 }
 
 impl Waiting {
-    /// The score of the standing of what it belongs to.
+    /// The score of the anomaly level that it inherits.
     fn inherited(&self) -> f64 {
-        (f64::from(self.standing) / FARTHEST).min(1.0)
+        (f64::from(self.inherited_level) / FARTHEST).min(1.0)
     }
 
     fn alert(

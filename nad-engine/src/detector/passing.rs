@@ -22,7 +22,7 @@ impl Detector {
         now_ns
     }
 
-    /// Ends what is over at a moment of sensor time, before a packet of then is looked at.
+    /// Ends what is over at a moment of sensor time, before a packet of then is judged.
     pub(super) fn reach(
         &mut self,
         batch: &RecordBatch,

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{background, recent::Recent};
+use super::{background, judgement_cache::JudgementCache};
 use crate::{
     context::{Context, Subject},
     features::View,
@@ -19,8 +19,8 @@ use crate::{
 
 /// One packet in this many goes into the next baseline.
 const PACKET_STEP: u64 = 8;
-/// Packets with a standing above this are not learnt from: -log10 of a probability.
-const ORDINARY_STANDING: f32 = 3.0;
+/// Packets that inherit an anomaly level above this are not learnt from: -log10 of a probability.
+const ORDINARY_LEVEL: f32 = 3.0;
 
 /// See the module.
 pub(super) struct Relearning {
@@ -59,9 +59,11 @@ impl Relearning {
         }
     }
 
-    pub(super) fn take_packet(&mut self, vector: &[f32], standing: f32) {
+    pub(super) fn take_packet(&mut self, vector: &[f32], inherited_level: f32) {
         self.packets += 1;
-        if self.every_ns.is_some() && self.packets.is_multiple_of(PACKET_STEP) && standing < ORDINARY_STANDING
+        if self.every_ns.is_some()
+            && self.packets.is_multiple_of(PACKET_STEP)
+            && inherited_level < ORDINARY_LEVEL
         {
             self.baseline.add(View::Packet, vector);
         }
@@ -100,7 +102,7 @@ impl Relearning {
     fn start(&mut self, model: &Arc<Model>, context: &Context, now: Now) {
         let (sender, receiver) = mpsc::sync_channel(1);
         let (baseline, model) = (self.baseline.clone(), Arc::clone(model));
-        let memories = context.memories();
+        let known = context.known_services();
         let first_ns = now.unix_ns.saturating_sub(now.sensor_ns - self.since_ns);
         let window = TrainingWindow {
             source: model.window().source.clone(),
@@ -113,11 +115,10 @@ impl Relearning {
         self.packets = 0;
         self.training = Some(receiver);
         let started = background::train(!self.in_background, move || {
-            let retrained =
-                Model::train(&baseline, model.training(), window, memories).map(|new| Retrained {
-                    drift: drift(&model, &baseline),
-                    model: new.with_decisions_per_second(model.decisions_per_second()),
-                });
+            let retrained = Model::train(&baseline, model.training(), window, known).map(|new| Retrained {
+                drift: drift(&model, &baseline),
+                model: new.with_decisions_per_second(model.decisions_per_second()),
+            });
             // Nobody waits for it any more when nad is ending.
             let _ = sender.send(retrained);
         });
@@ -149,7 +150,7 @@ fn answer<T>(
 
 fn drift(model: &Model, baseline: &Baseline) -> f64 {
     const SHARE: f64 = 0.01;
-    let mut recent = Recent::default();
+    let mut recent = JudgementCache::default();
     let (mut seen, mut beyond) = (0_u32, 0_u32);
     for view in View::ALL.into_iter().filter(|view| *view != View::Packet) {
         for vector in baseline.sample(view).vectors.rows() {

@@ -23,7 +23,7 @@ pub struct Second {
     pub anomalies: u64,
     /// The score of the subject that was farthest out of the ordinary, 0 to 1; 0 as long as there is no model.
     pub peak_score: f64,
-    /// The score that would be told, on the same scale; 0 as long as there is no model.
+    /// The score that would be reported, on the same scale; 0 as long as there is no model.
     pub threshold: f64,
     /// Whether a baseline was being learnt.
     pub is_learning: bool,
@@ -79,7 +79,7 @@ impl Ongoing {
         let (host, count) = match subject {
             Subject::Source(host) => (host.key, host.begun),
             Subject::Target(host) => (host.key, host.asked),
-            Subject::Dealing(..) | Subject::Link(_) => return,
+            Subject::ServicePair(..) | Subject::Link(_) => return,
         };
         let volume = HostVolume { host, packets: count.packets.into(), bytes: count.bytes };
         if self.hosts.len() < MOST_NAMED {

@@ -154,8 +154,9 @@ impl Left {
     fn add(&mut self, findings: &Findings) {
         self.scores.extend(&findings.scores);
         self.alerts.extend(findings.alerts.iter().map(|alert| (alert.index, alert.reason.clone())));
-        let told = findings.incidents.iter();
-        self.incidents.extend(told.map(|update| (update.change.name(), format!("{:?}", update.incident))));
+        let reported = findings.incidents.iter();
+        self.incidents
+            .extend(reported.map(|update| (update.change.name(), format!("{:?}", update.incident))));
     }
 }
 

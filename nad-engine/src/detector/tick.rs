@@ -26,7 +26,7 @@ impl Detector {
     /// Ends a tick within a batch.
     pub(super) fn close_tick(&mut self, batch: &RecordBatch, findings: &mut Findings) {
         let has_times = self.has_times();
-        let (room, second) = (&mut self.room, &mut self.second);
+        let (scratch, second) = (&mut self.scratch, &mut self.second);
         let end_ns = self.context.tick_end_ns();
         // That of subjects, where they are judged.
         let mut threshold = None;
@@ -35,8 +35,8 @@ impl Detector {
             State::Learning(learning) => self.context.close_tick(|subject| {
                 second.visit(&subject);
                 Verdict {
-                    standing: 0.0,
-                    is_ordinary: learning.take_subject(&subject, &mut room.vector, end_ns),
+                    anomaly_level: 0.0,
+                    is_ordinary: learning.take_subject(&subject, &mut scratch.vector, end_ns),
                 }
             }),
             State::Detecting(model, policy) if has_times && model.judges_subjects() => {
@@ -49,7 +49,7 @@ impl Detector {
                 self.context.close_tick(|subject| {
                     second.visit(&subject);
                     let is_suspect = suspects.contains(&subject.principal());
-                    let (verdict, lately) = judge.judge(&subject, is_suspect, room, relearning);
+                    let (verdict, lately) = judge.judge(&subject, is_suspect, scratch, relearning);
                     lowest = lowest.min(lately);
                     verdict
                 });
@@ -57,7 +57,7 @@ impl Detector {
             }
             State::Training(_) | State::Detecting(..) | State::Failed => self.context.close_tick(|subject| {
                 second.visit(&subject);
-                Verdict { standing: 0.0, is_ordinary: true }
+                Verdict { anomaly_level: 0.0, is_ordinary: true }
             }),
         }
         let lost_states = self.context.counts().overruns();
@@ -70,7 +70,7 @@ impl Detector {
         let coverage = ended.as_ref().map_or(Coverage::default(), |second| second.coverage);
         findings.seconds.extend(ended);
         if threshold.is_some() {
-            self.tally.add_decisions(&std::mem::take(&mut self.room.decisions));
+            self.tally.add_decisions(&std::mem::take(&mut self.scratch.decisions));
             self.report(findings, coverage, self.moment(end_ns));
             self.relearn(batch, findings, end_ns);
         }
@@ -80,7 +80,7 @@ impl Detector {
     fn report(&mut self, findings: &mut Findings, coverage: Coverage, end: Now) {
         let State::Detecting(model, policy) = &mut self.state else { return };
         let before = (self.tracker.opened(), self.tracker.refused(), self.tracker.rules().suppressed());
-        let deviations = self.room.crowds.sorted();
+        let deviations = self.scratch.deviations.sorted();
         for deviation in &mut *deviations {
             if let SubjectState::Link(link) = &mut deviation.subject
                 && let Some(ip) = self.context.ip_of_link(link.key)
@@ -91,9 +91,9 @@ impl Detector {
         }
         let explain =
             |deviation: &Deviation| model.view(deviation.view).explain(deviation.view, &deviation.vector);
-        let told = findings.incidents.len();
+        let reported = findings.incidents.len();
         self.tracker.end_tick(deviations, coverage, end, &explain, &mut findings.incidents);
-        let passed_over = self.room.crowds.clear();
+        let passed_over = self.scratch.deviations.clear();
         let opened = self.tracker.opened() - before.0;
         self.tally.incidents.fetch_add(opened, Relaxed);
         self.tally.incidents_refused.fetch_add(self.tracker.refused() - before.1, Relaxed);
@@ -101,6 +101,6 @@ impl Detector {
         self.tally.deviations_passed_over.fetch_add(passed_over, Relaxed);
         policy.advance(end.sensor_ns, opened);
         self.context.set_suspects(self.tracker.suspects());
-        self.date(&mut findings.incidents[told..]);
+        self.date(&mut findings.incidents[reported..]);
     }
 }

@@ -1,16 +1,16 @@
 //! Features of a host: as the one who begins, and as the one who is asked.
 
-use super::{Column, Feature, Memory};
+use super::{Column, Feature, Persistence};
 use crate::context::host::HostState;
 
 pub(super) type Read = fn(&HostState) -> f32;
 
 /// A scan of ports is services without peers, a sweep of hosts both; a busy client has few failures, a monitor that
 /// pings everyone has peers, but the same ones as ever.
-pub(super) static REACH: [Column<Read>; 3] = [
+pub(super) static SCAN: [Column<Read>; 3] = [
     Column {
         feature: Feature::logarithmic("services", "")
-            .memory(Memory::Holds(10.0))
+            .persistence(Persistence::Holds(10.0))
             .ordinary(8.0)
             .hostile(100.0)
             .phrase("opened flows to {} services in 10 s that it is not known to use"),
@@ -18,7 +18,7 @@ pub(super) static REACH: [Column<Read>; 3] = [
     },
     Column {
         feature: Feature::logarithmic("peers", "")
-            .memory(Memory::Holds(10.0))
+            .persistence(Persistence::Holds(10.0))
             .ordinary(6.0)
             .hostile(100.0)
             .phrase("opened flows to {} hosts in 10 s for what it is not known to use"),
@@ -34,10 +34,10 @@ pub(super) static REACH: [Column<Read>; 3] = [
 ];
 
 /// The same over minutes, for whoever takes the time.
-pub(super) static SLOW_REACH: [Column<Read>; 3] = [
+pub(super) static SLOW_SCAN: [Column<Read>; 3] = [
     Column {
         feature: Feature::logarithmic("services 120 s", "")
-            .memory(Memory::Holds(120.0))
+            .persistence(Persistence::Holds(120.0))
             .ordinary(16.0)
             .hostile(400.0)
             .phrase("opened flows to {} services in two minutes that it is not known to use"),
@@ -45,7 +45,7 @@ pub(super) static SLOW_REACH: [Column<Read>; 3] = [
     },
     Column {
         feature: Feature::logarithmic("failures 60 s", "")
-            .memory(Memory::Fades(60.0))
+            .persistence(Persistence::Fades(60.0))
             .ordinary(12.0)
             .hostile(400.0)
             .phrase("had {} connections refused, given up or unreachable in a minute"),
@@ -53,7 +53,7 @@ pub(super) static SLOW_REACH: [Column<Read>; 3] = [
     },
     Column {
         feature: Feature::logarithmic("unfamiliar services", "")
-            .memory(Memory::Fades(60.0))
+            .persistence(Persistence::Fades(60.0))
             .ordinary(16.0)
             .phrase("opened {} flows in a minute to services that nobody had used"),
         read: |host| host.unfamiliar_60,
@@ -61,7 +61,7 @@ pub(super) static SLOW_REACH: [Column<Read>; 3] = [
 ];
 
 /// A flood does not wait for answers; a busy server's packets belong to established flows.
-pub(super) static PUSH: [Column<Read>; 3] = [
+pub(super) static OUTBOUND_FLOOD: [Column<Read>; 3] = [
     Column {
         feature: Feature::logarithmic("flows opened", "").ordinary(16.0).phrase("opened {} flows in 10 s"),
         read: |host| host.opened_10,
@@ -82,7 +82,7 @@ pub(super) static PUSH: [Column<Read>; 3] = [
 ];
 
 /// Evasion, fingerprinting and broken or hostile stacks.
-pub(super) static FORM: [Column<Read>; 2] = [
+pub(super) static MALFORMED: [Column<Read>; 2] = [
     Column {
         feature: Feature::logarithmic("malformed packets", "")
             .ordinary(1.0)
@@ -94,12 +94,12 @@ pub(super) static FORM: [Column<Read>; 2] = [
         feature: Feature::logarithmic("fragments and options", "")
             .ordinary(4.0)
             .phrase("sent {} fragments or packets with IP options in 10 s"),
-        read: |host| host.unusual_form_10,
+        read: |host| host.unusual_headers_10,
     },
 ];
 
 /// A flash crowd completes its handshakes; a flood from many or forged sources does not.
-pub(super) static PRESSURE: [Column<Read>; 4] = [
+pub(super) static INBOUND_FLOOD: [Column<Read>; 4] = [
     Column {
         feature: Feature::logarithmic("half-open flows", "")
             .ordinary(32.0)

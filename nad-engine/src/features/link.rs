@@ -1,15 +1,15 @@
 //! Features of a MAC address.
 
-use super::{Column, Feature, Memory};
+use super::{Column, Feature, Persistence};
 use crate::context::link::LinkState;
 
 pub(super) type Read = fn(&LinkState) -> f32;
 
 /// A machine that got another's lease claims it once; a spoofer claims again and again what others hold.
-pub(super) static CLAIMS: [Column<Read>; 4] = [
+pub(super) static ARP: [Column<Read>; 4] = [
     Column {
         feature: Feature::logarithmic("conflicting claims", "")
-            .memory(Memory::Fades(60.0))
+            .persistence(Persistence::Fades(60.0))
             .ordinary(3.0)
             .hostile(20.0)
             .phrase("claimed {} times in a minute an address that another MAC address holds"),
@@ -17,14 +17,14 @@ pub(super) static CLAIMS: [Column<Read>; 4] = [
     },
     Column {
         feature: Feature::logarithmic("unasked replies", "")
-            .memory(Memory::Fades(60.0))
+            .persistence(Persistence::Fades(60.0))
             .ordinary(4.0)
             .phrase("sent {} ARP replies in a minute that nobody asked for"),
         read: |link| link.unasked_60,
     },
     Column {
         feature: Feature::logarithmic("addresses asked for", "")
-            .memory(Memory::Holds(10.0))
+            .persistence(Persistence::Holds(10.0))
             .ordinary(12.0)
             .hostile(100.0)
             .phrase("asked by ARP for {} different addresses in 10 s"),

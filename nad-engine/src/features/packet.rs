@@ -6,7 +6,7 @@ use super::{
     Feature,
     scale::{code, doublings},
 };
-use crate::context::{Seen, form::is_malformed};
+use crate::context::{Seen, malformed::is_malformed};
 
 /// Features of a packet.
 pub const WIDTH: usize = 23;
@@ -49,9 +49,9 @@ columns! { |r, s|
     logarithmic("failures of source", "") => s.source.failed_10,
     logarithmic("unanswered packets of source", "") => s.source.stray_10,
     logarithmic("failures of target", "") => s.target.failed_10,
-    logarithmic("connections of the dealing", "") => s.dealing.opened_10,
-    logarithmic("requests of the dealing", "") => s.dealing.turns_10,
-    logarithmic("packets of the dealing's client", "") => s.dealing.sent_1,
+    logarithmic("connections of the service pair", "") => s.service_pair.opened_10,
+    logarithmic("requests of the service pair", "") => s.service_pair.turns_10,
+    logarithmic("packets of the pair's client", "") => s.service_pair.sent_1,
 }
 
 /// The codes of values on their features' scales: what the packet view's forest is grown from and scores.

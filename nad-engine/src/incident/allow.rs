@@ -130,7 +130,7 @@ impl Criteria {
     fn allow(&self, parties: &Parties, shape: Shape) -> bool {
         let source = [parties.source, parties.alias];
         let mut source = source.iter().flatten();
-        // Whom else it is told to matters only where nobody in particular is meant.
+        // To whom else it is claimed matters only where nobody in particular is meant.
         let mut destination = match &parties.target {
             Some(target) => std::slice::from_ref(target),
             None => &parties.other_targets,

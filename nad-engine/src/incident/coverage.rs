@@ -1,4 +1,4 @@
-//! How much of what came was looked at.
+//! Which part of the packets was analysed.
 
 use nad_common::record::PacketRecord;
 
@@ -38,12 +38,12 @@ impl Coverage {
         (self.records as f64 * 1000.0 / self.packets as f64).floor() / 10.0
     }
 
-    /// For the end of a line: `, 12.5 % of all packets looked at, 300 states lost`; empty where it was all of them, and
+    /// For the end of a line: `, 12.5 % of all packets analysed, 300 states lost`; empty where it was all of them, and
     /// none.
     pub fn remark(&self) -> String {
         let mut remark = String::new();
         if self.records != self.packets {
-            remark += &format!(", {:.1} % of all packets looked at", self.percent());
+            remark += &format!(", {:.1} % of all packets analysed", self.percent());
         }
         if self.lost_states > 0 {
             remark += &format!(", {} lost", presentation::counted(self.lost_states, "state"));
@@ -69,8 +69,8 @@ mod tests {
         coverage.count(&PacketRecord { thinned_packets: 1, ..PacketRecord::zeroed() });
         assert_eq!(coverage.percent(), 99.9);
         coverage.count(&PacketRecord { thinned_packets: 90_000, ..PacketRecord::zeroed() });
-        assert_eq!(coverage.remark(), ", 10.0 % of all packets looked at");
+        assert_eq!(coverage.remark(), ", 10.0 % of all packets analysed");
         coverage.lost_states = 300;
-        assert_eq!(coverage.remark(), ", 10.0 % of all packets looked at, 300 states lost");
+        assert_eq!(coverage.remark(), ", 10.0 % of all packets analysed, 300 states lost");
     }
 }

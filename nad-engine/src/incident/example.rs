@@ -9,11 +9,11 @@ use super::{
 use crate::{
     context::{
         Origin,
-        dealing::DealingState,
         hash::HashKey,
         host::HostState,
         host_key::HostKey,
-        memory::{ServiceKey, Strangeness, Usual},
+        known::{Novelty, ServiceKey, Usual},
+        service_pair::ServicePairState,
     },
     features::View,
     model::{Evidence, Judgement},
@@ -33,17 +33,17 @@ pub fn key(last: u8) -> HostKey {
 /// What is usual in tests: 6 connections, 40 requests and 100,000 bytes.
 pub const USUAL: Usual = Usual { opened_10: 6.0, turns_10: 40.0, up_60: 100_000.0 };
 
-/// A dealing of 10.0.0.1 with 10.0.0.2.
-pub fn dealing(port: u16, protocol: u8) -> DealingState {
+/// The pair of 10.0.0.1 and a service of 10.0.0.2.
+pub fn service_pair(port: u16, protocol: u8) -> ServicePairState {
     between(key(1), key(2), port, protocol)
 }
 
-/// A dealing of ten packets.
-pub fn between(client: HostKey, server: HostKey, port: u16, protocol: u8) -> DealingState {
-    let mut dealing = DealingState::zeroed();
-    (dealing.client, dealing.server, dealing.port, dealing.protocol) = (client, server, port, protocol);
-    (dealing.tick_packets, dealing.tick_bytes) = (10, 1000);
-    dealing
+/// A service pair of ten packets.
+pub fn between(client: HostKey, server: HostKey, port: u16, protocol: u8) -> ServicePairState {
+    let mut pair = ServicePairState::zeroed();
+    (pair.client, pair.server, pair.port, pair.protocol) = (client, server, port, protocol);
+    (pair.tick_packets, pair.tick_bytes) = (10, 1000);
+    pair
 }
 
 /// A host with some numbers changed.
@@ -55,14 +55,14 @@ pub fn with(mut host: HostState, change: impl FnOnce(&mut HostState)) -> HostSta
 /// A host that opened flows to ports of the last byte's host.
 pub fn source(last: u8, target: u8) -> HostState {
     let service = ServiceKey { server: key(target), port: 80, protocol: 6 };
-    with(named(last), |host| open(host, &service, Strangeness::Known, 0))
+    with(named(last), |host| open(host, &service, Novelty::Known, 0))
 }
 
 /// A host opens `1 + more` flows to a service.
-pub fn open(host: &mut HostState, service: &ServiceKey, strangeness: Strangeness, more: u32) {
+pub fn open(host: &mut HostState, service: &ServiceKey, novelty: Novelty, more: u32) {
     let hash_key = HashKey::from_seed(0);
     let hashes = [service.hash(&hash_key), service.server.hashed(&hash_key).hash];
-    host.open(service, hashes, strangeness, more, 0);
+    host.open(service, hashes, novelty, more, 0);
 }
 
 /// A host that was asked by clients of these last bytes.
@@ -75,7 +75,7 @@ pub fn target(last: u8, clients: impl IntoIterator<Item = u8>) -> HostState {
     host
 }
 
-/// A deviation at the end of a second. Its vector grows from one to the next, so that it is no echo.
+/// A deviation at the end of a second. Its vector grows from one to the next, so that it is not suppressed as decay.
 pub fn deviation(view: View, subject: SubjectState, second: u64) -> Deviation {
     let value = second as f32;
     Deviation {
@@ -90,8 +90,8 @@ pub fn deviation(view: View, subject: SubjectState, second: u64) -> Deviation {
 }
 
 /// See [`deviation`].
-pub fn of_dealing(view: View, dealing: DealingState, second: u64) -> Deviation {
-    deviation(view, SubjectState::Dealing(Box::new(dealing), USUAL), second)
+pub fn of_service_pair(view: View, pair: ServicePairState, second: u64) -> Deviation {
+    deviation(view, SubjectState::ServicePair(Box::new(pair), USUAL), second)
 }
 
 /// See [`deviation`].
@@ -101,7 +101,7 @@ pub fn of_source(view: View, host: HostState, second: u64) -> Deviation {
 
 /// See [`deviation`]; in the view of those whom others press.
 pub fn of_target(host: HostState, second: u64) -> Deviation {
-    deviation(View::Pressure, SubjectState::Target(Box::new(host)), second)
+    deviation(View::InboundFlood, SubjectState::Target(Box::new(host)), second)
 }
 
 /// What a view's feature of this name says.
@@ -114,7 +114,7 @@ fn named(last: u8) -> HostState {
     with(HostState::zeroed(), |host| host.key = key(last))
 }
 
-/// An open port scan of 10.0.0.2 by 10.0.0.1, half of which was looked at.
+/// An open port scan of 10.0.0.2 by 10.0.0.1, half of which was analysed.
 pub fn update(id: &str, change: Change) -> IncidentUpdate {
     let mut incident = Incident {
         id: id.into(),
@@ -134,7 +134,7 @@ pub fn update(id: &str, change: Change) -> IncidentUpdate {
         score: 0.75,
         probability: 1e-9,
         threshold: 0.7,
-        view: View::Reach,
+        view: View::Scan,
         coverage: Coverage { records: 500, packets: 1000, lost_states: 0 },
         state: if change == Change::Closed { State::Closed } else { State::Open },
         reason: "10.0.0.1 asked for 1,000 services in 10 s (baseline: 0 to 6)".into(),

@@ -2,7 +2,7 @@
 
 use super::{Deviation, SubjectState};
 use crate::{
-    context::{Origin, dealing::DealingState, host_key::HostKey, memory::Usual},
+    context::{Origin, host_key::HostKey, known::Usual, service_pair::ServicePairState},
     features::Feature,
     model::Evidence,
     presentation,
@@ -24,8 +24,8 @@ pub fn reason(deviation: &Deviation, evidence: &[Evidence]) -> String {
     {
         sentence += &format!(", and {}{}", phrase(second.feature, second.value), against(deviation, second));
     }
-    if let SubjectState::Dealing(dealing, _) = &deviation.subject {
-        sentence += strangeness(dealing);
+    if let SubjectState::ServicePair(pair, _) = &deviation.subject {
+        sentence += novelty(pair);
     }
     sentence + &origin(deviation)
 }
@@ -48,7 +48,7 @@ fn origin(deviation: &Deviation) -> String {
 
 fn subject(deviation: &Deviation) -> String {
     match &deviation.subject {
-        SubjectState::Dealing(dealing, _) => dealing.client.to_string(),
+        SubjectState::ServicePair(pair, _) => pair.client.to_string(),
         SubjectState::Source(host) | SubjectState::Target(host) => host.key.to_string(),
         SubjectState::Link(link) if link.own_ip == HostKey::NOBODY => link.key.to_string(),
         SubjectState::Link(link) => format!("{} ({})", link.own_ip, link.key),
@@ -58,7 +58,7 @@ fn subject(deviation: &Deviation) -> String {
 /// The other side, where there is one.
 fn whom(deviation: &Deviation) -> String {
     match &deviation.subject {
-        SubjectState::Dealing(dealing, _) => format!(" at {}", service(dealing)),
+        SubjectState::ServicePair(pair, _) => format!(" at {}", service(pair)),
         SubjectState::Source(host) => match host.favourite.winner() {
             Some((target, _)) => format!(", mostly at {target}"),
             None => String::new(),
@@ -67,10 +67,10 @@ fn whom(deviation: &Deviation) -> String {
             Some(source) => format!(", mostly from {source}"),
             None => ", from many sources".into(),
         },
-        SubjectState::Link(link) if link.claimed != HostKey::NOBODY => match link.told {
+        SubjectState::Link(link) if link.claimed != HostKey::NOBODY => match link.claimed_to {
             HostKey::NOBODY => format!(", last {}", link.claimed),
-            told if told == link.claimed => format!(", last {}", link.claimed),
-            told => format!(", last {} towards {told}", link.claimed),
+            to if to == link.claimed => format!(", last {}", link.claimed),
+            to => format!(", last {} towards {to}", link.claimed),
         },
         SubjectState::Link(_) => String::new(),
     }
@@ -79,7 +79,7 @@ fn whom(deviation: &Deviation) -> String {
 /// What is usual, for the service where that is known, else in the baseline.
 fn against(deviation: &Deviation, evidence: &Evidence) -> String {
     let describe = |value: f32| evidence.feature.describe(evidence.feature.scaled(value));
-    if let SubjectState::Dealing(_, Usual { opened_10, turns_10, up_60 }) = deviation.subject {
+    if let SubjectState::ServicePair(_, Usual { opened_10, turns_10, up_60 }) = deviation.subject {
         let usual = match evidence.feature.name {
             "connections" => Some(opened_10),
             "requests" => Some(turns_10),
@@ -93,8 +93,8 @@ fn against(deviation: &Deviation, evidence: &Evidence) -> String {
     format!(" (baseline: at most {})", describe(evidence.baseline.1))
 }
 
-fn strangeness(dealing: &DealingState) -> &'static str {
-    match dealing.strangeness() as u8 {
+fn novelty(pair: &ServicePairState) -> &'static str {
+    match pair.novelty() as u8 {
         0 => "",
         1 => "; this client had not used that service before",
         2 => "; nobody had used that port of it before",
@@ -104,11 +104,11 @@ fn strangeness(dealing: &DealingState) -> &'static str {
     }
 }
 
-fn service(dealing: &DealingState) -> String {
-    let protocol = presentation::protocol_name(dealing.protocol);
-    match dealing.port {
-        0 => format!("{} ({protocol})", dealing.server),
-        port => format!("{} port {port} ({protocol})", dealing.server),
+fn service(pair: &ServicePairState) -> String {
+    let protocol = presentation::protocol_name(pair.protocol);
+    match pair.port {
+        0 => format!("{} ({protocol})", pair.server),
+        port => format!("{} port {port} ({protocol})", pair.server),
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Deviation, SubjectState};
-use crate::{context::dealing::DealingState, features::View};
+use crate::{context::service_pair::ServicePairState, features::View};
 
 /// What an incident looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -89,20 +89,20 @@ impl Shape {
     /// What a deviation looks like.
     pub fn of(deviation: &Deviation) -> Self {
         match &deviation.subject {
-            SubjectState::Dealing(dealing, _) => of_dealing(deviation.view, dealing),
+            SubjectState::ServicePair(pair, _) => of_service_pair(deviation.view, pair),
             SubjectState::Source(host) => match deviation.view {
-                View::Form => Self::MalformedPackets,
-                View::Push
+                View::Malformed => Self::MalformedPackets,
+                View::OutboundFlood
                     if host.icmp_10 > 0.5 * host.stray_10.max(host.opened_10) && host.peers_10() < 4.0 =>
                 {
                     Self::Flood
                 }
                 view => {
-                    // Packets that nobody answers are looked at even where they open no flow.
-                    let packets = if view == View::Push { host.stray_10 } else { 0.0 };
+                    // Unanswered packets count even where they open no flow.
+                    let packets = if view == View::OutboundFlood { host.stray_10 } else { 0.0 };
                     let services = host.services_10().max(host.services_120());
                     let connections = if host.opens_mostly_tcp() { host.unsuccessful_10() } else { 0.0 };
-                    of_reach(services, host.peers_10(), connections, host.opened_10.max(packets))
+                    of_scan(services, host.peers_10(), connections, host.opened_10.max(packets))
                 }
             },
             SubjectState::Target(host) => {
@@ -125,7 +125,7 @@ impl Shape {
     }
 }
 
-fn of_reach(services: f32, peers: f32, unsuccessful_connections: f32, tried: f32) -> Shape {
+fn of_scan(services: f32, peers: f32, unsuccessful_connections: f32, tried: f32) -> Shape {
     if services < 0.1 * tried {
         // The same few services again and again.
         return if unsuccessful_connections > 0.25 * tried { Shape::SynFlood } else { Shape::Flood };
@@ -133,39 +133,36 @@ fn of_reach(services: f32, peers: f32, unsuccessful_connections: f32, tried: f32
     if peers > 0.5 * services && peers > 4.0 { Shape::HostSweep } else { Shape::PortScan }
 }
 
-fn of_dealing(view: View, dealing: &DealingState) -> Shape {
+fn of_service_pair(view: View, pair: &ServicePairState) -> Shape {
     const LONG_NAME: f32 = 50.0;
-    let has_long_names = dealing.queries_10 > 1.0 && dealing.name_length > LONG_NAME;
+    let has_long_names = pair.queries_10 > 1.0 && pair.name_length > LONG_NAME;
     match view {
-        View::Names if has_long_names || dealing.rare_types > 0.5 => Shape::DnsTunnel,
+        View::Names if has_long_names || pair.rare_types > 0.5 => Shape::DnsTunnel,
         View::Connections | View::Exchange | View::Upload | View::Answers if has_long_names => {
             Shape::DnsTunnel
         }
         View::Upload => Shape::UnusualUpload,
         View::Answers => Shape::Amplification,
-        View::Rhythm => Shape::Beacon,
-        View::Connections | View::Exchange if ICMP.contains(&dealing.protocol) => Shape::Flood,
-        View::Connections => of_connections(dealing),
-        View::Exchange if LOGIN_PORTS.contains(&dealing.port) => Shape::BruteForce,
-        View::Exchange if dealing.protocol == TCP => Shape::Enumeration,
+        View::Periodicity => Shape::Beacon,
+        View::Connections | View::Exchange if ICMP.contains(&pair.protocol) => Shape::Flood,
+        View::Connections => of_connections(pair),
+        View::Exchange if LOGIN_PORTS.contains(&pair.port) => Shape::BruteForce,
+        View::Exchange if pair.protocol == TCP => Shape::Enumeration,
         _ => Shape::Unusual,
     }
 }
 
-fn of_connections(dealing: &DealingState) -> Shape {
+fn of_connections(pair: &ServicePairState) -> Shape {
     /// Bytes of payload that a connection's client has sent in a slow request, at most.
     const LITTLE: f32 = 1_000.0;
-    let is_tcp = dealing.protocol == TCP;
-    if is_tcp && dealing.unsuccessful_10() > 0.5 * dealing.opened_10 {
+    let is_tcp = pair.protocol == TCP;
+    if is_tcp && pair.unsuccessful_10() > 0.5 * pair.opened_10 {
         Shape::SynFlood
-    } else if is_tcp && LOGIN_PORTS.contains(&dealing.port) {
+    } else if is_tcp && LOGIN_PORTS.contains(&pair.port) {
         Shape::BruteForce
-    } else if is_tcp
-        && dealing.open_now > 0.5 * dealing.opened_60
-        && dealing.up_60 < LITTLE * dealing.opened_60
-    {
+    } else if is_tcp && pair.open_now > 0.5 * pair.opened_60 && pair.up_60 < LITTLE * pair.opened_60 {
         Shape::SlowRequests
-    } else if is_tcp && dealing.turns_10 >= dealing.opened_10 {
+    } else if is_tcp && pair.turns_10 >= pair.opened_10 {
         Shape::Enumeration
     } else {
         Shape::Flood

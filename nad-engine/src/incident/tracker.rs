@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use super::{
     Change, Deviation, Incident, IncidentUpdate, Listed, Parties, State, SubjectState, allow::AllowRules,
-    coverage::Coverage, echo::Echoes, reason::reason, shape::Shape,
+    coverage::Coverage, decay_suppression::DecaySuppression, reason::reason, shape::Shape,
 };
 use crate::{
     context::{TICK_NS, host_key::HostKey},
@@ -30,7 +30,7 @@ pub type Explain<'a> = &'a dyn Fn(&Deviation) -> Vec<Evidence>;
 #[derive(Debug)]
 pub struct Tracker {
     open: Vec<Open>,
-    echoes: Echoes,
+    suppression: DecaySuppression,
     rules: AllowRules,
     silence_ns: u64,
     opened: u64,
@@ -50,7 +50,7 @@ struct Open {
     had_alerts: bool,
     /// Since the last tick with alerts, that one left out.
     silent_coverage: Coverage,
-    was_told: Option<Shape>,
+    reported_shape: Option<Shape>,
 }
 
 /// How much speaks for a shape, and what says it best.
@@ -67,11 +67,18 @@ struct Vote {
 impl Tracker {
     /// One without incidents; an incident is closed after a silence of `silence_ns`.
     pub fn new(rules: AllowRules, silence_ns: u64) -> Self {
-        Self { open: Vec::new(), echoes: Echoes::default(), rules, silence_ns, opened: 0, refused: 0 }
+        Self {
+            open: Vec::new(),
+            suppression: DecaySuppression::default(),
+            rules,
+            silence_ns,
+            opened: 0,
+            refused: 0,
+        }
     }
 
     /// Takes a tick's deviations into account, and its coverage, which counts with every incident that is open. Each
-    /// deviation counts unless an allow rule suppresses it, or it is the echo of what is over or the harm that a flood
+    /// deviation counts unless an allow rule suppresses it, or it only decays from what is over, or is the harm that a flood
     /// does. Then ends the tick: tells what was opened or has changed in it, and closes what has been silent for long.
     pub fn end_tick(
         &mut self,
@@ -86,7 +93,7 @@ impl Tracker {
         let is_of_link = |deviation: &&Deviation| matches!(deviation.subject, SubjectState::Link(_));
         let (of_links, others): (Vec<_>, Vec<_>) = deviations.iter().partition(is_of_link);
         others.into_iter().chain(of_links).for_each(|deviation| self.take(deviation, now, updates));
-        self.echoes.forget(now.sensor_ns);
+        self.suppression.forget(now.sensor_ns);
         for open in &mut self.open {
             open.silent_coverage.add(coverage);
             open.end_tick(explain, updates);
@@ -142,7 +149,9 @@ impl Tracker {
     fn take(&mut self, deviation: &Deviation, now: Now, updates: &mut Vec<IncidentUpdate>) {
         let parties = deviation.parties();
         let shape = Shape::of(deviation);
-        if self.rules.suppress(&parties, shape, now.unix_ns) || self.echoes.is_echo(deviation, &parties) {
+        if self.rules.suppress(&parties, shape, now.unix_ns)
+            || self.suppression.is_decaying(deviation, &parties)
+        {
             return;
         }
         if self.open.iter().any(|open| open.harms(deviation, &parties)) {
@@ -220,7 +229,7 @@ impl Tracker {
             tick_volume: (0, 0),
             silent_coverage: Coverage::default(),
             had_alerts: false,
-            was_told: None,
+            reported_shape: None,
         });
         Some(self.open.len() - 1)
     }
@@ -240,11 +249,11 @@ impl Tracker {
 }
 
 /// How much a view's word counts when an incident is named: who does something to many says more than what comes over
-/// one of them, or what one of many dealings looks like.
+/// one of them, or what one of many service pairs looks like.
 fn weight_of(view: View) -> f64 {
     match view {
-        View::Reach | View::Claims => 4.0,
-        View::Pressure | View::Rhythm => 0.5,
+        View::Scan | View::Arp => 4.0,
+        View::InboundFlood | View::Periodicity => 0.5,
         _ => 1.0,
     }
 }
@@ -270,7 +279,7 @@ impl Open {
     /// Whether a deviation shows no more than that this flood's target does not serve one of its clients.
     fn harms(&self, deviation: &Deviation, parties: &Parties) -> bool {
         is_flood(self.incident.shape)
-            && deviation.view != View::Push
+            && deviation.view != View::OutboundFlood
             && deviation.time_ns.saturating_sub(self.incident.end_ns) <= AFTERMATH_NS
             && Some(self.principal) != parties.source
             && parties.target.is_some_and(|target| self.incident.targets.items.contains(&target))
@@ -372,12 +381,12 @@ impl Open {
             let reason = said.get_or_insert_with(|| reason(best, &explain(best))).clone();
             self.incident.reason = reason;
         }
-        let change = match self.was_told {
+        let change = match self.reported_shape {
             None => Change::Opened,
             Some(shape) if shape != self.incident.shape => Change::Changed,
             Some(_) => Change::Updated,
         };
-        self.was_told = Some(self.incident.shape);
+        self.reported_shape = Some(self.incident.shape);
         updates.push(IncidentUpdate { change, incident: self.incident.clone() });
     }
 }

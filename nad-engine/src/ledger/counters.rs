@@ -66,15 +66,15 @@ static OF_KERNEL: [Row; 7] = [
         |ledger| ledger.source.thinned,
     ),
     level(
-        "untold",
-        Some("nad_packets_untold"),
-        "Packets left out that no record has told of so far",
-        Ledger::untold,
+        "unattributed",
+        Some("nad_packets_unattributed"),
+        "Packets left out that are not attributed to a flow or a host so far",
+        Ledger::unattributed,
     ),
     row("ring_full", Some("nad_packets_ring_full"), "Packets lost because a ring was full", |ledger| {
         ledger.source.ring_full
     }),
-    row("unparsed", None, "Packets in which nobody could be named", |ledger| ledger.source.unparsed_total()),
+    row("unparsed", None, "Packets without an addressable host", |ledger| ledger.source.unparsed_total()),
 ];
 
 /// What follows from the others.
@@ -161,7 +161,7 @@ macro_rules! tally {
             pub basis: Basis,
             /// What became of those who wanted an entry in a table.
             pub context: ContextCounts,
-            /// What became of what outputs were told of.
+            /// What became of the events for outputs.
             pub outputs: Vec<OutputCounts>,
         }
 
@@ -186,7 +186,7 @@ macro_rules! tally {
     };
 }
 
-/// What is part of what balances, or told by itself.
+/// What is part of what balances, or reported by itself.
 const fn balanced(row: Row) -> Row {
     row
 }
@@ -197,15 +197,15 @@ tally! {
     /// Records that a model has judged
     scored: "nad_records_scored", balanced;
     /// Records of nad's own connections, which are not judged
-    own: "nad_records_own", listed;
+    self_traffic: "nad_records_self_traffic", listed;
     /// Records beyond what was asked for, or after a failure
     discarded: "nad_records_discarded", listed;
     /// Records taken from the source
     drained: "nad_records_drained", balanced;
     /// Records in a ring that could not be read
     unreadable: "nad_records_unreadable", listed;
-    /// Packets left out that a later record has told of
-    told: "nad_packets_told", balanced;
+    /// Packets left out that were attributed to the flow or host of a later record
+    attributed: "nad_packets_attributed", balanced;
     /// Packets above the threshold
     anomalies: "nad_anomalies", balanced;
     /// Incidents that were opened
@@ -214,9 +214,9 @@ tally! {
     suppressed: "nad_deviations_suppressed", listed;
     /// Deviations in no incident, as too many were open
     incidents_refused: "nad_incidents_refused", listed;
-    /// Deviations of a crowd that were not counted with its incident one by one
+    /// Deviations beyond the cap of a target in a second, not counted with its incident one by one
     deviations_passed_over: "nad_deviations_passed_over", listed;
-    /// Anomalies not told to the outputs, as there were too many at once
+    /// Anomalies not reported to the outputs, as there were too many at once
     alerts_dropped: "nad_alerts_dropped", listed;
     /// Times that the drain waited for the detector
     queue_waits: "nad_queue_waits", listed;

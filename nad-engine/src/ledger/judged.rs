@@ -65,7 +65,7 @@ pub enum Missing {
     LongerBaseline(Duration),
     /// A model was in force, and no packet came that it could judge.
     Scored,
-    /// No host did anything that a view looks at.
+    /// No host did anything that a view judges.
     Hosts,
 }
 
@@ -158,7 +158,7 @@ mod tests {
         let span = Duration::from_secs(6);
         let detecting = Basis { stage: Stage::Detecting, judges_hosts: true, ..Basis::default() };
         let too_short = Basis { judges_hosts: false, baseline: span, ..detecting };
-        let (packets, hosts) = ((View::Packet, 9), (View::Reach, 1));
+        let (packets, hosts) = ((View::Packet, 9), (View::Scan, 1));
         for (ledger, expected) in [
             (ledger(9, &[packets, hosts], detecting), Judged::Hosts),
             (ledger(9, &[packets], detecting), Judged::PacketsOnly(Missing::Hosts)),

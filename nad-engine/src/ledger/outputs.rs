@@ -1,16 +1,16 @@
-//! What became of what outputs were told of.
+//! What became of the events for outputs.
 
 use std::{
     fmt,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-/// What became of what an output is told of, counted where it happens.
+/// What became of an output's events, counted where it happens.
 #[derive(Debug, Default)]
 pub struct SinkCounts {
     /// Its name.
     pub name: String,
-    /// What it told.
+    /// What it delivered.
     pub delivered: AtomicU64,
     /// What its queue had no room for.
     pub dropped: AtomicU64,
@@ -18,7 +18,7 @@ pub struct SinkCounts {
     pub failed: AtomicU64,
 }
 
-/// What became of what an output was told of, at one moment.
+/// What became of an output's events, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputCounts {
     /// Its name.

@@ -103,8 +103,8 @@ mod tests {
     #[test]
     fn rows_around_a_baseline_come_after_it_as_many_as_its_size_asks_for() {
         for (rows, margin, beyond) in [(100, 2 * FEWEST, FEWEST), (4000, 240, 400)] {
-            let baseline = baseline(View::Push, rows);
-            let augmented = augment(&baseline, &features(View::Push), &mut Random::new(1, 1));
+            let baseline = baseline(View::OutboundFlood, rows);
+            let augmented = augment(&baseline, &features(View::OutboundFlood), &mut Random::new(1, 1));
             assert!(baseline.rows().eq(augmented.ordinary.rows().take(rows)));
             assert!(augmented.ordinary.rows().eq(augmented.training.rows().take(augmented.ordinary.len())));
             assert_eq!(augmented.ordinary.len(), rows + margin);
@@ -114,8 +114,8 @@ mod tests {
 
     #[test]
     fn the_margin_is_near_and_what_lies_beyond_is_far_and_both_start_from_the_baseline() {
-        let baseline = baseline(View::Push, 400);
-        let augmented = augment(&baseline, &features(View::Push), &mut Random::new(1, 1));
+        let baseline = baseline(View::OutboundFlood, 400);
+        let augmented = augment(&baseline, &features(View::OutboundFlood), &mut Random::new(1, 1));
         let moved = |row: &[f32]| row.iter().copied().filter(|value| *value > 3.0).collect::<Vec<_>>();
         for row in augmented.ordinary.rows().skip(400).take(FEWEST) {
             let moved = moved(row);
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn no_packet_of_nothing_but_zeros_is_ordinary() {
-        for (view, are_any) in [(View::Packet, false), (View::Push, true)] {
+        for (view, are_any) in [(View::Packet, false), (View::OutboundFlood, true)] {
             let features = features(view);
             let zeros: Vec<f32> = features.iter().map(|feature| feature.scaled(0.0)).collect();
             let mut ones = Matrix::new(features.len());

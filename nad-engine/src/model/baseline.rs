@@ -60,7 +60,7 @@ impl Baseline {
         }
     }
 
-    /// Adds what every view that looks at a subject sees of it.
+    /// Adds the features of every view that judges a subject.
     pub fn add_subject(&mut self, subject: &Subject<'_>, vector: &mut Vec<f32>) {
         for view in View::ALL {
             if view.read(subject, vector) {
@@ -116,9 +116,9 @@ mod tests {
         let mut baseline = Baseline::new(1);
         let total = 4 * MOST_OTHERS;
         for number in 0..total {
-            baseline.add(View::Rhythm, &vector(View::Rhythm, &[0.0, number as f32]));
+            baseline.add(View::Periodicity, &vector(View::Periodicity, &[0.0, number as f32]));
         }
-        let sample = baseline.sample(View::Rhythm);
+        let sample = baseline.sample(View::Periodicity);
         assert_eq!((sample.vectors.len(), sample.seen), (MOST_OTHERS, total as u64));
         for quarter in 0..4 {
             let range = (quarter * total / 4) as f32..((quarter + 1) * total / 4) as f32;
@@ -133,9 +133,9 @@ mod tests {
         let filled = |seed| {
             let mut baseline = Baseline::new(seed);
             for number in 0..2 * MOST_OTHERS {
-                baseline.add(View::Rhythm, &vector(View::Rhythm, &[0.0, number as f32]));
+                baseline.add(View::Periodicity, &vector(View::Periodicity, &[0.0, number as f32]));
             }
-            baseline.sample(View::Rhythm).vectors.clone()
+            baseline.sample(View::Periodicity).vectors.clone()
         };
         let one = filled(1);
         assert!(one.rows().eq(filled(1).rows()));
@@ -146,12 +146,12 @@ mod tests {
     fn half_of_a_sample_counts_as_all_that_was_seen() {
         let mut baseline = Baseline::new(1);
         for number in 0..9 {
-            baseline.add(View::Rhythm, &vector(View::Rhythm, &[0.0, number as f32]));
+            baseline.add(View::Periodicity, &vector(View::Periodicity, &[0.0, number as f32]));
         }
         baseline.add(View::Packet, &vector(View::Packet, &[]));
         assert_eq!(baseline.decisions(), 9, "packets are none");
         baseline.halve();
-        let left: Vec<f32> = baseline.sample(View::Rhythm).vectors.rows().map(|row| row[1]).collect();
+        let left: Vec<f32> = baseline.sample(View::Periodicity).vectors.rows().map(|row| row[1]).collect();
         assert_eq!((left.as_slice(), baseline.decisions()), (&[0.0, 2.0, 4.0, 6.0, 8.0][..], 5));
     }
 }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Model, schema};
 const MAGIC: &[u8; 8] = b"NADMODEL";
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 const PREAMBLE: usize = MAGIC.len() + 4 + 4 + 8;
 const CHECKSUM: usize = 32;
 
@@ -64,7 +64,7 @@ fn decode(bytes: &[u8]) -> Result<Model, String> {
     let number = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| preamble[at + i]));
     let version = number(8);
     if version != VERSION {
-        return Err(format!("it is of version {version}, and this nad reads version {VERSION}"));
+        return Err(format!("it is of version {version}, and this nad reads version {VERSION}: train again"));
     }
     let head_length = number(12) as usize;
     let body_length = u64::from_le_bytes(std::array::from_fn(|i| preamble[16 + i]));

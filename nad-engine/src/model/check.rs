@@ -14,7 +14,7 @@ const LONGEST_SOURCE: usize = 64 << 10;
 const MOST_DECISIONS: f64 = 2.0 * 16_384.0;
 
 impl Model {
-    /// Why the model can't be used, as far as that can be told from itself.
+    /// Why the model can't be used, as far as its content shows.
     pub(super) fn check(&self) -> Result<(), String> {
         check_window(&self.window)?;
         check_training(&self.training)?;
@@ -33,7 +33,7 @@ impl Model {
                 .check(view, &self.training)
                 .map_err(|reason| format!("of its view {}, {reason}", view.name()))?;
         }
-        self.memories.check().map_err(|reason| format!("of what it remembers, {reason}"))
+        self.known.check().map_err(|reason| format!("of its known services, {reason}"))
     }
 }
 

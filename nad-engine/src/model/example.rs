@@ -29,12 +29,12 @@ pub fn model(extension_level: Option<usize>) -> Model {
         contamination: 0.01,
         without: Vec::new(),
     };
-    let sizes = Sizes { flows: 64, hosts: 64, dealings: 64, links: 64, memory: 64 };
-    let memories = Context::new(
+    let sizes = Sizes { flows: 64, hosts: 64, service_pairs: 64, links: 64, known_services: 64 };
+    let known = Context::new(
         Tables::new(&sizes).expect("there is memory for small tables"),
         HashKey::from_seed(0),
         60,
     )
-    .memories();
-    Model::train(&baseline, &training, window, memories).expect("the baseline has packets")
+    .known_services();
+    Model::train(&baseline, &training, window, known).expect("the baseline has packets")
 }

@@ -9,16 +9,16 @@
 
 mod attribution;
 mod check;
-pub mod coded;
 pub mod kernel;
-pub mod planes;
+pub mod oblique;
+pub mod quantized;
 mod tree;
 
 use serde::{Deserialize, Serialize};
 
 pub(super) use tree::{Term, Tree, goes_left, mean_path};
 
-/// The largest magnitude of a value that a forest is grown from: the sums over a plane's terms stay finite.
+/// The largest magnitude of a value that a forest is grown from: the sums over the terms of an oblique split stay finite.
 pub const LARGEST_VALUE: f32 = 1e30;
 
 /// A forest that scores.
@@ -28,7 +28,7 @@ pub struct Forest {
     nodes: Vec<Node>,
     /// For each node the training samples that came to it.
     counts: Vec<u32>,
-    /// The slanted planes of an extended forest: the features that each uses, one plane after the other.
+    /// The oblique splits of an extended forest: the features that each uses, one split after the other.
     terms: Vec<Term>,
     /// The first node of each tree.
     roots: Vec<u32>,
@@ -44,7 +44,7 @@ enum Node {
     /// `low` where the feature is at most `limit`, its neighbour where it is above.
     Axis { feature: u16, limit: f32, low: u32 },
     /// `low` where [`goes_left`] says so, its neighbour where not.
-    Plane { term_count: u16, first_term: u32, low: u32 },
+    Oblique { term_count: u16, first_term: u32, low: u32 },
 }
 
 /// Why no forest could be grown.
@@ -160,7 +160,7 @@ impl Forest {
             Node::Axis { feature, limit, low } => {
                 usize::from(feature) < self.columns() && limit.is_finite() && sound_children(low)
             }
-            Node::Plane { term_count, first_term, low } => {
+            Node::Oblique { term_count, first_term, low } => {
                 first_term as usize + usize::from(term_count) <= self.terms.len() && sound_children(low)
             }
         }
@@ -174,14 +174,14 @@ impl Forest {
                 Node::Axis { feature, limit, low } => {
                     low as usize + usize::from(sample[usize::from(feature)] > limit)
                 }
-                Node::Plane { term_count, first_term, low } => {
-                    low as usize + usize::from(!goes_left(self.plane(first_term, term_count), sample))
+                Node::Oblique { term_count, first_term, low } => {
+                    low as usize + usize::from(!goes_left(self.oblique_terms(first_term, term_count), sample))
                 }
             };
         }
     }
 
-    fn plane(&self, first_term: u32, term_count: u16) -> &[Term] {
+    fn oblique_terms(&self, first_term: u32, term_count: u16) -> &[Term] {
         &self.terms[first_term as usize..][..usize::from(term_count)]
     }
 }
@@ -230,8 +230,8 @@ mod tests {
     #[test]
     fn a_forest_that_points_astray_is_not_sound() {
         let (_, axis) = forest(4, 0);
-        let (_, plane) = forest(4, 3);
-        assert!(axis.is_sound(4) && plane.is_sound(4));
+        let (_, oblique) = forest(4, 3);
+        assert!(axis.is_sound(4) && oblique.is_sound(4));
         assert!(!axis.is_sound(3) && !axis.is_sound(5));
         let refused = |what: &str, forest: &Forest, harm: &dyn Fn(&mut Forest)| {
             let mut harmed = forest.clone();
@@ -266,8 +266,8 @@ mod tests {
         refused("no mean path", &axis, &|forest| forest.mean_path = 0.0);
         refused("counts that don't add up", &axis, &|forest| forest.counts[0] += 1);
         refused("too few counts", &axis, &|forest| _ = forest.counts.pop());
-        refused("terms that are not there", &plane, &|forest| forest.terms.truncate(1));
-        refused("a term's feature too many", &plane, &|forest| forest.terms[0].feature = 4);
-        refused("a term that is no number", &plane, &|forest| forest.terms[0].point = f32::NAN);
+        refused("terms that are not there", &oblique, &|forest| forest.terms.truncate(1));
+        refused("a term's feature too many", &oblique, &|forest| forest.terms[0].feature = 4);
+        refused("a term that is no number", &oblique, &|forest| forest.terms[0].point = f32::NAN);
     }
 }

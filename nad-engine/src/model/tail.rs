@@ -33,7 +33,7 @@ use excess::Excess;
 /// The share of scores that are peaks.
 const PEAK_SHARE: f64 = 0.02;
 
-/// With fewer peaks no shape can be told, and the tail is taken for exponential.
+/// With fewer peaks no shape can be fitted, and the tail is taken for exponential.
 const FEWEST_PEAKS: usize = 10;
 
 /// Peaks that are kept: a uniform sample of more. The shape is then known to 0.03.

@@ -49,7 +49,7 @@ pub struct Growth {
     pub trees: usize,
     /// Samples that each tree is grown from; fewer where the baseline has fewer.
     pub samples_per_tree: usize,
-    /// 0 splits along one feature at a time (the standard forest), n along planes through n + 1 of them.
+    /// 0 splits along one feature at a time (the standard forest), n along oblique planes through n + 1 of them.
     pub extension_level: usize,
     /// What the random numbers follow from, where the trainer can be seeded.
     pub seed: u64,

@@ -13,8 +13,8 @@ use super::{
     calibration::Calibration,
     forest::{
         Forest, ForestError,
-        coded::CodedForest,
-        planes::{PlaneForest, Values},
+        oblique::{ObliqueForest, Values},
+        quantized::QuantizedForest,
     },
     matrix::Matrix,
     random::Random,
@@ -39,12 +39,12 @@ pub struct ViewModel {
     /// Columns that are left out: they count as the baseline's median.
     blind: Vec<u16>,
     /// Where the forest of the packet view is an extended one: a standard forest of the same rows, which is asked first.
-    screen: Option<Screen>,
+    prefilter: Option<Prefilter>,
 }
 
 /// A standard forest and what its scores mean.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Screen {
+struct Prefilter {
     forest: Forest,
     calibration: Calibration,
 }
@@ -53,7 +53,7 @@ struct Screen {
 #[derive(Debug)]
 pub struct Compiled<'a> {
     /// The forest.
-    pub forest: CodedForest,
+    pub forest: QuantizedForest,
     /// Whether it is the view's own; otherwise it only says who is to be asked: see [`ViewModel::compile`].
     pub is_own: bool,
     calibration: &'a Calibration,
@@ -91,7 +91,7 @@ pub struct Evidence {
 /// A view's own forest, compiled for its vectors, and room to scale them in.
 #[derive(Debug)]
 pub struct Scorer {
-    forest: PlaneForest,
+    forest: ObliqueForest,
     scaled: Vec<f32>,
     values: Values,
 }
@@ -121,21 +121,21 @@ impl ViewModel {
             Ok((forest, calibration))
         };
         let (forest, calibration) = grow(&growth)?;
-        let is_screened = view == View::Packet && growth.extension_level > 0;
-        let screen = is_screened.then(|| grow(&Growth { extension_level: 0, ..growth })).transpose()?;
-        let screen = screen.map(|(forest, calibration)| Screen { forest, calibration });
-        Ok(Self { scaler, forest, calibration, blind, screen })
+        let is_prefiltered = view == View::Packet && growth.extension_level > 0;
+        let prefilter = is_prefiltered.then(|| grow(&Growth { extension_level: 0, ..growth })).transpose()?;
+        let prefilter = prefilter.map(|(forest, calibration)| Prefilter { forest, calibration });
+        Ok(Self { scaler, forest, calibration, blind, prefilter })
     }
 
     /// The forest, compiled for vectors of codes. Of an extended one, the standard forest that is asked first: what
     /// is ordinary to it is taken for ordinary. `None` where neither can be compiled.
     pub fn compile(&self) -> Option<Compiled<'_>> {
-        let (forest, calibration) = match &self.screen {
-            Some(screen) => (&screen.forest, &screen.calibration),
+        let (forest, calibration) = match &self.prefilter {
+            Some(prefilter) => (&prefilter.forest, &prefilter.calibration),
             None => (&self.forest, &self.calibration),
         };
-        let forest = CodedForest::compile(forest, &self.scaler, &self.blind)?;
-        Some(Compiled { forest, is_own: self.screen.is_none(), calibration })
+        let forest = QuantizedForest::compile(forest, &self.scaler, &self.blind)?;
+        Some(Compiled { forest, is_own: self.prefilter.is_none(), calibration })
     }
 
     /// The probability that an ordinary vector scores as high or higher: 1e-12 to 1.
@@ -150,7 +150,7 @@ impl ViewModel {
 
     /// What judges vectors by this model.
     pub fn scorer(&self) -> Scorer {
-        Scorer { forest: PlaneForest::compile(&self.forest), scaled: Vec::new(), values: Values::default() }
+        Scorer { forest: ObliqueForest::compile(&self.forest), scaled: Vec::new(), values: Values::default() }
     }
 
     /// Judges a vector of the view by a scorer of this model.
@@ -171,8 +171,8 @@ impl ViewModel {
     }
 
     /// The forest, compiled for vectors that are scaled already.
-    pub fn planes(&self) -> PlaneForest {
-        PlaneForest::compile(&self.forest)
+    pub fn oblique(&self) -> ObliqueForest {
+        ObliqueForest::compile(&self.forest)
     }
 
     /// The features that isolate a vector of `view` most, the most important first.
@@ -211,10 +211,9 @@ impl ViewModel {
         self.scaler.is_sound(columns)
             && self.forest.is_sound(columns)
             && self.calibration.is_sound()
-            && self
-                .screen
-                .as_ref()
-                .is_none_or(|screen| screen.forest.is_sound(columns) && screen.calibration.is_sound())
+            && self.prefilter.as_ref().is_none_or(|prefilter| {
+                prefilter.forest.is_sound(columns) && prefilter.calibration.is_sound()
+            })
             && self.blind.iter().all(|column| usize::from(*column) < columns)
     }
 }
@@ -258,7 +257,7 @@ impl Prepared<'_> {
 
 fn calibrate(forest: &Forest, rows: &Matrix, trees: usize) -> Result<Calibration, ForestError> {
     let step = rows.len().div_ceil(CALIBRATION_VECTORS).max(1);
-    let compiled = PlaneForest::compile(forest);
+    let compiled = ObliqueForest::compile(forest);
     let mut values = Values::default();
     let mut score = |row: &[f32]| {
         values.set(row);

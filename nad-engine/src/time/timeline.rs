@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::batch::{Cause, RecordBatch, Shift};
 
-/// Shifts that are remembered, for incidents that began before them.
+/// Shifts that are kept, for incidents that began before them.
 const REMEMBERED: usize = 64;
 
 /// Turns the times of records into sensor time, and that into Unix time.

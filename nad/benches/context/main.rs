@@ -26,7 +26,7 @@ use nad_engine::{
     model::{
         Model, Scorer, Training, TrainingWindow,
         baseline::Baseline,
-        forest::coded::{BLOCK, Block, CodedForest},
+        forest::quantized::{BLOCK, Block, QuantizedForest},
         trainer::{Growth, TrainerKind},
     },
 };
@@ -103,9 +103,9 @@ fn flood(criterion: &mut Criterion) {
     }
 }
 
-/// The end of a second in which a batch of packets of 1,000 dealings came.
+/// The end of a second in which a batch of packets of 1,000 service pairs came.
 fn tick(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("tick of 1000 dealings");
+    let mut group = criterion.benchmark_group("tick of 1000 service pairs");
     for judges in [false, true] {
         let name = if judges { "features and scores" } else { "features" };
         group.bench_function(name, |bencher| {
@@ -169,7 +169,7 @@ struct Bench {
     context: Context,
     traffic: Traffic,
     model: Model,
-    forest: CodedForest,
+    forest: QuantizedForest,
     block: Block,
     batch: Vec<PacketRecord>,
     vector: Vec<f32>,
@@ -183,8 +183,8 @@ impl Bench {
         let sizes = Sizes {
             flows: usual.flows.max(2 * flows as usize),
             hosts: usual.hosts.max(flows as usize / 8),
-            dealings: usual.dealings.max(flows as usize / 2),
-            memory: usual.memory.max(2 * flows as usize),
+            service_pairs: usual.service_pairs.max(flows as usize / 2),
+            known_services: usual.known_services.max(2 * flows as usize),
             ..usual
         };
         let mut context =
@@ -200,7 +200,7 @@ impl Bench {
             let seen = context.observe(place, record, record.time_ns);
             baseline.add(View::Packet, &View::read_packet(record, &seen));
         }
-        context.close_tick(|_| Verdict { standing: 0.0, is_ordinary: true });
+        context.close_tick(|_| Verdict { anomaly_level: 0.0, is_ordinary: true });
         let training = Training {
             growth: Growth::default(),
             extension_level: None,
@@ -215,8 +215,8 @@ impl Bench {
             last_ns: 60 * SECOND,
             packets: handshakes.len() as u64,
         };
-        let memories = context.memories();
-        let model = Model::train(&baseline, &training, window, memories).expect("there are packets enough");
+        let known = context.known_services();
+        let model = Model::train(&baseline, &training, window, known).expect("there are packets enough");
         let compiled = model.view(View::Packet).compile();
         let forest = compiled.expect("it is a standard forest over codes").forest;
         let scorers = View::ALL.iter().map(|view| model.view(*view).scorer()).collect();
@@ -234,7 +234,7 @@ impl Bench {
         for _ in 0..batches {
             fill(&mut self.traffic, &mut self.batch);
             if self.context.is_tick_over(self.traffic.now_ns()) {
-                self.context.close_tick(|_| Verdict { standing: 0.0, is_ordinary: true });
+                self.context.close_tick(|_| Verdict { anomaly_level: 0.0, is_ordinary: true });
             }
             let start = Instant::now();
             self.take(depth);
@@ -286,7 +286,7 @@ impl Bench {
                     }
                 }
             }
-            Verdict { standing: 0.0, is_ordinary: true }
+            Verdict { anomaly_level: 0.0, is_ordinary: true }
         });
         start.elapsed()
     }

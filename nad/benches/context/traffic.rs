@@ -9,8 +9,8 @@ const ACK: u8 = 0x10;
 const PUSH: u8 = 0x08;
 
 /// Flows that a client has with one service, on average, and clients for each server.
-const FLOWS_PER_DEALING: u32 = 4;
-const DEALINGS_PER_CLIENT: u32 = 4;
+const FLOWS_PER_PAIR: u32 = 4;
+const PAIRS_PER_CLIENT: u32 = 4;
 const SERVERS: u32 = 256;
 
 /// Nanoseconds from one record to the next: a million packets a second.
@@ -70,12 +70,12 @@ impl Traffic {
     }
 
     fn record(&mut self, flow: u32, is_client: bool) -> PacketRecord {
-        let dealing = flow / FLOWS_PER_DEALING;
-        let client = address(0x0a00_0000 + dealing / DEALINGS_PER_CLIENT);
-        let server = address(server_of(dealing));
-        // Flows of one dealing differ in the client's port alone.
+        let pair = flow / FLOWS_PER_PAIR;
+        let client = address(0x0a00_0000 + pair / PAIRS_PER_CLIENT);
+        let server = address(server_of(pair));
+        // Flows of one service pair differ in the client's port alone.
         let client_end = (client, 20_000 + (flow % 16 * 1009) as u16);
-        let server_end = (server, 443 + (dealing % DEALINGS_PER_CLIENT) as u16);
+        let server_end = (server, 443 + (pair % PAIRS_PER_CLIENT) as u16);
         if is_client { self.tcp(client_end, server_end) } else { self.tcp(server_end, client_end) }
     }
 
@@ -111,8 +111,8 @@ impl Traffic {
     }
 }
 
-fn server_of(dealing: u32) -> u32 {
-    0xac10_0000 + dealing.wrapping_mul(0x9e37_79b9) % SERVERS
+fn server_of(pair: u32) -> u32 {
+    0xac10_0000 + pair.wrapping_mul(0x9e37_79b9) % SERVERS
 }
 
 fn address(number: u32) -> [u8; 4] {

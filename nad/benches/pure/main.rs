@@ -20,8 +20,8 @@ use nad_engine::{
     features::{PACKET_FEATURES, View},
     model::{
         forest::{
-            coded::{BLOCK, Block, CodedForest},
             kernel::Kernel,
+            quantized::{BLOCK, Block, QuantizedForest},
         },
         matrix::Matrix,
         scaler::Scaler,
@@ -89,7 +89,8 @@ fn forest(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("sums of paths");
     group.throughput(Throughput::Elements(BLOCK as u64));
     for kernel in Kernel::all() {
-        let forest = CodedForest::compile(&forest, &scaler, &[]).expect("it is a standard forest over codes");
+        let forest =
+            QuantizedForest::compile(&forest, &scaler, &[]).expect("it is a standard forest over codes");
         let forest = forest.with_kernel(kernel);
         group.bench_function(kernel.name(), |bencher| {
             let mut paths = [0; BLOCK];

@@ -88,7 +88,7 @@ pub(super) enum CliCommand {
     ///
     /// The values are those that the forests see: counts, rates and lengths on a logarithmic scale, log2(1 + value), and
     /// what is unremarkable on any network raised to the largest such value. A row of the packet view is a packet, with
-    /// its place in the capture; a row of another view is a second of a host, of a client's dealing with a service or of
+    /// its place in the capture; a row of another view is a second of a host, of a client-service pair or of
     /// a MAC address, with the end of that second as its time.
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
     Features(FeaturesArgs),

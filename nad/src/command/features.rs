@@ -169,7 +169,7 @@ impl Reader {
                 written = table.write(*rows, end_ns, vector);
                 *rows += 1;
             }
-            Verdict { standing: 0.0, is_ordinary: true }
+            Verdict { anomaly_level: 0.0, is_ordinary: true }
         });
         written
     }

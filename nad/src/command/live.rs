@@ -280,7 +280,7 @@ fn drain<S: LiveSource>(
         }
         tally.drained.fetch_add(batch.len() as u64, Relaxed);
         tally.unreadable.store(source.unreadable(), Relaxed);
-        tally.told.store(source.told(), Relaxed);
+        tally.attributed.store(source.told(), Relaxed);
         look(&mut relief, &mut source, tally)?;
         let is_empty = batch.is_empty();
         if !is_empty || !batch.shifts().is_empty() || last_sent.elapsed() > HEARTBEAT {

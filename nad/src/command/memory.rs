@@ -98,9 +98,9 @@ fn tables(sizes: &Sizes) -> Vec<Part> {
     let setting = |name: &str| match name {
         "flows" => Some("flows in [context]"),
         "hosts" => Some("hosts in [context]"),
-        "dealings" => Some("dealings in [context]"),
+        "service_pairs" => Some("service_pairs in [context]"),
         "links" => Some("links in [context]"),
-        "memory" => Some("memory in [context]"),
+        "known_services" => Some("known_services in [context]"),
         _ => None,
     };
     let part = |(name, bytes)| Part { name, bytes, setting: setting(name) };
@@ -114,9 +114,10 @@ fn tables(sizes: &Sizes) -> Vec<Part> {
 /// Bytes of tables that can't be made: they grow as the power of two that their entries need.
 fn estimated(sizes: &Sizes) -> Vec<(&'static str, usize)> {
     const SMALL: usize = 64;
-    let small = Sizes { flows: SMALL, hosts: SMALL, dealings: SMALL, links: SMALL, memory: SMALL };
+    let small =
+        Sizes { flows: SMALL, hosts: SMALL, service_pairs: SMALL, links: SMALL, known_services: SMALL };
     let Ok(tables) = Tables::new(&small) else { return Vec::new() };
-    let entries = [sizes.flows, sizes.hosts, sizes.dealings, sizes.links, sizes.memory];
+    let entries = [sizes.flows, sizes.hosts, sizes.service_pairs, sizes.links, sizes.known_services];
     let times = |entries: usize| entries.max(SMALL).checked_next_power_of_two().unwrap_or(usize::MAX) / SMALL;
     let bytes = Context::new(tables, HashKey::from_seed(0), 0).bytes();
     bytes
@@ -132,14 +133,14 @@ mod tests {
 
     #[test]
     fn tables_that_can_t_be_made_are_as_large_as_they_would_be() {
-        let sizes = Sizes { flows: 100_000, hosts: 64, dealings: 5000, links: 8192, memory: 65 };
+        let sizes = Sizes { flows: 100_000, hosts: 64, service_pairs: 5000, links: 8192, known_services: 65 };
         let made: Vec<_> = tables(&sizes).into_iter().map(|part| (part.name, part.bytes)).collect();
         assert_eq!(estimated(&sizes), made);
     }
 
     #[test]
     fn what_a_command_needs_is_told_with_the_setting_to_lower() {
-        let sizes = Sizes { flows: 1 << 40, hosts: 64, dealings: 64, links: 64, memory: 64 };
+        let sizes = Sizes { flows: 1 << 40, hosts: 64, service_pairs: 64, links: 64, known_services: 64 };
         let needs = MemoryNeeds { sizes: &sizes, queue: 1, ring_bytes: None, models: 0 };
         let error = needs.check().unwrap_err().to_string();
         for part in ["too little memory: ", " MiB of memory are needed", "lower flows in [context]"] {

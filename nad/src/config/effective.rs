@@ -148,9 +148,9 @@ fn defaults(task: &Task, training: &Training) -> File {
         context: ContextSection {
             flows: Some(detection.sizes.flows),
             hosts: Some(detection.sizes.hosts),
-            dealings: Some(detection.sizes.dealings),
+            service_pairs: Some(detection.sizes.service_pairs),
             links: Some(detection.sizes.links),
-            memory: Some(detection.sizes.memory),
+            known_services: Some(detection.sizes.known_services),
         },
         output: OutputSection {
             // It depends on where it is printed.

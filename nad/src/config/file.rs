@@ -144,12 +144,12 @@ pub struct ContextSection {
     pub flows: Option<usize>,
     /// Hosts.
     pub hosts: Option<usize>,
-    /// Dealings of a client with a service.
-    pub dealings: Option<usize>,
+    /// Client-service pairs.
+    pub service_pairs: Option<usize>,
     /// MAC addresses.
     pub links: Option<usize>,
-    /// Things that are remembered for long.
-    pub memory: Option<usize>,
+    /// Known services, with their hosts, clients and ports.
+    pub known_services: Option<usize>,
 }
 
 /// One name or a list of names.

@@ -43,7 +43,7 @@ fn a_feature_without_its_view_is_left_out_of_all_that_have_it() {
             assert_eq!(left_out(&[name, &one]).unwrap(), all, "each once");
         }
     }
-    for unknown in ["", "speed", "reach/speed", "reach/", "/"] {
+    for unknown in ["", "speed", "scan/speed", "scan/", "/"] {
         let error = left_out(&[unknown]).unwrap_err();
         assert!(error.contains(&format!("feature {unknown} is unknown")), "{error}");
     }

@@ -116,7 +116,7 @@ mod tests {
                 "sources": ["10.0.0.1", "02:00:00:00:00:07"], "targets": [], "more_sources": false,
                 "more_targets": false, "ports": [], "more_ports": false, "protocols": [], "alerts": 1, "packets": 7,
                 "bytes": 700, "coverage": 100.0, "peak_score": 0.9, "score": 0.9, "probability": 1e-9,
-                "threshold": 0.5, "view": "reach", "reason": "r", "source_details": details
+                "threshold": 0.5, "view": "scan", "reason": "r", "source_details": details
             }))
             .unwrap()
         };

@@ -186,7 +186,7 @@ fn astray(ledger: &Ledger) -> u64 {
     let source = &ledger.source;
     let accounted = source.recorded + source.thinned + source.ring_full + source.unparsed_total();
     source.seen.abs_diff(accounted)
-        + ledger.told.saturating_sub(source.thinned)
+        + ledger.attributed.saturating_sub(source.thinned)
         + (ledger.drained + ledger.unreadable).saturating_sub(source.recorded)
         + ledger.judged().saturating_sub(ledger.drained)
 }

@@ -74,7 +74,7 @@ mod tests {
         let mut updates = Vec::new();
         let mut tracker = Tracker::new(AllowRules::default(), 60_000_000_000);
         tracker.end_tick(
-            &[of_source(View::Reach, source(1, 200), 5)],
+            &[of_source(View::Scan, source(1, 200), 5)],
             Coverage::default(),
             5_000_000_000,
             &|_| Vec::new(),

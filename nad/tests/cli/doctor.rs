@@ -34,7 +34,7 @@ fn the_memory_of_each_part_is_told_as_it_is_configured() {
     };
     let before = memory();
     let names: Vec<&str> = before.iter().map(|(name, _)| name.as_str()).collect();
-    let parts = ["flows", "hosts", "dealings", "links", "memory", "rings"];
+    let parts = ["flows", "hosts", "service_pairs", "links", "known_services", "rings"];
     assert_eq!(names[..6], parts);
     let sum: f64 = before[..before.len() - 1].iter().map(|(_, mebibytes)| mebibytes).sum();
     let all = &before[before.len() - 1];

@@ -61,7 +61,7 @@ fn every_setting_of_the_example_can_be_put_in_force() {
         ]
     );
     assert_eq!(keys("alerts"), ["budget", "relearn", "silence"]);
-    assert_eq!(keys("context"), ["dealings", "flows", "hosts", "links", "memory"]);
+    assert_eq!(keys("context"), ["flows", "hosts", "known_services", "links", "service_pairs"]);
     let rules = table["allow"].as_array().unwrap();
     let criteria: Vec<_> =
         rules.iter().map(|rule| rule.as_table().unwrap().keys().collect::<Vec<_>>()).collect();
@@ -158,9 +158,9 @@ fn the_defaults_that_the_example_tells_are_those_in_force() {
         "# relearn = \"6h\"",
         "# flows = 262144",
         "# hosts = 65536",
-        "# dealings = 131072",
+        "# service_pairs = 131072",
         "# links = 8192",
-        "# memory = 262144",
+        "# known_services = 262144",
         "# max_age = \"90d\"",
         "# max_size = \"256MiB\"",
         "# security = \"starttls\"",

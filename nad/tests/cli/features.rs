@@ -40,7 +40,7 @@ fn a_row_of_another_view_is_a_second_of_a_subject_with_its_end_as_time() {
     let folder = folder();
     folder.nad("features office.pcap --out f.csv --view push").exits(0);
     let (heading, rows) = table(&folder, "f.csv");
-    assert_eq!(heading[2..], listed(&folder, "push"));
+    assert_eq!(heading[2..], listed(&folder, "outbound-flood"));
     // Several sources in each of the capture's six seconds.
     assert!(rows.len() > 6, "{}", rows.len());
     let mut times: Vec<f64> = rows.iter().map(|row| row[1] - START_US as f64 / 1e6).collect();
@@ -65,7 +65,7 @@ fn the_length_of_the_baseline_comes_from_the_environment_as_well() {
 #[test]
 fn parquet_is_written_where_the_name_asks_for_it() {
     let folder = folder();
-    folder.nad("features office.pcap --out f.parquet --view reach").exits(0);
+    folder.nad("features office.pcap --out f.parquet --view scan").exits(0);
     assert_eq!(std::fs::read(folder.path("f.parquet")).unwrap()[..4], *b"PAR1");
 }
 
@@ -78,7 +78,7 @@ fn what_can_not_be_written_is_refused() {
     refused("office.pcap --out f.txt", 1, &["feature file f.txt", ".csv nor in .parquet", "ending"]);
     refused("office.pcap --out no/f.csv", 1, &["feature file no/f.csv can't be written", "--out"]);
     refused("missing.pcap --out f.csv", 1, &["missing.pcap: no such file"]);
-    refused("office.pcap --out f.csv --view speed", 2, &["'speed'", "--view", "packet, reach, "]);
+    refused("office.pcap --out f.csv --view speed", 2, &["'speed'", "--view", "packet, scan, "]);
     refused("office.pcap", 2, &["required arguments were not provided", "--out"]);
     refused("", 2, &["required arguments were not provided", "--out"]);
     refused("--list --out f.csv", 2, &["'--list'", "'--out"]);

@@ -156,7 +156,7 @@ fn one_side_alone_is_enough_only_where_the_other_is_never_seen() {
         let step = wire.forge(true, ACK, [401, 2101], 0);
         assert!(step.one_sided, "what it acknowledges has moved on");
         assert_eq!((step.established, wire.state.is_real()), (trusts_one_side, trusts_one_side));
-        assert!(!wire.forge(true, ACK, [401, 4101], 0).one_sided, "it is told once");
+        assert!(!wire.forge(true, ACK, [401, 4101], 0).one_sided, "it is reported once");
     }
 }
 

@@ -17,7 +17,7 @@ fn a_sweep_shows_as_services_peers_and_failures() {
         host.send(key(2), &record, &opened, false, SECOND);
         let service = ServiceKey { server: key(2 + (port % 4) as u8), port, protocol: 6 };
         let hashes = [service.hash(&hash_key), service.server.hashed(&hash_key).hash];
-        host.open(&service, hashes, Strangeness::NewEverything, 0, SECOND);
+        host.open(&service, hashes, Novelty::NewEverything, 0, SECOND);
         let refused = FlowStep { from_initiator: false, refused: true, ..FlowStep::NONE };
         host.receive(key(2), &record, &refused, false, SECOND);
     }

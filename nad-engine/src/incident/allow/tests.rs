@@ -23,7 +23,7 @@ fn rules(criteria: Criteria) -> AllowRules {
 }
 
 /// What a client does at a service.
-fn dealing() -> Parties {
+fn service_pair() -> Parties {
     Parties {
         source: Some(key("10.0.0.7")),
         target: Some(key("fd00::22")),
@@ -51,50 +51,55 @@ fn a_rule_allows_what_fits_all_that_it_says() {
     let none = Criteria::default;
     let (flood, scan) = (Shape::Flood, Shape::PortScan);
     let nobody = Parties { target: Some(key("10.0.0.1")), ..Parties::default() };
-    let told = Parties { target: None, ..claim() };
+    let without_target = Parties { target: None, ..claim() };
     let source = |text| Criteria { source: range(text), ..none() };
     let destination = |text| Criteria { destination: range(text), ..none() };
     let cases = [
         // Addresses and prefixes of both families, and MAC addresses.
-        (source("10.0.0.7"), dealing(), flood, true),
-        (source("10.0.0.8"), dealing(), flood, false),
-        (source("10.0.0.0/29"), dealing(), flood, true),
-        (source("10.0.0.8/29"), dealing(), flood, false),
-        (source("::ffff:10.0.0.0/125"), dealing(), flood, true),
-        (source("0.0.0.0/0"), dealing(), flood, true),
-        (source("::/0"), dealing(), flood, false),
-        (destination("fd00::22"), dealing(), flood, true),
-        (destination("fd00::/16"), dealing(), flood, true),
-        (destination("fd01::/16"), dealing(), flood, false),
-        (destination("0.0.0.0/0"), dealing(), flood, false),
+        (source("10.0.0.7"), service_pair(), flood, true),
+        (source("10.0.0.8"), service_pair(), flood, false),
+        (source("10.0.0.0/29"), service_pair(), flood, true),
+        (source("10.0.0.8/29"), service_pair(), flood, false),
+        (source("::ffff:10.0.0.0/125"), service_pair(), flood, true),
+        (source("0.0.0.0/0"), service_pair(), flood, true),
+        (source("::/0"), service_pair(), flood, false),
+        (destination("fd00::22"), service_pair(), flood, true),
+        (destination("fd00::/16"), service_pair(), flood, true),
+        (destination("fd01::/16"), service_pair(), flood, false),
+        (destination("0.0.0.0/0"), service_pair(), flood, false),
         // The other way round is something else.
-        (destination("10.0.0.7"), dealing(), flood, false),
-        (source("fd00::22"), dealing(), flood, false),
+        (destination("10.0.0.7"), service_pair(), flood, false),
+        (source("fd00::22"), service_pair(), flood, false),
         // Every name of the source counts, of the targets the one that is meant.
         (source("02:00:00:00:00:07"), claim(), flood, true),
         (source("10.0.0.7"), claim(), flood, true),
         (source("02-00-00-00-00-08"), claim(), flood, false),
-        (source("02:00:00:00:00:07"), dealing(), flood, false),
+        (source("02:00:00:00:00:07"), service_pair(), flood, false),
         (destination("10.0.0.1"), claim(), flood, true),
         (destination("10.0.0.9"), claim(), flood, false),
-        (destination("10.0.0.9"), told, flood, true),
-        // What is not told does not fit.
+        (destination("10.0.0.9"), without_target, flood, true),
+        // What is not known does not fit.
         (source("0.0.0.0/0"), nobody.clone(), flood, false),
         (destination("10.0.0.1"), nobody.clone(), flood, true),
         (Criteria { port: Some(22), ..none() }, nobody.clone(), flood, false),
         (Criteria { protocol: Some(TCP), ..none() }, nobody, flood, false),
         // The rest, alone and together.
-        (Criteria { port: Some(22), ..none() }, dealing(), flood, true),
-        (Criteria { port: Some(23), ..none() }, dealing(), flood, false),
-        (Criteria { protocol: Some(TCP), ..none() }, dealing(), flood, true),
-        (Criteria { protocol: Some(UDP), ..none() }, dealing(), flood, false),
-        (Criteria { shape: Some(flood), ..none() }, dealing(), flood, true),
-        (Criteria { shape: Some(flood), ..none() }, dealing(), scan, false),
-        (Criteria { port: Some(22), protocol: Some(TCP), ..source("10.0.0.7") }, dealing(), flood, true),
-        (Criteria { port: Some(22), protocol: Some(UDP), ..source("10.0.0.7") }, dealing(), flood, false),
-        (Criteria { shape: Some(scan), ..source("10.0.0.7") }, dealing(), flood, false),
-        (Criteria { destination: range("10.0.0.9"), ..source("10.0.0.7") }, dealing(), flood, false),
-        (Criteria { destination: range("fd00::22"), ..source("10.0.0.7") }, dealing(), flood, true),
+        (Criteria { port: Some(22), ..none() }, service_pair(), flood, true),
+        (Criteria { port: Some(23), ..none() }, service_pair(), flood, false),
+        (Criteria { protocol: Some(TCP), ..none() }, service_pair(), flood, true),
+        (Criteria { protocol: Some(UDP), ..none() }, service_pair(), flood, false),
+        (Criteria { shape: Some(flood), ..none() }, service_pair(), flood, true),
+        (Criteria { shape: Some(flood), ..none() }, service_pair(), scan, false),
+        (Criteria { port: Some(22), protocol: Some(TCP), ..source("10.0.0.7") }, service_pair(), flood, true),
+        (
+            Criteria { port: Some(22), protocol: Some(UDP), ..source("10.0.0.7") },
+            service_pair(),
+            flood,
+            false,
+        ),
+        (Criteria { shape: Some(scan), ..source("10.0.0.7") }, service_pair(), flood, false),
+        (Criteria { destination: range("10.0.0.9"), ..source("10.0.0.7") }, service_pair(), flood, false),
+        (Criteria { destination: range("fd00::22"), ..source("10.0.0.7") }, service_pair(), flood, true),
     ];
     for (criteria, parties, shape, is_allowed) in cases {
         let rules = rules(criteria.clone());
@@ -106,7 +111,7 @@ fn a_rule_allows_what_fits_all_that_it_says() {
 #[test]
 fn a_rule_ends_by_the_clock_of_the_packets() {
     let rules = rules(Criteria { port: Some(22), expires_ns: Some(1_000), ..Criteria::default() });
-    let suppress = |now_ns| rules.suppress(&dealing(), Shape::Flood, now_ns);
+    let suppress = |now_ns| rules.suppress(&service_pair(), Shape::Flood, now_ns);
     assert_eq!([0, 999, 1_000, 1_001].map(suppress), [true, true, false, false]);
     assert_eq!([999, 1_000].map(|now_ns| rules.rules()[0].is_expired(now_ns)), [false, true]);
     assert_eq!(rules.suppressed(), 2);
@@ -118,10 +123,12 @@ fn a_suppression_counts_once_with_the_first_rule_that_fits_and_clones_share_it()
     let expired = Criteria { expires_ns: Some(1), ..port(22) };
     let rules = AllowRules::new([expired, port(23), port(22), port(22)]);
     let clone = rules.clone();
-    assert!(clone.suppress(&dealing(), Shape::Flood, 5) && clone.suppress(&dealing(), Shape::Flood, 5));
+    assert!(
+        clone.suppress(&service_pair(), Shape::Flood, 5) && clone.suppress(&service_pair(), Shape::Flood, 5)
+    );
     let counts: Vec<u64> = rules.rules().iter().map(AllowRule::suppressed).collect();
     assert_eq!((counts, rules.suppressed()), (vec![0, 0, 2, 0], 2));
-    assert!(!AllowRules::default().suppress(&dealing(), Shape::Flood, 0));
+    assert!(!AllowRules::default().suppress(&service_pair(), Shape::Flood, 0));
 }
 
 fn listed<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Listed<T> {
@@ -220,13 +227,13 @@ fn addresses_are_written_as_people_write_them() {
 #[test]
 fn a_rule_by_address_holds_for_a_verified_source_or_the_mac_address_that_it_says() {
     let source = Some("10.0.0.7".parse().unwrap());
-    let forged = |mac| Parties { origin: Origin { is_verified: false, mac }, ..dealing() };
+    let forged = |mac| Parties { origin: Origin { is_verified: false, mac }, ..service_pair() };
     let (own, other) = (VERIFIED.mac, Some([2, 0, 0, 0, 0, 0xbb]));
     let by_address = || Criteria { source, ..Criteria::default() };
     let by_mac = || Criteria { mac: own, ..by_address() };
     let allows =
         |criteria: Criteria, parties: &Parties| rules(criteria).suppress(parties, Shape::BruteForce, 1);
-    assert!(allows(by_address(), &dealing()) && !allows(by_address(), &forged(own)));
+    assert!(allows(by_address(), &service_pair()) && !allows(by_address(), &forged(own)));
     assert!(allows(by_mac(), &forged(own)) && !allows(by_mac(), &forged(other)));
     assert!(!allows(by_mac(), &forged(None)), "a link without MAC addresses shows none");
     let at_a_port = Criteria { port: Some(22), ..Criteria::default() };

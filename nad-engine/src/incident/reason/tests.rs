@@ -1,20 +1,20 @@
 use super::*;
 use crate::{
-    context::{host::HostState, memory::Strangeness},
+    context::{host::HostState, known::Novelty},
     features::View,
     incident::example::{
-        VERIFIED, dealing, evidence, of_dealing, of_source, of_target, source, target, with,
+        VERIFIED, evidence, of_service_pair, of_source, of_target, service_pair, source, target, with,
     },
 };
 
 #[test]
 fn a_source_is_said_with_its_favourite_and_two_features_beyond_the_baseline() {
     let evidence = [
-        evidence(View::Reach, "peers", 1.0, 6.0),
-        evidence(View::Reach, "services", 442.0, 8.0),
-        evidence(View::Reach, "failures", 300.0, 4.2),
+        evidence(View::Scan, "peers", 1.0, 6.0),
+        evidence(View::Scan, "services", 442.0, 8.0),
+        evidence(View::Scan, "failures", 300.0, 4.2),
     ];
-    let deviation = of_source(View::Reach, source(1, 2), 100);
+    let deviation = of_source(View::Scan, source(1, 2), 100);
     assert_eq!(
         reason(&deviation, &evidence),
         "10.0.0.1 opened flows to 442 services in 10 s that it is not known to use, mostly at 10.0.0.2 (baseline: at most 8), \
@@ -24,7 +24,7 @@ fn a_source_is_said_with_its_favourite_and_two_features_beyond_the_baseline() {
 
 #[test]
 fn a_target_of_many_is_said_to_have_many_sources() {
-    let evidence = [evidence(View::Pressure, "half-open flows", 800.0, 32.0)];
+    let evidence = [evidence(View::InboundFlood, "half-open flows", 800.0, 32.0)];
     let deviation = of_target(target(2, 10..200), 100);
     assert_eq!(
         reason(&deviation, &evidence),
@@ -34,11 +34,11 @@ fn a_target_of_many_is_said_to_have_many_sources() {
 }
 
 #[test]
-fn a_dealing_is_said_with_its_service_what_is_usual_there_and_how_strange_it_is() {
-    let mut state = dealing(4444, 6);
-    state.set_strangeness(Strangeness::NewEverything);
+fn a_service_pair_is_reported_with_its_service_what_is_usual_there_and_its_novelty() {
+    let mut state = service_pair(4444, 6);
+    state.set_novelty(Novelty::NewEverything);
     let evidence = [evidence(View::Upload, "bytes uploaded", 8_388_607.0, 90_000.0)];
-    let deviation = of_dealing(View::Upload, state, 100);
+    let deviation = of_service_pair(View::Upload, state, 100);
     assert_eq!(
         reason(&deviation, &evidence),
         "10.0.0.1 uploaded 8388607 bytes in a minute at 10.0.0.2 port 4444 (TCP) \
@@ -48,15 +48,15 @@ fn a_dealing_is_said_with_its_service_what_is_usual_there_and_how_strange_it_is(
 
 #[test]
 fn without_a_feature_that_can_be_said_it_is_an_unusual_combination() {
-    let deviation = of_dealing(View::Rhythm, dealing(80, 6), 100);
+    let deviation = of_service_pair(View::Periodicity, service_pair(80, 6), 100);
     assert_eq!(reason(&deviation, &[]), "an unusual combination of features");
 }
 
 #[test]
 fn a_source_that_is_not_verified_may_be_forged_and_its_mac_address_is_said_where_that_says_more() {
-    let evidence = [evidence(View::Push, "flows opened", 800.0, 32.0)];
+    let evidence = [evidence(View::OutboundFlood, "flows opened", 800.0, 32.0)];
     let said = |deviation: &Deviation| reason(deviation, &evidence);
-    let of = |host: HostState, origin| Deviation { origin, ..of_source(View::Push, host, 100) };
+    let of = |host: HostState, origin| Deviation { origin, ..of_source(View::OutboundFlood, host, 100) };
     let unverified = Origin { is_verified: false, mac: Some([2, 0, 0, 0, 0, 7]) };
     let local = source(1, 2);
     assert!(!said(&of(local, VERIFIED)).contains("forged"));

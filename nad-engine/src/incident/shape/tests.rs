@@ -1,16 +1,18 @@
 use super::*;
 use crate::{
     context::{
-        dealing::DealingState,
         host::HostState,
-        memory::{ServiceKey, Strangeness},
+        known::{Novelty, ServiceKey},
+        service_pair::ServicePairState,
     },
-    incident::example::{dealing, key, of_dealing, of_source, of_target, open, source, target, with},
+    incident::example::{
+        key, of_service_pair, of_source, of_target, open, service_pair, source, target, with,
+    },
 };
 
 #[test]
 fn what_a_client_does_at_a_service_names_the_shape() {
-    type Set = fn(&mut DealingState);
+    type Set = fn(&mut ServicePairState);
     let cases: [(View, u16, u8, Set, Shape); 14] = [
         (View::Names, 53, 17, |d| (d.queries_10, d.name_length) = (20.0, 80.0), Shape::DnsTunnel),
         (View::Names, 53, 17, |d| d.rare_types = 0.9, Shape::DnsTunnel),
@@ -18,7 +20,7 @@ fn what_a_client_does_at_a_service_names_the_shape() {
         (View::Upload, 53, 17, |d| (d.queries_10, d.name_length) = (20.0, 80.0), Shape::DnsTunnel),
         (View::Upload, 4444, 6, |d| d.up_60 = 1e7, Shape::UnusualUpload),
         (View::Answers, 123, 17, |d| d.down_60 = 1e7, Shape::Amplification),
-        (View::Rhythm, 443, 6, |d| d.beats = 9.0, Shape::Beacon),
+        (View::Periodicity, 443, 6, |d| d.regular_intervals = 9.0, Shape::Beacon),
         (View::Exchange, 22, 6, |d| d.turns_10 = 90.0, Shape::BruteForce),
         (View::Exchange, 80, 6, |d| d.turns_10 = 90.0, Shape::Enumeration),
         (View::Connections, 0, 1, |d| d.opened_10 = 90.0, Shape::Flood),
@@ -34,19 +36,19 @@ fn what_a_client_does_at_a_service_names_the_shape() {
         (View::Connections, 80, 6, |d| (d.opened_10, d.turns_10) = (50.0, 60.0), Shape::Enumeration),
     ];
     for (case, (view, port, protocol, set, shape)) in cases.into_iter().enumerate() {
-        let mut state = dealing(port, protocol);
+        let mut state = service_pair(port, protocol);
         set(&mut state);
-        assert_eq!(Shape::of(&of_dealing(view, state, 1)), shape, "case {case}");
+        assert_eq!(Shape::of(&of_service_pair(view, state, 1)), shape, "case {case}");
     }
 }
 
 /// A source that opened flows to ports of hosts.
-fn reach(ports: u16, hosts: u8) -> HostState {
+fn scan(ports: u16, hosts: u8) -> HostState {
     let mut host = source(1, 2);
     for target in 0..hosts {
         for port in 1..=ports {
             let service = ServiceKey { server: key(10 + target), port, protocol: 6 };
-            open(&mut host, &service, Strangeness::NewEverything, 0);
+            open(&mut host, &service, Novelty::NewEverything, 0);
         }
     }
     host
@@ -55,28 +57,28 @@ fn reach(ports: u16, hosts: u8) -> HostState {
 #[test]
 fn a_sources_reach_tells_a_scan_from_a_sweep_and_a_flood() {
     let shape = |view, host| Shape::of(&of_source(view, host, 1));
-    assert_eq!(shape(View::Reach, reach(100, 1)), Shape::PortScan);
-    assert_eq!(shape(View::SlowReach, reach(1, 100)), Shape::HostSweep);
-    assert_eq!(shape(View::Form, reach(100, 1)), Shape::MalformedPackets);
+    assert_eq!(shape(View::Scan, scan(100, 1)), Shape::PortScan);
+    assert_eq!(shape(View::SlowScan, scan(1, 100)), Shape::HostSweep);
+    assert_eq!(shape(View::Malformed, scan(100, 1)), Shape::MalformedPackets);
     let again = |protocol| {
         let service = ServiceKey { server: key(10), port: 1, protocol };
-        with(reach(1, 1), |host| open(host, &service, Strangeness::Known, 999))
+        with(scan(1, 1), |host| open(host, &service, Novelty::Known, 999))
     };
     let answered = with(again(6), |host| host.waiting_10 = 0.0);
-    assert_eq!(shape(View::Push, answered), Shape::Flood);
-    assert_eq!(shape(View::Push, with(answered, |host| host.failed_10 = 900.0)), Shape::SynFlood);
-    assert_eq!(shape(View::SlowReach, again(6)), Shape::SynFlood, "no answer is none that came late");
+    assert_eq!(shape(View::OutboundFlood, answered), Shape::Flood);
+    assert_eq!(shape(View::OutboundFlood, with(answered, |host| host.failed_10 = 900.0)), Shape::SynFlood);
+    assert_eq!(shape(View::SlowScan, again(6)), Shape::SynFlood, "no answer is none that came late");
     let refused = with(again(17), |host| (host.waiting_10, host.failed_10) = (100.0, 900.0));
-    assert_eq!(shape(View::Push, refused), Shape::Flood, "there are no connections");
-    assert_eq!(shape(View::Push, with(reach(1, 1), |host| host.icmp_10 = 900.0)), Shape::Flood);
-    let pressing = with(reach(1, 1), |host| (host.opened_10, host.stray_10) = (1.0, 60.0));
+    assert_eq!(shape(View::OutboundFlood, refused), Shape::Flood, "there are no connections");
+    assert_eq!(shape(View::OutboundFlood, with(scan(1, 1), |host| host.icmp_10 = 900.0)), Shape::Flood);
+    let pressing = with(scan(1, 1), |host| (host.opened_10, host.stray_10) = (1.0, 60.0));
     assert_eq!(
-        shape(View::Push, pressing),
+        shape(View::OutboundFlood, pressing),
         Shape::Flood,
         "packets to one service, though they open one flow"
     );
-    let scan = with(reach(100, 1), |host| host.stray_10 = 300.0);
-    assert_eq!(shape(View::Push, scan), Shape::PortScan, "three to each port");
+    let scan = with(scan(100, 1), |host| host.stray_10 = 300.0);
+    assert_eq!(shape(View::OutboundFlood, scan), Shape::PortScan, "three to each port");
 }
 
 #[test]

@@ -1,11 +1,11 @@
 use super::*;
 use crate::{
-    context::memory::{ServiceKey, Strangeness},
+    context::known::{Novelty, ServiceKey},
     features::View,
     incident::SubjectState,
     incident::allow::Criteria,
     incident::example::{
-        SECOND, between, dealing, key, of_dealing, of_source, of_target, open, source, target, with,
+        SECOND, between, key, of_service_pair, of_source, of_target, open, service_pair, source, target, with,
     },
 };
 
@@ -29,17 +29,17 @@ fn changes(updates: &[IncidentUpdate]) -> Vec<Change> {
 #[test]
 fn a_scan_that_several_views_see_for_a_while_is_one_incident() {
     let mut tracker = tracker();
-    let mut told = Vec::new();
+    let mut updates = Vec::new();
     for at in 100..110 {
-        let reach = of_source(View::Reach, source(1, 2), at);
-        let slow = of_source(View::SlowReach, source(1, 2), at);
-        let refused = of_dealing(View::Connections, dealing(80, 6), at);
-        told.extend(second(&mut tracker, &[reach, slow, refused], at));
+        let scan = of_source(View::Scan, source(1, 2), at);
+        let slow = of_source(View::SlowScan, source(1, 2), at);
+        let refused = of_service_pair(View::Connections, service_pair(80, 6), at);
+        updates.extend(second(&mut tracker, &[scan, slow, refused], at));
     }
     assert_eq!(tracker.opened(), 1);
-    assert_eq!(told[0].change, Change::Opened);
-    assert!(told[1..].iter().all(|update| update.change == Change::Updated));
-    let incident = &told.last().unwrap().incident;
+    assert_eq!(updates[0].change, Change::Opened);
+    assert!(updates[1..].iter().all(|update| update.change == Change::Updated));
+    let incident = &updates.last().unwrap().incident;
     assert_eq!(incident.id, "99-1");
     assert_eq!((incident.alerts, incident.start_ns, incident.end_ns), (30, 99 * SECOND, 109 * SECOND));
     assert_eq!((&incident.sources.items, &incident.targets.items), (&vec![key(1)], &vec![key(2)]));
@@ -53,21 +53,21 @@ fn a_scan_that_several_views_see_for_a_while_is_one_incident() {
 fn an_incident_says_how_much_was_looked_at_from_its_first_alert_to_its_last() {
     let mut tracker = tracker();
     let mut second = |at, is_alert: bool, packets| {
-        let deviations = if is_alert { vec![of_source(View::Reach, source(1, 2), at)] } else { Vec::new() };
+        let deviations = if is_alert { vec![of_source(View::Scan, source(1, 2), at)] } else { Vec::new() };
         let mut updates = Vec::new();
         let coverage = Coverage { records: 1, packets, lost_states: 0 };
         tracker.end_tick(&deviations, coverage, at * SECOND, &|_| Vec::new(), &mut updates);
         updates
     };
     second(99, false, 1001);
-    let told = second(100, true, 10);
-    assert_eq!(told[0].incident.coverage.percent(), 10.0, "what came before it is no part of it");
+    let updates = second(100, true, 10);
+    assert_eq!(updates[0].incident.coverage.percent(), 10.0, "what came before it is no part of it");
     second(101, false, 30);
-    let told = second(102, true, 10);
-    assert_eq!(told[0].incident.coverage, Coverage { records: 3, packets: 50, lost_states: 0 });
-    let mut told = second(103, false, 1001);
-    tracker.finish(&mut told);
-    assert_eq!(told[0].incident.coverage.percent(), 6.0, "nor what came after it");
+    let updates = second(102, true, 10);
+    assert_eq!(updates[0].incident.coverage, Coverage { records: 3, packets: 50, lost_states: 0 });
+    let mut updates = second(103, false, 1001);
+    tracker.finish(&mut updates);
+    assert_eq!(updates[0].incident.coverage.percent(), 6.0, "nor what came after it");
 }
 
 #[test]
@@ -81,13 +81,13 @@ fn a_target_of_many_sources_is_an_incident_without_a_source() {
 }
 
 #[test]
-fn a_flood_of_many_sources_is_told_by_what_comes_over_its_target() {
+fn a_flood_of_many_sources_is_updates_by_what_comes_over_its_target() {
     let mut tracker = tracker();
     let service = ServiceKey { server: key(2), port: 80, protocol: 6 };
-    let forged = |last| with(source(last, 2), |host| open(host, &service, Strangeness::NewClient, 99));
+    let forged = |last| with(source(last, 2), |host| open(host, &service, Novelty::NewClient, 99));
     for at in 100..105 {
         let mut deviations: Vec<Deviation> =
-            (10..200).map(|last| of_source(View::SlowReach, forged(last), at)).collect();
+            (10..200).map(|last| of_source(View::SlowScan, forged(last), at)).collect();
         deviations.iter_mut().for_each(|deviation| deviation.judgement.probability = 1e-12);
         deviations.push(of_target(target(2, 10..200), at));
         let updates = second(&mut tracker, &deviations, at);
@@ -103,8 +103,8 @@ fn a_flood_of_many_sources_is_told_by_what_comes_over_its_target() {
 fn what_comes_over_a_target_while_a_source_floods_it_belongs_to_the_source() {
     let mut tracker = tracker();
     let service = ServiceKey { server: key(2), port: 80, protocol: 6 };
-    let pressing = with(source(1, 2), |host| open(host, &service, Strangeness::Known, 99));
-    second(&mut tracker, &[of_source(View::Push, pressing, 100)], 100);
+    let pressing = with(source(1, 2), |host| open(host, &service, Novelty::Known, 99));
+    second(&mut tracker, &[of_source(View::OutboundFlood, pressing, 100)], 100);
     let updates = second(&mut tracker, &[of_target(target(2, 10..200), 101)], 101);
     assert_eq!(tracker.opened(), 1);
     assert_eq!(updates[0].incident.sources.items, [key(1)]);
@@ -115,10 +115,10 @@ fn what_comes_over_a_target_while_a_source_floods_it_belongs_to_the_source() {
 #[test]
 fn what_a_target_sends_back_belongs_to_the_same_incident() {
     let mut tracker = tracker();
-    second(&mut tracker, &[of_dealing(View::Connections, dealing(80, 6), 100)], 100);
-    second(&mut tracker, &[of_dealing(View::Upload, between(key(2), key(1), 9000, 6), 101)], 101);
+    second(&mut tracker, &[of_service_pair(View::Connections, service_pair(80, 6), 100)], 100);
+    second(&mut tracker, &[of_service_pair(View::Upload, between(key(2), key(1), 9000, 6), 101)], 101);
     assert_eq!(tracker.opened(), 1);
-    second(&mut tracker, &[of_dealing(View::Upload, between(key(3), key(1), 9000, 6), 102)], 102);
+    second(&mut tracker, &[of_service_pair(View::Upload, between(key(3), key(1), 9000, 6), 102)], 102);
     assert_eq!(tracker.opened(), 2, "a third party has nothing to do with it");
 }
 
@@ -126,30 +126,30 @@ fn what_a_target_sends_back_belongs_to_the_same_incident() {
 fn sources_that_guess_passwords_of_one_server_join_and_others_do_not() {
     let mut tracker = tracker();
     let guess = |client, server| {
-        let mut dealing = between(key(client), key(server), 22, 6);
-        dealing.opened_10 = 20.0;
-        dealing
+        let mut pair = between(key(client), key(server), 22, 6);
+        pair.opened_10 = 20.0;
+        pair
     };
     for (client, server) in [(1, 9), (2, 9), (3, 9)] {
-        second(&mut tracker, &[of_dealing(View::Connections, guess(client, server), 100)], 100);
+        second(&mut tracker, &[of_service_pair(View::Connections, guess(client, server), 100)], 100);
     }
     assert_eq!(tracker.opened(), 1);
-    second(&mut tracker, &[of_dealing(View::Connections, guess(4, 8), 100)], 100);
+    second(&mut tracker, &[of_service_pair(View::Connections, guess(4, 8), 100)], 100);
     assert_eq!(tracker.opened(), 2, "another server");
-    second(&mut tracker, &[of_dealing(View::Rhythm, guess(5, 9), 100)], 100);
+    second(&mut tracker, &[of_service_pair(View::Periodicity, guess(5, 9), 100)], 100);
     assert_eq!(tracker.opened(), 3, "another shape");
 }
 
 #[test]
 fn silence_closes_and_what_comes_after_it_is_another_incident() {
     let mut tracker = tracker();
-    second(&mut tracker, &[of_source(View::Reach, source(1, 2), 100)], 100);
+    second(&mut tracker, &[of_source(View::Scan, source(1, 2), 100)], 100);
     assert_eq!(changes(&second(&mut tracker, &[], 160)), [], "60 s are not more than 60 s");
     let updates = second(&mut tracker, &[], 161);
     assert_eq!(changes(&updates), [Change::Closed]);
     assert_eq!(updates[0].incident.state, State::Closed);
     assert_eq!(tracker.open_count(), 0);
-    let again = second(&mut tracker, &[of_source(View::Reach, source(1, 2), 500)], 500);
+    let again = second(&mut tracker, &[of_source(View::Scan, source(1, 2), 500)], 500);
     assert_eq!(changes(&again), [Change::Opened]);
     assert_eq!(again[0].incident.id, "499-2");
 }
@@ -158,7 +158,7 @@ fn silence_closes_and_what_comes_after_it_is_another_incident() {
 fn upload(number: u64, at: u64) -> Deviation {
     let client = HostKey::v4([10, 1, (number >> 8) as u8, number as u8]);
     let server = HostKey::v4([10, 2, (number >> 8) as u8, number as u8]);
-    of_dealing(View::Upload, between(client, server, 80, 6), at)
+    of_service_pair(View::Upload, between(client, server, 80, 6), at)
 }
 
 #[test]
@@ -199,14 +199,15 @@ fn bots_that_press_on_one_target_are_one_flood_and_a_scan_beside_it_is_none_of_i
         let mut host = source(9, 2);
         for port in 1..=60 {
             let service = ServiceKey { server: key(2), port, protocol: 6 };
-            open(&mut host, &service, Strangeness::NewEverything, 0);
+            open(&mut host, &service, Novelty::NewEverything, 0);
         }
         (host.opened_10, host.stray_10) = (60.0, 60.0);
         host
     };
     for at in 100..103 {
-        let mut deviations: Vec<_> = (20..120).map(|last| of_source(View::Push, bot(last), at)).collect();
-        deviations.push(of_source(View::Reach, scanner, at));
+        let mut deviations: Vec<_> =
+            (20..120).map(|last| of_source(View::OutboundFlood, bot(last), at)).collect();
+        deviations.push(of_source(View::Scan, scanner, at));
         deviations.push(of_target(target(2, 20..120), at));
         second(&mut tracker, &deviations, at);
     }
@@ -224,14 +225,14 @@ fn bots_that_press_on_one_target_are_one_flood_and_a_scan_beside_it_is_none_of_i
 #[test]
 fn a_client_that_a_flood_shuts_out_is_neither_behind_it_nor_an_incident() {
     let tries = |client, opened, at| {
-        let mut dealing = between(key(client), key(2), 443, 6);
-        (dealing.opened_10, dealing.failed_10) = (opened, opened);
-        of_dealing(View::Connections, dealing, at)
+        let mut pair = between(key(client), key(2), 443, 6);
+        (pair.opened_10, pair.failed_10) = (opened, opened);
+        of_service_pair(View::Connections, pair, at)
     };
     let fails = |client, at| {
         let mut host = source(client, 2);
         (host.opened_10, host.failed_10) = (6.0, 6.0);
-        of_source(View::Reach, host, at)
+        of_source(View::Scan, host, at)
     };
     let mut tracker = tracker();
     second(&mut tracker, &[tries(1, 900.0, 100), tries(5, 8.0, 100), fails(5, 100)], 100);
@@ -243,16 +244,16 @@ fn a_client_that_a_flood_shuts_out_is_neither_behind_it_nor_an_incident() {
     assert_eq!(flood.incident.sources.items, [key(1), key(6)], "those that ask for more than is usual");
     assert_eq!(flood.incident.end_ns, 101 * SECOND);
 
-    assert_eq!(second(&mut tracker, &[tries(5, 8.0, 300)], 300).len(), 1, "without a flood it is told");
+    assert_eq!(second(&mut tracker, &[tries(5, 8.0, 300)], 300).len(), 1, "without a flood it is reported");
 }
 
 #[test]
 fn another_kind_of_flood_after_the_first_one_is_an_incident_of_its_own() {
     let mut tracker = tracker();
     let flood = |client, protocol, at| {
-        let mut dealing = between(key(client), key(9), if protocol == 6 { 443 } else { 0 }, protocol);
-        (dealing.opened_10, dealing.failed_10) = (90.0, 80.0);
-        of_dealing(View::Connections, dealing, at)
+        let mut pair = between(key(client), key(9), if protocol == 6 { 443 } else { 0 }, protocol);
+        (pair.opened_10, pair.failed_10) = (90.0, 80.0);
+        of_service_pair(View::Connections, pair, at)
     };
     second(&mut tracker, &[flood(1, 6, 100)], 100);
     second(&mut tracker, &[flood(2, 1, 130)], 130);
@@ -268,7 +269,8 @@ fn only_what_is_said_is_explained() {
         Vec::new()
     };
     for at in 100..103 {
-        let deviations: Vec<_> = (20..120).map(|last| of_source(View::Push, source(last, 2), at)).collect();
+        let deviations: Vec<_> =
+            (20..120).map(|last| of_source(View::OutboundFlood, source(last, 2), at)).collect();
         let flood = [of_target(target(2, 20..120), at)];
         let all = [&flood[..], &deviations].concat();
         tracker.end_tick(&all, Coverage::default(), at * SECOND, &explain, &mut Vec::new());
@@ -278,10 +280,10 @@ fn only_what_is_said_is_explained() {
 }
 
 #[test]
-fn a_plainer_shape_changes_the_incident_and_is_told() {
+fn a_plainer_shape_changes_the_incident_and_is_updates() {
     let mut tracker = tracker();
-    second(&mut tracker, &[of_dealing(View::Rhythm, dealing(80, 6), 100)], 100);
-    let mut upload = of_dealing(View::Upload, dealing(80, 6), 101);
+    second(&mut tracker, &[of_service_pair(View::Periodicity, service_pair(80, 6), 100)], 100);
+    let mut upload = of_service_pair(View::Upload, service_pair(80, 6), 101);
     upload.judgement.probability = 1e-12;
     let updates = second(&mut tracker, &[upload], 101);
     assert_eq!(changes(&updates), [Change::Changed]);
@@ -292,7 +294,7 @@ fn a_plainer_shape_changes_the_incident_and_is_told() {
 #[test]
 fn the_end_closes_everything() {
     let mut tracker = tracker();
-    let mut updates = second(&mut tracker, &[of_source(View::Reach, source(1, 2), 100)], 100);
+    let mut updates = second(&mut tracker, &[of_source(View::Scan, source(1, 2), 100)], 100);
     tracker.finish(&mut updates);
     assert_eq!(changes(&updates), [Change::Opened, Change::Closed]);
 }
@@ -300,7 +302,7 @@ fn the_end_closes_everything() {
 #[test]
 fn rules_that_allow_nothing_close_nothing_and_others_what_they_allow() {
     let mut tracker = tracker();
-    second(&mut tracker, &[of_source(View::Reach, source(1, 2), 100)], 100);
+    second(&mut tracker, &[of_source(View::Scan, source(1, 2), 100)], 100);
     let mut updates = Vec::new();
     tracker.set_rules(AllowRules::default(), 101 * SECOND, &mut updates);
     assert_eq!((tracker.open_count(), updates.len()), (1, 0));

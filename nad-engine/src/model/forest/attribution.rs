@@ -59,8 +59,8 @@ impl Forest {
                     out[usize::from(feature)] += self.gain(at, child, logarithms);
                     at = child;
                 }
-                Node::Plane { term_count, first_term, low } => {
-                    let terms = self.plane(first_term, term_count);
+                Node::Oblique { term_count, first_term, low } => {
+                    let terms = self.oblique_terms(first_term, term_count);
                     let goes_left = goes_left(terms, sample);
                     let child = low as usize + usize::from(!goes_left);
                     share(self.gain(at, child, logarithms), terms, goes_left, sample, out);

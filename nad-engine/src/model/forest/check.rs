@@ -49,7 +49,7 @@ impl Forest {
                         ));
                     }
                 }
-                Node::Axis { low, .. } | Node::Plane { low, .. } => {
+                Node::Axis { low, .. } | Node::Oblique { low, .. } => {
                     if depth >= deepest {
                         return Err(format!("a tree of its forest is deeper than {deepest}"));
                     }
@@ -60,10 +60,10 @@ impl Forest {
                     }
                 }
             }
-            if let Node::Plane { term_count, .. } = node
+            if let Node::Oblique { term_count, .. } = node
                 && usize::from(*term_count) > self.columns()
             {
-                return Err("a plane of its forest has more terms than there are features".into());
+                return Err("an oblique split of its forest has more terms than there are features".into());
             }
         }
         Ok(())

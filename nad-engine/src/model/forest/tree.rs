@@ -83,7 +83,7 @@ impl Tree {
             _ => {
                 let (first_term, term_count) = (self.terms.len() as u32, terms.len() as u16);
                 self.terms.extend_from_slice(terms);
-                (Node::Plane { term_count, first_term, low }, false)
+                (Node::Oblique { term_count, first_term, low }, false)
             }
         };
         self.nodes[at as usize] = node;
@@ -109,7 +109,7 @@ impl Node {
         match self {
             Self::Leaf { .. } => 0,
             Self::Axis { .. } => 1,
-            Self::Plane { term_count, .. } => (*term_count).into(),
+            Self::Oblique { term_count, .. } => (*term_count).into(),
         }
     }
 
@@ -118,8 +118,8 @@ impl Node {
         match self {
             Self::Leaf { .. } => self,
             Self::Axis { feature, limit, low } => Self::Axis { feature, limit, low: low + nodes },
-            Self::Plane { term_count, first_term, low } => {
-                Self::Plane { term_count, first_term: first_term + terms, low: low + nodes }
+            Self::Oblique { term_count, first_term, low } => {
+                Self::Oblique { term_count, first_term: first_term + terms, low: low + nodes }
             }
         }
     }

@@ -22,13 +22,13 @@ impl ViewModel {
         let trees = training.growth.trees * if view == View::Packet { 1 } else { SUBJECT_TREES };
         let forests = [Some((&self.forest, &self.calibration))]
             .into_iter()
-            .chain([self.screen.as_ref().map(|screen| (&screen.forest, &screen.calibration))]);
+            .chain([self.prefilter.as_ref().map(|prefilter| (&prefilter.forest, &prefilter.calibration))]);
         for (forest, calibration) in forests.flatten() {
             forest.check(trees, training.growth.samples_per_tree)?;
             calibration.check(trees)?;
         }
         let is_extended = view == View::Packet && training.extension_level(view).min(columns - 1) > 0;
-        if self.screen.is_some() != is_extended {
+        if self.prefilter.is_some() != is_extended {
             return Err(
                 "a forest that is asked first is there only for packets, where theirs is extended".into()
             );

@@ -78,7 +78,7 @@ mod tests {
             "end": 9.0, "sources": ["+1", "10.0.0.1"], "targets": ["-2"], "more_sources": false,
             "more_targets": true, "ports": [22, 80], "more_ports": false, "protocols": ["TCP"], "alerts": 1,
             "packets": 7, "bytes": 700, "coverage": 100.0, "peak_score": 0.9, "score": 0.5, "probability": 1e-9,
-            "threshold": 0.5, "view": "\treach", "reason": "one\r\n=two, \"three\"\u{202e}\u{1b}[2J",
+            "threshold": 0.5, "view": "\tscan", "reason": "one\r\n=two, \"three\"\u{202e}\u{1b}[2J",
             "source_details": [{ "address": "+1", "verified": true, "mac": "=3" }, { "address": "10.0.0.1", "verified": false }]
         }))
         .unwrap();
@@ -93,7 +93,7 @@ mod tests {
             "'@SUM(1)",
             "'+1 10.0.0.1",
             "'-2",
-            "'\\treach",
+            "'\\tscan",
             "\"one\\r\\n=two, \"\"three\"\"\\u{202e}\\u{1b}[2J\"",
             "22 80",
             "true false,'=3 -",

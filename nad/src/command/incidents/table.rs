@@ -138,7 +138,7 @@ mod tests {
             "sources": ["10.0.0.1"], "targets": ["10.0.0.2", "10.0.0.3"], "more_sources": false,
             "more_targets": true, "ports": [], "more_ports": false, "protocols": [], "alerts": 1, "packets": 7,
             "bytes": 700, "coverage": 100.0, "peak_score": 0.9, "score": 0.9, "probability": 1e-9,
-            "threshold": 0.5, "view": "reach", "reason": "many\u{1b}[31m ports of very many hosts were asked for"
+            "threshold": 0.5, "view": "scan", "reason": "many\u{1b}[31m ports of very many hosts were asked for"
         }))
         .unwrap();
         assert_eq!(incident.state, Standing::Open);

@@ -13,10 +13,10 @@ fn numbered() -> (Ledger, Vec<u64>) {
         flows: table(),
         hosts: table(),
         groups: table(),
-        dealings: table(),
+        service_pairs: table(),
         links: table(),
         bindings: table(),
-        memory: table(),
+        known_services: table(),
         passed_over: next(),
     };
     let mut ledger = Ledger {

@@ -49,7 +49,7 @@ mod tests {
             "id": "1-1", "state": "closed", "shape": "flood", "detected_at": start, "start": start, "end": end,
             "sources": [], "targets": [], "more_sources": false, "more_targets": false, "ports": [],
             "more_ports": false, "protocols": [], "alerts": 1, "packets": 7, "bytes": 700, "coverage": 100.0,
-            "peak_score": 0.9, "score": 0.9, "probability": 1e-9, "threshold": 0.5, "view": "reach", "reason": "r"
+            "peak_score": 0.9, "score": 0.9, "probability": 1e-9, "threshold": 0.5, "view": "scan", "reason": "r"
         }))
         .unwrap()
     }

@@ -41,7 +41,7 @@ fn scale(scaler: &Scaler, row: &[f32]) -> Vec<f32> {
 }
 
 /// Usual samples, and such as lie at or beside every limit of the forest and at both ends of each column.
-fn questions(random: &mut Random, rows: &[Codes], forest: &CodedForest) -> Vec<Codes> {
+fn questions(random: &mut Random, rows: &[Codes], forest: &QuantizedForest) -> Vec<Codes> {
     let mut questions = rows.to_vec();
     questions.extend((0..500).map(|_| std::array::from_fn(|_| random.below(256) as u8)));
     questions.extend([[0; WIDTH], [255; WIDTH], [127; WIDTH], [128; WIDTH]]);
@@ -55,7 +55,7 @@ fn questions(random: &mut Random, rows: &[Codes], forest: &CodedForest) -> Vec<C
     questions
 }
 
-fn sums(forest: &CodedForest, questions: &[Codes]) -> Vec<u32> {
+fn sums(forest: &QuantizedForest, questions: &[Codes]) -> Vec<u32> {
     let mut all = Vec::new();
     for part in questions.chunks(BLOCK) {
         let mut block = Block::default();
@@ -75,17 +75,17 @@ fn every_kernel_gives_the_float_forests_scores_and_order_also_at_its_limits() {
         let rows: Vec<Codes> = (0..1500).map(|_| codes(&mut random)).collect();
         let growth = Growth { seed: round as u64, ..Growth::default() };
         let (scaler, forest) = grown(trainer, &rows, &growth);
-        let coded = CodedForest::compile(&forest, &scaler, &[]).unwrap();
-        let questions = questions(&mut random, &rows, &coded);
+        let quantized = QuantizedForest::compile(&forest, &scaler, &[]).unwrap();
+        let questions = questions(&mut random, &rows, &quantized);
         let float: Vec<f64> =
             matrix(&questions).rows().map(|row| forest.score(&scale(&scaler, row))).collect();
         let mut before: Option<Vec<u32>> = None;
-        let mut coded = coded;
+        let mut quantized = quantized;
         for kernel in Kernel::all() {
-            coded = coded.with_kernel(kernel);
-            let sums = sums(&coded, &questions);
+            quantized = quantized.with_kernel(kernel);
+            let sums = sums(&quantized, &questions);
             for (sum, float) in sums.iter().zip(&float) {
-                let score = coded.score(*sum);
+                let score = quantized.score(*sum);
                 assert!((score - float).abs() < 1e-7, "{}: {score} and {float}", kernel.name());
             }
             let mut order: Vec<usize> = (0..sums.len()).collect();
@@ -101,10 +101,10 @@ fn every_kernel_gives_the_float_forests_scores_and_order_also_at_its_limits() {
 fn a_forest_of_one_row_over_and_over_and_one_of_two_are_compiled_alike() {
     for rows in [vec![[7; WIDTH]; 50], vec![[7; WIDTH], [8; WIDTH]]] {
         let (scaler, forest) = grown(TrainerKind::Seeded, &rows, &Growth::default());
-        let coded = CodedForest::compile(&forest, &scaler, &[]).unwrap();
+        let quantized = QuantizedForest::compile(&forest, &scaler, &[]).unwrap();
         for question in [[7; WIDTH], [8; WIDTH], [0; WIDTH], [255; WIDTH]] {
             let float = forest.score(&scale(&scaler, &question.map(f32::from)));
-            assert!((coded.score(sums(&coded, &[question])[0]) - float).abs() < 1e-7);
+            assert!((quantized.score(sums(&quantized, &[question])[0]) - float).abs() < 1e-7);
         }
     }
 }
@@ -114,10 +114,10 @@ fn what_is_left_out_makes_no_difference() {
     let mut random = Random::new(4, 0);
     let rows: Vec<Codes> = (0..400).map(|_| codes(&mut random)).collect();
     let (scaler, forest) = grown(TrainerKind::Seeded, &rows, &Growth::default());
-    let coded = CodedForest::compile(&forest, &scaler, &[4, 9]).unwrap();
+    let quantized = QuantizedForest::compile(&forest, &scaler, &[4, 9]).unwrap();
     let mut other = rows[0];
     (other[4], other[9]) = (other[4].wrapping_add(100), other[9].wrapping_add(100));
-    let sums = sums(&coded, &[rows[0], other]);
+    let sums = sums(&quantized, &[rows[0], other]);
     assert_eq!(sums[0], sums[1]);
 }
 
@@ -127,7 +127,7 @@ fn what_is_no_standard_forest_over_codes_is_not_compiled() {
     let rows: Vec<Codes> = (0..4000).map(|_| codes(&mut random)).collect();
     let compiles = |growth: &Growth| {
         let (scaler, forest) = grown(TrainerKind::Seeded, &rows, growth);
-        CodedForest::compile(&forest, &scaler, &[]).is_some()
+        QuantizedForest::compile(&forest, &scaler, &[]).is_some()
     };
     assert!(compiles(&Growth { trees: MOST_TREES, ..Growth::default() }));
     assert!(!compiles(&Growth { trees: MOST_TREES + 1, ..Growth::default() }));
@@ -140,13 +140,16 @@ fn above_the_longest_path_of_a_score_every_score_is_below_it() {
     let mut random = Random::new(6, 0);
     let rows: Vec<Codes> = (0..400).map(|_| codes(&mut random)).collect();
     let (scaler, forest) = grown(TrainerKind::Seeded, &rows, &Growth::default());
-    let coded = CodedForest::compile(&forest, &scaler, &[]).unwrap();
+    let quantized = QuantizedForest::compile(&forest, &scaler, &[]).unwrap();
     for score in [0.01, 0.3, 0.5, 0.7, 0.999] {
-        let longest = coded.longest_path(score);
-        assert!(coded.score(longest + 1) < score);
-        assert!(coded.score(longest.saturating_sub(3)) >= score, "and it is the longest but for rounding");
+        let longest = quantized.longest_path(score);
+        assert!(quantized.score(longest + 1) < score);
+        assert!(
+            quantized.score(longest.saturating_sub(3)) >= score,
+            "and it is the longest but for rounding"
+        );
     }
-    assert_eq!(coded.longest_path(0.0), u32::MAX);
+    assert_eq!(quantized.longest_path(0.0), u32::MAX);
 }
 
 #[test]
@@ -154,17 +157,17 @@ fn sums_up_to_a_limit_are_whole_and_those_above_it_are_above_it() {
     let mut random = Random::new(8, 0);
     let rows: Vec<Codes> = (0..640).map(|_| codes(&mut random)).collect();
     let (scaler, forest) = grown(TrainerKind::Seeded, &rows, &Growth::default());
-    let mut coded = CodedForest::compile(&forest, &scaler, &[]).unwrap();
-    let whole = sums(&coded, &rows);
+    let mut quantized = QuantizedForest::compile(&forest, &scaler, &[]).unwrap();
+    let whole = sums(&quantized, &rows);
     let mut spared = 0;
     for kernel in Kernel::all() {
-        coded = coded.with_kernel(kernel);
+        quantized = quantized.with_kernel(kernel);
         for limit in [0, 1 << 24, *whole.iter().min().unwrap(), *whole.iter().max().unwrap(), u32::MAX] {
             for (part, whole) in rows.chunks(BLOCK).zip(whole.chunks(BLOCK)) {
                 let mut block = Block::default();
                 part.iter().enumerate().for_each(|(place, codes)| block.set(place, codes));
                 let mut sums = [0; BLOCK];
-                coded.paths(&block, limit, &mut sums);
+                quantized.paths(&block, limit, &mut sums);
                 for (sum, whole) in sums.iter().zip(whole) {
                     assert!(sum == whole || *sum > limit && whole > sum, "{}: {sum}, {whole}", kernel.name());
                     spared += u32::from(sum != whole);

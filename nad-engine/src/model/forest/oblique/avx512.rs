@@ -10,7 +10,7 @@ use std::arch::x86_64::{
     _mm512_sub_epi32, _mm512_sub_ps, _mm512_unpackhi_ps, _mm512_unpacklo_ps,
 };
 
-use super::{Part, PlaneForest, TERMS, Values};
+use super::{ObliqueForest, Part, TERMS, Values};
 
 /// Trees that are gone down together.
 const LANES: usize = 16;
@@ -18,9 +18,9 @@ const LANES: usize = 16;
 /// As many again beside them: each level of a tree waits for the level before.
 const SIDE_BY_SIDE: usize = 2;
 
-/// See [`PlaneForest::path`].
+/// See [`ObliqueForest::path`].
 #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
-pub(super) fn path(forest: &PlaneForest, values: &Values, limit: f64) -> f64 {
+pub(super) fn path(forest: &ObliqueForest, values: &Values, limit: f64) -> f64 {
     let mut total = 0.0;
     let (several, rest) = forest.roots.as_chunks::<LANES>().0.as_chunks::<SIDE_BY_SIDE>();
     for roots in several {
@@ -38,7 +38,11 @@ pub(super) fn path(forest: &PlaneForest, values: &Values, limit: f64) -> f64 {
 /// The sum of the sample's paths through a few times 16 trees.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
-fn go_down<const TIMES: usize>(forest: &PlaneForest, roots: &[[u32; LANES]; TIMES], values: &Values) -> f64 {
+fn go_down<const TIMES: usize>(
+    forest: &ObliqueForest,
+    roots: &[[u32; LANES]; TIMES],
+    values: &Values,
+) -> f64 {
     let splits = _mm512_set1_epi32(forest.splits.cast_signed());
     let mut nodes = [splits; TIMES];
     let mut are_splits = 0;
@@ -74,7 +78,7 @@ fn go_down<const TIMES: usize>(forest: &PlaneForest, roots: &[[u32; LANES]; TIME
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
-fn sum_of_paths(forest: &PlaneForest, leaves: __m512i) -> f64 {
+fn sum_of_paths(forest: &ObliqueForest, leaves: __m512i) -> f64 {
     // SAFETY: there is a path for every leaf.
     let paths = unsafe { _mm512_i32gather_ps::<4>(leaves, forest.paths.as_ptr()) };
     let (low, high) = (_mm512_castps512_ps256(paths), _mm512_extractf32x8_ps::<1>(paths));
@@ -84,7 +88,7 @@ fn sum_of_paths(forest: &PlaneForest, leaves: __m512i) -> f64 {
 /// Whether each row pushes the sample to the right, a bit a row.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
-fn turns<const IS_SPARSE: bool>(forest: &PlaneForest, rows: &[u32; LANES], values: &Values) -> u16 {
+fn turns<const IS_SPARSE: bool>(forest: &ObliqueForest, rows: &[u32; LANES], values: &Values) -> u16 {
     // SAFETY: there are 32 values, and they are aligned.
     let all = unsafe { (_mm512_load_ps(values.0.as_ptr()), _mm512_load_ps(values.0[LANES..].as_ptr())) };
     let mut sums = _mm512_setzero_ps();

@@ -1,15 +1,15 @@
-//! Telling what goes on from what fades.
+//! Decay suppression: telling what goes on from what only fades.
 //!
 //! Counts fade over seconds to minutes, so a subject stays out of the ordinary for a while after it has stopped doing
 //! what made it so. As long as each of a view's features is about what the last alert's has faded to, and what came
-//! to it since is unremarkable, it is such an echo.
+//! to it since is unremarkable, a deviation is only such decay.
 
 use std::collections::HashMap;
 
 use super::{Deviation, Parties};
 use crate::{
     context::host_key::HostKey,
-    features::{Feature, Memory, View},
+    features::{Feature, Persistence, View},
 };
 
 /// What was seen last is kept for this long.
@@ -22,21 +22,21 @@ const UNREMARKABLE: f32 = 1.0;
 
 /// What views saw of subjects at their last alerts.
 #[derive(Debug, Default)]
-pub(super) struct Echoes {
+pub(super) struct DecaySuppression {
     last: HashMap<Key, (Vec<f32>, u64)>,
 }
 
 type Key = (View, Option<HostKey>, Option<HostKey>, Option<u16>);
 
-impl Echoes {
-    /// Whether a deviation is the echo of an earlier one; one that is not is remembered.
-    pub(super) fn is_echo(&mut self, deviation: &Deviation, parties: &Parties) -> bool {
+impl DecaySuppression {
+    /// Whether a deviation only decays from an earlier one; one that does not is kept.
+    pub(super) fn is_decaying(&mut self, deviation: &Deviation, parties: &Parties) -> bool {
         let key = match deviation.view {
-            // A host's favourite changes; it is the host that is looked at.
-            View::Reach | View::SlowReach | View::Push | View::Form | View::Claims => {
+            // A host's favourite changes; the view judges the host.
+            View::Scan | View::SlowScan | View::OutboundFlood | View::Malformed | View::Arp => {
                 (deviation.view, parties.source, None, None)
             }
-            View::Pressure => (deviation.view, None, parties.target, None),
+            View::InboundFlood => (deviation.view, None, parties.target, None),
             _ => (deviation.view, parties.source, parties.target, parties.port),
         };
         let is_full = self.last.len() >= MOST;
@@ -66,16 +66,16 @@ impl Echoes {
     }
 }
 
-/// Whether more has come to a feature than is unremarkable. What lasts tells nothing, unless it alone is what the view
-/// looks at.
+/// Whether more has come to a feature than is unremarkable. What lasts shows nothing, unless it alone is what the view
+/// judges.
 fn grows(feature: &Feature, before: f32, now: f32, elapsed_s: f32) -> bool {
     let (before, now) = (feature.unscaled(before), feature.unscaled(now));
-    let left = match feature.memory {
-        Memory::Fades(scale_s) => before * libm::expf(-elapsed_s / scale_s),
-        Memory::Holds(window_s) if elapsed_s < window_s => before,
-        Memory::Holds(_) => 0.0,
-        Memory::Lasts if feature.phrase.is_empty() => return false,
-        Memory::Lasts => 0.0,
+    let left = match feature.persistence {
+        Persistence::Fades(scale_s) => before * libm::expf(-elapsed_s / scale_s),
+        Persistence::Holds(window_s) if elapsed_s < window_s => before,
+        Persistence::Holds(_) => 0.0,
+        Persistence::Lasts if feature.phrase.is_empty() => return false,
+        Persistence::Lasts => 0.0,
     };
     let margin = (TOLERANCE * left).max(UNREMARKABLE * feature.ordinary);
     now > left.max(feature.ordinary) + margin

@@ -1,13 +1,13 @@
-//! A memory as it stands in a model file.
+//! Known services as they stand in a model file.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Peaks, thing::ThingKey};
+use super::{Peaks, key::KnownKey};
 use crate::context::hash::HashKey;
 
-/// A memory as it stands in a model file.
+/// Known services as they stand in a model file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Memories {
+pub struct KnownSnapshot {
     /// What the tables' and sketches' hashes were keyed with.
     pub(super) hash_key: HashKey,
     pub(super) epoch_s: u32,
@@ -15,24 +15,24 @@ pub struct Memories {
     pub(super) watched_s: u32,
     /// Whether only one side of connections was seen.
     pub(super) is_one_way: bool,
-    /// In ascending order of the things.
+    /// In ascending order of the keys.
     pub(super) entries: Vec<Kept>,
 }
 
-/// Something that is remembered, as it stands in a model file.
+/// An entry as it stands in a model file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Kept {
-    pub(super) thing: ThingKey,
+    pub(super) key: KnownKey,
     /// Of watched time.
     pub(super) first_s: u32,
     pub(super) last_s: u32,
     /// Whether it was there in the baseline.
     pub(super) in_baseline: bool,
-    /// What its clients reach.
+    /// What is usual for its clients.
     pub(super) usual: Peaks,
 }
 
-impl Memories {
+impl KnownSnapshot {
     /// What the tables' and sketches' hashes were keyed with.
     pub fn hash_key(&self) -> HashKey {
         self.hash_key
@@ -45,8 +45,8 @@ impl Memories {
 
     /// Whether there is only what a sensor writes.
     pub fn are_sound(&self) -> bool {
-        let is_sound = |Kept { thing, first_s, last_s, usual, .. }: &Kept| {
-            thing.is_sound() && first_s <= last_s && usual.iter().all(|peak| peak.is_finite() && *peak >= 0.0)
+        let is_sound = |Kept { key, first_s, last_s, usual, .. }: &Kept| {
+            key.is_sound() && first_s <= last_s && usual.iter().all(|peak| peak.is_finite() && *peak >= 0.0)
         };
         self.epoch_s > 0 && self.entries.iter().all(is_sound)
     }

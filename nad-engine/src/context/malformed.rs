@@ -1,4 +1,4 @@
-//! What a packet should look like.
+//! Which packets no ordinary network stack sends.
 
 use nad_common::record::{PacketRecord, flag};
 

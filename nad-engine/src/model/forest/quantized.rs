@@ -35,8 +35,8 @@ const FLIP: u8 = 0x80;
 
 /// See the module.
 #[derive(Debug)]
-pub struct CodedForest {
-    trees: Vec<CodedTree>,
+pub struct QuantizedForest {
+    trees: Vec<QuantizedTree>,
     mean_path: f64,
     kernel: Kernel,
 }
@@ -44,7 +44,7 @@ pub struct CodedForest {
 /// One tree: node 1 is the root, and the children of node n are 2n and 2n + 1.
 #[derive(Debug, Clone)]
 #[repr(C, align(64))]
-struct CodedTree {
+struct QuantizedTree {
     features: [u8; LEAVES],
     /// Right is where the code, flipped, is above the limit.
     limits: [u8; LEAVES],
@@ -75,7 +75,7 @@ impl Block {
     }
 }
 
-impl CodedForest {
+impl QuantizedForest {
     /// Compiles a forest whose samples are scaled codes; `None` where it is not a standard one, or too large: that
     /// is scored as it is.
     pub fn compile(forest: &Forest, scaler: &Scaler, blind: &[u16]) -> Option<Self> {
@@ -88,7 +88,7 @@ impl CodedForest {
                 if blind.contains(&(column as u16)) { [0.0; 256] } else { scaler.scaled_codes(column) }
             })
             .collect();
-        let compile = |root: &u32| CodedTree::compile(forest, *root as usize, &codes);
+        let compile = |root: &u32| QuantizedTree::compile(forest, *root as usize, &codes);
         let trees = forest.roots.iter().map(compile).collect::<Option<_>>()?;
         Some(Self { trees, mean_path: forest.mean_path, kernel: Kernel::best() })
     }
@@ -128,7 +128,7 @@ impl CodedForest {
     }
 }
 
-impl CodedTree {
+impl QuantizedTree {
     fn compile(forest: &Forest, root: usize, codes: &[[f32; 256]]) -> Option<Self> {
         let mut tree =
             Self { features: [0; LEAVES], limits: [u8::MAX ^ FLIP; LEAVES], paths: [[0; LEAVES]; 3] };
@@ -161,7 +161,7 @@ impl CodedTree {
                     }
                 }
             }
-            Node::Plane { .. } => false,
+            Node::Oblique { .. } => false,
         }
     }
 }

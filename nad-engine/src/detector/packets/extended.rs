@@ -4,7 +4,7 @@ use crate::{
     features::{PACKET_FEATURES, packet_codes},
     model::{
         ViewModel,
-        forest::planes::{PlaneForest, Values},
+        forest::oblique::{ObliqueForest, Values},
         random::mix,
     },
 };
@@ -15,8 +15,8 @@ const KEPT: usize = 16_384;
 const CODES: usize = (PACKET_FEATURES + 1).next_multiple_of(8);
 
 /// A compiled forest, and what it said lately: it takes microseconds, and most packets are like others.
-pub(super) struct Whole {
-    pub(super) forest: PlaneForest,
+pub(super) struct ExtendedScorer {
+    pub(super) forest: ObliqueForest,
     /// What each code of each feature is scaled to.
     scaled: Vec<[f32; 256]>,
     values: Values,
@@ -33,10 +33,10 @@ struct Sum {
     is_whole: bool,
 }
 
-impl Whole {
+impl ExtendedScorer {
     /// The view's own forest; of a packet less probable than this the sum of paths matters.
     pub(super) fn new(view: &ViewModel, probability: f64) -> Self {
-        let forest = view.planes();
+        let forest = view.oblique();
         let longest_path = forest.longest_path(view.threshold(probability));
         // What fills up a packet's codes is 0.
         let nothing = Sum { codes: [u8::MAX; CODES], path: 0.0, is_whole: false };
@@ -87,7 +87,7 @@ mod tests {
         let model = example::model(Some(7));
         let view = model.view(View::Packet);
         let mut scorer = view.scorer();
-        let mut whole = Whole::new(view, 0.5);
+        let mut extended = ExtendedScorer::new(view, 0.5);
         let mut random = Random::new(9, 0);
         // Such as were learnt from, and such as differ from those in a few columns.
         let mut packet = || {
@@ -103,15 +103,15 @@ mod tests {
         for (number, values) in packets.iter().chain(&packets).enumerate() {
             let score = view.judge(values, &mut scorer).score;
             let is_asked = number % 3 == 0;
-            match whole.path(values, is_asked) {
-                Some(path) => assert_eq!(whole.forest.score(path), score, "{number}"),
+            match extended.path(values, is_asked) {
+                Some(path) => assert_eq!(extended.forest.score(path), score, "{number}"),
                 None => {
                     assert!(!is_asked && score < view.threshold(0.5), "{number}");
                     far += 1;
                 }
             }
             if number % 5 == 0 {
-                let again = whole.path(values, true).map(|path| whole.forest.score(path));
+                let again = extended.path(values, true).map(|path| extended.forest.score(path));
                 assert_eq!(again, Some(score), "{number}, once more");
             }
         }

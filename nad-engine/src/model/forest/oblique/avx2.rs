@@ -6,14 +6,14 @@ use std::arch::x86_64::{
     _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_sub_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
 };
 
-use super::{PlaneForest, TERMS, Values};
+use super::{ObliqueForest, TERMS, Values};
 
 /// Trees that are gone down together.
 const LANES: usize = 8;
 
-/// See [`PlaneForest::path`].
+/// See [`ObliqueForest::path`].
 #[target_feature(enable = "avx2")]
-pub(super) fn path(forest: &PlaneForest, values: &Values, limit: f64) -> f64 {
+pub(super) fn path(forest: &ObliqueForest, values: &Values, limit: f64) -> f64 {
     let splits = forest.splits;
     let mut total = 0.0;
     for roots in forest.roots.as_chunks::<LANES>().0 {
@@ -48,7 +48,7 @@ pub(super) fn path(forest: &PlaneForest, values: &Values, limit: f64) -> f64 {
 /// Whether each row pushes the sample to the right, a bit a row.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn turns<const IS_SPARSE: bool>(forest: &PlaneForest, rows: &[u32; LANES], values: &Values) -> u32 {
+fn turns<const IS_SPARSE: bool>(forest: &ObliqueForest, rows: &[u32; LANES], values: &Values) -> u32 {
     let mut sums = _mm256_setzero_ps();
     for part in 0..forest.parts_per_row {
         // As many terms as lanes: a square is turned round.

@@ -11,7 +11,7 @@ fn questions(samples: &Matrix, forest: &Forest) -> Matrix {
         let terms = match *node {
             Node::Leaf { .. } => continue,
             Node::Axis { feature, limit, .. } => &[Term { feature, coefficient: 1.0, point: limit }],
-            Node::Plane { first_term, term_count, .. } => forest.plane(first_term, term_count),
+            Node::Oblique { first_term, term_count, .. } => forest.oblique_terms(first_term, term_count),
         };
         // On the plane itself the sum is 0, and one step beside it, it hardly is.
         let mut row = samples.row(number % samples.len()).to_vec();
@@ -27,7 +27,7 @@ fn questions(samples: &Matrix, forest: &Forest) -> Matrix {
     questions
 }
 
-fn path(compiled: &PlaneForest, row: &[f32], limit: f64) -> f64 {
+fn path(compiled: &ObliqueForest, row: &[f32], limit: f64) -> f64 {
     let mut values = Values::default();
     values.set(row);
     compiled.path(&values, limit)
@@ -43,7 +43,7 @@ fn every_kernel_gives_the_very_scores_of_the_forest() {
             let growth = Growth { extension_level, trees: 50, ..Growth::default() };
             let forest = trainer.trainer().grow(&samples, &growth).unwrap();
             let questions = questions(&samples, &forest);
-            let mut compiled = PlaneForest::compile(&forest);
+            let mut compiled = ObliqueForest::compile(&forest);
             for kernel in Kernel::all() {
                 compiled = compiled.with_kernel(kernel);
                 for row in questions.rows() {
@@ -65,7 +65,7 @@ fn sums_up_to_a_limit_are_whole_and_those_above_it_are_above_it() {
     let samples = cloud(600, 7);
     let growth = Growth { extension_level: 6, ..Growth::default() };
     let forest = TrainerKind::Seeded.trainer().grow(&samples, &growth).unwrap();
-    let mut compiled = PlaneForest::compile(&forest);
+    let mut compiled = ObliqueForest::compile(&forest);
     let whole: Vec<f64> = samples.rows().map(|row| path(&compiled, row, f64::INFINITY)).collect();
     let mut spared = 0;
     for kernel in Kernel::all() {
@@ -85,7 +85,7 @@ fn sums_up_to_a_limit_are_whole_and_those_above_it_are_above_it() {
 fn above_the_longest_path_of_a_score_every_score_is_below_it() {
     let samples = cloud(300, 3);
     let growth = Growth { extension_level: 2, ..Growth::default() };
-    let compiled = PlaneForest::compile(&TrainerKind::Seeded.trainer().grow(&samples, &growth).unwrap());
+    let compiled = ObliqueForest::compile(&TrainerKind::Seeded.trainer().grow(&samples, &growth).unwrap());
     for score in [0.01, 0.3, 0.5, 0.7, 0.999] {
         let longest = compiled.longest_path(score);
         assert!(compiled.score(longest + 1e-9) < score);

@@ -1,4 +1,4 @@
-//! A tick's deviations, of which there are few on most days and tens of thousands when a crowd presses on one host.
+//! The per-target cap on a tick's deviations. There are few on most days, and tens of thousands when many hosts flood one.
 //!
 //! What many do to the same target is one incident, and a few hundred of them say all of it.
 
@@ -12,18 +12,18 @@ use crate::{
 
 /// Deviations that are kept of those that a view sees of one target in a tick; after that, only what is plainer than
 /// everything before.
-const MOST_OF_A_CROWD: u32 = 256;
+const MOST_OF_A_TARGET: u32 = 256;
 
 /// See the module.
 #[derive(Default)]
-pub(super) struct Crowds {
+pub(super) struct DeviationCap {
     deviations: Vec<Deviation>,
     /// How many a view sees of a target, and the least probability among them.
     seen: HashMap<(View, HostKey), (u32, f64)>,
     passed_over: u64,
 }
 
-impl Crowds {
+impl DeviationCap {
     /// Adds a deviation of a subject, or passes it over.
     pub(super) fn add(
         &mut self,
@@ -33,14 +33,14 @@ impl Crowds {
         deviation: impl FnOnce() -> Deviation,
     ) {
         let target = match subject {
-            Subject::Dealing(dealing, _) => dealing.server,
+            Subject::ServicePair(pair, _) => pair.server,
             Subject::Source(host) => host.favourite.winner().map_or(HostKey::NOBODY, |(host, _)| host),
             Subject::Target(host) => host.key,
             Subject::Link(link) => link.claimed,
         };
         let (count, least) = self.seen.entry((view, target)).or_insert((0, f64::INFINITY));
         *count += 1;
-        if *count <= MOST_OF_A_CROWD || probability < *least {
+        if *count <= MOST_OF_A_TARGET || probability < *least {
             self.deviations.push(deviation());
         } else {
             self.passed_over += 1;
@@ -72,26 +72,26 @@ mod tests {
     use crate::incident::example::{key, of_source, source};
 
     #[test]
-    fn of_a_crowd_a_few_hundred_are_kept_and_whoever_is_plainer_than_all_of_them() {
-        let mut crowds = Crowds::default();
+    fn of_a_target_a_few_hundred_are_kept_and_those_plainer_than_all_of_them() {
+        let mut cap = DeviationCap::default();
         let mut add = |target: u8, probability: f64| {
             let host = source(1, target);
-            let mut deviation = of_source(View::Push, host, 100);
+            let mut deviation = of_source(View::OutboundFlood, host, 100);
             deviation.judgement.probability = probability;
-            crowds.add(View::Push, &Subject::Source(&host), probability, || deviation);
+            cap.add(View::OutboundFlood, &Subject::Source(&host), probability, || deviation);
         };
         (0..10_000).for_each(|_| add(2, 1e-8));
         add(3, 1e-7);
         add(2, 1e-12);
-        let kept = crowds.sorted();
-        assert_eq!(kept.len(), MOST_OF_A_CROWD as usize + 2);
+        let kept = cap.sorted();
+        assert_eq!(kept.len(), MOST_OF_A_TARGET as usize + 2);
         assert_eq!(kept[0].judgement.probability, 1e-12);
         assert_eq!(
             kept.last().unwrap().subject.parties().target,
             Some(key(3)),
-            "another target has its own room"
+            "another target has its own cap"
         );
-        assert_eq!(crowds.clear(), 10_000 - u64::from(MOST_OF_A_CROWD));
-        assert_eq!((crowds.sorted().len(), crowds.clear()), (0, 0));
+        assert_eq!(cap.clear(), 10_000 - u64::from(MOST_OF_A_TARGET));
+        assert_eq!((cap.sorted().len(), cap.clear()), (0, 0));
     }
 }

@@ -1,6 +1,6 @@
 //! Taking many samples through a tree at once, in terms of what a vector unit offers.
 
-use super::{BLOCK, Block, COLUMNS, CodedTree};
+use super::{BLOCK, Block, COLUMNS, QuantizedTree};
 
 /// A way of taking many samples down a tree together.
 ///
@@ -19,7 +19,7 @@ pub(super) trait Descent {
     const LANES: usize;
 
     /// Takes samples down each of a few trees and adds the three bytes of their paths.
-    unsafe fn go_down(trees: &[CodedTree], columns: *const u8, planes: &mut [Self::Sums; 3]);
+    unsafe fn go_down(trees: &[QuantizedTree], columns: *const u8, planes: &mut [Self::Sums; 3]);
     unsafe fn no_sums() -> Self::Sums;
     /// Whether every sum is above a limit.
     unsafe fn are_above(sums: &Self::Sums, limit: u16) -> bool;
@@ -65,7 +65,7 @@ pub(super) const BETWEEN_LOOKS: usize = 8;
 /// See [`Descent`].
 #[inline(always)]
 pub(super) unsafe fn paths<D: Descent>(
-    trees: &[CodedTree],
+    trees: &[QuantizedTree],
     block: &Block,
     limit: u32,
     sums: &mut [u32; BLOCK],
@@ -94,7 +94,7 @@ pub(super) unsafe fn paths<D: Descent>(
 /// Takes samples down one tree and adds their paths. `m0` to `m7` are the turns taken, so the number of the node in its
 /// level has `m0` as its highest bit.
 #[inline(always)]
-pub(super) unsafe fn go_down<L: Lanes>(tree: &CodedTree, columns: *const u8, planes: &mut [L::Sums; 3]) {
+pub(super) unsafe fn go_down<L: Lanes>(tree: &QuantizedTree, columns: *const u8, planes: &mut [L::Sums; 3]) {
     let (features, limits) = (tree.features.as_ptr(), tree.limits.as_ptr());
     // SAFETY: as for the caller; nodes and features are below the sizes of their tables.
     unsafe {

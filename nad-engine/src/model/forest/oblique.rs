@@ -1,4 +1,4 @@
-//! A forest of slanted splits, compiled for speed.
+//! A forest of oblique splits, compiled for speed.
 //!
 //! The terms of a split become a row of eights, filled up with terms that add nothing, and several trees are gone down
 //! together: each gives the products of its own row, and turned round they are added in the order of the terms,
@@ -22,7 +22,7 @@ const MOST_TOGETHER: usize = 16;
 
 /// See the module.
 #[derive(Debug)]
-pub struct PlaneForest {
+pub struct ObliqueForest {
     /// The rows of all splits, each of as many parts, and last the row of what is no split, in which all is 0.
     parts: Vec<Part>,
     parts_per_row: usize,
@@ -62,7 +62,7 @@ impl Values {
     }
 }
 
-impl PlaneForest {
+impl ObliqueForest {
     /// Compiles a forest.
     ///
     /// # Panics
@@ -109,8 +109,8 @@ impl PlaneForest {
                     compiled.add_row(&[Term { feature, coefficient: 1.0, point: limit }], is_sparse);
                     low
                 }
-                Node::Plane { first_term, term_count, low } => {
-                    compiled.add_row(forest.plane(first_term, term_count), is_sparse);
+                Node::Oblique { first_term, term_count, low } => {
+                    compiled.add_row(forest.oblique_terms(first_term, term_count), is_sparse);
                     low
                 }
             };

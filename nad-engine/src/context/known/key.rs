@@ -1,4 +1,4 @@
-//! What can be remembered, and by which key.
+//! What can be known, and by which key.
 
 use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::ServiceKey;
 use crate::context::{hash::HashKey, host_key::HostKey, table::Hashed};
 
-/// What identifies a thing that is remembered.
+/// What identifies an entry of the known services.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Pod, Zeroable, Serialize, Deserialize)]
-pub(in crate::context) struct ThingKey {
-    /// The client of a dealing, or of meetings; otherwise nobody.
+pub(in crate::context) struct KnownKey {
+    /// The client of a pair, or of meetings; otherwise nobody.
     client: HostKey,
     /// The server, or a host.
     host: HostKey,
@@ -20,9 +20,9 @@ pub(in crate::context) struct ThingKey {
     padding: u32,
 }
 
-/// Kinds of things.
+/// Kinds of entries.
 mod kind {
-    pub(super) const DEALING: u8 = 0;
+    pub(super) const SERVICE_PAIR: u8 = 0;
     pub(super) const OFFER: u8 = 1;
     pub(super) const OFFER_INSIDE: u8 = 2;
     pub(super) const OFFER_OUTSIDE: u8 = 3;
@@ -34,14 +34,14 @@ mod kind {
     pub(super) const END: u8 = 8;
 }
 
-impl ThingKey {
+impl KnownKey {
     fn of_service(kind: u8, service: &ServiceKey) -> Self {
         let ServiceKey { server, port, protocol } = *service;
         Self { client: HostKey::NOBODY, host: server, port, protocol, kind, padding: 0 }
     }
 
-    pub(in crate::context) fn dealing(client: HostKey, service: &ServiceKey) -> Self {
-        Self { client, ..Self::of_service(kind::DEALING, service) }
+    pub(in crate::context) fn service_pair(client: HostKey, service: &ServiceKey) -> Self {
+        Self { client, ..Self::of_service(kind::SERVICE_PAIR, service) }
     }
 
     pub(in crate::context) fn offer(service: &ServiceKey) -> Self {

@@ -1,4 +1,4 @@
-//! A client's dealings with one service: all its flows to one port of one server.
+//! A client-service pair: all flows of one client to one port of one server.
 //!
 //! Brute force, slow requests, uploads, tunnels and beacons show here, where neither a single flow nor the whole
 //! host stands out.
@@ -11,24 +11,24 @@ use super::{
     decay::{Decay, FADE_STEP_NS, step_mean},
     flow::FlowStep,
     host_key::HostKey,
-    memory::{ServiceKey, Strangeness},
+    known::{Novelty, ServiceKey},
     table::Entry,
     weight::Weight,
 };
 
 const PROTOCOL_TCP: u8 = 6;
 
-/// A pause of the client this long, in seconds, ends a beat: what it sends next is another one.
+/// A pause of the client of this many seconds: what it sends next begins another interval.
 const PAUSE_S: f32 = 1.0;
-/// A beat is regular when its distance from the last one is within this part of the mean distance.
+/// An interval is regular when it differs from the mean interval by at most this part of it.
 const REGULAR: f32 = 0.4;
-/// Beats that the mean distance remembers.
-const BEAT_MEMORY: f32 = 8.0;
+/// Intervals over which the mean is taken.
+const AVERAGED_INTERVALS: f32 = 8.0;
 
-/// What is known of a client's dealings with a service. Counts fade over the time in their names, in seconds.
+/// What is known of a client-service pair. Counts fade over the time in their names, in seconds.
 #[repr(C, align(64))]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
-pub struct DealingState {
+pub struct ServicePairState {
     /// The client.
     pub client: HostKey,
     /// The server.
@@ -41,8 +41,8 @@ pub struct DealingState {
     pub tick_bytes: u64,
     /// When the client last sent payload.
     client_spoke_ns: u64,
-    /// When its last beat began.
-    beat_ns: u64,
+    /// When the last interval began.
+    interval_began_ns: u64,
     /// Flows that were opened.
     pub opened_10: f32,
     /// See `opened_10`.
@@ -61,16 +61,16 @@ pub struct DealingState {
     pub up_60: f32,
     /// Bytes of payload from the server.
     pub down_60: f32,
-    /// Mean seconds between beats.
-    pub beat_mean: f32,
-    /// How many beats in a row came when they were due.
-    pub beats: f32,
-    /// Beats so far.
-    beat_count: f32,
-    /// Bytes of payload, both ways, since the last beat began, and their mean.
-    beat_bytes: f32,
-    /// See `beat_bytes`.
-    pub beat_bytes_mean: f32,
+    /// The mean interval in seconds.
+    pub interval_mean: f32,
+    /// How many intervals in a row were regular.
+    pub regular_intervals: f32,
+    /// Intervals begun so far.
+    interval_count: f32,
+    /// Bytes of payload, both ways, since the last interval began, and their mean.
+    interval_bytes: f32,
+    /// See `interval_bytes`.
+    pub interval_bytes_mean: f32,
     /// DNS queries.
     pub queries_10: f32,
     /// Bytes of a queried name, mean of the last ones.
@@ -82,7 +82,7 @@ pub struct DealingState {
     /// The part of responses that say there is no such name, likewise.
     pub no_such_name: f32,
     /// How far out it was when it was last visited: -log10 of the probability.
-    pub standing: f32,
+    pub anomaly_level: f32,
     /// Packets both ways in the tick in which it was active last.
     pub tick_packets: u32,
     /// Tick in which it was active last.
@@ -93,8 +93,8 @@ pub struct DealingState {
     pub protocol: u8,
     /// Bit 0: answered; bit 1: the server spoke last; bit 2: to meet the server is the client's work.
     marks: u8,
-    /// [`Strangeness`], as of its last flow.
-    strangeness: u8,
+    /// [`Novelty`], as of its last flow.
+    novelty: u8,
     padding: [u8; 27],
 }
 
@@ -102,23 +102,23 @@ const ANSWERED: u8 = 1;
 const SERVER_SPOKE_LAST: u8 = 2;
 const WORK: u8 = 4;
 
-/// What identifies a client's dealings with a service.
+/// What identifies a client-service pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DealingKey {
+pub struct ServicePairKey {
     /// The client.
     pub client: HostKey,
     /// The service.
     pub service: ServiceKey,
 }
 
-impl Entry for DealingState {
-    type Key = DealingKey;
+impl Entry for ServicePairState {
+    type Key = ServicePairKey;
 
-    fn key(&self) -> DealingKey {
-        DealingKey { client: self.client, service: self.service() }
+    fn key(&self) -> ServicePairKey {
+        ServicePairKey { client: self.client, service: self.service() }
     }
 
-    fn begin(DealingKey { client, service }: DealingKey) -> Self {
+    fn begin(ServicePairKey { client, service }: ServicePairKey) -> Self {
         let ServiceKey { server, port, protocol } = service;
         Self { client, server, port, protocol, ..Self::zeroed() }
     }
@@ -128,7 +128,7 @@ impl Entry for DealingState {
     }
 }
 
-impl DealingState {
+impl ServicePairState {
     /// Takes one packet into account; a state that is zero but for its key is one that begins with it.
     pub fn update(&mut self, record: &PacketRecord, step: &FlowStep, now_ns: u64) {
         if self.last_ns == 0 {
@@ -144,7 +144,7 @@ impl DealingState {
         } else {
             self.down_60 += payload;
         }
-        self.beat_bytes += payload;
+        self.interval_bytes += payload;
         if record.payload_length > 0 && !step.repeat {
             self.speak(step, now_ns);
         }
@@ -202,14 +202,14 @@ impl DealingState {
         self.marks & ANSWERED != 0
     }
 
-    /// How strange it was when its last flow began: a [`Strangeness`].
-    pub fn strangeness(&self) -> f32 {
-        self.strangeness.into()
+    /// How new it was when its last flow began: a [`Novelty`].
+    pub fn novelty(&self) -> f32 {
+        self.novelty.into()
     }
 
-    /// Notes how strange it is.
-    pub fn set_strangeness(&mut self, strangeness: Strangeness) {
-        self.strangeness = strangeness as u8;
+    /// Notes how new it is.
+    pub fn set_novelty(&mut self, novelty: Novelty) {
+        self.novelty = novelty as u8;
     }
 
     /// Whether it was the client's work to meet the server, which its further flows need not show anew.
@@ -257,41 +257,47 @@ impl DealingState {
         self.marks &= !SERVER_SPOKE_LAST;
         let pause = now_ns.saturating_sub(self.client_spoke_ns) as f32 * 1e-9;
         if pause > PAUSE_S || self.client_spoke_ns == 0 {
-            self.beat(now_ns);
+            self.begin_interval(now_ns);
         }
         self.client_spoke_ns = now_ns;
     }
 
-    fn beat(&mut self, now_ns: u64) {
-        if self.beat_count > 0.0 {
-            let distance = now_ns.saturating_sub(self.beat_ns) as f32 * 1e-9;
-            let is_regular = (distance - self.beat_mean).abs() <= REGULAR * self.beat_mean;
-            if self.beat_count > 1.0 {
-                self.beats = if is_regular { self.beats + 1.0 } else { self.beats * 0.5 };
+    fn begin_interval(&mut self, now_ns: u64) {
+        if self.interval_count > 0.0 {
+            let interval = now_ns.saturating_sub(self.interval_began_ns) as f32 * 1e-9;
+            let is_regular = (interval - self.interval_mean).abs() <= REGULAR * self.interval_mean;
+            if self.interval_count > 1.0 {
+                self.regular_intervals =
+                    if is_regular { self.regular_intervals + 1.0 } else { self.regular_intervals * 0.5 };
             }
-            step_mean(&mut self.beat_mean, self.beat_count, BEAT_MEMORY, distance);
-            step_mean(&mut self.beat_bytes_mean, self.beat_count, BEAT_MEMORY, self.beat_bytes);
+            step_mean(&mut self.interval_mean, self.interval_count, AVERAGED_INTERVALS, interval);
+            step_mean(
+                &mut self.interval_bytes_mean,
+                self.interval_count,
+                AVERAGED_INTERVALS,
+                self.interval_bytes,
+            );
         }
-        self.beat_count += 1.0;
-        self.beat_bytes = 0.0;
-        self.beat_ns = now_ns;
+        self.interval_count += 1.0;
+        self.interval_bytes = 0.0;
+        self.interval_began_ns = now_ns;
     }
 
     fn count_names(&mut self, record: &PacketRecord) {
         /// A, NS, CNAME, SOA, PTR, MX, AAAA, SRV, DNSKEY and DS of validators, SVCB, HTTPS.
         const USUAL: [u16; 12] = [1, 2, 5, 6, 12, 15, 28, 33, 43, 48, 64, 65];
         const NO_SUCH_NAME: u8 = 3;
-        const REMEMBERED: f32 = 32.0;
+        const AVERAGED_QUERIES: f32 = 32.0;
         if record.has(flag::DNS_RESPONSE) {
             let missing = f32::from(u8::from(record.message_code == NO_SUCH_NAME));
-            step_mean(&mut self.no_such_name, self.query_count, REMEMBERED, missing);
+            step_mean(&mut self.no_such_name, self.query_count, AVERAGED_QUERIES, missing);
             return;
         }
         self.queries_10 += 1.0;
         self.query_count += 1.0;
         let rare = f32::from(u8::from(!USUAL.contains(&record.dns_query_type)));
-        step_mean(&mut self.name_length, self.query_count, REMEMBERED, record.dns_name_length.into());
-        step_mean(&mut self.rare_types, self.query_count, REMEMBERED, rare);
+        step_mean(&mut self.name_length, self.query_count, AVERAGED_QUERIES, record.dns_name_length.into());
+        step_mean(&mut self.rare_types, self.query_count, AVERAGED_QUERIES, rare);
     }
 }
 
@@ -305,32 +311,32 @@ mod tests {
         FlowStep { from_initiator, opened, ..FlowStep::NONE }
     }
 
-    fn send(state: &mut DealingState, payload: u16, step: &FlowStep, now_ns: u64) {
+    fn send(state: &mut ServicePairState, payload: u16, step: &FlowStep, now_ns: u64) {
         state.protocol = 6;
         let record = PacketRecord { payload_length: payload, protocol: 6, ..PacketRecord::zeroed() };
         state.update(&record, step, now_ns);
     }
 
     #[test]
-    fn beats_that_come_when_they_are_due_add_up_and_others_do_not() {
-        let mut regular = DealingState::zeroed();
-        let mut moody = DealingState::zeroed();
+    fn regular_intervals_add_up_and_others_do_not() {
+        let mut regular = ServicePairState::zeroed();
+        let mut moody = ServicePairState::zeroed();
         let mut moody_at = 0;
-        for beat in 1..=20_u64 {
-            send(&mut regular, 100, &step(true, true), beat * 5 * SECOND);
-            moody_at += [3, 11, 4, 30, 7][beat as usize % 5] * SECOND;
+        for number in 1..=20_u64 {
+            send(&mut regular, 100, &step(true, true), number * 5 * SECOND);
+            moody_at += [3, 11, 4, 30, 7][number as usize % 5] * SECOND;
             send(&mut moody, 100, &step(true, true), moody_at);
         }
-        assert_eq!(regular.beats, 18.0);
-        assert!((regular.beat_mean - 5.0).abs() < 1e-3);
-        assert!((regular.beat_bytes_mean - 100.0).abs() < 1.0);
-        assert!(moody.beats < 3.0, "{}", moody.beats);
+        assert_eq!(regular.regular_intervals, 18.0);
+        assert!((regular.interval_mean - 5.0).abs() < 1e-3);
+        assert!((regular.interval_bytes_mean - 100.0).abs() < 1.0);
+        assert!(moody.regular_intervals < 3.0, "{}", moody.regular_intervals);
     }
 
     #[test]
     fn a_turn_is_a_request_after_an_answer_and_an_upload_has_one() {
-        let mut requests = DealingState::zeroed();
-        let mut upload = DealingState::zeroed();
+        let mut requests = ServicePairState::zeroed();
+        let mut upload = ServicePairState::zeroed();
         for i in 0..50 {
             send(&mut requests, 100, &step(true, i == 0), SECOND);
             send(&mut requests, 1400, &step(false, false), SECOND);
@@ -342,7 +348,7 @@ mod tests {
 
     #[test]
     fn flows_without_answer_are_unsuccessful_until_they_have_one() {
-        let mut state = DealingState::zeroed();
+        let mut state = ServicePairState::zeroed();
         send(&mut state, 0, &step(true, true), SECOND);
         send(&mut state, 0, &step(true, true), SECOND);
         assert_eq!(state.unsuccessful_10(), 2.0);
@@ -355,7 +361,7 @@ mod tests {
 
     #[test]
     fn counts_fade_with_time() {
-        let mut state = DealingState::zeroed();
+        let mut state = ServicePairState::zeroed();
         send(&mut state, 100, &step(true, true), SECOND);
         state.fade(11 * SECOND);
         assert!((state.opened_10 - 0.3679).abs() < 1e-3);

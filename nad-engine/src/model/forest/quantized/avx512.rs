@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 };
 
 use super::{
-    BLOCK, Block, COLUMNS, CodedTree,
+    BLOCK, Block, COLUMNS, QuantizedTree,
     lanes::{self, Descent},
 };
 
@@ -24,7 +24,7 @@ const TOGETHER: usize = 2;
 ///
 /// The machine must have AVX-512 F, BW and VBMI.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-pub(super) unsafe fn paths(trees: &[CodedTree], block: &Block, limit: u32, sums: &mut [u32; BLOCK]) {
+pub(super) unsafe fn paths(trees: &[QuantizedTree], block: &Block, limit: u32, sums: &mut [u32; BLOCK]) {
     // SAFETY: the caller's promise; blocks and trees are aligned to 64 bytes.
     unsafe { lanes::paths::<Avx512>(trees, block, limit, sums) };
 }
@@ -38,7 +38,7 @@ impl Descent for Avx512 {
     const LANES: usize = WIDTH;
 
     #[inline(always)]
-    unsafe fn go_down(trees: &[CodedTree], columns: *const u8, planes: &mut [Self::Sums; 3]) {
+    unsafe fn go_down(trees: &[QuantizedTree], columns: *const u8, planes: &mut [Self::Sums; 3]) {
         let (pairs, rest) = trees.as_chunks::<TOGETHER>();
         // SAFETY: the caller's promise, here and below.
         unsafe {
@@ -83,7 +83,7 @@ impl Descent for Avx512 {
 /// Takes samples down a few trees, level by level, and adds their paths.
 #[inline(always)]
 unsafe fn go_down<const N: usize>(
-    trees: &[CodedTree; N],
+    trees: &[QuantizedTree; N],
     columns: *const u8,
     planes: &mut [[__m512i; 2]; 3],
 ) {
@@ -142,7 +142,7 @@ unsafe fn go_down<const N: usize>(
 
 /// The limits of nodes of the first six levels.
 #[inline(always)]
-unsafe fn upper_limit(tree: &CodedTree, nodes: __m512i) -> __m512i {
+unsafe fn upper_limit(tree: &QuantizedTree, nodes: __m512i) -> __m512i {
     // SAFETY: the caller's promise, here and below.
     unsafe { _mm512_permutexvar_epi8(nodes, load(tree.limits.as_ptr())) }
 }
@@ -200,14 +200,14 @@ unsafe fn even([both, odd]: &[__m512i; 2]) -> __m512i {
 
 /// The codes that a node compares.
 #[inline(always)]
-unsafe fn nodes_column(tree: &CodedTree, columns: *const u8, node: usize) -> __m512i {
+unsafe fn nodes_column(tree: &QuantizedTree, columns: *const u8, node: usize) -> __m512i {
     // SAFETY: see above.
     unsafe { load(columns.add(usize::from(*tree.features.get_unchecked(node)) * BLOCK)) }
 }
 
 /// The codes that the nodes compare which two, four or eight samples' turns lead to, from the first of these nodes on.
 #[inline(always)]
-unsafe fn among_2(tree: &CodedTree, columns: *const u8, first: usize, turn: __mmask64) -> __m512i {
+unsafe fn among_2(tree: &QuantizedTree, columns: *const u8, first: usize, turn: __mmask64) -> __m512i {
     // SAFETY: see above.
     unsafe {
         let (low, high) = (nodes_column(tree, columns, first), nodes_column(tree, columns, first + 1));
@@ -218,7 +218,7 @@ unsafe fn among_2(tree: &CodedTree, columns: *const u8, first: usize, turn: __mm
 /// See [`among_2`].
 #[inline(always)]
 unsafe fn among_4(
-    tree: &CodedTree,
+    tree: &QuantizedTree,
     columns: *const u8,
     first: usize,
     [turn, next]: [__mmask64; 2],
@@ -233,7 +233,7 @@ unsafe fn among_4(
 /// See [`among_2`].
 #[inline(always)]
 unsafe fn among_8(
-    tree: &CodedTree,
+    tree: &QuantizedTree,
     columns: *const u8,
     first: usize,
     [turn, next, last]: [__mmask64; 3],

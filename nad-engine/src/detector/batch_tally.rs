@@ -9,23 +9,23 @@ use crate::{
 
 /// What became of a batch's records.
 #[derive(Default)]
-pub(super) struct Taken {
+pub(super) struct BatchTally {
     pub(super) learned: u64,
     pub(super) scored: u64,
-    pub(super) own: u64,
+    pub(super) self_traffic: u64,
     pub(super) discarded: u64,
 }
 
-impl Taken {
+impl BatchTally {
     /// Counts them, once a batch.
     pub(super) fn report(&mut self, tally: &Tally) {
-        let taken = std::mem::take(self);
-        tally.learned.fetch_add(taken.learned, Relaxed);
-        tally.scored.fetch_add(taken.scored, Relaxed);
+        let batch = std::mem::take(self);
+        tally.learned.fetch_add(batch.learned, Relaxed);
+        tally.scored.fetch_add(batch.scored, Relaxed);
         let mut decisions = Decisions::default();
-        decisions[View::Packet as usize] = taken.scored;
+        decisions[View::Packet as usize] = batch.scored;
         tally.add_decisions(&decisions);
-        tally.own.fetch_add(taken.own, Relaxed);
-        tally.discarded.fetch_add(taken.discarded, Relaxed);
+        tally.self_traffic.fetch_add(batch.self_traffic, Relaxed);
+        tally.discarded.fetch_add(batch.discarded, Relaxed);
     }
 }

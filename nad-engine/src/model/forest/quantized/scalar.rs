@@ -1,10 +1,10 @@
 //! One sample after the other, several at a time so that the machine has something to do while it waits for a node.
 
-use super::{BLOCK, Block, CodedTree, LEAVES, LEVELS, lanes::BETWEEN_LOOKS};
+use super::{BLOCK, Block, LEAVES, LEVELS, QuantizedTree, lanes::BETWEEN_LOOKS};
 
 const TOGETHER: usize = 16;
 
-pub(super) fn paths(trees: &[CodedTree], block: &Block, limit: u32, sums: &mut [u32; BLOCK]) {
+pub(super) fn paths(trees: &[QuantizedTree], block: &Block, limit: u32, sums: &mut [u32; BLOCK]) {
     sums.fill(0);
     let codes: &[u8] = block.columns.as_flattened();
     for (number, tree) in trees.iter().enumerate() {

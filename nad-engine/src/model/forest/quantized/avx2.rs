@@ -8,7 +8,7 @@ use std::arch::x86_64::{
 };
 
 use super::{
-    BLOCK, Block, CodedTree,
+    BLOCK, Block, QuantizedTree,
     lanes::{self, Descent, Lanes},
 };
 
@@ -18,7 +18,7 @@ use super::{
 ///
 /// The machine must have AVX2.
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn paths(trees: &[CodedTree], block: &Block, limit: u32, sums: &mut [u32; BLOCK]) {
+pub(super) unsafe fn paths(trees: &[QuantizedTree], block: &Block, limit: u32, sums: &mut [u32; BLOCK]) {
     // SAFETY: the caller's promise; blocks and trees are aligned to 64 bytes.
     unsafe { lanes::paths::<Avx2>(trees, block, limit, sums) };
 }
@@ -31,7 +31,7 @@ impl Descent for Avx2 {
     const LANES: usize = 32;
 
     #[inline(always)]
-    unsafe fn go_down(trees: &[CodedTree], columns: *const u8, planes: &mut [Self::Sums; 3]) {
+    unsafe fn go_down(trees: &[QuantizedTree], columns: *const u8, planes: &mut [Self::Sums; 3]) {
         // SAFETY: the caller's promise, here and below.
         unsafe {
             for tree in trees {

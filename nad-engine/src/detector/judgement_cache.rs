@@ -1,4 +1,4 @@
-//! What was judged lately.
+//! A cache of judgements.
 //!
 //! Views of subjects see a few features by their codes, and most subjects are alike: what one was judged goes for all
 //! with the same codes, and the forest, whose hundreds of trees cost more than everything else at a tick's end, is seldom
@@ -21,27 +21,27 @@ const NOTHING: u64 = u64::MAX;
 
 /// See the module.
 #[derive(Default)]
-pub(super) struct Recent {
-    views: [RecentView; View::ALL.len()],
+pub(super) struct JudgementCache {
+    views: [CachedView; View::ALL.len()],
     /// Compiles the forests of all views of subjects, so that the first tick's end does not.
     compiling: Option<JoinHandle<Vec<(View, Scorer)>>>,
 }
 
 /// What was judged of one view.
-struct RecentView {
+struct CachedView {
     judged: Vec<(u64, Judgement)>,
     /// Made when it is first asked for, unless it is there by then.
     scorer: Option<Scorer>,
 }
 
-impl Default for RecentView {
+impl Default for CachedView {
     fn default() -> Self {
         let nothing = (NOTHING, Judgement { score: 0.0, probability: 1.0 });
         Self { judged: vec![nothing; KEPT], scorer: None }
     }
 }
 
-impl Recent {
+impl JudgementCache {
     /// Nothing is judged yet by a model that is in force from now on.
     pub(super) fn begin(model: &Arc<Model>) -> Self {
         let model = Arc::clone(model);
@@ -57,7 +57,7 @@ impl Recent {
         if let Some(scorers) = self.compiling.take().and_then(|thread| thread.join().ok()) {
             scorers.into_iter().for_each(|(view, scorer)| self.views[view as usize].scorer = Some(scorer));
         }
-        let RecentView { judged, scorer } = &mut self.views[view as usize];
+        let CachedView { judged, scorer } = &mut self.views[view as usize];
         let mut judge = || model.judge(vector, scorer.get_or_insert_with(|| model.scorer()));
         let Some(codes) = model.packed_codes(vector) else { return judge() };
         // The multiplier of Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4).

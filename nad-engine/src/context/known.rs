@@ -1,29 +1,29 @@
-//! What has been here before: hosts, services, who uses which, and which MAC address has which IP address.
+//! Known services: which hosts and services there are, and which client uses which service.
 //!
-//! A thing is *known* when it was there in the baseline, or was first seen long enough ago, so that what began
-//! a minute ago is still new; it is forgotten when it has not been seen for a long time. While a baseline is being
+//! A service, host, port or client-service pair is *known* when it was there in the baseline, or was first seen long
+//! enough ago, so that what began a minute ago is still new; it is forgotten when it has not been seen for a long time. While a baseline is being
 //! learnt, a quarter of it is long enough. Ages are of watched time, which goes on in a later run where it was in the model:
-//! what is not looked for is not missed. Only exchanges with an answer are remembered: a scan or a
-//! forged source makes nothing known. The memory is part of the model.
+//! what is not looked for is not missed. Only exchanges with an answer count: a scan or a
+//! forged source makes nothing known. The known services are part of the model.
 
 mod check;
 mod kept;
+mod key;
 mod meetings;
-mod thing;
 
 use std::io;
 
 use bytemuck::{Pod, Zeroable};
 
 use super::{
-    dealing::DealingKey,
     hash::HashKey,
     host_key::HostKey,
+    service_pair::ServicePairKey,
     table::{Entry, Group, Hashed, Table, TableCounts},
 };
 use kept::Kept;
-pub use kept::Memories;
-use thing::ThingKey;
+pub use kept::KnownSnapshot;
+use key::KnownKey;
 
 /// Seconds after which something that was not seen again is new once more.
 const FORGET_AFTER_S: u32 = 14 * 86_400;
@@ -35,10 +35,10 @@ const LEAST_EPOCH_S: u32 = 3600;
 /// The first second of watched time; 0 stands for never.
 const FIRST_S: u32 = 1;
 
-/// How strange a client's dealing with a service is, from known to something nobody should do.
+/// How new a client-service pair is, from known to something nobody should do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub enum Strangeness {
+pub enum Novelty {
     /// This client uses this service.
     Known = 0,
     /// Others use the service.
@@ -53,7 +53,7 @@ pub enum Strangeness {
     Exposed = 8,
 }
 
-impl Strangeness {
+impl Novelty {
     /// Whether somebody who looks for what there is would begin so.
     pub fn is_scan_like(self) -> bool {
         !matches!(self, Self::Known | Self::Exposed)
@@ -97,24 +97,24 @@ pub struct ServiceKey {
 }
 
 impl ServiceKey {
-    /// A client's dealing with it. What is remembered of that has the same hash.
+    /// The pair of a client and this service. Its entry among the known services has the same hash.
     #[inline]
-    pub fn dealing(self, hash_key: &HashKey, client: HostKey) -> Hashed<DealingKey> {
-        let hash = ThingKey::dealing(client, &self).hash(hash_key);
-        Hashed { hash, key: DealingKey { client, service: self } }
+    pub fn service_pair(self, hash_key: &HashKey, client: HostKey) -> Hashed<ServicePairKey> {
+        let hash = KnownKey::service_pair(client, &self).hash(hash_key);
+        Hashed { hash, key: ServicePairKey { client, service: self } }
     }
 
     /// Its hash for sketches.
     #[inline]
     pub fn hash(&self, hash_key: &HashKey) -> u64 {
-        ThingKey::offer(self).hash(hash_key)
+        KnownKey::offer(self).hash(hash_key)
     }
 }
 
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
-pub(super) struct Remembered {
-    key: ThingKey,
+pub(super) struct KnownEntry {
+    key: KnownKey,
     first_s: u32,
     last_s: u32,
     /// Number of the epoch that `growing` belongs to. This and the next two mean something else of [`meetings`].
@@ -127,14 +127,14 @@ pub(super) struct Remembered {
     in_baseline: u32,
 }
 
-impl Entry for Remembered {
-    type Key = ThingKey;
+impl Entry for KnownEntry {
+    type Key = KnownKey;
 
-    fn key(&self) -> ThingKey {
+    fn key(&self) -> KnownKey {
         self.key
     }
 
-    fn begin(key: ThingKey) -> Self {
+    fn begin(key: KnownKey) -> Self {
         Self { key, ..Self::zeroed() }
     }
 
@@ -143,7 +143,7 @@ impl Entry for Remembered {
     }
 }
 
-impl Remembered {
+impl KnownEntry {
     /// How much of a peak is left after each further epoch.
     const FADE: f32 = 0.9;
 
@@ -168,7 +168,7 @@ impl Remembered {
         }
         let fade = Self::FADE.powi((epoch - self.epoch).min(1000) as i32);
         for (settled, growing) in self.settled.iter_mut().zip(&mut self.growing) {
-            // Nothing fades before its first epoch, which is 0 for what a model remembers.
+            // Nothing fades before its first epoch, which is 0 for what comes from a model.
             let faded = if self.epoch == 0 { *settled } else { *settled * fade };
             *settled = faded.max(std::mem::take(growing));
         }
@@ -178,8 +178,8 @@ impl Remembered {
 
 /// See the module.
 #[derive(Debug)]
-pub struct Memory {
-    table: Table<Remembered>,
+pub struct KnownServices {
+    table: Table<KnownEntry>,
     hash_key: HashKey,
     epoch_s: u32,
     /// Seconds that were watched before this run.
@@ -188,34 +188,34 @@ pub struct Memory {
     began_ns: Option<u64>,
 }
 
-impl Memory {
-    /// A table of at least `capacity` things.
-    pub(super) fn table(capacity: usize) -> io::Result<Table<Remembered>> {
+impl KnownServices {
+    /// A table of at least `capacity` entries.
+    pub(super) fn table(capacity: usize) -> io::Result<Table<KnownEntry>> {
         Table::new(capacity, u64::MAX)
     }
 
-    /// One without memories, for a baseline of this many seconds.
-    pub(super) fn new(table: Table<Remembered>, hash_key: HashKey, baseline_s: u64) -> Self {
+    /// One in which nothing is known, for a baseline of this many seconds.
+    pub(super) fn new(table: Table<KnownEntry>, hash_key: HashKey, baseline_s: u64) -> Self {
         let epoch_s = (baseline_s / 4).clamp(EPOCH_RANGE_S.0.into(), EPOCH_RANGE_S.1.into()) as u32;
         Self { table, hash_key, epoch_s, before_s: FIRST_S, began_ns: None }
     }
 
-    /// One that continues what a model remembers.
-    pub(super) fn restore(mut table: Table<Remembered>, hash_key: HashKey, memories: &Memories) -> Self {
-        for Kept { thing, first_s, last_s, in_baseline, usual } in &memories.entries {
-            let wanted = thing.hashed(&hash_key);
+    /// One that continues a model's.
+    pub(super) fn restore(mut table: Table<KnownEntry>, hash_key: HashKey, known: &KnownSnapshot) -> Self {
+        for Kept { key, first_s, last_s, in_baseline, usual } in &known.entries {
+            let wanted = key.hashed(&hash_key);
             if let Some(slot) = table.enter(&wanted, Group::default, nanoseconds(*last_s)).slot() {
-                let entry = Remembered {
+                let entry = KnownEntry {
                     first_s: *first_s,
                     last_s: *last_s,
                     settled: *usual,
                     in_baseline: u32::from(*in_baseline),
-                    ..Remembered::begin(*thing)
+                    ..KnownEntry::begin(*key)
                 };
                 *table.get_mut(slot) = entry;
             }
         }
-        Self { table, hash_key, epoch_s: memories.epoch_s, before_s: memories.watched_s, began_ns: None }
+        Self { table, hash_key, epoch_s: known.epoch_s, before_s: known.watched_s, began_ns: None }
     }
 
     /// A run begins at a moment of sensor time.
@@ -236,20 +236,20 @@ impl Memory {
     }
 
     /// What goes into a model.
-    pub fn keep(&self, is_one_way: bool, now_ns: u64) -> Memories {
+    pub fn keep(&self, is_one_way: bool, now_ns: u64) -> KnownSnapshot {
         let mut entries: Vec<_> = self
             .table
             .iter()
             .map(|(_, entry)| Kept {
-                thing: entry.key,
+                key: entry.key,
                 first_s: entry.first_s,
                 last_s: entry.last_s,
                 in_baseline: entry.in_baseline != 0,
                 usual: entry.all(),
             })
             .collect();
-        entries.sort_unstable_by_key(|kept| kept.thing);
-        Memories {
+        entries.sort_unstable_by_key(|kept| kept.key);
+        KnownSnapshot {
             hash_key: self.hash_key,
             epoch_s: self.epoch_s,
             watched_s: self.now_s(now_ns),
@@ -258,60 +258,61 @@ impl Memory {
         }
     }
 
-    /// How strange a client's dealing with a service is.
-    pub fn strangeness(&self, client: HostKey, service: &ServiceKey, now_ns: u64) -> Strangeness {
+    /// How new a client-service pair is.
+    pub fn novelty(&self, client: HostKey, service: &ServiceKey, now_ns: u64) -> Novelty {
         let is_outside = client.is_global();
-        if self.knows(ThingKey::dealing(client, service), now_ns) {
-            Strangeness::Known
-        } else if self.knows(ThingKey::offer_to(service, is_outside), now_ns) {
-            Strangeness::NewClient
-        } else if self.knows(ThingKey::offer(service), now_ns) {
-            if is_outside { Strangeness::Exposed } else { Strangeness::NewClient }
-        } else if self.knows(ThingKey::host(service.server), now_ns) {
-            Strangeness::NewPort
-        } else if self.knows(ThingKey::port(service), now_ns) {
-            Strangeness::NewServer
+        if self.knows(KnownKey::service_pair(client, service), now_ns) {
+            Novelty::Known
+        } else if self.knows(KnownKey::offer_to(service, is_outside), now_ns) {
+            Novelty::NewClient
+        } else if self.knows(KnownKey::offer(service), now_ns) {
+            if is_outside { Novelty::Exposed } else { Novelty::NewClient }
+        } else if self.knows(KnownKey::host(service.server), now_ns) {
+            Novelty::NewPort
+        } else if self.knows(KnownKey::port(service), now_ns) {
+            Novelty::NewServer
         } else {
-            Strangeness::NewEverything
+            Novelty::NewEverything
         }
     }
 
     /// Whether a host has ever answered anyone, or been answered.
     #[cfg(test)]
     pub(crate) fn knows_host(&self, key: HostKey, now_ns: u64) -> bool {
-        self.knows(ThingKey::host(key), now_ns)
+        self.knows(KnownKey::host(key), now_ns)
     }
 
-    /// Asks the hardware's memory for what is remembered of a dealing, by its hash.
+    /// Prefetches the entry of a client-service pair, by its hash.
     #[inline]
-    pub fn prefetch(&self, dealing: u64) {
-        self.table.prefetch(dealing);
+    pub fn prefetch(&self, pair: u64) {
+        self.table.prefetch(pair);
     }
 
-    /// Remembers an exchange that both sides took part in. The client's packets came from `mac`.
+    /// Notes an exchange that both sides took part in. The client's packets came from `mac`.
     pub fn remember(&mut self, client: HostKey, mac: [u8; 6], service: &ServiceKey, now_ns: u64) {
         self.began_ns.get_or_insert(now_ns);
         let now_s = self.now_s(now_ns);
-        if self.refresh(ThingKey::dealing(client, service), client, mac, now_s) && !service.server.is_group()
+        if self.refresh(KnownKey::service_pair(client, service), client, mac, now_s)
+            && !service.server.is_group()
         {
             self.meet(client, mac, service, now_s);
         }
-        for thing in [
-            ThingKey::offer_to(service, client.is_global()),
-            ThingKey::offer(service),
-            ThingKey::host(service.server),
-            ThingKey::host(client),
-            ThingKey::port(service),
+        for key in [
+            KnownKey::offer_to(service, client.is_global()),
+            KnownKey::offer(service),
+            KnownKey::host(service.server),
+            KnownKey::host(client),
+            KnownKey::port(service),
         ] {
-            self.refresh(thing, client, mac, now_s);
+            self.refresh(key, client, mac, now_s);
         }
     }
 
-    /// A thing is here; whether it is new.
-    fn refresh(&mut self, thing: ThingKey, client: HostKey, mac: [u8; 6], now_s: u32) -> bool {
+    /// Notes that an entry was seen; whether it is new.
+    fn refresh(&mut self, key: KnownKey, client: HostKey, mac: [u8; 6], now_s: u32) -> bool {
         let hash_key = self.hash_key;
         let group = || Group::of(&hash_key, client, mac);
-        let Some(slot) = self.table.enter(&thing.hashed(&hash_key), group, nanoseconds(now_s)).slot() else {
+        let Some(slot) = self.table.enter(&key.hashed(&hash_key), group, nanoseconds(now_s)).slot() else {
             return false;
         };
         let entry = self.table.get_mut(slot);
@@ -326,8 +327,8 @@ impl Memory {
     /// What is usual for clients of a service; where it is not known, what is usual at its port, or anywhere.
     pub fn usual(&self, service: &ServiceKey, now_ns: u64) -> Usual {
         let epoch = self.epoch(now_ns);
-        let known = [ThingKey::offer(service), ThingKey::port(service)].into_iter().find_map(|thing| {
-            let entry = self.table.get(self.table.find(&thing.hashed(&self.hash_key))?);
+        let known = [KnownKey::offer(service), KnownKey::port(service)].into_iter().find_map(|key| {
+            let entry = self.table.get(self.table.find(&key.hashed(&self.hash_key))?);
             let peaks = entry.peaks(epoch);
             (peaks != Peaks::default()).then_some(peaks)
         });
@@ -344,8 +345,8 @@ impl Memory {
     /// grows over minutes is not measured by itself.
     pub fn learn_usual(&mut self, service: &ServiceKey, reached: Usual, now_ns: u64) {
         let epoch = self.epoch(now_ns);
-        for thing in [ThingKey::offer(service), ThingKey::port(service)] {
-            let Some(slot) = self.table.find(&thing.hashed(&self.hash_key)) else { continue };
+        for key in [KnownKey::offer(service), KnownKey::port(service)] {
+            let Some(slot) = self.table.find(&key.hashed(&self.hash_key)) else { continue };
             let entry = self.table.get_mut(slot);
             entry.turn(epoch);
             for (growing, reached) in entry.growing.iter_mut().zip(reached.peaks()) {
@@ -379,9 +380,9 @@ impl Memory {
         self.table.bytes()
     }
 
-    fn knows(&self, thing: ThingKey, now_ns: u64) -> bool {
+    fn knows(&self, key: KnownKey, now_ns: u64) -> bool {
         let now_s = self.now_s(now_ns);
-        self.table.find(&thing.hashed(&self.hash_key)).is_some_and(|slot| {
+        self.table.find(&key.hashed(&self.hash_key)).is_some_and(|slot| {
             let entry = self.table.get(slot);
             (now_s.saturating_sub(entry.first_s) >= self.epoch_s || entry.in_baseline != 0)
                 && now_s.saturating_sub(entry.last_s) <= FORGET_AFTER_S
