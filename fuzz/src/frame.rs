@@ -48,7 +48,7 @@ pub(crate) fn run(input: &[u8]) {
     assert_eq!(record.has(flag::CUT), (frame.len() as u32) < length);
     assert!(usize::from(record.dns_label_count) <= MAX_DNS_LABELS, "{record:?}");
     assert_eq!((record.time_ns, record.interface, record.direction()), (1, 7, stamp.direction));
-    let _ = (record.addresses(), record.tunnel(), record.defect(), record.thinned());
+    let _ = (record.addresses(), record.tunnel(), record.defect(), record.sampled_out());
     if record.address_kind() == AddressKind::Link {
         assert_eq!((record.source_port, record.destination_port), (0, 0), "ports without IP: {record:?}");
     }

@@ -181,7 +181,7 @@ pub(crate) fn model(is_extended: bool) -> Model {
     Model::clone(&model)
 }
 
-/// What outputs are told of a scan.
+/// What outputs get of a scan.
 pub(crate) fn events() -> Vec<Event> {
     let scan = traffic::scan(traffic::START + 10 * traffic::SECOND, 2000);
     let mut records = [traffic::ordinary(750), scan].concat();

@@ -139,8 +139,8 @@ pub(crate) fn steps(bytes: &mut Bytes<'_>) -> Vec<Step> {
             205..225 => made.push(any(bytes, Some(now))),
             225..235 => made.push(any(bytes, None)),
             235..245 => {
-                last.thinned_packets = u32::from(bytes.u16()) << (bytes.u8() % 17);
-                last.thinned_bytes = last.thinned_packets.saturating_mul(u32::from(bytes.u8()));
+                last.sampled_out_packets = u32::from(bytes.u16()) << (bytes.u8() % 17);
+                last.sampled_out_bytes = last.sampled_out_packets.saturating_mul(u32::from(bytes.u8()));
                 last.flags |= u32::from(bytes.u8()) << 24;
                 made.push(PacketRecord { time_ns: now, ..last });
             }

@@ -133,7 +133,7 @@ fn test_runs(options: &Options, part: &mut Part) -> Result<()> {
          kernel's own clock, in whole nanoseconds."
     ));
     let counters = source.counters()?;
-    let accounted = counters.recorded + counters.thinned + counters.ring_full + counters.unparsed_total();
+    let accounted = counters.recorded + counters.sampled_out + counters.ring_full + counters.unparsed_total();
     if counters.seen != accounted {
         part.failures.push(format!("the kernel's ledger does not balance: {counters:?}"));
     }

@@ -1,4 +1,4 @@
-//! The whole way live: packets into the real program, each with context, scored and decided, at rates up a ladder.
+//! The whole way live: packets into the real program, each with context, scored and decided, at rising rates.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ const CASES: [Case; 5] = [
     Case { flows: 1 << 10, extension_level: Some("7"), target: Target::AtLeast(0.3) },
 ];
 
-/// Up the ladder for each population of flows, then back and forth between nad and counting.
+/// At rising rates for each population of flows, then back and forth between nad and counting.
 pub(crate) fn measure(options: &Options) -> Result<Part> {
     let mut part = Part::new("live", "packets captured, put into context, scored and decided, without loss");
     part.skipped = why_not();
@@ -64,7 +64,7 @@ pub(crate) fn measure(options: &Options) -> Result<Part> {
         }
         part.notes.push(format!(
             "Sender and kernel work on CPU {}, all threads of nad on CPU {}. nad learns from the same flows for {BASELINE_SECONDS} s \
-             first. A rate is loss-free where no packet is lost or thinned, and nad has caught up within a twentieth of \
+             first. A rate is loss-free where no packet is lost or sampled out, and nad has caught up within a twentieth of \
              the time after the last one. Each packet is passed on and then dropped by the network stack, in both.",
             cpus[0], cpus[1]
         ));
@@ -173,7 +173,7 @@ impl Lab {
             let asked = share * counting;
             let mut stumbled = String::new();
             let mut stood = None;
-            // More than once: whatever else runs on this machine is not to end the ladder.
+            // More than once: whatever else runs on this machine is not to end the climb.
             for _ in 0..TRIES {
                 let step = self.step(sensor, sender, asked, STEP_SECONDS)?;
                 match step.loss {
@@ -191,7 +191,7 @@ impl Lab {
                 }
             }
             let Some(rate) = stood else {
-                climbed.limit = Some(format!("the ladder ended at {share} of counting, {stumbled}"));
+                climbed.limit = Some(format!("the climb ended at {share} of counting, {stumbled}"));
                 break;
             };
             (climbed.rung, climbed.rate) = (Some(rung), rate);
@@ -212,7 +212,7 @@ impl Lab {
         anyhow::ensure!(seen == sent.packets, "{seen} of {} packets came to nad", sent.packets);
         let recorded = after.recorded - before.recorded;
         let loss = match rest {
-            _ if recorded < seen => Some(format!("{} packets were lost or thinned", seen - recorded)),
+            _ if recorded < seen => Some(format!("{} packets were lost or sampled out", seen - recorded)),
             None => Some(format!("nad was not done {} s after the last packet", PATIENCE.as_secs())),
             Some(rest) if rest > 0.05_f64.max(sent.seconds / 20.0) => {
                 Some(format!("nad was done {rest:.2} s after the last packet"))
@@ -242,7 +242,7 @@ impl Lab {
     }
 }
 
-/// How far the ladder was climbed.
+/// How far the rates rose.
 pub(crate) struct Climbed {
     /// Packets a second of the program that counts.
     pub(crate) counting: f64,

@@ -6,11 +6,11 @@ use crate::{
     opaque::Opaque,
     record::{Direction, PacketRecord},
     refusal::Refusal,
-    thinning::{Subjects, Whole},
+    sampling::{Subjects, Whole},
 };
 
 /// The outcomes of one CPU since the program was loaded, in packets; every frame adds to `seen` and to
-/// exactly one other counter, so `seen = recorded + thinned + ring_full + sum(unparsed)`.
+/// exactly one other counter, so `seen = recorded + sampled_out + ring_full + sum(unparsed)`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct KernelCounters {
@@ -20,14 +20,14 @@ pub struct KernelCounters {
     pub egress: u64,
     /// Records written into the ring.
     pub recorded: u64,
-    /// Packets that were left out on purpose (see [`thinning`](crate::thinning)).
-    pub thinned: u64,
+    /// Packets that were sampled out (see [`sampling`](crate::sampling)).
+    pub sampled_out: u64,
     /// Records lost because the ring was full (or, before the loader put one there, missing).
     pub ring_full: u64,
     /// Frames without a record, by [`Refusal`].
     pub unparsed: [u64; Refusal::ALL.len()],
     /// Frames that have a record, or would have, but whose content was not looked into, by [`Opaque`]. These are part of
-    /// `recorded`, `thinned` and `ring_full`.
+    /// `recorded`, `sampled_out` and `ring_full`.
     pub opaque: [u64; Opaque::COUNT],
 }
 
@@ -62,7 +62,7 @@ impl KernelCounters {
         self.seen += other.seen;
         self.egress += other.egress;
         self.recorded += other.recorded;
-        self.thinned += other.thinned;
+        self.sampled_out += other.sampled_out;
         self.ring_full += other.ring_full;
         for (sum, count) in self.unparsed.iter_mut().zip(other.unparsed) {
             *sum += count;
@@ -100,9 +100,9 @@ pub struct CpuState {
     pub outer: PacketRecord,
     /// See [`Frame::meet`](crate::frame::Frame::meet).
     pub meeting_point: u64,
-    /// See [`thinning`](crate::thinning).
+    /// See [`sampling`](crate::sampling).
     pub whole: Whole,
-    /// Those of the packet that is decided on, see [`admit_with`](crate::thinning::admit_with).
+    /// Those of the packet that is decided on, see [`admit_with`](crate::sampling::admit_with).
     pub subjects: Subjects,
     /// Room for a header that can't be read where it is.
     pub copy: [u64; 8],

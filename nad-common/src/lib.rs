@@ -12,5 +12,5 @@ pub mod opaque;
 pub mod parse;
 pub mod record;
 pub mod refusal;
+pub mod sampling;
 pub mod settings;
-pub mod thinning;

@@ -13,16 +13,16 @@ pub const SHORT_RECORD: usize = 64;
 /// Bytes of every other record (IPv6, ARP and what has no IP).
 pub const LONG_RECORD: usize = 88;
 /// Bytes that either has more where packets that were not recorded travel with it.
-pub const THINNED_BYTES: usize = 8;
+pub const SAMPLED_OUT_BYTES: usize = 8;
 /// Where those are in the struct.
-pub const THINNED_OFFSET: usize = offset_of!(PacketRecord, thinned_packets);
+pub const SAMPLED_OUT_OFFSET: usize = offset_of!(PacketRecord, sampled_out_packets);
 
 /// One packet as the parser saw it. All numbers are in the machine's byte order; a field that the packet does
 /// not have is 0.
 ///
 /// In the ring a record takes [`SHORT_RECORD`] bytes where its addresses are IPv4 and [`LONG_RECORD`] bytes
-/// otherwise: the same struct, cut after the fourth byte of each address. Where [`Self::thinned_packets`] is not 0, it and
-/// [`Self::thinned_bytes`] follow, [`THINNED_BYTES`] more; otherwise they are cut off as well.
+/// otherwise: the same struct, cut after the fourth byte of each address. Where [`Self::sampled_out_packets`] is not 0, it and
+/// [`Self::sampled_out_bytes`] follow, [`SAMPLED_OUT_BYTES`] more; otherwise they are cut off as well.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 pub struct PacketRecord {
@@ -78,17 +78,17 @@ pub struct PacketRecord {
     pub dns_label_count: u8,
     /// Source and destination, laid out by the [`AddressKind`]; see [`PacketRecord::addresses`].
     pub address_bytes: [u8; 32],
-    /// Packets that were not recorded and travel with this one, see [`PacketRecord::thinned`]; live only.
-    pub thinned_packets: u32,
+    /// Packets that were not recorded and travel with this one, see [`PacketRecord::sampled_out`]; live only.
+    pub sampled_out_packets: u32,
     /// Their bytes on the wire.
-    pub thinned_bytes: u32,
+    pub sampled_out_bytes: u32,
 }
 
-const _: () = assert!(size_of::<PacketRecord>() == LONG_RECORD + THINNED_BYTES);
-const _: () = assert!(THINNED_OFFSET == LONG_RECORD && align_of::<PacketRecord>() == 8);
+const _: () = assert!(size_of::<PacketRecord>() == LONG_RECORD + SAMPLED_OUT_BYTES);
+const _: () = assert!(SAMPLED_OUT_OFFSET == LONG_RECORD && align_of::<PacketRecord>() == 8);
 const _: () = assert!(offset_of!(PacketRecord, address_bytes) + 8 == SHORT_RECORD);
 
-/// Bits of [`PacketRecord::flags`]. Its lowest two are the [`AddressKind`], bits 17 and 18 the level of thinning, 20 to 23
+/// Bits of [`PacketRecord::flags`]. Its lowest two are the [`AddressKind`], bits 17 and 18 the level of sampling, 20 to 23
 /// the [`Tunnel`], 24 to 28 the [`Defect`], and 29 to 31 whose packets travel with the record.
 pub mod flag {
     /// A fragment: more follow, or the offset is not 0.

@@ -16,9 +16,9 @@ pub const COUNTERS_MAP: &str = "COUNTERS";
 /// Name of the set (a hash map of `u32` to `u8`) of the indices of the interfaces whose received packets are watched:
 /// what came in through one of them was counted there, and is not counted again where it goes out.
 pub const RECEIVERS_MAP: &str = "RECEIVERS";
-/// Name of the one-element array that holds the [`Thinning`](crate::thinning::Thinning) in force.
-pub const THINNING_MAP: &str = "THINNING";
-/// Name of the per-CPU array with the table of thinning, [`PLACES_AN_ELEMENT`] places in each of its elements.
+/// Name of the one-element array that holds the [`Sampling`](crate::sampling::Sampling) in force.
+pub const SAMPLING_MAP: &str = "SAMPLING";
+/// Name of the per-CPU array with the table of sampling, [`PLACES_AN_ELEMENT`] places in each of its elements.
 pub const PLACES_MAP: &str = "PLACES";
 /// Name of the one-element array that holds the test clock, in nanoseconds.
 pub const TEST_CLOCK_MAP: &str = "TEST_CLOCK";

@@ -2,7 +2,7 @@
 
 use nad_common::{
     record::{LONG_RECORD, PacketRecord, flag},
-    thinning::{LEVELS, PLACES, Place, Table, Thinning, WINDOW_SHIFT, Whole, admit},
+    sampling::{LEVELS, PLACES, Place, Sampling, Table, WINDOW_SHIFT, Whole, admit},
 };
 
 const WINDOW_NS: u64 = 1 << WINDOW_SHIFT;
@@ -86,7 +86,7 @@ struct Recorded {
 }
 
 impl Flood<'_> {
-    fn run(&self, settings: Thinning) -> Recorded {
+    fn run(&self, settings: Sampling) -> Recorded {
         let mut cpu = Cpu::new(settings);
         let begun = 10 * WINDOW_NS;
         assert!(cpu.records(client(begun)), "known before the flood");
@@ -175,7 +175,7 @@ impl Table for Places {
 }
 
 struct Cpu {
-    settings: Thinning,
+    settings: Sampling,
     places: Places,
     whole: Whole,
     seen: u64,
@@ -183,7 +183,7 @@ struct Cpu {
 }
 
 impl Cpu {
-    fn new(settings: Thinning) -> Self {
+    fn new(settings: Sampling) -> Self {
         let places = Places(vec![Place::default(); PLACES as usize]);
         Self { settings, places, whole: Whole::default(), seen: 0, accounted: 0 }
     }
@@ -192,24 +192,24 @@ impl Cpu {
         self.seen += 1;
         let is_recorded = admit(&self.settings, &mut self.places, &mut self.whole, &mut record);
         if is_recorded {
-            self.accounted += 1 + u64::from(record.thinned_packets);
+            self.accounted += 1 + u64::from(record.sampled_out_packets);
         }
         is_recorded
     }
 
     #[track_caller]
     fn balances(&self) {
-        let waiting: u64 = self.places.0.iter().map(|place| place.untold().0).sum();
-        assert_eq!(self.accounted + waiting + self.whole.untold().0, self.seen);
+        let waiting: u64 = self.places.0.iter().map(|place| place.unattributed().0).sum();
+        assert_eq!(self.accounted + waiting + self.whole.unattributed().0, self.seen);
     }
 }
 
 /// Each kind at each level above 0, with the windows of a second rounded up.
-fn each(mut check: impl FnMut(&Kind, Thinning, u64)) {
+fn each(mut check: impl FnMut(&Kind, Sampling, u64)) {
     let windows = SECOND_NS.div_ceil(WINDOW_NS) + 1;
     for level in 1..LEVELS as u8 {
         for kind in &KINDS {
-            check(kind, Thinning::of_level(level, SEED, 1), windows);
+            check(kind, Sampling::of_level(level, SEED, 1), windows);
         }
     }
 }
@@ -305,12 +305,12 @@ fn after_two_seconds_without_sampling_no_place_is_kept_from_another_seed() {
 fn every_level_records_less_than_the_one_below() {
     for cpus in [1, 2, 64, 1024] {
         for level in 2..LEVELS as u8 {
-            let [above, below] = [level, level - 1].map(|level| Thinning::of_level(level, 0, cpus));
-            let sizes = |rung: &Thinning| [rung.first, rung.flow, rung.service, rung.host];
+            let [above, below] = [level, level - 1].map(|level| Sampling::of_level(level, 0, cpus));
+            let sizes = |level: &Sampling| [level.first, level.flow, level.service, level.host];
             assert!(sizes(&above).iter().zip(sizes(&below)).all(|(above, below)| *above <= below));
             assert!(above.flows <= below.flows && above.beginnings <= below.beginnings);
             assert!(above.senders <= below.senders && above.beginnings > 0 && above.senders > 0);
         }
     }
-    assert_eq!(Thinning::of_level(0, 3, 2).level, 0);
+    assert_eq!(Sampling::of_level(0, 3, 2).level, 0);
 }

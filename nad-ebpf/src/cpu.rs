@@ -41,7 +41,7 @@ pub(crate) fn count(cpu: &mut CpuState, direction: Direction, outcome: Outcome) 
     }
     match outcome {
         Outcome::Recorded => counters.recorded += 1,
-        Outcome::Thinned => counters.thinned += 1,
+        Outcome::SampledOut => counters.sampled_out += 1,
         Outcome::RingFull => counters.ring_full += 1,
         Outcome::Unparsed(refusal) => counters.add_unparsed(refusal),
     }

@@ -8,7 +8,7 @@ mod cpu;
 mod frame;
 mod output;
 mod receivers;
-mod thinning;
+mod sampling;
 
 use aya_ebpf::{
     EbpfContext,
@@ -110,11 +110,11 @@ fn observe(
     match parse::parse_with(frame, link_type, stamp, &mut cpu.record, &mut cpu.outer) {
         Ok(()) => {
             cpu.counters.add_opaque(&cpu.record);
-            if !thinning::admits(stamp.direction, cpu) {
-                return Outcome::Thinned;
+            if !sampling::admits(stamp.direction, cpu) {
+                return Outcome::SampledOut;
             }
             let outcome = output::write(&cpu.record);
-            if matches!(outcome, Outcome::RingFull) && cpu.record.thinned_packets != 0 {
+            if matches!(outcome, Outcome::RingFull) && cpu.record.sampled_out_packets != 0 {
                 cpu.whole.take_back(&cpu.record);
             }
             outcome

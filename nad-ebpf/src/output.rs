@@ -7,7 +7,7 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use nad_common::{
-    record::{LONG_RECORD, PacketRecord, SHORT_RECORD, THINNED_BYTES, THINNED_OFFSET},
+    record::{LONG_RECORD, PacketRecord, SAMPLED_OUT_BYTES, SAMPLED_OUT_OFFSET, SHORT_RECORD},
     refusal::Refusal,
     settings::MAX_CPUS,
 };
@@ -18,7 +18,7 @@ pub(crate) enum Outcome {
     /// Its record is in the ring.
     Recorded,
     /// It was left out on purpose.
-    Thinned,
+    SampledOut,
     /// There was no room for its record.
     RingFull,
     /// It could not be attributed to anyone.
@@ -37,13 +37,13 @@ pub(crate) fn write(record: &PacketRecord) -> Outcome {
     let cpu = unsafe { bpf_get_smp_processor_id() };
     let Some(ring) = RINGS.get(cpu) else { return Outcome::RingFull };
     // A reservation's size must be known to the verifier, hence one call for each of the four.
-    const SHORT_THINNED: usize = SHORT_RECORD + THINNED_BYTES;
-    const LONG_THINNED: usize = LONG_RECORD + THINNED_BYTES;
+    const SHORT_SAMPLED_OUT: usize = SHORT_RECORD + SAMPLED_OUT_BYTES;
+    const LONG_SAMPLED_OUT: usize = LONG_RECORD + SAMPLED_OUT_BYTES;
     match record.wire_length() {
         SHORT_RECORD => write_bytes::<SHORT_RECORD>(ring, record),
-        SHORT_THINNED => write_bytes::<SHORT_THINNED>(ring, record),
+        SHORT_SAMPLED_OUT => write_bytes::<SHORT_SAMPLED_OUT>(ring, record),
         LONG_RECORD => write_bytes::<LONG_RECORD>(ring, record),
-        _ => write_bytes::<LONG_THINNED>(ring, record),
+        _ => write_bytes::<LONG_SAMPLED_OUT>(ring, record),
     }
 }
 
@@ -59,9 +59,9 @@ fn write_bytes<const N: usize>(ring: &RingBuf<PacketRecord, 4096>, record: &Pack
     // is at the end of either.
     unsafe {
         slot.write(bytes.cast::<Slot<N>>().read());
-        if N == SHORT_RECORD + THINNED_BYTES {
-            let thinned = bytes.add(THINNED_OFFSET).cast::<u64>().read();
-            slot.as_mut_ptr().cast::<u8>().add(SHORT_RECORD).cast::<u64>().write(thinned);
+        if N == SHORT_RECORD + SAMPLED_OUT_BYTES {
+            let sampled_out = bytes.add(SAMPLED_OUT_OFFSET).cast::<u64>().read();
+            slot.as_mut_ptr().cast::<u8>().add(SHORT_RECORD).cast::<u64>().write(sampled_out);
         }
     }
     slot.submit(u64::from(BPF_RB_NO_WAKEUP));

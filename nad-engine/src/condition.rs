@@ -48,7 +48,7 @@ pub struct Condition {
     /// The bits of a float.
     threshold_probability: AtomicU64,
     model_ns: AtomicU64,
-    thinning_level: AtomicU8,
+    sampling_level: AtomicU8,
     interfaces: Mutex<Option<Vec<(String, bool)>>>,
     /// The detector's signs of life: one a batch, and there is one twice a second at least.
     pub detector: Pulse,
@@ -89,9 +89,9 @@ impl Condition {
         }
     }
 
-    /// Notes how much is left out under load, as a level of [`thinning`](nad_common::thinning).
-    pub fn set_thinning_level(&self, level: u8) {
-        self.thinning_level.store(level, Relaxed);
+    /// Notes the sampling level under load, see [`sampling`](nad_common::sampling).
+    pub fn set_sampling_level(&self, level: u8) {
+        self.sampling_level.store(level, Relaxed);
     }
 
     /// Notes which interfaces are watched, or were, each with whether packets can come there.
@@ -105,8 +105,8 @@ impl Condition {
     }
 
     /// How much is left out: 0 is nothing.
-    pub fn thinning_level(&self) -> u8 {
-        self.thinning_level.load(Relaxed)
+    pub fn sampling_level(&self) -> u8 {
+        self.sampling_level.load(Relaxed)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The ledger: what became of every packet, in the kernel and after it.
 //!
-//! `seen = recorded + thinned + ring_full + unparsed` and `recorded = drained + unreadable`,
+//! `seen = recorded + sampled_out + ring_full + unparsed` and `recorded = drained + unreadable`,
 //! `drained = learned + scored + self_traffic + discarded`. While packets are on their way, the differences are what is still in
 //! the rings and in the queue; at the end there are none.
 
@@ -85,22 +85,22 @@ impl Ledger {
         Judged::of(self)
     }
 
-    /// Packets that nad got hold of: all but those that were left out and those for which a ring had no room.
+    /// Packets that nad got hold of: all but those that were sampled out and those for which a ring had no room.
     pub fn captured(&self) -> u64 {
-        self.source.seen - self.source.thinned - self.source.ring_full
+        self.source.seen - self.source.sampled_out - self.source.ring_full
     }
 
     /// The part of the packets since an earlier ledger that was recorded; `None` where none came.
     pub fn coverage_since(&self, earlier: &Self) -> Option<f64> {
         let recorded = self.source.recorded.saturating_sub(earlier.source.recorded);
-        let missed = |ledger: &Self| ledger.source.thinned + ledger.source.ring_full;
+        let missed = |ledger: &Self| ledger.source.sampled_out + ledger.source.ring_full;
         let packets = recorded + missed(self).saturating_sub(missed(earlier));
         (packets > 0).then(|| recorded as f64 / packets as f64)
     }
 
-    /// Packets that were left out and are not attributed: no record carried them, so they count with no flow and no host.
+    /// Packets that were sampled out and are not attributed: no record carried them, so they count with no flow and no host.
     pub fn unattributed(&self) -> u64 {
-        self.source.thinned.saturating_sub(self.attributed)
+        self.source.sampled_out.saturating_sub(self.attributed)
     }
 
     /// Records that are still in the rings.
@@ -126,8 +126,8 @@ impl Ledger {
     /// Whether every packet is accounted for and none is on its way: what must hold at the end.
     pub fn balances(&self) -> bool {
         let source = &self.source;
-        source.seen == source.recorded + source.thinned + source.ring_full + source.unparsed_total()
-            && self.attributed <= source.thinned
+        source.seen == source.recorded + source.sampled_out + source.ring_full + source.unparsed_total()
+            && self.attributed <= source.sampled_out
             && source.recorded == self.drained + self.unreadable
             && self.drained == self.judged()
     }
@@ -141,8 +141,8 @@ impl fmt::Display for Ledger {
             write!(f, " (egress {})", source.egress)?;
         }
         write!(f, " = recorded {}", source.recorded)?;
-        if source.thinned != 0 {
-            write!(f, " + thinned {}", source.thinned)?;
+        if source.sampled_out != 0 {
+            write!(f, " + sampled_out {}", source.sampled_out)?;
             if self.unattributed() != 0 {
                 write!(f, " (unattributed {})", self.unattributed())?;
             }

@@ -326,7 +326,7 @@ fn live(args: LiveArgs, file: &File) -> Result<LiveConfig, ConfigError> {
             clsact: cfg!(debug_assertions) && std::env::var_os("NAD_TEST_CLSACT").is_some(),
             ..XdpOptions::default()
         },
-        thin: args.thin.or(file.capture.thin).unwrap_or_default(),
+        sampling: args.sampling.or(file.capture.sampling).unwrap_or_default(),
     })
 }
 

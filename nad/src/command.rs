@@ -5,10 +5,10 @@ pub mod doctor;
 pub mod features;
 pub mod incidents;
 pub mod live;
-pub mod relief;
 pub mod replay;
 pub mod report;
 pub mod run;
+pub mod shedding;
 pub mod test_output;
 pub mod train;
 
@@ -300,11 +300,11 @@ fn report_ledger(ledger: &Ledger) -> Result<()> {
             ledger.source.ring_full
         );
     }
-    if ledger.source.thinned > 0 {
+    if ledger.source.sampled_out > 0 {
         tracing::warn!(
-            "{} packets were left out because there were too many; {} of them are counted with the flow, service or \
-             host that they belong to, or with others",
-            ledger.source.thinned,
+            "{} packets were sampled out because there were too many; {} of them are attributed to the flow, service or \
+             host that they belong to, or to others",
+            ledger.source.sampled_out,
             ledger.attributed
         );
     }
@@ -328,7 +328,7 @@ fn report_ledger(ledger: &Ledger) -> Result<()> {
     Ok(())
 }
 
-/// What an output was told; what it was not told is a warning. What the terminal and the log were told can be read there.
+/// What an output delivered; what it did not is a warning. What the terminal and the log delivered can be read there.
 fn report_output(output: &OutputCounts) {
     let is_elsewhere = ![STANDARD_OUTPUT, LOG].contains(&output.name.as_str());
     if output.dropped + output.failed > 0 {

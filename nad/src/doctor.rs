@@ -21,7 +21,7 @@ use crate::{
     sandbox::{Needs, SecurityConfig},
 };
 
-/// One thing that was looked at.
+/// The result of one check.
 ///
 /// Displayed as one line: the status, the check, what was found and, after `remedy:`, what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,12 +12,12 @@ pub mod interface;
 pub mod metrics;
 pub mod model_file;
 pub mod output;
-pub mod pressure;
 pub mod queue;
 pub mod report;
 pub mod sandbox;
 pub mod secret;
 pub mod self_traffic;
+pub mod shedding;
 pub mod source;
 pub mod text;
 

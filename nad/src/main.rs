@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     let invocation = match cli::read(std::env::args_os()) {
         Ok(invocation) => invocation,
         Err(UsageError::Arguments(error)) => {
-            // Nobody is left to be told where even that goes to standard error.
+            // Nobody is left to read it where even that goes to standard error.
             let printed = error.print().and_then(|()| io::stdout().flush());
             return match printed {
                 Err(cause) if !error.use_stderr() && cause.kind() != io::ErrorKind::BrokenPipe => {

@@ -31,7 +31,7 @@ pub type SourceReader = Box<dyn Fn() -> Result<KernelCounters, String> + Send + 
 const BUCKETS_S: [f64; 15] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
-/// How long it took until outputs were told. Clones share what was observed.
+/// How long it took until outputs got an event. Clones share what was observed.
 #[derive(Debug, Clone)]
 pub struct Latencies {
     /// From a packet to the alert of it, in seconds.
@@ -71,7 +71,7 @@ impl Vitals {
             coverage: self.coverage.take(&ledger),
             ledger,
             judging: self.tally.condition.judging(),
-            thinning_level: self.tally.condition.thinning_level(),
+            sampling_level: self.tally.condition.sampling_level(),
             interfaces: self.tally.condition.interfaces().unwrap_or_default(),
             latencies: self.latencies.clone(),
             process: Process::read(),

@@ -37,14 +37,14 @@ use crate::{history::LedgerBook, queue::WhenFull, text};
 use ending::Ending;
 use worker::{Ends, Worker};
 
-/// Something that is told of what happens: one file of this folder each.
+/// An output: one file of this folder each.
 ///
 /// A sink may block: it has a thread and a queue of its own, and nobody waits for it but where it says so.
 pub trait Sink: Send {
     /// What it is, for messages about it: `alert file out.jsonl`.
     fn name(&self) -> String;
 
-    /// What it is to be told of.
+    /// The events that it wants.
     fn interests(&self) -> Interests;
 
     /// Tells of events, [`MOST_AT_ONCE`] at most, or keeps them to tell of them later.
@@ -72,7 +72,7 @@ pub trait Sink: Send {
         Ok(Done::default())
     }
 
-    /// Events that are kept and were not told of so far.
+    /// Events that are kept and not delivered so far.
     fn kept(&self) -> u64 {
         0
     }
@@ -86,7 +86,7 @@ pub trait Sink: Send {
     fn ends_with(&mut self, _ending: Ending) {}
 }
 
-/// What a sink is told of.
+/// Which events a sink gets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Interests {
     /// Incidents that are opened, change their shape, or are closed.
@@ -171,7 +171,7 @@ pub struct Outputs {
     workers: Vec<(String, Worker)>,
     /// Those that are open and have no thread yet.
     prepared: Vec<Prepared>,
-    /// Those that were replaced, and finish what they were told.
+    /// Those that were replaced, and finish their events.
     leaving: Vec<Worker>,
     ends: Ends,
     book: Option<LedgerBook>,
@@ -238,7 +238,7 @@ pub fn spare_capture(name: &str, output: &Path, capture: &Path) -> Result<(), Ou
 }
 
 impl Outputs {
-    /// Whether there are any that are told of what happens.
+    /// Whether there are any that get events.
     pub fn are_in_use(&self) -> bool {
         !self.workers.is_empty()
     }
@@ -277,7 +277,7 @@ impl Outputs {
         Ok(())
     }
 
-    /// Has the ledger noted where outputs keep what they are told.
+    /// Has the ledger noted where outputs keep their events.
     pub fn keep_ledger(&mut self, book: LedgerBook) {
         self.book = Some(book);
     }
@@ -307,7 +307,7 @@ impl Outputs {
     }
 
     /// Waits until everything was delivered that can be. Outputs that are the work itself, as those of a replay are, are
-    /// waited for until it is [stopped](Self::stop); all others for 5 s at most, and what they were not told of counts as failed.
+    /// waited for until it is [stopped](Self::stop); all others for 5 s at most, and what they did not deliver counts as failed.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! As little power as possible: what nad gives up once it has attached, before it looks at a packet.
+//! As little power as possible: what nad gives up once it has attached, before it reads a packet.
 //!
 //! One file a mechanism. Each works for itself, so that a kernel without one still has the others:
 //!

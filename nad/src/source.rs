@@ -6,7 +6,7 @@ pub mod xdp;
 
 mod ring;
 
-use nad_common::{counters::KernelCounters, thinning::Thinning};
+use nad_common::{counters::KernelCounters, sampling::Sampling};
 use nad_engine::batch::RecordBatch;
 
 /// Something that yields batches of records.
@@ -50,15 +50,15 @@ pub trait LiveSource: Source {
     /// Records so far that could not be read.
     fn unreadable(&self) -> u64;
 
-    /// Packets that were left out and that the records so far have told of.
-    fn told(&self) -> u64;
+    /// Packets that were sampled out and are attributed by the records so far.
+    fn attributed(&self) -> u64;
 
     /// Sets how much is recorded from now on.
     ///
     /// # Errors
     ///
     /// When it can't be set.
-    fn set_thinning(&mut self, thinning: Thinning) -> Result<(), Self::Error>;
+    fn set_sampling(&mut self, sampling: Sampling) -> Result<(), Self::Error>;
 }
 
 /// What a source says after adding to a batch.

@@ -19,12 +19,12 @@ mod log;
 mod netns;
 #[path = "kernel/ring.rs"]
 mod ring;
+#[path = "kernel/sampling.rs"]
+mod sampling;
 #[path = "kernel/statistics.rs"]
 mod statistics;
 #[path = "kernel/table.rs"]
 mod table;
-#[path = "kernel/thinning.rs"]
-mod thinning;
 #[path = "support/userspace.rs"]
 mod userspace;
 #[path = "kernel/verifier.rs"]

@@ -4,7 +4,7 @@ use core::ops::Deref;
 
 use bytemuck::Zeroable;
 
-use super::{AddressKind, LONG_RECORD, PacketRecord, SHORT_RECORD, THINNED_BYTES, THINNED_OFFSET};
+use super::{AddressKind, LONG_RECORD, PacketRecord, SAMPLED_OUT_BYTES, SAMPLED_OUT_OFFSET, SHORT_RECORD};
 
 impl PacketRecord {
     /// Bytes that the record's own facts take in a ring: [`SHORT_RECORD`] or [`LONG_RECORD`].
@@ -19,7 +19,7 @@ impl PacketRecord {
     /// Bytes that the record takes in a ring.
     #[inline(always)]
     pub const fn wire_length(&self) -> usize {
-        self.own_length() + if self.thinned_packets == 0 { 0 } else { THINNED_BYTES }
+        self.own_length() + if self.sampled_out_packets == 0 { 0 } else { SAMPLED_OUT_BYTES }
     }
 
     /// The record as it stands in a ring.
@@ -28,7 +28,7 @@ impl PacketRecord {
         let all = bytemuck::bytes_of(self);
         let mut wire = Wire { bytes: [0; size_of::<Self>()], length };
         wire.bytes[..own].copy_from_slice(&all[..own]);
-        wire.bytes[own..length].copy_from_slice(&all[THINNED_OFFSET..][..length - own]);
+        wire.bytes[own..length].copy_from_slice(&all[SAMPLED_OUT_OFFSET..][..length - own]);
         wire
     }
 
@@ -36,13 +36,13 @@ impl PacketRecord {
     /// record itself says.
     #[inline]
     pub fn from_wire(bytes: &[u8]) -> Option<Self> {
-        const SHORT_THINNED: usize = SHORT_RECORD + THINNED_BYTES;
+        const SHORT_SAMPLED_OUT: usize = SHORT_RECORD + SAMPLED_OUT_BYTES;
         let mut record = Self::zeroed();
-        let own = if bytes.len() == SHORT_THINNED { SHORT_RECORD } else { bytes.len() };
-        let (facts, thinned) = bytes.split_at(own);
+        let own = if bytes.len() == SHORT_SAMPLED_OUT { SHORT_RECORD } else { bytes.len() };
+        let (facts, sampled_out) = bytes.split_at(own);
         let all = bytemuck::bytes_of_mut(&mut record);
         all.get_mut(..own)?.copy_from_slice(facts);
-        all[THINNED_OFFSET..][..thinned.len()].copy_from_slice(thinned);
+        all[SAMPLED_OUT_OFFSET..][..sampled_out.len()].copy_from_slice(sampled_out);
         (own >= SHORT_RECORD && record.wire_length() == bytes.len()).then_some(record)
     }
 }

@@ -181,7 +181,7 @@ fn a_million_forged_sources_leave_those_that_were_there_in_place() {
 #[test]
 fn a_flood_of_which_most_was_left_out_counts_with_its_target_in_its_true_size() {
     const EVERY: u32 = 100;
-    let (mut whole, mut thinned) = (context(), context());
+    let (mut whole, mut sampled_out) = (context(), context());
     for number in 0..2000_u32 {
         let [.., high, low] = number.to_be_bytes();
         let mut record = tcp(([203, 0, high, low], 1024), ([10, 0, 0, 1], 80), SYN);
@@ -189,8 +189,8 @@ fn a_flood_of_which_most_was_left_out_counts_with_its_target_in_its_true_size() 
         if number % EVERY == EVERY - 1 {
             // To the same service.
             record.flags |= 1 << 29;
-            (record.thinned_packets, record.thinned_bytes) = (EVERY - 1, (EVERY - 1) * record.length);
-            observe(&mut thinned, &record, 100 * SECOND);
+            (record.sampled_out_packets, record.sampled_out_bytes) = (EVERY - 1, (EVERY - 1) * record.length);
+            observe(&mut sampled_out, &record, 100 * SECOND);
         }
     }
     let target = |context: &mut Context| {
@@ -203,7 +203,7 @@ fn a_flood_of_which_most_was_left_out_counts_with_its_target_in_its_true_size() 
         });
         found.unwrap()
     };
-    assert_eq!(target(&mut whole), target(&mut thinned));
+    assert_eq!(target(&mut whole), target(&mut sampled_out));
 }
 
 const CLIENT_MAC: [u8; 6] = [2, 0, 0, 0, 0, 0xc];

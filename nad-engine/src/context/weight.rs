@@ -1,12 +1,12 @@
 //! How many packets a record stands for.
 //!
 //! Under load the kernel leaves packets out, and their number travels with the next record of the same flow, service or
-//! host ([`nad_common::thinning`]). They are taken to be like that record, as far as they concern the same subject: what
+//! host ([`nad_common::sampling`]). They are taken to be like that record, as far as they concern the same subject: what
 //! an address is sent by many counts with the address, and not with the one of the many that was recorded.
 
 use nad_common::{
     record::PacketRecord,
-    thinning::{Scope, Thinned},
+    sampling::{SampledOut, Scope},
 };
 
 /// See the module.
@@ -32,13 +32,13 @@ impl Weight {
     /// What a record stands for besides itself.
     #[inline]
     pub fn of(record: &PacketRecord) -> Self {
-        record.thinned().map_or(Self::default(), |thinned| Self::of_thinned(&thinned))
+        record.sampled_out().map_or(Self::default(), |sampled_out| Self::of_sampled_out(&sampled_out))
     }
 
-    fn of_thinned(thinned: &Thinned) -> Self {
-        let more = Volume { packets: thinned.packets, bytes: thinned.bytes };
+    fn of_sampled_out(sampled_out: &SampledOut) -> Self {
+        let more = Volume { packets: sampled_out.packets, bytes: sampled_out.bytes };
         let none = Self::default();
-        match thinned.scope {
+        match sampled_out.scope {
             Scope::Flow => Self { flow: more, source: more, target: more, ..none },
             Scope::ToService | Scope::ToHost => Self { target: more, target_flows: more.packets, ..none },
             Scope::FromService | Scope::FromHost => Self { source: more, source_flows: more.packets, ..none },
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn packets_count_with_whom_they_concern_and_with_nobody_else() {
-        let of = |scope| Weight::of_thinned(&Thinned { scope, packets: 9, bytes: 900 });
+        let of = |scope| Weight::of_sampled_out(&SampledOut { scope, packets: 9, bytes: 900 });
         let counts = |weight: Weight| {
             let flow = weight.flow().packets;
             (flow, weight.sent(), weight.received(), weight.source_flows(), weight.target_flows())

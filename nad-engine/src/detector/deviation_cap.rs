@@ -12,7 +12,7 @@ use crate::{
 
 /// Deviations that are kept of those that a view sees of one target in a tick; after that, only what is plainer than
 /// everything before.
-const MOST_OF_A_TARGET: u32 = 256;
+const TARGET_CAP: u32 = 256;
 
 /// See the module.
 #[derive(Default)]
@@ -40,7 +40,7 @@ impl DeviationCap {
         };
         let (count, least) = self.seen.entry((view, target)).or_insert((0, f64::INFINITY));
         *count += 1;
-        if *count <= MOST_OF_A_TARGET || probability < *least {
+        if *count <= TARGET_CAP || probability < *least {
             self.deviations.push(deviation());
         } else {
             self.passed_over += 1;
@@ -84,14 +84,14 @@ mod tests {
         add(3, 1e-7);
         add(2, 1e-12);
         let kept = cap.sorted();
-        assert_eq!(kept.len(), MOST_OF_A_TARGET as usize + 2);
+        assert_eq!(kept.len(), TARGET_CAP as usize + 2);
         assert_eq!(kept[0].judgement.probability, 1e-12);
         assert_eq!(
             kept.last().unwrap().subject.parties().target,
             Some(key(3)),
             "another target has its own cap"
         );
-        assert_eq!(cap.clear(), 10_000 - u64::from(MOST_OF_A_TARGET));
+        assert_eq!(cap.clear(), 10_000 - u64::from(TARGET_CAP));
         assert_eq!((cap.sorted().len(), cap.clear()), (0, 0));
     }
 }

@@ -57,7 +57,7 @@ impl Ongoing {
     #[inline]
     pub(super) fn count(&mut self, record: &PacketRecord) {
         self.coverage.count(record);
-        self.bytes += u64::from(record.length) + u64::from(record.thinned_bytes);
+        self.bytes += u64::from(record.length) + u64::from(record.sampled_out_bytes);
     }
 
     pub(super) fn add_anomalies(&mut self, anomalies: u64) {
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(ongoing.end(1, 0.5, false), None, "nothing came");
         let record = PacketRecord { length: 100, ..PacketRecord::zeroed() };
         ongoing.count(&record);
-        ongoing.count(&PacketRecord { thinned_packets: 8, thinned_bytes: 800, ..record });
+        ongoing.count(&PacketRecord { sampled_out_packets: 8, sampled_out_bytes: 800, ..record });
         for number in 1..=9 {
             let mut host = source(number, 200);
             (host.begun.bytes, host.begun.packets) = (u64::from(number) * 1000, 3);

@@ -1,7 +1,7 @@
 //! Allow rules: what is not to be reported, why not, and until when.
 //!
 //! A rule says of whom, to whom, at which port, by which protocol and of which shape a deviation must be; what it does not
-//! say may be anything. What a deviation does not tell never fits: a port scan has no port, a flood from everywhere no
+//! say may be anything. What is not known of a deviation never fits: a port scan has no port, a flood from everywhere no
 //! source. Anybody can send in the name of an address that a rule allows, so one by IP address holds for a source that is
 //! verified, or for the MAC address that the rule says as well.
 

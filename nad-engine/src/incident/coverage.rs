@@ -20,7 +20,7 @@ impl Coverage {
     /// Counts a record and what travels with it.
     pub fn count(&mut self, record: &PacketRecord) {
         self.records += 1;
-        self.packets += 1 + u64::from(record.thinned_packets);
+        self.packets += 1 + u64::from(record.sampled_out_packets);
     }
 
     /// Adds another one.
@@ -66,9 +66,9 @@ mod tests {
             coverage.count(&PacketRecord::zeroed());
         }
         assert_eq!((coverage.percent(), coverage.remark().as_str()), (100.0, ""));
-        coverage.count(&PacketRecord { thinned_packets: 1, ..PacketRecord::zeroed() });
+        coverage.count(&PacketRecord { sampled_out_packets: 1, ..PacketRecord::zeroed() });
         assert_eq!(coverage.percent(), 99.9);
-        coverage.count(&PacketRecord { thinned_packets: 90_000, ..PacketRecord::zeroed() });
+        coverage.count(&PacketRecord { sampled_out_packets: 90_000, ..PacketRecord::zeroed() });
         assert_eq!(coverage.remark(), ", 10.0 % of all packets analysed");
         coverage.lost_states = 300;
         assert_eq!(coverage.remark(), ", 10.0 % of all packets analysed, 300 states lost");

@@ -79,7 +79,7 @@ impl Tracker {
 
     /// Takes a tick's deviations into account, and its coverage, which counts with every incident that is open. Each
     /// deviation counts unless an allow rule suppresses it, or it only decays from what is over, or is the harm that a flood
-    /// does. Then ends the tick: tells what was opened or has changed in it, and closes what has been silent for long.
+    /// does. Then ends the tick: reports what was opened or has changed in it, and closes what has been silent for long.
     pub fn end_tick(
         &mut self,
         deviations: &[Deviation],

@@ -59,16 +59,13 @@ static OF_KERNEL: [Row; 7] = [
     row("recorded", Some("nad_packets_recorded"), "Packets whose headers were taken down", |ledger| {
         ledger.source.recorded
     }),
-    row(
-        "thinned",
-        Some("nad_packets_thinned"),
-        "Packets left out by design, as there were too many",
-        |ledger| ledger.source.thinned,
-    ),
+    row("sampled_out", Some("nad_packets_sampled_out"), "Packets sampled out under load", |ledger| {
+        ledger.source.sampled_out
+    }),
     level(
         "unattributed",
         Some("nad_packets_unattributed"),
-        "Packets left out that are not attributed to a flow or a host so far",
+        "Packets sampled out and not attributed to a flow or a host so far",
         Ledger::unattributed,
     ),
     row("ring_full", Some("nad_packets_ring_full"), "Packets lost because a ring was full", |ledger| {
@@ -204,7 +201,7 @@ tally! {
     drained: "nad_records_drained", balanced;
     /// Records in a ring that could not be read
     unreadable: "nad_records_unreadable", listed;
-    /// Packets left out that were attributed to the flow or host of a later record
+    /// Packets sampled out and attributed to the flow or host of a later record
     attributed: "nad_packets_attributed", balanced;
     /// Packets above the threshold
     anomalies: "nad_anomalies", balanced;

@@ -14,7 +14,7 @@ pub struct SinkCounts {
     pub delivered: AtomicU64,
     /// What its queue had no room for.
     pub dropped: AtomicU64,
-    /// What it could not tell.
+    /// What it could not deliver.
     pub failed: AtomicU64,
 }
 

@@ -32,21 +32,26 @@ fn a_packet_that_is_nowhere_unbalances_the_ledger() {
 #[test]
 fn what_was_left_out_is_in_the_ledger_and_in_the_coverage() {
     let before = Ledger::default();
-    let counters =
-        KernelCounters { seen: 100, recorded: 20, thinned: 70, ring_full: 10, ..KernelCounters::default() };
+    let counters = KernelCounters {
+        seen: 100,
+        recorded: 20,
+        sampled_out: 70,
+        ring_full: 10,
+        ..KernelCounters::default()
+    };
     let mut ledger =
         Ledger { drained: 20, scored: 20, attributed: 68, ..Ledger::default() }.with_source(counters);
     assert!(ledger.balances());
     assert!(
         ledger
             .to_string()
-            .starts_with("seen 100 = recorded 20 + thinned 70 (unattributed 2) + ring_full 10 + "),
+            .starts_with("seen 100 = recorded 20 + sampled_out 70 (unattributed 2) + ring_full 10 + "),
         "{ledger}"
     );
     assert_eq!((ledger.captured(), ledger.coverage_since(&before)), (20, Some(0.2)));
     assert_eq!(ledger.coverage_since(&ledger), None, "nothing came");
     ledger.attributed = 71;
-    assert!(!ledger.balances(), "no record tells of what was not left out");
+    assert!(!ledger.balances(), "no record attributes what was not sampled out");
 }
 
 #[test]

@@ -110,7 +110,7 @@ impl Tail {
             scores: sorted.len() as u64,
             above: peaks.len() as u64,
             location,
-            body: thinned(body),
+            body: sampled(body),
             peaks,
             new_peaks: 0,
             excess,
@@ -234,7 +234,7 @@ fn wanted_peaks(scores: usize) -> usize {
 }
 
 /// At most [`MOST_BODY`] of the values at equal steps, the first and the last among them.
-fn thinned(values: &[f64]) -> Vec<f64> {
+fn sampled(values: &[f64]) -> Vec<f64> {
     if values.len() <= MOST_BODY {
         return values.to_vec();
     }

@@ -5,7 +5,7 @@ use std::{env, ffi::OsString, path::PathBuf};
 use clap::{
     Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
-    error::ErrorKind,
+    error::{ContextKind, ContextValue, ErrorKind},
 };
 use nad_engine::{features::View, model::trainer::TrainerKind, policy::AlertBudget};
 
@@ -14,12 +14,12 @@ use super::{
     history::{IncidentsArgs, ReportArgs},
 };
 use crate::{
-    config::{ClosedStdout, DEFAULT_COUNT, Length, Listen},
+    config::{ClosedStdout, DEFAULT_COUNT, Length, Listen, refuse_renamed_variables, renamed_flag},
     files::FileMode,
     format::AlertFormat,
     output::terminal::{Color, Format},
-    pressure::Thin,
     sandbox::Level,
+    shedding::SamplingMode,
     source::xdp::{Directions, XdpMode},
 };
 
@@ -36,6 +36,7 @@ where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
+    refuse_renamed_variables()?;
     let command = without_empty_variables(Cli::command());
     let matches = command.try_get_matches_from(arguments).map_err(from_clap)?;
     Ok((Cli::from_arg_matches(&matches).map_err(from_clap)?, matches))
@@ -260,8 +261,8 @@ pub(super) struct LiveArgs {
     #[arg(long, env = "NAD_RING_BYTES", hide_env_values = true, value_name = "BYTES")]
     pub(super) ring_bytes: Option<u32>,
     /// Whether packets are left out, by design and counted, where there are more than can be judged [default: auto]
-    #[arg(long, env = "NAD_THIN", hide_env_values = true, value_name = "WHEN")]
-    pub(super) thin: Option<Thin>,
+    #[arg(long, env = "NAD_SAMPLING", hide_env_values = true, value_name = "WHEN")]
+    pub(super) sampling: Option<SamplingMode>,
     /// Log what the kernel program finds odd
     #[arg(long)]
     pub(super) kernel_log: bool,
@@ -272,7 +273,7 @@ pub(super) struct LiveArgs {
 
 #[derive(Debug, Default, Args)]
 pub(super) struct SandboxArgs {
-    /// What nad gives up before it looks at packets: what is possible, all of it or nothing is started, or capabilities only
+    /// What nad gives up before it reads packets: what is possible, all of it or nothing is started, or capabilities only
     /// [default: auto]
     #[arg(long, env = "NAD_SANDBOX", hide_env_values = true, value_name = "LEVEL")]
     pub(super) sandbox: Option<Level>,
@@ -365,6 +366,11 @@ pub(super) struct DecisionArgs {
 fn from_clap(error: clap::Error) -> UsageError {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return UsageError::Arguments(error);
+    }
+    if let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
+        && let Some(reason) = renamed_flag(flag)
+    {
+        return UsageError::Flags(reason);
     }
     let text = error.render().to_string();
     let said = text.split("\nUsage:").next().unwrap_or_default();

@@ -20,7 +20,7 @@ const FLAGS: [(&str, &str, &str); 26] = [
     ("direction", "capture", "direction"),
     ("xdp_mode", "capture", "xdp_mode"),
     ("ring_bytes", "capture", "ring_bytes"),
-    ("thin", "capture", "thin"),
+    ("sampling", "capture", "sampling"),
     ("train_for", "training", "train_for"),
     ("train_packets", "training", "train_packets"),
     ("model", "training", "model"),
@@ -55,7 +55,7 @@ pub(super) fn given(args: &RunArgs, log: Option<PathBuf>, files: FilesSection) -
             direction: live.direction,
             xdp_mode: live.xdp_mode,
             ring_bytes: live.ring_bytes,
-            thin: live.thin,
+            sampling: live.sampling,
         },
         training: TrainingSection {
             train_for: task.train_for,

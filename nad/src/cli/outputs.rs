@@ -7,7 +7,7 @@ use crate::{
     secret::Secret,
 };
 
-/// Where what was found is told, by flags and file.
+/// Where findings are reported, by flags and file.
 pub(super) fn output_config(
     args: OutputArgs,
     file: &File,

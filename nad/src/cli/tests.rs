@@ -1,7 +1,7 @@
 use clap::CommandFactory;
 
 use super::*;
-use crate::{pressure::Thin, source::xdp::Directions};
+use crate::{shedding::SamplingMode, source::xdp::Directions};
 
 #[test]
 fn the_definition_is_consistent() {
@@ -32,11 +32,11 @@ fn both_directions_are_watched_unless_one_is_named() {
 
 #[test]
 fn packets_are_left_out_under_load_unless_that_is_forbidden() {
-    let thin = |arguments: &[&str]| {
+    let sampling = |arguments: &[&str]| {
         let Command::Run(config) = parse(["nad", "run"].iter().chain(arguments)).unwrap() else { panic!() };
-        config.live.thin
+        config.live.sampling
     };
-    assert_eq!((thin(&[]), thin(&["--thin", "off"])), (Thin::Auto, Thin::Off));
+    assert_eq!((sampling(&[]), sampling(&["--sampling", "off"])), (SamplingMode::Auto, SamplingMode::Off));
 }
 
 #[test]

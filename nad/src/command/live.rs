@@ -18,13 +18,13 @@ use nad_engine::{
 };
 use tokio::sync::mpsc::Receiver;
 
-use super::relief::Relief;
+use super::shedding::LoadShedding;
 use crate::{
     clock::{LiveClock, kernel_ns},
     interface::{self, Interface, Selection, Stack},
-    pressure::Thin,
     queue::{self, Closed, Sender, Sent, WhenFull},
     sandbox::Sandbox,
+    shedding::SamplingMode,
     source::{
         Fill, LiveSource, Source,
         xdp::{
@@ -43,7 +43,7 @@ const SHORTEST_NAP: Duration = Duration::from_micros(200);
 const LONGEST_NAP: Duration = Duration::from_millis(8);
 /// A run of the kernel program that began before it was detached has written its record by then.
 const GRACE: Duration = Duration::from_millis(2);
-/// A batch without records goes out this often when none come, so that time passes for the detector: an incident is told
+/// A batch without records goes out this often when none come, so that time passes for the detector: an incident is reported
 /// within about a second of its last packet.
 const HEARTBEAT: Duration = Duration::from_millis(200);
 /// How often is looked whether the system's clock was set.
@@ -61,7 +61,7 @@ pub struct LiveConfig {
     /// How the kernel programs are loaded.
     pub options: XdpOptions,
     /// Whether packets may be left out where there are too many.
-    pub thin: Thin,
+    pub sampling: SamplingMode,
 }
 
 /// What is to be watched.
@@ -135,7 +135,7 @@ impl Loaded<'_> {
                 path.display()
             );
         }
-        Ok(Live { source, keeper, clock, interfaces: interfaces.join(", "), thin: config.thin })
+        Ok(Live { source, keeper, clock, interfaces: interfaces.join(", "), sampling: config.sampling })
     }
 }
 
@@ -145,13 +145,13 @@ pub(super) struct Live {
     keeper: Keeper,
     pub(super) clock: LiveClock,
     pub(super) interfaces: String,
-    thin: Thin,
+    sampling: SamplingMode,
 }
 
 impl Live {
     /// The same without leaving packets out.
     pub(super) fn whole(self) -> Self {
-        Self { thin: Thin::Off, ..self }
+        Self { sampling: SamplingMode::Off, ..self }
     }
 }
 
@@ -169,9 +169,9 @@ impl Drain {
         let (full, batches) = queue::bounded(QUEUE_BATCHES, WhenFull::Wait);
         let (used, empties) = queue::bounded(QUEUE_BATCHES, WhenFull::Drop);
         let stop = Arc::new(AtomicBool::new(false));
-        let Live { source, keeper, clock, thin, .. } = live;
+        let Live { source, keeper, clock, sampling, .. } = live;
         let counters = source.counter_reader();
-        let relief = Relief::new(thin, source.ring_count());
+        let shedding = LoadShedding::new(sampling, source.ring_count());
         let condition = Arc::clone(&tally);
         let kept = keeper
             .follow(move |interfaces| condition.condition.set_interfaces(interfaces))
@@ -181,7 +181,7 @@ impl Drain {
             thread::Builder::new()
                 .name("nad-drain".into())
                 .spawn(move || {
-                    drain(Watched::new(source, kept), clock, relief, &stop, &tally, &full, empties)
+                    drain(Watched::new(source, kept), clock, shedding, &stop, &tally, &full, empties)
                 })
                 .context("the drain thread could not be started")?
         };
@@ -243,7 +243,7 @@ impl Source for Received {
 fn drain<S: LiveSource>(
     mut source: S,
     mut clock: LiveClock,
-    mut relief: Option<Relief>,
+    mut shedding: Option<LoadShedding>,
     stop: &AtomicBool,
     tally: &Tally,
     full: &Sender<RecordBatch>,
@@ -280,15 +280,15 @@ fn drain<S: LiveSource>(
         }
         tally.drained.fetch_add(batch.len() as u64, Relaxed);
         tally.unreadable.store(source.unreadable(), Relaxed);
-        tally.attributed.store(source.told(), Relaxed);
-        look(&mut relief, &mut source, tally)?;
+        tally.attributed.store(source.attributed(), Relaxed);
+        look(&mut shedding, &mut source, tally)?;
         let is_empty = batch.is_empty();
         if !is_empty || !batch.shifts().is_empty() || last_sent.elapsed() > HEARTBEAT {
             last_sent = Instant::now();
             let discarded = batch.len() as u64;
             let mut looked = Ok(());
             let sent = full.send_meanwhile(batch, || {
-                looked = look(&mut relief, &mut source, tally);
+                looked = look(&mut shedding, &mut source, tally);
                 thread::sleep(SHORTEST_NAP);
             });
             looked?;
@@ -316,9 +316,13 @@ fn drain<S: LiveSource>(
     }
 }
 
-fn look<S: LiveSource>(relief: &mut Option<Relief>, source: &mut S, tally: &Tally) -> Result<(), S::Error> {
+fn look<S: LiveSource>(
+    shedding: &mut Option<LoadShedding>,
+    source: &mut S,
+    tally: &Tally,
+) -> Result<(), S::Error> {
     tally.condition.drain.beat();
-    relief.as_mut().map_or(Ok(()), |relief| relief.look(source, tally))
+    shedding.as_mut().map_or(Ok(()), |shedding| shedding.look(source, tally))
 }
 
 /// Lets the kernel program's diagnostics come out in the log, a few times a second.

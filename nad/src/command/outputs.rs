@@ -1,4 +1,4 @@
-//! Where what was found is told, and what is opened for it.
+//! Where findings are reported, and what is opened for it.
 
 use std::{
     fs,
@@ -33,12 +33,12 @@ fn is_pipe(stream: &impl AsFd) -> bool {
 }
 
 impl OutputConfig {
-    /// Whether single packets above the threshold are told to anyone.
+    /// Whether single packets above the threshold are reported anywhere.
     pub(super) fn wants_packets(&self) -> bool {
         self.packets || self.alerts.is_some()
     }
 
-    /// Whether there is an output besides the terminal and the log that incidents are told to, or metrics are.
+    /// Whether there is an output besides the terminal and the log that reports incidents or serves metrics.
     fn has_others(&self) -> bool {
         self.alerts.is_some()
             || self.incidents.is_some()

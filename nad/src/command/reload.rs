@@ -102,7 +102,7 @@ fn take_a_restart(old: &RunConfig, new: &RunConfig) -> Vec<&'static str> {
         ("the log file ([log])", old.log != new.log),
         ("as whom nad works, and in which sandbox ([security])", old.security != new.security),
         ("what the terminal shows ([output])", old.outputs.terminal != new.outputs.terminal),
-        ("whether packets are told", old.outputs.wants_packets() != new.outputs.wants_packets()),
+        ("whether packets are reported", old.outputs.wants_packets() != new.outputs.wants_packets()),
     ];
     changes.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name).collect()
 }

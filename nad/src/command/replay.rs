@@ -57,7 +57,7 @@ pub struct ReplayConfig {
     pub scores: Option<PathBuf>,
     /// How incidents are found.
     pub detection: DetectorOptions,
-    /// Where incidents and packets are told.
+    /// Where incidents and packets are reported.
     pub outputs: OutputConfig,
     /// The log file.
     pub log: LogConfig,
@@ -100,7 +100,7 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     };
     let options = DetectorOptions { wanted, ..config.detection.clone() };
     let mut sinks = Sinks::open(config, screen.clone())?;
-    // Before a packet of the capture is looked at, which may be anybody's, and before there are threads.
+    // Before a packet of the capture is read, which may be anybody's, and before there are threads.
     let needs = Needs::new(&config.outputs, &config.log, &[]);
     let needs = config.scores.as_deref().map_or(needs.clone(), |scores| needs.with_file(scores));
     let in_force = Sandbox::of_files(&config.security, needs).enter()?;

@@ -35,7 +35,7 @@ pub struct ReportConfig {
 /// What is reported of.
 #[derive(Debug)]
 pub enum ReportSource {
-    /// A history, and the moments between which it is looked at, in nanoseconds since the Unix epoch.
+    /// A history, and the moments between which it is read, in nanoseconds since the Unix epoch.
     History(PathBuf, (Option<u64>, Option<u64>)),
     /// A capture that is replayed for it.
     Capture(Box<ReplayConfig>),

@@ -45,11 +45,11 @@ use crate::{
 
 /// Messages between detector and outputs, each with at most a batch's alerts.
 const QUEUE_MESSAGES: usize = 256;
-/// Packets told with their reasons, of every 512.
+/// Packets reported with their reasons, of every 512.
 const MOST_ALERTS: usize = 64;
 /// How often the ledger is printed, where it has changed.
 const STATUS_INTERVAL: Duration = Duration::from_secs(10);
-/// How often is looked whether an output has ended without being told anything.
+/// How often is checked whether an output has ended without an event.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Settings of `nad run`.
@@ -65,7 +65,7 @@ pub struct RunConfig {
     pub contamination: Option<f64>,
     /// How incidents are found.
     pub detection: DetectorOptions,
-    /// Where incidents and packets are told.
+    /// Where incidents and packets are reported.
     pub outputs: OutputConfig,
     /// Where metrics are served.
     pub metrics: Option<MetricsConfig>,
@@ -254,7 +254,7 @@ async fn watch(
             }
             _ = look.tick(), if view.is_shown() => {
                 let ledger = tally.read().with_source(drain.counters.read()?);
-                view.draw(ledger, tally.condition.thinning_level(), Instant::now(), clock::unix_now_ns());
+                view.draw(ledger, tally.condition.sampling_level(), Instant::now(), clock::unix_now_ns());
             }
         }
     }

@@ -143,7 +143,7 @@ async fn from_interfaces(
         tokio::select! {
             _ = look.tick(), if view.is_shown() => {
                 let ledger = tally.read().with_source(drain.counters.read()?);
-                view.draw(ledger, tally.condition.thinning_level(), Instant::now(), 0);
+                view.draw(ledger, tally.condition.sampling_level(), Instant::now(), 0);
             }
             () = signals.received() => {
                 tracing::warn!("stopped before the baseline was complete");

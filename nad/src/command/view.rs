@@ -103,12 +103,12 @@ impl View {
     }
 
     /// Shows how things are at `now`, which is `now_ns` of the clock.
-    pub(super) fn draw(&mut self, ledger: Ledger, thinning: u8, now: Instant, now_ns: u64) {
-        let status = self.status(ledger, thinning, now, now_ns);
+    pub(super) fn draw(&mut self, ledger: Ledger, sampling: u8, now: Instant, now_ns: u64) {
+        let status = self.status(ledger, sampling, now, now_ns);
         self.screen.set_status(status.line(self.screen.status_width()));
     }
 
-    fn status(&mut self, ledger: Ledger, thinning: u8, now: Instant, now_ns: u64) -> Status {
+    fn status(&mut self, ledger: Ledger, sampling: u8, now: Instant, now_ns: u64) -> Status {
         if ledger.learned > 0 {
             self.begun.get_or_insert(now);
         }
@@ -128,7 +128,7 @@ impl View {
             open: self.open.len(),
             incidents: ledger.incidents,
             lost: ledger.source.ring_full,
-            thinning,
+            sampling,
             tables_overrun,
             packets_per_second,
             coverage,
@@ -191,8 +191,9 @@ mod tests {
         View::of_baseline(screen, baseline)
     }
 
-    fn ledger(seen: u64, thinned: u64, learned: u64) -> Ledger {
-        let source = KernelCounters { seen, recorded: seen - thinned, thinned, ..KernelCounters::default() };
+    fn ledger(seen: u64, sampled_out: u64, learned: u64) -> Ledger {
+        let source =
+            KernelCounters { seen, recorded: seen - sampled_out, sampled_out, ..KernelCounters::default() };
         Ledger { learned, ..Ledger::default() }.with_source(source)
     }
 
@@ -207,9 +208,9 @@ mod tests {
         let begun = Instant::now();
         let mut last = None;
         for half in 0..=40_u32 {
-            let (seen, thinned) =
+            let (seen, sampled_out) =
                 (u64::from(half) * 50, if half > 30 { u64::from(half - 30) * 25 } else { 0 });
-            last = Some(view.status(ledger(seen, thinned, 0), 0, begun + INTERVAL * half, 0));
+            last = Some(view.status(ledger(seen, sampled_out, 0), 0, begun + INTERVAL * half, 0));
         }
         let last = last.unwrap();
         assert_eq!((last.packets_per_second, last.coverage), (100.0, Some(0.75)));

@@ -123,7 +123,7 @@ fn defaults(task: &Task, training: &Training) -> File {
             direction: Some(Default::default()),
             xdp_mode: Some(Default::default()),
             ring_bytes: Some(default_ring_bytes()),
-            thin: Some(Default::default()),
+            sampling: Some(Default::default()),
         },
         training: TrainingSection {
             train_for: is_default.then_some(Length(DEFAULT_TRAIN_FOR)),

@@ -8,12 +8,12 @@ use toml::Spanned;
 
 use super::{
     AllowSection, ConfigError, EmailSection, FilesSection, HistorySection, Length, LogSection,
-    MetricsSection, OutputSection, TaskChoice, WebhookSection,
+    MetricsSection, OutputSection, TaskChoice, WebhookSection, renamed::renamed_key,
 };
 use crate::{
     files,
-    pressure::Thin,
     sandbox::SecuritySection,
+    shedding::SamplingMode,
     source::xdp::{Directions, XdpMode},
 };
 
@@ -70,7 +70,7 @@ pub struct CaptureSection {
     /// Bytes of each CPU's ring.
     pub ring_bytes: Option<u32>,
     /// Whether packets may be left out where there are too many.
-    pub thin: Option<Thin>,
+    pub sampling: Option<SamplingMode>,
 }
 
 /// `[training]`
@@ -101,7 +101,7 @@ pub struct TrainingSection {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AlertsSection {
-    /// How often a person wants to be told of nothing.
+    /// How many false alerts a person accepts.
     pub budget: Option<AlertBudget>,
     /// Silence after which an incident is closed.
     pub silence: Option<Length>,
@@ -181,8 +181,10 @@ impl File {
             let reason = reason.lines().collect::<Vec<_>>().join(" ");
             ConfigError::Parse { path: path.into(), line, reason }
         };
-        let file: Self = toml::from_str(text)
-            .map_err(|error| refused(error.span().map_or(0, |span| span.start), error.message()))?;
+        let file: Self = toml::from_str(text).map_err(|error| match renamed_key(text) {
+            Some((start, reason)) => refused(start, &reason),
+            None => refused(error.span().map_or(0, |span| span.start), error.message()),
+        })?;
         for rule in &file.allow {
             // Here, because for what is wrong with a table as a whole TOML's errors name no place.
             rule.get_ref().check().map_err(|reason| refused(rule.span().start, reason))?;

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// Where what was found is told.
+/// Where findings are reported.
 #[derive(Debug, Clone, Default)]
 pub struct OutputConfig {
     /// Packets above the threshold, as JSON lines.

@@ -41,7 +41,7 @@ pub struct WebhookSection {
     pub ca_file: Option<PathBuf>,
     /// For how long an answer is waited for.
     pub timeout: Option<Length>,
-    /// Of what is told: all of them unless some are named.
+    /// The changes that are reported: all of them unless some are named.
     pub changes: Option<Vec<Told>>,
     /// A directory for what could not be posted yet.
     pub spool: Option<PathBuf>,
@@ -49,7 +49,7 @@ pub struct WebhookSection {
     pub spool_max: Option<u64>,
 }
 
-/// What happened to an incident that is told.
+/// A change of an incident that is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Told {
@@ -148,7 +148,7 @@ impl WebhookSection {
 }
 
 impl Changes {
-    /// Whether this one is told.
+    /// Whether this one is reported.
     pub fn cover(self, change: Change) -> bool {
         match change {
             Change::Opened => self.opened,

@@ -75,7 +75,7 @@ struct Metadata {
     source_verified: Option<[&'static str; 1]>,
 }
 
-/// When what is told of began and ended. Packets and bytes are in nad's own object: they are not known by direction.
+/// When what is reported began and ended. Packets and bytes are in nad's own object: they are not known by direction.
 #[derive(Serialize)]
 struct Flow {
     start: String,

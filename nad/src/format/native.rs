@@ -10,13 +10,13 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 
 /// The version of both objects: it changes where a field is taken out or means something else.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A packet above the threshold, as nad writes it to the alert file.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(title = "nad alert", deny_unknown_fields)]
 pub struct AlertLine<'a> {
-    /// Version of this object: 1.
+    /// Version of this object: 2.
     schema: u8,
     /// When the packet came, in seconds since the Unix epoch, by the packet's own clock.
     time: f64,
@@ -68,7 +68,7 @@ pub struct AlertLine<'a> {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(title = "nad incident", deny_unknown_fields)]
 pub struct IncidentLine<'a> {
-    /// Version of this object: 1.
+    /// Version of this object: 2.
     schema: u8,
     /// Name of the incident: unique in a run, the same whenever the same packets come.
     id: &'a str,
@@ -107,7 +107,7 @@ pub struct IncidentLine<'a> {
     packets: u64,
     /// Bytes on the wire in the seconds with alerts.
     bytes: u64,
-    /// How much of what came meanwhile, by whomever, was looked at, in percent.
+    /// The part of all packets meanwhile, of any host, that was analysed, in percent.
     #[schemars(range(min = 0.0, max = 100.0))]
     coverage: f64,
     /// States of hosts, flows and service pairs that were lost meanwhile, or not taken up, as there was not room for all;

@@ -42,7 +42,7 @@ pub struct KeptSource {
 
 impl KeptSource {
     /// The address, and in brackets what is known of it: `10.0.0.1 (not verified, from 02:00:00:00:00:01)`.
-    fn told(&self) -> String {
+    fn described(&self) -> String {
         let verified = if self.verified { "verified" } else { "not verified" };
         match self.mac.as_ref().filter(|mac| **mac != self.address) {
             Some(mac) => format!("{} ({verified}, from {mac})", self.address),
@@ -56,7 +56,7 @@ impl KeptIncident {
     pub fn told_sources(&self) -> Vec<String> {
         let told = |source: &String| {
             let detail = self.source_details.iter().find(|detail| detail.address == *source);
-            detail.map_or_else(|| source.clone(), KeptSource::told)
+            detail.map_or_else(|| source.clone(), KeptSource::described)
         };
         self.sources.iter().map(told).collect()
     }
@@ -94,7 +94,7 @@ pub struct KeptIncident {
     pub alerts: u64,
     pub packets: u64,
     pub bytes: u64,
-    /// Percent of the packets that were looked at.
+    /// Percent of the packets that were analysed.
     pub coverage: f64,
     pub peak_score: f64,
     pub score: f64,

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 pub struct KeptLedger {
     /// Counters by their names in status lines.
     pub counters: BTreeMap<String, u64>,
-    /// What became of what outputs were told of.
+    /// What became of the outputs' events.
     pub outputs: Vec<OutputTally>,
 }
 

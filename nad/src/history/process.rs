@@ -24,7 +24,7 @@ fn place() -> String {
 }
 
 /// When a process was started, in the kernel's ticks (proc_pid_stat(5), field 22); `None` where there is none any more,
-/// or only what its parent has not looked at.
+/// or only what its parent has not waited for.
 fn start_of(id: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     // The name, in parentheses, may have anything in it.

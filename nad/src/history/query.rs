@@ -66,7 +66,7 @@ pub struct Span {
     pub length_s: u32,
     /// Packets, with those that were left out under load.
     pub packets: u64,
-    /// Packets that were looked at.
+    /// Packets that were analysed.
     pub records: u64,
     /// Bytes on the wire.
     pub bytes: u64,

@@ -16,7 +16,7 @@ use crate::{files, format::severity::Severity};
 /// What says that a database is nad's: `nadh`.
 const APPLICATION: i64 = 0x6e61_6468;
 /// What makes version n + 1 of version n, from an empty file on.
-const MIGRATIONS: [&str; 2] = [include_str!("v1.sql"), include_str!("v2.sql")];
+const MIGRATIONS: [&str; 3] = [include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql")];
 /// The version of a file that is written.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 /// How long another process that writes is waited for.
@@ -54,7 +54,8 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
         open_at(&real, path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     match identify(&connection, path)? {
         Content::Nothing => return Err(HistoryError::Foreign(path.into())),
-        // An older one has all that is read: version 2 added only what says when rows leave.
+        // An older one has all that is read: version 2 added only what says when rows leave, and version 3 renamed views and
+        // counters, which are shown under the names of their time.
         Content::History(_) => {}
     }
     // It is the first query that the moment is of.

@@ -141,7 +141,7 @@ fn read(asked: &str, message: LinkMessage) -> Link {
                     _ => None,
                 });
                 link.kind = kind.or(link.kind);
-                // Of a VXLAN, what carries it is told nowhere else.
+                // Of a VXLAN, what carries it is reported nowhere else.
                 let carrier = info.iter().find_map(vxlan_carrier);
                 link.linked = link.linked.or(carrier.filter(|index| *index != 0));
             }

@@ -54,8 +54,12 @@ mod tests {
 
     #[test]
     fn two_who_ask_at_once_get_the_same_coverage_and_an_old_loss_is_forgotten() {
-        let ledger = |recorded, thinned| {
-            Ledger::default().with_source(KernelCounters { recorded, thinned, ..KernelCounters::default() })
+        let ledger = |recorded, sampled_out| {
+            Ledger::default().with_source(KernelCounters {
+                recorded,
+                sampled_out,
+                ..KernelCounters::default()
+            })
         };
         let mut window = Window::default();
         let at = |window: &Window, seconds| window.begun + Duration::from_secs(seconds);

@@ -66,7 +66,7 @@ impl Format {
 pub(super) struct Reading {
     pub(super) ledger: Ledger,
     pub(super) judging: Judging,
-    pub(super) thinning_level: u8,
+    pub(super) sampling_level: u8,
     /// The interfaces, each with whether packets can come there.
     pub(super) interfaces: Vec<(String, bool)>,
     /// See [`super::coverage`].
@@ -95,7 +95,7 @@ impl Collector for Reading {
         self.condition(&mut page)?;
         page.histogram(
             "nad_alert_latency_seconds",
-            "Time from a packet to the alert of it; only where alerts of packets are told (--packets, --alerts)",
+            "Time from a packet to the alert of it; only where alerts of packets are reported (--packets, --alerts)",
             &self.latencies.alert,
         )?;
         page.histogram(
@@ -130,8 +130,8 @@ impl Reading {
         let stages = Stage::ALL.map(|each| (each.name(), u64::from(each == stage)));
         page.gauges("nad_stage", "What is done with records: 1 for one of the stages", "stage", stages)?;
         page.gauge("nad_open_incidents", "Incidents that are open", open_incidents)?;
-        page.gauge("nad_thinning_level", "How much is left out under load, from 0, nothing, to 3", {
-            u64::from(self.thinning_level)
+        page.gauge("nad_sampling_level", "Sampling level under load, from 0, every packet, to 3", {
+            u64::from(self.sampling_level)
         })?;
         if !self.interfaces.is_empty() {
             let help = "Whether an interface is watched and up (1), or gone, down or refused (0)";
@@ -174,7 +174,7 @@ fn judged(decisions: &Decisions, basis: &Basis, page: &mut Page<'_>) -> fmt::Res
 /// What the kernel's half counts by reason.
 fn kernel(source: &KernelCounters, page: &mut Page<'_>) -> fmt::Result {
     let unparsed = Refusal::ALL.into_iter().map(Refusal::name).zip(source.unparsed);
-    page.counters("nad_packets_unparsed", "Packets in which nobody could be named", "reason", unparsed)?;
+    page.counters("nad_packets_unparsed", "Packets without an addressable host", "reason", unparsed)?;
     let opaque = Opaque::ALL.into_iter().map(Opaque::name).zip(source.opaque);
     let help = "Packets that may carry those of other hosts, which were not looked into";
     page.counters("nad_packets_opaque", help, "kind", opaque)
@@ -184,9 +184,9 @@ fn kernel(source: &KernelCounters, page: &mut Page<'_>) -> fmt::Result {
 /// while the counters are read may be among them for a moment.
 fn astray(ledger: &Ledger) -> u64 {
     let source = &ledger.source;
-    let accounted = source.recorded + source.thinned + source.ring_full + source.unparsed_total();
+    let accounted = source.recorded + source.sampled_out + source.ring_full + source.unparsed_total();
     source.seen.abs_diff(accounted)
-        + ledger.attributed.saturating_sub(source.thinned)
+        + ledger.attributed.saturating_sub(source.sampled_out)
         + (ledger.drained + ledger.unreadable).saturating_sub(source.recorded)
         + ledger.judged().saturating_sub(ledger.drained)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nad_engine::condition::Stage;
 
-/// A thread that is silent for longer hangs: the drain looks at the rings every 5 ms at least, and the detector gets a
+/// A thread that is silent for longer hangs: the drain reads the rings every 5 ms at least, and the detector gets a
 /// batch every half second, which even on a busy machine takes it no second.
 const LONGEST_SILENCE: Duration = Duration::from_secs(10);
 

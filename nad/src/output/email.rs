@@ -1,7 +1,7 @@
 //! A mail now and then, with all incidents since the last one.
 //!
 //! Incidents are kept until a mail that tells of them was accepted, in memory only: what is kept when nad is killed is
-//! lost. The first after a quiet time is told at once, and later ones once the interval is over.
+//! lost. The first after a quiet time is reported at once, and later ones once the interval is over.
 
 mod digest;
 mod message;
@@ -102,7 +102,7 @@ impl Sink for Email {
         if self.digest.is_due(Instant::now()) { self.send() } else { Ok(Done::default()) }
     }
 
-    /// What there is to tell is told now, however short the last mail is ago.
+    /// What there is to report is reported now, however short the last mail is ago.
     fn finish(&mut self) -> Result<Done, Failure> {
         if self.digest.events() == 0 {
             return Ok(Done::default());

@@ -19,7 +19,7 @@ const BEAT_EVERY: Duration = Duration::from_secs(10);
 /// For how long a full disk or another writer is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Writes down what it is told, at once: what a second brought is kept, whatever ends nad in the next.
+/// Writes down its events at once: what a second brought is kept, whatever ends nad in the next.
 #[derive(Debug)]
 pub struct HistoryFile {
     name: String,

@@ -51,7 +51,7 @@ impl Sink for IncidentFile {
         let (follows, format) = (self.follows, self.format);
         self.file.add(events.iter().filter_map(|event| match event {
             Event::Incident(update) if follows || update.change == Change::Closed => {
-                // What is told once is not told as the end of something.
+                // What is reported once is not reported as the end of something.
                 let change = follows.then_some(update.change);
                 Some(format.incident(&update.incident, change))
             }

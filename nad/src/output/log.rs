@@ -70,7 +70,7 @@ impl Sink for AnomalyLog {
                 Told::Alert(alert) => log_alert(alert),
                 Told::Second(_) => {}
             });
-            // That it fails is said by the file. Without a file, nobody was told.
+            // That it fails is said by the file. Without a file, nobody was to read it.
             match written {
                 Some(true) => done.delivered += 1,
                 Some(false) => done.failed += 1,

@@ -1,11 +1,11 @@
-//! Measures how long after a packet, or after a second, outputs are told what stands out.
+//! Measures how long after a packet, or after a second, outputs get what stands out.
 
 use nad_engine::{detector::Event, incident::Change};
 
 use super::{Done, Failure, Interests, Sink};
 use crate::{clock::LiveClock, metrics::Latencies};
 
-/// Observes what it is told of, as of when it is told: for live packets, whose times are those of this machine.
+/// Observes its events, as of when it gets them: for live packets, whose times are those of this machine.
 #[derive(Debug)]
 pub struct MetricsSink {
     latencies: Latencies,
@@ -33,7 +33,7 @@ impl Sink for MetricsSink {
     }
 
     fn deliver(&mut self, events: &[Event]) -> Result<Done, Failure> {
-        // What is told has been dated by the system's clock, which may have been set.
+        // Events have been dated by the system's clock, which may have been set.
         let _ = self.clock.look(0, 0);
         for event in events {
             match event {

@@ -87,7 +87,7 @@ impl From<Cut> for io::Error {
     }
 }
 
-/// A connection within limits, which is nad's own traffic.
+/// A connection within limits, which is self traffic.
 pub(super) struct Connection {
     socket: Arc<Socket>,
     limits: Limits,

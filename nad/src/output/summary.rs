@@ -79,7 +79,7 @@ fn facts(incident: &Incident) -> Vec<(&'static str, String)> {
     facts.extend([
         (end, presentation::timestamp(incident.end_ns)),
         ("Packets", format!("{} ({} bytes)", incident.packets, incident.bytes)),
-        ("Coverage", format!("{} % of all packets looked at", incident.coverage.percent())),
+        ("Coverage", format!("{} % of all packets analysed", incident.coverage.percent())),
         ("Incident", incident.id.clone()),
     ]);
     facts
@@ -135,7 +135,7 @@ mod tests {
             ("Start", "1970-01-01T00:00:01.000Z"),
             ("Until now", "1970-01-01T00:00:03.000Z"),
             ("Packets", "1000 (60000 bytes)"),
-            ("Coverage", "50 % of all packets looked at"),
+            ("Coverage", "50 % of all packets analysed"),
             ("Incident", "i-1"),
         ] {
             assert_eq!(value(&open, name).as_deref(), Some(expected), "{name}");

@@ -42,13 +42,13 @@ pub struct WebhookConfig {
     pub authorities: Option<Vec<Certificate<'static>>>,
     /// For how long an answer is waited for.
     pub timeout: Duration,
-    /// What is told.
+    /// What is reported.
     pub changes: Changes,
     /// Where what could not be posted waits.
     pub spool: SpoolConfig,
 }
 
-/// Which of the things that happen to incidents are told.
+/// Which changes of incidents are reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Changes {
     /// It was opened.
@@ -81,8 +81,8 @@ pub struct Webhook {
     spool: Spool,
     /// Not before then: the server said so.
     not_before: Option<Instant>,
-    /// What failed in a round of which something was counted; it is told next time.
-    untold: Option<Failure>,
+    /// What failed in a round of which something was counted; it is reported next time.
+    unreported: Option<Failure>,
     ending: Ending,
 }
 
@@ -102,7 +102,7 @@ impl Webhook {
         }
         let ending = Ending::default();
         let poster = Poster::new(&config, ending.clone());
-        Ok(Self { config, host: host_name(), poster, spool, not_before: None, untold: None, ending })
+        Ok(Self { config, host: host_name(), poster, spool, not_before: None, unreported: None, ending })
     }
 
     /// Posts what waits until there is no more, or there is no use in it, or it takes too long.
@@ -168,7 +168,7 @@ impl Sink for Webhook {
     }
 
     fn idle(&mut self) -> Result<Done, Failure> {
-        if let Some(failure) = self.untold.take() {
+        if let Some(failure) = self.unreported.take() {
             return Err(failure);
         }
         let failed = self.spool.settle();
@@ -180,7 +180,7 @@ impl Sink for Webhook {
         match failure {
             Some(failure) if done == Done::default() => Err(failure),
             failure => {
-                self.untold = failure;
+                self.unreported = failure;
                 Ok(done)
             }
         }
@@ -193,7 +193,7 @@ impl Sink for Webhook {
             let (posted, failure) = self.round();
             done.delivered += posted.delivered;
             done.failed += posted.failed;
-            if let Some(failure) = failure.or_else(|| self.untold.take()) {
+            if let Some(failure) = failure.or_else(|| self.unreported.take()) {
                 tracing::warn!("{}: {failure}", self.name());
             }
         }

@@ -40,7 +40,7 @@ pub(super) struct Worker {
 /// When an output has to be over.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ends {
-    /// It is told of nothing more, and what it does has to be over by then.
+    /// It gets no more events, and what it does has to be over by then.
     pub(super) ending: Ending,
     /// Nad was asked to end, so not even outputs that are the work itself are waited for any longer.
     pub(super) stopped: Ending,
@@ -151,7 +151,7 @@ impl Worker {
         self.shared.lock().has_ended
     }
 
-    /// Nothing more will be told.
+    /// No more events will come.
     pub(super) fn close(&self) {
         self.shared.lock().is_closed = true;
         self.shared.filled.notify_one();
@@ -179,9 +179,7 @@ impl Worker {
         self.shared.counts.failed.fetch_add(lost, Relaxed);
         if lost > 0 {
             let (name, lost) = (&self.shared.counts.name, presentation::counted(lost, "event"));
-            tracing::warn!(
-                "{name}: it did not end in time, and {lost} that it was not told of count as failed"
-            );
+            tracing::warn!("{name}: it did not end in time, and {lost} that it did not get count as failed");
         }
         Ok(())
     }
@@ -325,7 +323,7 @@ impl Runner {
     fn count(&mut self, done: Done, kept: u64) {
         self.shared.count(done, kept);
         if done.delivered > 0 && std::mem::take(&mut self.is_failing) {
-            tracing::info!("{} takes what it is told again", self.sink.name());
+            tracing::info!("{} takes events again", self.sink.name());
         }
     }
 
@@ -352,7 +350,7 @@ impl Runner {
     /// Says that it fails: once, until it succeeds again.
     fn say(&mut self, failure: &Failure) {
         if !std::mem::replace(&mut self.is_failing, true) {
-            tracing::warn!("{}: {failure}; what it is not told of is counted as failed", self.sink.name());
+            tracing::warn!("{}: {failure}; what it does not get is counted as failed", self.sink.name());
         }
     }
 }

@@ -128,10 +128,10 @@ impl Report {
         };
         let total = &self.total;
         let coverage = if total.records == total.packets {
-            "all of them were looked at".to_owned()
+            "all of them were analysed".to_owned()
         } else {
             let percent = total.records as f64 * 100.0 / total.packets as f64;
-            format!("{percent:.1} % of them were looked at, the others left out under load and counted")
+            format!("{percent:.1} % of them were analysed, the others sampled out under load and counted")
         };
         page.add(
             "<p>{} packets with {} came; {}. {} of them stood out.</p>\n",

@@ -42,8 +42,8 @@ pub(super) fn losses(ledger: Option<&KeptLedger>) -> String {
     let mut lost: Vec<String> = [
         ("ring_full", "packets, because a ring was full"),
         ("unreadable", "records that could not be read"),
-        ("untold", "packets left out that nobody is known of"),
-        ("alerts_dropped", "anomalies that were not told of"),
+        ("unattributed", "packets sampled out that are attributed to no flow or host"),
+        ("alerts_dropped", "anomalies that were not reported"),
         ("incidents_refused", "deviations, because too many incidents were open"),
     ]
     .into_iter()
@@ -51,9 +51,9 @@ pub(super) fn losses(ledger: Option<&KeptLedger>) -> String {
     .filter(|(count, _)| *count > 0)
     .map(|(count, what)| format!("{} {what}", scale::grouped(count)))
     .collect();
-    let untold: u64 = ledger.outputs.iter().map(|output| output.dropped + output.failed).sum();
-    if untold > 0 {
-        lost.push(format!("{} events that outputs were not told of", scale::grouped(untold)));
+    let undelivered: u64 = ledger.outputs.iter().map(|output| output.dropped + output.failed).sum();
+    if undelivered > 0 {
+        lost.push(format!("{} events that outputs did not get", scale::grouped(undelivered)));
     }
     let lost =
         if lost.is_empty() { "Nothing was lost.".into() } else { format!("Lost: {}.", lost.join("; ")) };
@@ -62,7 +62,7 @@ pub(super) fn losses(ledger: Option<&KeptLedger>) -> String {
     if has_judged { lost } else { format!("Hosts were not judged, so there can't be incidents. {lost}") }
 }
 
-/// Every counter and what it means, and what the outputs were told of.
+/// Every counter and what it means, and what the outputs delivered.
 pub(super) fn section(ledger: Option<&KeptLedger>, page: &mut Html) {
     page.add("<section>\n<h2>Ledger</h2>\n", &[]);
     let Some(ledger) = ledger else {
@@ -71,7 +71,7 @@ pub(super) fn section(ledger: Option<&KeptLedger>, page: &mut Html) {
     };
     page.add(
         "<p>What became of every packet of the runs above, from their beginning to their last note: \
-         seen = recorded + thinned + ring_full + unparsed; recorded = drained + unreadable; \
+         seen = recorded + sampled_out + ring_full + unparsed; recorded = drained + unreadable; \
          drained = learned + scored + own + discarded.</p>\n\
          <div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Ledger\"><table>\n\
          <thead><tr><th scope=\"col\">Counter</th><th scope=\"col\" class=\"n\">Count</th>\

@@ -28,7 +28,7 @@ const NAMES: [&str; 11] = [
     "/usr/lib64",
 ];
 /// What tells of this process and of the machine, for metrics, a history's ledger, the tables' memory and the number of
-/// threads that train; and what the library for TLS looks at.
+/// threads that train; and what the library for TLS reads.
 const FACTS: [&str; 7] = [
     "/proc/self",
     "/proc/stat",

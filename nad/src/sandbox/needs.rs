@@ -17,7 +17,7 @@ pub struct Needs {
     pub writes: Vec<PathBuf>,
     /// TCP ports of servers that are connected to.
     pub tcp_ports: Vec<u16>,
-    /// Whether servers are told by name.
+    /// Whether servers are given by name.
     pub resolves_names: bool,
     /// Whether others connect to nad.
     pub accepts: bool,

@@ -245,7 +245,7 @@ const WRITE: u32 = 2;
 const ENTER: u32 = 1;
 
 impl Rights {
-    /// What of the way to a file keeps it from being written, replaced and made anew; a directory is told by itself.
+    /// What of the way to a file keeps it from being written, replaced and made anew; a directory is reported by itself.
     fn missing_for(&self, file: &Path) -> Option<PathBuf> {
         let file = std::path::absolute(file).unwrap_or_else(|_| file.into());
         let metadata = fs::metadata(&file).ok();

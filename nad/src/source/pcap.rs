@@ -42,13 +42,13 @@ pub const MAX_PACKET: usize = 262_144;
 /// Bytes that one pcapng block can have at most; libpcap's limit (`sf-pcapng.c`).
 pub const MAX_BLOCK: usize = 16 << 20;
 
-/// Packets and other blocks that one call of `fill` looks at: a file that holds nothing but packets without a
+/// Packets and other blocks that one call of `fill` reads: a file that holds nothing but packets without a
 /// record still lets its reader stop or report between two calls.
 const BUDGET: usize = 4 * BATCH_RECORDS;
 
 /// A capture file as a source of records.
 ///
-/// The container is told by its first bytes, never by the file's name. pcap is read with micro- and nanosecond
+/// The container is recognised by its first bytes, never by the file's name. pcap is read with micro- and nanosecond
 /// times in both byte orders; pcapng with any number of sections and interfaces, and with enhanced, simple and
 /// obsolete packet blocks. Memory is bounded whatever the file's size: one buffer of 1 MiB, which grows up to
 /// [`MAX_BLOCK`], and what decompression needs (zstd: at most 128 MiB).

@@ -200,7 +200,7 @@ impl<'a> Several<'a> {
         }
     }
 
-    /// Reads all of captures, and tells what there is; `progress` is told the bytes that were read.
+    /// Reads all of captures, and says what there is; `progress` gets the bytes that were read.
     ///
     /// # Errors
     ///
@@ -330,7 +330,7 @@ impl Several<'_> {
         others.map(|(_, open)| open.next_ns()).chain(waiting).min().unwrap_or(u64::MAX)
     }
 
-    /// Between files, nobody watched; gaps within one are told by its source.
+    /// Between files, nobody watched; gaps within one are reported by its source.
     fn pass_gap(&mut self, time_ns: u64, batch: &mut RecordBatch) {
         let is_first_of_file = self.open.iter().any(|open| open.place == 0 && open.is_new);
         let gap_ns = self.last_ns.map_or(0, |last_ns| time_ns.saturating_sub(last_ns));
@@ -371,7 +371,7 @@ fn first_time(capture: &Capture) -> Result<u64, SeveralError> {
             _ if !batch.is_empty() => return Ok(batch.records()[0].time_ns),
             Ok(Fill::End) => return Ok(u64::MAX),
             Ok(_) => {}
-            // What there is before the damage counts, and it is told when it is read.
+            // What there is before the damage counts, and it is reported when it is read.
             Err(CaptureError::Damaged { .. } | CaptureError::Read { .. }) => return Ok(u64::MAX),
             Err(error) => return Err(error.into()),
         }
@@ -379,11 +379,11 @@ fn first_time(capture: &Capture) -> Result<u64, SeveralError> {
 }
 
 fn add(sum: &mut KernelCounters, more: &KernelCounters) {
-    let KernelCounters { seen, egress, recorded, thinned, ring_full, unparsed, opaque } = more;
+    let KernelCounters { seen, egress, recorded, sampled_out, ring_full, unparsed, opaque } = more;
     sum.seen += seen;
     sum.egress += egress;
     sum.recorded += recorded;
-    sum.thinned += thinned;
+    sum.sampled_out += sampled_out;
     sum.ring_full += ring_full;
     sum.unparsed.iter_mut().zip(unparsed).for_each(|(sum, more)| *sum += more);
     sum.opaque.iter_mut().zip(opaque).for_each(|(sum, more)| *sum += more);

@@ -22,11 +22,11 @@ use aya::{
 use nad_common::{
     counters::KernelCounters,
     record::Direction,
+    sampling::Sampling,
     settings::{
         COUNTERS_MAP, EGRESS_PROGRAM, RAW_EGRESS_PROGRAM, RAW_XDP_PROGRAM, RINGS_MAP, TEST_CLOCK_MAP,
         USE_TEST_CLOCK, XDP_PROGRAM,
     },
-    thinning::Thinning,
 };
 
 pub use attach::{AttachError, Attachment, IngressHook, XdpMode};
@@ -143,7 +143,7 @@ pub struct XdpSource {
     next_ring: usize,
     records: u64,
     unreadable: u64,
-    told: u64,
+    attributed: u64,
 }
 
 /// Reads the kernel programs' counters, from any thread, also when the source is gone.
@@ -210,7 +210,7 @@ impl XdpSource {
             next_ring: 0,
             records: 0,
             unreadable: 0,
-            told: 0,
+            attributed: 0,
         })
     }
 
@@ -247,8 +247,8 @@ impl XdpSource {
     /// # Errors
     ///
     /// As every change of the kernel program has them; this one is made in memory, where it can't fail.
-    pub fn set_thinning(&mut self, thinning: Thinning) -> Result<(), XdpError> {
-        self.level.set(thinning);
+    pub fn set_sampling(&mut self, sampling: Sampling) -> Result<(), XdpError> {
+        self.level.set(sampling);
         Ok(())
     }
 
@@ -273,8 +273,8 @@ impl XdpSource {
     }
 
     /// Packets without a record that travelled with the records so far.
-    pub fn told(&self) -> u64 {
-        self.told
+    pub fn attributed(&self) -> u64 {
+        self.attributed
     }
 
     /// The program for received packets.
@@ -326,9 +326,9 @@ impl Source for XdpSource {
         let mut idle = 0;
         while !batch.is_full() && idle < self.rings.len() {
             let budget = RING_BUDGET.min(nad_engine::batch::BATCH_RECORDS - batch.len());
-            let (records, told) = (&mut self.records, &mut self.told);
+            let (records, attributed) = (&mut self.records, &mut self.attributed);
             let drained = self.rings[self.next_ring].drain(budget, |record| {
-                *told += u64::from(record.thinned_packets);
+                *attributed += u64::from(record.sampled_out_packets);
                 batch.push(*records, record);
                 *records += 1;
             });

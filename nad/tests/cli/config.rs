@@ -54,14 +54,14 @@ fn a_file_is_checked_together_with_what_counts_before_it() {
 fn each_setting_says_where_it_comes_from() {
     let folder = Folder::new();
     folder.write("nad.toml", "[training]\nseed = 7\ntrees = 20\n\n[context]\nflows = 100\n");
-    let ran = folder.nad_with("NAD_THIN", "off", "config show --seed 8 --alert-budget 2/day");
+    let ran = folder.nad_with("NAD_SAMPLING", "off", "config show --seed 8 --alert-budget 2/day");
     let shown = shown(ran);
     for (section, name, value, origin) in [
         ("training", "seed", "8", "flag --seed"),
         ("training", "trees", "20", "nad.toml line 3"),
         ("context", "flows", "100", "nad.toml line 6"),
         ("context", "hosts", "65536", "default"),
-        ("capture", "thin", "\"off\"", "environment NAD_THIN"),
+        ("capture", "sampling", "\"off\"", "environment NAD_SAMPLING"),
         ("alerts", "budget", "\"2/day\"", "flag --alert-budget"),
         ("alerts", "relearn", "\"6h\"", "default"),
         ("output", "alert_format", "\"native\"", "default"),
@@ -74,6 +74,20 @@ fn each_setting_says_where_it_comes_from() {
         shown.contains("# interface is not set\n") && shown.contains("# [email] is not set\n"),
         "{shown}"
     );
+}
+
+#[test]
+fn a_setting_that_was_renamed_is_refused_with_its_new_name() {
+    let folder = Folder::new();
+    for flag in ["--thin off", "--thin=off"] {
+        let ran = folder.nad(&format!("config show {flag}")).exits(2);
+        ran.says_only(&["--thin was renamed: use --sampling"]);
+    }
+    let ran = folder.nad_with("NAD_THIN", "off", "config show").exits(2);
+    ran.says_only(&["NAD_THIN was renamed: use NAD_SAMPLING"]);
+    folder.write("nad.toml", "[capture]\nthin = \"off\"\n");
+    let ran = folder.nad("config show").exits(2);
+    ran.says_only(&["nad.toml, line 2: thin in [capture] was renamed: use sampling"]);
 }
 
 #[test]
@@ -95,7 +109,8 @@ fn what_is_shown_can_be_used_and_shows_the_same_settings() {
     let rules = "[[allow]]\nsource = \"10.0.0.0/24\"\nprotocol = \"udp\"\ncomment = \"a \\\"b\\\" # c\"\n\
                  expires = 2026-12-31\n\n[[allow]]\nport = 22\nshape = \"brute-force\"\ncomment = \"d\"\n";
     folder.write("nad.toml", format!("[alerts]\nsilence = \"1500ms\"\nrelearn = \"never\"\n\n{rules}"));
-    for flags in ["", "--trainer crate", "--count 30 --iface lo", "--model m --thin off", "--train-packets 9"]
+    for flags in
+        ["", "--trainer crate", "--count 30 --iface lo", "--model m --sampling off", "--train-packets 9"]
     {
         let first = shown(folder.nad(&format!("config show {flags}")));
         assert!(first.contains("[[allow]] # nad.toml line 5\n"), "{first}");

@@ -45,7 +45,10 @@ fn every_setting_of_the_example_can_be_put_in_force() {
     folder.nad(REPLAY).exits(0);
     let table: toml::Table = text.parse().unwrap();
     let keys = |section: &str| table[section].as_table().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(keys("capture"), ["direction", "interface", "packet_count", "ring_bytes", "thin", "xdp_mode"]);
+    assert_eq!(
+        keys("capture"),
+        ["direction", "interface", "packet_count", "ring_bytes", "sampling", "xdp_mode"]
+    );
     assert_eq!(
         keys("training"),
         [

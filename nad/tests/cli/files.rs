@@ -296,7 +296,7 @@ fn names_that_a_terminal_would_obey_are_escaped_wherever_a_person_reads_them() {
     folder.nad("report --history h.db --out r.html").exits(0);
     let missing = nad(&["replay", "no\u{1b}]0;\u{9b}such\nfile"]).exits(1);
     let refused = nad(&["run", "--iface", "x\u{1b}[31m\u{202e}y"]).exits(1);
-    let flag = nad(&["run", "--thin", "x\u{1b}[31m\u{202e}y"]).exits(2);
+    let flag = nad(&["run", "--sampling", "x\u{1b}[31m\u{202e}y"]).exits(2);
     folder.write("t.toml", "[training]\ntrainer = \"x\\u001b[31m\\u202ey\"\n");
     let setting = folder.nad("config check t.toml").exits(2);
     for (what, text) in [

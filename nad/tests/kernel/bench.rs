@@ -144,7 +144,7 @@ impl Bench {
             seen: now.seen - before.seen,
             egress: now.egress - before.egress,
             recorded: now.recorded - before.recorded,
-            thinned: now.thinned - before.thinned,
+            sampled_out: now.sampled_out - before.sampled_out,
             ring_full: now.ring_full - before.ring_full,
             unparsed: std::array::from_fn(|reason| now.unparsed[reason] - before.unparsed[reason]),
             opaque: std::array::from_fn(|reason| now.opaque[reason] - before.opaque[reason]),

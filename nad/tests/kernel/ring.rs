@@ -44,7 +44,7 @@ fn what_a_full_ring_has_no_room_for_is_counted() {
             assert_eq!((counted.seen, counted.recorded), (100, room(length)));
             assert_eq!(
                 counted.seen,
-                counted.recorded + counted.thinned + counted.ring_full + counted.unparsed_total()
+                counted.recorded + counted.sampled_out + counted.ring_full + counted.unparsed_total()
             );
             let records = bench.drain();
             let expected = userspace::parse(frame, Direction::Ingress, 0, LOOPBACK).unwrap();

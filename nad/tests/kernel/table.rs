@@ -85,7 +85,7 @@ fn the_outcomes_of_all_frames_add_up() {
     assert_eq!(counted.ring_full, 0);
     assert_eq!(
         counted.seen,
-        counted.recorded + counted.thinned + counted.ring_full + counted.unparsed_total()
+        counted.recorded + counted.sampled_out + counted.ring_full + counted.unparsed_total()
     );
     assert_eq!(counted.recorded, bench.drain().len() as u64);
 }

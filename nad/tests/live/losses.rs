@@ -21,7 +21,7 @@ fn a_ring_that_is_too_small_loses_packets_and_says_so() {
     let sender = RawSender::open(&lab.sender, SENDER);
     for mode in ["native", "generic"] {
         let arguments =
-            ["run", "--iface", SENSOR, "--xdp-mode", mode, "--ring-bytes", "4096", "--thin", "off"];
+            ["run", "--iface", SENSOR, "--xdp-mode", mode, "--ring-bytes", "4096", "--sampling", "off"];
         let nad = Nad::capturing(&lab, &arguments);
         let before = lab.received(SENSOR);
         // Halted, it drains nothing, so that what is lost does not depend on who is faster.

@@ -189,9 +189,9 @@ impl Ledger {
             assert!(self.0.contains_key(name), "no {name} in {self:?}");
         }
         let sum = |names: &[&str]| names.iter().map(|name| self.get(name)).sum::<u64>();
-        assert_eq!(self.get("seen"), sum(&["recorded", "thinned", "ring_full", "unparsed"]), "{self:?}");
+        assert_eq!(self.get("seen"), sum(&["recorded", "sampled_out", "ring_full", "unparsed"]), "{self:?}");
         assert_eq!(self.get("recorded"), sum(&["drained", "unreadable"]), "{self:?}");
-        assert_eq!(self.get("drained"), sum(&["learned", "scored", "own", "discarded"]), "{self:?}");
+        assert_eq!(self.get("drained"), sum(&["learned", "scored", "self_traffic", "discarded"]), "{self:?}");
         assert_eq!(sum(&["in_rings", "in_queue"]), 0, "{self:?}");
     }
 }

@@ -99,9 +99,9 @@ fn a_flood_far_beyond_what_can_be_judged_hides_no_scan_and_loses_nothing() {
         let (arrived, seen) = (lab.received(SENSOR) - before, ledger.get("seen"));
         // A few came while nad was starting and ending.
         assert!(seen <= arrived && arrived - seen < 1000, "{arrived} packets came: {ledger:?}");
-        assert_eq!(ledger.get("thinned") > 0, levels != [0, 0], "{ledger:?}");
+        assert_eq!(ledger.get("sampled_out") > 0, levels != [0, 0], "{ledger:?}");
         assert!(ledger.get("ring_full") <= arrived / 100, "only in the first milliseconds: {ledger:?}");
-        assert!(ledger.get("untold") <= ledger.get("thinned") / 10, "{ledger:?}");
+        assert!(ledger.get("unattributed") <= ledger.get("sampled_out") / 10, "{ledger:?}");
 
         let incidents: Vec<Value> = lab
             .read("i.jsonl")
@@ -139,7 +139,7 @@ impl Drop for End<'_> {
 /// Packets a second that nad judges where it has always more to do and leaves nothing out.
 fn capacity(lab: &Lab, frame: &[u8], share: Option<&Share>) -> f64 {
     const LENGTH: Duration = Duration::from_millis(500);
-    let nad = Nad::capturing(lab, &["run", "--iface", SENSOR, "--model", "m", "--thin", "off"]);
+    let nad = Nad::capturing(lab, &["run", "--iface", SENSOR, "--model", "m", "--sampling", "off"]);
     share.inspect(|share| share.give_to(nad.id()));
     let begun = Instant::now();
     Generator::load(Vary::Source).send(&lab.sender, frame, LENGTH);
@@ -160,7 +160,7 @@ fn waiting(lab: &Lab, metrics: &str) -> f64 {
 struct Flood {
     /// Packets a second.
     rate: f64,
-    /// How far up the ladder it went.
+    /// The highest sampling level.
     level: u32,
 }
 
@@ -201,7 +201,7 @@ fn flood(lab: &Lab, vary: Vary, frame: &[u8], scanner: [u8; 4], recovery: &dyn F
         ended.elapsed()
     );
     if highest == 0 {
-        skipped("thinning under this flood: this machine judges every packet of it");
+        skipped("sampling under this flood: this machine judges every packet of it");
     }
     let level = highest;
     thread::sleep(Duration::from_secs(2));
@@ -253,7 +253,7 @@ impl Level {
         let id = lab.program(SENSOR);
         let program = loaded_programs().flatten().find(|program| program.id() == id).expect("it is attached");
         let maps = program.map_ids().expect("the kernel tells").expect("it has maps");
-        let is_it = |id: &u32| MapInfo::from_id(*id).is_ok_and(|map| map.name_as_str() == Some("THINNING"));
+        let is_it = |id: &u32| MapInfo::from_id(*id).is_ok_and(|map| map.name_as_str() == Some("SAMPLING"));
         let id = maps.into_iter().find(is_it).expect("it has the map");
         let map = aya::maps::Map::from_map_data(MapData::from_id(id).expect("it is open")).expect("a map");
         Self(map.try_into().expect("an array"))

@@ -62,7 +62,7 @@ fn what_nad_posts_is_counted_as_its_own_and_never_reported() {
     drop(server);
 
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    let own = ended.ledger().get("own");
+    let own = ended.ledger().get("self_traffic");
     assert!(own >= ATTEMPTS * LEAST_PACKETS, "{own} packets of its own: {ended:?}");
     let incidents = lab.read("i.jsonl");
     let incidents: Vec<Value> =
@@ -137,7 +137,7 @@ fn only_nads_own_connections_are_its_own(label: &str, sensor: &str, sender: &str
     let [by_others, by_nad]: [Vec<Duration>; 2] =
         [true, false].map(|is_others| times(&packets, |port| others.contains(&port) == is_others));
     let before = by_nad.iter().filter(|time| **time <= interrupted).count() as u64;
-    let own = ended.ledger().get("own");
+    let own = ended.ledger().get("self_traffic");
     println!(
         "{own} own; {} packets by nad, {before} of them in time; {} by others",
         by_nad.len(),

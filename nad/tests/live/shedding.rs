@@ -14,7 +14,7 @@ use nad::source::{
 };
 use nad_common::{
     record::{Addresses, PacketRecord},
-    thinning::{LEVELS, Thinning, WINDOW_SHIFT},
+    sampling::{LEVELS, Sampling, WINDOW_SHIFT},
 };
 use nad_engine::batch::RecordBatch;
 use serde_json::Value;
@@ -114,7 +114,7 @@ fn watch_flood(lab: &Lab, share: &Share, kind: usize) -> Vec<String> {
     let arrived = lab.received(SENSOR) - before;
     assert!(ledger.get("ring_full") <= arrived / 100, "{name}: only in the first milliseconds: {ledger:?}");
     // A machine that judges every packet of it has nothing to sample.
-    assert_eq!(ledger.get("thinned") > 0, level > 0, "{name}: {ledger:?}");
+    assert_eq!(ledger.get("sampled_out") > 0, level > 0, "{name}: {ledger:?}");
     let incidents: Vec<Value> = lab
         .read(&file)
         .lines()
@@ -177,8 +177,8 @@ fn at_every_level_a_forged_flood_has_its_targets_budget_and_a_scan_of_that_targe
         source.attach(&plan[0], XdpMode::Native).expect("the interface takes the program");
         for (name, arguments) in KINDS {
             for level in 1..LEVELS as u8 {
-                let settings = Thinning::of_level(level, SEED, source.ring_count());
-                source.set_thinning(settings).expect("the kernel takes it");
+                let settings = Sampling::of_level(level, SEED, source.ring_count());
+                source.set_sampling(settings).expect("the kernel takes it");
                 let before = source.counters().expect("they can be read").seen;
                 let records = while_flooded(&lab, &mut source, arguments);
                 let seen = source.counters().expect("they can be read").seen - before;
@@ -245,7 +245,7 @@ fn kinds(records: &[PacketRecord]) -> HashMap<String, u64> {
             record.destination_port,
             record.flags,
             record.tcp_flags,
-            record.thinned().map(|thinned| thinned.scope)
+            record.sampled_out().map(|sampled_out| sampled_out.scope)
         );
         *kinds.entry(kind).or_default() += 1;
     }

@@ -120,7 +120,10 @@ fn json_is_an_object_a_line_and_the_summary_the_last() {
     );
     let ledger = &summary["ledger"];
     let count = |name: &str| ledger[name].as_u64().unwrap();
-    assert_eq!(count("drained"), count("learned") + count("scored") + count("own") + count("discarded"));
+    assert_eq!(
+        count("drained"),
+        count("learned") + count("scored") + count("self_traffic") + count("discarded")
+    );
     assert_eq!(summary["captured"], ledger["seen"]);
     assert!(
         ran.stderr.contains("Starting packet capture…\n") && ran.stderr.contains("ledger: "),

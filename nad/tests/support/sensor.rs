@@ -96,7 +96,7 @@ pub(crate) struct Counts {
     pub(crate) learned: usize,
     pub(crate) scored: usize,
     recorded: usize,
-    thinned: usize,
+    sampled_out: usize,
     ring_full: usize,
     drained: usize,
     unreadable: usize,
@@ -115,7 +115,7 @@ impl Ran {
             .unwrap_or_else(|error| panic!("no summary ({error}): {line}"));
         let counts = &summary.ledger;
         let unparsed: usize = counts.unparsed.values().sum();
-        assert_eq!(counts.seen, counts.recorded + counts.thinned + counts.ring_full + unparsed, "{line}");
+        assert_eq!(counts.seen, counts.recorded + counts.sampled_out + counts.ring_full + unparsed, "{line}");
         assert_eq!(counts.recorded, counts.drained + counts.unreadable, "{line}");
         let judged = counts.learned + counts.scored + counts.own + counts.discarded;
         assert_eq!(counts.drained, judged, "{line}");
@@ -174,14 +174,14 @@ impl Ran {
         assert!(lines[0].starts_with("seen ") && lines[0].contains("; drained "), "{}", lines[0]);
         assert_eq!(
             ledger.seen,
-            recorded + count("thinned") + count("ring_full") + ledger.unparsed,
+            recorded + count("sampled_out") + count("ring_full") + ledger.unparsed,
             "{}",
             lines[0]
         );
         assert_eq!(recorded, drained + count("unreadable"), "{}", lines[0]);
         assert_eq!(
             drained,
-            ledger.learned + ledger.scored + count("own") + count("discarded"),
+            ledger.learned + ledger.scored + count("self_traffic") + count("discarded"),
             "{}",
             lines[0]
         );

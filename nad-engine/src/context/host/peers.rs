@@ -1,4 +1,4 @@
-//! Whom a host mostly deals with, in little memory.
+//! The peers of a host that matter most, in little memory.
 
 use bytemuck::{Pod, Zeroable};
 

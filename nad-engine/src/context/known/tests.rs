@@ -19,7 +19,7 @@ fn known() -> KnownServices {
 }
 
 #[test]
-fn a_thing_is_known_an_epoch_after_it_was_first_seen() {
+fn a_service_is_known_an_epoch_after_it_was_first_seen() {
     let mut known = known();
     known.remember(key(1), [0; 6], &ssh(2), 1000 * SECOND);
     let after = |known: &KnownServices, seconds| known.novelty(key(1), &ssh(2), (1000 + seconds) * SECOND);

@@ -35,7 +35,7 @@ use crate::{
     text,
 };
 
-/// The shortest time, in seconds, of captures from which it can be told what hosts usually do.
+/// The shortest time, in seconds, of captures from which follows what hosts usually do.
 const LEAST_SECONDS: f64 = 10.0;
 
 /// Captures that are found, and not read yet.
@@ -143,7 +143,7 @@ fn escaped(name: &str) -> String {
     text::escaped(name).into_owned()
 }
 
-/// What of captures is learnt: all of it, unless less is wanted. What hosts do can't be told from too little.
+/// What of captures is learnt: all of it, unless less is wanted. Too little does not show what hosts do.
 fn baseline(wanted: Option<BaselineLength>, survey: &Survey, name: &str) -> Result<BaselineLength> {
     let Survey { packets, first_half, watched, is_timeless } = *survey;
     anyhow::ensure!(

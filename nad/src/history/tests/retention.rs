@@ -207,6 +207,31 @@ fn first_version(place: &Place, written_ns: &[i64]) {
 }
 
 #[test]
+fn views_and_counters_of_an_older_history_get_their_new_names() {
+    let (place, clocks) = (Place::new(), Moved::new());
+    first_version(&place, &[NEW_YEAR, NEW_YEAR]);
+    let connection = Connection::open(&place.config.path).unwrap();
+    let old = r#"{"counters":{"own":1,"thinned":2,"told":3,"untold":4,"memories_refused":5,"dealings_evicted":6},"outputs":[]}"#;
+    connection.execute("UPDATE runs SET ledger = ?1", [old]).unwrap();
+    let json = r#"{"view":"slow-reach","reason":"\"view\":\"slow-reach\""}"#;
+    connection.execute("UPDATE incidents SET view = 'slow-reach', json = ?1 WHERE id = '0'", [json]).unwrap();
+    drop(connection);
+    drop(clocks.store(&place));
+    let connection = Connection::open(&place.config.path).unwrap();
+    let text = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+    assert_eq!(
+        text("SELECT ledger FROM runs ORDER BY id"),
+        r#"{"counters":{"self_traffic":1,"sampled_out":2,"attributed":3,"unattributed":4,"known_services_refused":5,"service_pairs_evicted":6},"outputs":[]}"#
+    );
+    assert_eq!(text("SELECT view FROM incidents WHERE id = '0'"), "slow-scan");
+    assert_eq!(
+        text("SELECT json FROM incidents WHERE id = '0'"),
+        r#"{"view":"slow-scan","reason":"\"view\":\"slow-reach\""}"#
+    );
+    assert_eq!(text("SELECT view FROM incidents WHERE id = '1'"), "host", "what has no new name stays");
+}
+
+#[test]
 fn an_older_history_is_read_as_it_is_and_goes_on_where_it_is_written() {
     let (place, clocks) = (Place::new(), Moved::new());
     let week_ago = NEW_YEAR - 7 * DAY;

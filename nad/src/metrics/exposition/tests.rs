@@ -24,7 +24,7 @@ fn numbered() -> (Ledger, Vec<u64>) {
             seen: next(),
             egress: next(),
             recorded: next(),
-            thinned: next(),
+            sampled_out: next(),
             ring_full: next(),
             unparsed: std::array::from_fn(|_| next()),
             opaque: std::array::from_fn(|_| next()),
@@ -42,7 +42,7 @@ fn reading(ledger: Ledger) -> Reading {
     Reading {
         ledger,
         judging: Judging::default(),
-        thinning_level: 0,
+        sampling_level: 0,
         interfaces: vec![("eth0".into(), true), ("odd\"name".into(), false)],
         coverage: 1.0,
         latencies: Latencies::default(),
@@ -100,13 +100,13 @@ fn what_there_is_without_a_model_is_no_old_model() {
         threshold_probability: 0.25,
         model_ns: 1_700_000_000_500_000_000,
     };
-    let page = written(Reading { judging, thinning_level: 3, coverage: 0.125, ..reading(Ledger::default()) });
+    let page = written(Reading { judging, sampling_level: 3, coverage: 0.125, ..reading(Ledger::default()) });
     for line in [
         "nad_stage{stage=\"detecting\"} 1",
         "nad_open_incidents 2",
         "nad_threshold_probability 0.25",
         "nad_model_trained_timestamp_seconds 1700000000.5",
-        "nad_thinning_level 3",
+        "nad_sampling_level 3",
         "nad_coverage_ratio 0.125",
     ] {
         assert!(page.contains(&format!("\n{line}\n")), "{line} is not in\n{page}");

@@ -28,7 +28,7 @@ pub(super) struct Digest {
     is_limit_said: bool,
 }
 
-/// An incident, and how many events told of it.
+/// An incident, and how many events it had.
 struct Kept {
     latest: Arc<IncidentUpdate>,
     events: u64,
@@ -60,7 +60,7 @@ impl Digest {
         }
     }
 
-    /// The incidents, in the order in which they were first told of.
+    /// The incidents, in the order in which they were first reported.
     pub(super) fn updates(&self) -> impl ExactSizeIterator<Item = &IncidentUpdate> {
         self.incidents.iter().map(|kept| &*kept.latest)
     }
@@ -70,7 +70,7 @@ impl Digest {
         self.omitted
     }
 
-    /// Events that were not told of so far.
+    /// Events that were not reported so far.
     pub(super) fn events(&self) -> u64 {
         self.incidents.iter().map(|kept| kept.events).sum::<u64>() + self.omitted
     }
@@ -99,7 +99,7 @@ impl Digest {
         self.sent.len() < self.max_per_day
     }
 
-    /// Forgets what was told, and counts it: what a mail had no room for was not delivered.
+    /// Forgets what was reported, and counts it: what a mail had no room for was not delivered.
     pub(super) fn was_sent(&mut self, now: Instant) -> Done {
         let failed = std::mem::take(&mut self.omitted);
         let delivered = self.incidents.drain(..).map(|kept| kept.events).sum();

@@ -49,7 +49,7 @@ fn is_text(line: &str) -> bool {
         && target.and_then(|target| target.strip_suffix(':')).is_some_and(is_target)
 }
 
-/// The same as an object. Of one that is longer than what is read, nothing can be told.
+/// The same as an object. Of one that is longer than what is read, nothing can be said.
 fn is_json(line: &str) -> bool {
     serde_json::from_str::<Value>(line).is_ok_and(|object| {
         object["time"].as_str().is_some_and(is_time) && object["target"].as_str().is_some_and(is_target)

@@ -41,7 +41,7 @@ fn judged(ledger: &Ledger) -> Value {
     })
 }
 
-/// Every counter, and what outputs told.
+/// Every counter, and what outputs delivered.
 fn counts(ledger: &Ledger) -> Value {
     let source = &ledger.source;
     let unparsed: Map<String, Value> = Refusal::ALL

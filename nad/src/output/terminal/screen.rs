@@ -203,7 +203,7 @@ impl Screen {
     fn excuse(&self, error: io::Error) -> Result<(), OutputError> {
         match error.kind() {
             io::ErrorKind::TimedOut => {
-                tracing::warn!("{STANDARD_OUTPUT}: {error}; what it was not told is in the log");
+                tracing::warn!("{STANDARD_OUTPUT}: {error}; what it did not print is in the log");
                 Ok(())
             }
             io::ErrorKind::BrokenPipe if self.goes_on => Ok(()),

@@ -19,8 +19,8 @@ pub struct Status {
     pub incidents: u64,
     /// Packets for which a ring had no room, since the start.
     pub lost: u64,
-    /// The level of thinning, 0 to 3.
-    pub thinning: u8,
+    /// The level of sampling, 0 to 3.
+    pub sampling: u8,
     /// Whether the tables lose states.
     pub tables_overrun: bool,
     /// Packets a second, lately.
@@ -88,7 +88,7 @@ impl Status {
 
     fn others(&self) -> impl Iterator<Item = String> {
         let lost = (self.lost > 0).then(|| format!("{} LOST", grouped(self.lost)));
-        let thinning = (self.thinning > 0).then(|| format!("thinning level {}", self.thinning));
+        let sampling = (self.sampling > 0).then(|| format!("sampling level {}", self.sampling));
         let overrun = self.tables_overrun.then(|| "TABLES FULL".into());
         let rate = match self.packets_per_second.round() as u64 {
             1 => "1 packet/s".into(),
@@ -107,7 +107,7 @@ impl Status {
         };
         let incidents =
             (self.incidents > 0).then(|| format!("{} so far", counted(self.incidents, "incident")));
-        [lost, thinning, overrun, Some(rate), coverage, incidents, age, budget].into_iter().flatten()
+        [lost, sampling, overrun, Some(rate), coverage, incidents, age, budget].into_iter().flatten()
     }
 }
 
@@ -140,7 +140,7 @@ mod tests {
             open: 2,
             incidents: 7,
             lost: 0,
-            thinning: 0,
+            sampling: 0,
             tables_overrun: false,
             packets_per_second: 12_345.6,
             coverage: Some(1.0),
@@ -169,10 +169,10 @@ mod tests {
     }
 
     #[test]
-    fn losses_and_thinning_are_told_only_where_there_are_any() {
+    fn losses_and_sampling_are_shown_only_where_there_are_any() {
         let status = Status {
             lost: 1_234,
-            thinning: 2,
+            sampling: 2,
             tables_overrun: true,
             coverage: Some(0.9999),
             open: 0,
@@ -181,7 +181,7 @@ mod tests {
         let line = status.line(90);
         assert!(
             line.starts_with(
-                "no open incident · 1,234 LOST · thinning level 2 · TABLES FULL · 12,346 packets/s"
+                "no open incident · 1,234 LOST · sampling level 2 · TABLES FULL · 12,346 packets/s"
             ),
             "{line}"
         );

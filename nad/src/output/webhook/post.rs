@@ -20,7 +20,7 @@ use super::{Ending, Failure, Url, WebhookConfig, signature::sign};
 use crate::{output::network::Limits, secret::Secret, text};
 use connect::{Bounded, Now};
 
-/// Bytes of an answer that are looked at, and characters of it that are repeated.
+/// Bytes of an answer that are read, and characters of it that are repeated.
 const MOST_READ: u64 = 4096;
 const MOST_REPEATED: usize = 200;
 /// Bytes of an answer, also of one with certificates.

@@ -1,7 +1,7 @@
 //! A process of its own that attaches the programs, and keeps them attached as interfaces come and go.
 //!
-//! nad keeps no capability once it looks at packets, and attaching takes two. This process keeps these and nothing else: it
-//! has no files, no other sockets than netlink, and few system calls. It is told once to begin, and hears nothing else from
+//! nad keeps no capability once it reads packets, and attaching takes two. This process keeps these and nothing else: it
+//! has no files, no other sockets than netlink, and few system calls. It is asked once to begin, and hears nothing else from
 //! nad but its end, however that comes; then it detaches, removes what would outlive it, and ends.
 
 mod process;
@@ -49,7 +49,7 @@ enum Said {
     Failed(String),
 }
 
-/// nad's end of a process that has not been told to attach yet, or has just done so.
+/// nad's end of a process that has not been asked to attach yet, or has just done so.
 #[derive(Debug)]
 pub struct Keeper {
     /// Its end is what the process waits for.
@@ -96,7 +96,7 @@ impl Keeper {
         }
     }
 
-    /// Goes on listening, on a thread of its own; `note` is told of the interfaces, now and whenever that changes.
+    /// Goes on listening, on a thread of its own; `note` gets the interfaces, now and whenever that changes.
     ///
     /// # Errors
     ///

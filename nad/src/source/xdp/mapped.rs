@@ -16,8 +16,8 @@ use memmap2::{MmapOptions, MmapRaw};
 use nad_common::{
     counters::{CpuSlot, CpuState, KernelCounters},
     record::Direction,
-    settings::{COUNTERS_MAP, THINNING_MAP},
-    thinning::Thinning,
+    sampling::Sampling,
+    settings::{COUNTERS_MAP, SAMPLING_MAP},
 };
 
 use super::{
@@ -94,25 +94,25 @@ impl Counters {
 
 /// How much is recorded.
 #[derive(Debug)]
-pub(super) struct Level(Mapped<Thinning>);
+pub(super) struct Level(Mapped<Sampling>);
 
 impl Level {
     pub(super) fn new(ebpf: &mut Ebpf) -> Result<Self, XdpError> {
-        let mapped = Mapped::new(&take(ebpf, THINNING_MAP)?, 1, true);
-        mapped.map(Self).map_err(|error| explain("map the settings of thinning", &error))
+        let mapped = Mapped::new(&take(ebpf, SAMPLING_MAP)?, 1, true);
+        mapped.map(Self).map_err(|error| explain("map the settings of sampling", &error))
     }
 
     /// Sets it word by word: the level, by which the kernel looks at the others, first where it becomes 0, and otherwise
     /// last. A packet that is decided on meanwhile may be so by budgets of either.
-    pub(super) fn set(&self, thinning: Thinning) {
-        const LEVEL: usize = std::mem::offset_of!(Thinning, level) / size_of::<u32>();
-        let words: [u32; size_of::<Thinning>() / size_of::<u32>()] = bytemuck::cast(thinning);
+    pub(super) fn set(&self, sampling: Sampling) {
+        const LEVEL: usize = std::mem::offset_of!(Sampling, level) / size_of::<u32>();
+        let words: [u32; size_of::<Sampling>() / size_of::<u32>()] = bytemuck::cast(sampling);
         let first = self.0.element(0).cast::<u32>();
         let store = |place: usize| {
             // SAFETY: one of the words of the only element, in memory that this process may write.
             unsafe { &*first.add(place).cast::<AtomicU32>() }.store(words[place], Ordering::Relaxed);
         };
-        if thinning.level == 0 {
+        if sampling.level == 0 {
             store(LEVEL);
         }
         fence(Ordering::Release);

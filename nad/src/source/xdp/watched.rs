@@ -1,6 +1,6 @@
 //! The kernel's rings together with the process that keeps the programs attached: what a drain takes from.
 
-use nad_common::{counters::KernelCounters, thinning::Thinning};
+use nad_common::{counters::KernelCounters, sampling::Sampling};
 use nad_engine::batch::RecordBatch;
 
 use super::{Kept, XdpError, XdpSource};
@@ -55,11 +55,11 @@ impl LiveSource for Watched {
         self.source.unreadable()
     }
 
-    fn told(&self) -> u64 {
-        self.source.told()
+    fn attributed(&self) -> u64 {
+        self.source.attributed()
     }
 
-    fn set_thinning(&mut self, thinning: Thinning) -> Result<(), XdpError> {
-        self.source.set_thinning(thinning)
+    fn set_sampling(&mut self, sampling: Sampling) -> Result<(), XdpError> {
+        self.source.set_sampling(sampling)
     }
 }

@@ -61,10 +61,10 @@ impl Facts {
         let count = |name: &str| ledger.get(name)?.as_u64();
         let unparsed: u64 = ledger.get("unparsed")?.as_object()?.values().filter_map(Value::as_u64).sum();
         let (seen, recorded, drained) = (count("seen")?, count("recorded")?, count("drained")?);
-        let told = count("learned")? + count("scored")? + count("own")? + count("discarded")?;
-        let balances = seen == recorded + count("thinned")? + count("ring_full")? + unparsed
+        let accounted = count("learned")? + count("scored")? + count("self_traffic")? + count("discarded")?;
+        let balances = seen == recorded + count("sampled_out")? + count("ring_full")? + unparsed
             && recorded == drained + count("unreadable")?
-            && drained == told;
+            && drained == accounted;
         Some(Ledger { seen, egress: count("egress")?, recorded, drained, balances })
     }
 }
@@ -80,7 +80,7 @@ mod tests {
         let lines = [
             "[    0.1] boot",
             "@ lo code 0",
-            r#"@ lo json {"summary":{"ledger":{"seen":40,"egress":0,"recorded":40,"thinned":0,"ring_full":0,"unparsed":{"arp":0},"drained":40,"unreadable":0,"learned":39,"scored":0,"own":0,"discarded":1}}}"#,
+            r#"@ lo json {"summary":{"ledger":{"seen":40,"egress":0,"recorded":40,"sampled_out":0,"ring_full":0,"unparsed":{"arp":0},"drained":40,"unreadable":0,"learned":39,"scored":0,"self_traffic":0,"discarded":1}}}"#,
             "@ killed xdp 0 filters 1 programs 3",
         ];
         let lines = lines.map(str::to_owned).to_vec();

@@ -12,7 +12,7 @@ use crate::{
     source::xdp::{Attachment, Plan, Remark, Sent, XdpError, missing_interface, programs::Programs},
 };
 
-/// Interfaces that are gone and still told of.
+/// Interfaces that are gone and still reported.
 const MOST_GONE: usize = 64;
 /// For how long of those that were not named.
 const REMEMBERED: Duration = Duration::from_secs(3600);
@@ -29,9 +29,9 @@ pub(super) struct State<'a> {
     /// What could not be attached to, by index, and why.
     failed: HashMap<u32, String>,
     remarks: Vec<Remark>,
-    /// As they were last told.
+    /// As they were last reported.
     interfaces: Vec<Known>,
-    /// Whether nothing was told yet.
+    /// Whether nothing was reported yet.
     is_beginning: bool,
 }
 
@@ -171,7 +171,7 @@ impl<'a> State<'a> {
         Ok(first)
     }
 
-    /// Says what has changed since it was last told.
+    /// Says what has changed since it last reported.
     fn tell(&mut self, plan: &Plan) {
         for remark in plan.remarks.iter().filter(|remark| !self.remarks.contains(remark)) {
             say(&mut self.saying, &Said::Info(remark.to_string()));
@@ -260,7 +260,7 @@ fn changed(name: &str, was_up: Option<bool>, is_up: bool) -> Option<Said> {
 fn say(saying: &mut PipeWriter, said: &Said) {
     let Ok(mut line) = serde_json::to_vec(said) else { return };
     line.push(b'\n');
-    // Whoever is gone is not told.
+    // A reader that is gone gets no report.
     let _ = saying.write_all(&line);
 }
 

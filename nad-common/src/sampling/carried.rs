@@ -1,20 +1,20 @@
-//! What a record says of thinning: the level in force, and what travels with it.
+//! What a record says of sampling: the level in force, and what travels with it.
 
-use super::{Scope, Thinned};
+use super::{SampledOut, Scope};
 use crate::record::{LEVEL_MASK, LEVEL_SHIFT, PacketRecord, SCOPE_MASK, SCOPE_SHIFT};
 
 impl PacketRecord {
-    /// How much was recorded when this packet was: 0 for every packet, up to 3; see [`thinning`](super).
+    /// How much was recorded when this packet was: 0 for every packet, up to 3; see [`sampling`](super).
     pub const fn level(&self) -> u8 {
         ((self.flags & LEVEL_MASK) >> LEVEL_SHIFT) as u8
     }
 
     /// The packets that were not recorded and travel with this one.
-    pub fn thinned(&self) -> Option<Thinned> {
+    pub fn sampled_out(&self) -> Option<SampledOut> {
         let code = (self.flags & SCOPE_MASK) >> SCOPE_SHIFT;
         let scope = Scope::ALL.get(code as usize).copied().unwrap_or(Scope::Others);
-        let (packets, bytes) = (self.thinned_packets, self.thinned_bytes);
-        (packets > 0).then_some(Thinned { scope, packets, bytes })
+        let (packets, bytes) = (self.sampled_out_packets, self.sampled_out_bytes);
+        (packets > 0).then_some(SampledOut { scope, packets, bytes })
     }
 
     #[inline(always)]
@@ -23,9 +23,9 @@ impl PacketRecord {
     }
 
     #[inline(always)]
-    pub(crate) fn set_thinned(&mut self, scope: Scope, packets: u32, bytes: u32) {
+    pub(crate) fn set_sampled_out(&mut self, scope: Scope, packets: u32, bytes: u32) {
         self.flags = self.flags & !SCOPE_MASK | (scope as u32) << SCOPE_SHIFT;
-        self.thinned_packets = packets;
-        self.thinned_bytes = bytes;
+        self.sampled_out_packets = packets;
+        self.sampled_out_bytes = bytes;
     }
 }

@@ -3,7 +3,7 @@
 use nad::source::xdp::XdpOptions;
 use nad_common::{
     record::Direction,
-    thinning::{PLACES, Place, Table, Thinning, WINDOW_SHIFT, Whole, admit},
+    sampling::{PLACES, Place, Sampling, Table, WINDOW_SHIFT, Whole, admit},
 };
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
@@ -16,7 +16,7 @@ const SEED: u64 = 20_261;
 const PACKETS: usize = 4000;
 
 /// Tight enough that every way of leaving a packet out is taken.
-const TIGHT: Thinning = Thinning {
+const TIGHT: Sampling = Sampling {
     seed: 99,
     level: 3,
     first: 2,
@@ -35,7 +35,7 @@ const TIGHT: Thinning = Thinning {
 fn the_kernel_leaves_out_what_userspace_would() {
     for direction in Direction::ALL {
         for (level, every) in [(1, 8), (2, u32::MAX), (3, u32::MAX)] {
-            compare(direction, Thinning { level, every, ..TIGHT }, XdpOptions::default().ring_bytes);
+            compare(direction, Sampling { level, every, ..TIGHT }, XdpOptions::default().ring_bytes);
         }
     }
 }
@@ -56,31 +56,31 @@ fn at_level_0_every_packet_is_recorded_also_after_others_were_left_out() {
     let mut bench = Bench::new();
     let mut random = SmallRng::seed_from_u64(SEED);
     for (level, whole) in [(0, true), (2, false), (0, true)] {
-        bench.source.set_thinning(Thinning { level, ..TIGHT }).unwrap();
+        bench.source.set_sampling(Sampling { level, ..TIGHT }).unwrap();
         for _ in 0..500 {
             bench.repeat(&frame(&mut random), 1, &[]);
         }
         let counted = bench.counted();
         assert_eq!((counted.seen, counted.ring_full), (500, 0));
-        assert_eq!(counted.seen, counted.recorded + counted.thinned);
-        assert_eq!(counted.thinned == 0, whole, "level {level}: {counted:?}");
+        assert_eq!(counted.seen, counted.recorded + counted.sampled_out);
+        assert_eq!(counted.sampled_out == 0, whole, "level {level}: {counted:?}");
         let records = bench.drain();
         assert!(records.iter().all(|record| u32::from(record.level()) == level));
-        assert!(!whole || records.iter().all(|record| record.thinned().is_none()));
+        assert!(!whole || records.iter().all(|record| record.sampled_out().is_none()));
     }
 }
 
 /// Shows random packets to both and compares what becomes of each; how often the ring was full.
-fn compare(direction: Direction, settings: Thinning, ring_bytes: u32) -> u64 {
+fn compare(direction: Direction, settings: Sampling, ring_bytes: u32) -> u64 {
     let _pinned = Pinned::anywhere();
     let mut bench = Bench::with(XdpOptions { ring_bytes, test_clock: true, ..XdpOptions::default() });
     bench.direction = direction;
-    bench.source.set_thinning(settings).expect("the kernel takes it");
+    bench.source.set_sampling(settings).expect("the kernel takes it");
     let mut random = SmallRng::seed_from_u64(SEED);
     let mut places = Places(vec![Place::default(); PLACES as usize]);
     let mut whole = Whole::default();
     let (mut expected, mut records) = (Vec::new(), Vec::new());
-    let (mut thinned, mut lost, mut lost_counts) = (0, 0, 0);
+    let (mut sampled_out, mut lost, mut lost_counts) = (0, 0, 0);
     let mut time_ns = 1 << 40;
     for number in 0..PACKETS {
         time_ns += random.random_range(0..(1 << WINDOW_SHIFT) / 50);
@@ -88,15 +88,15 @@ fn compare(direction: Direction, settings: Thinning, ring_bytes: u32) -> u64 {
         let frame = frame(&mut random);
         bench.repeat(&frame, 1, &[]);
         let counted = bench.counted();
-        assert_eq!(counted.seen, counted.recorded + counted.thinned + counted.ring_full, "{counted:?}");
+        assert_eq!(counted.seen, counted.recorded + counted.sampled_out + counted.ring_full, "{counted:?}");
 
         let mut record = userspace::parse(&frame, direction, time_ns, LOOPBACK).expect("it has a record");
         let is_admitted = admit(&settings, &mut places, &mut whole, &mut record);
-        assert_eq!(is_admitted, counted.thinned == 0, "packet {number}: {record:?}");
-        thinned += counted.thinned;
+        assert_eq!(is_admitted, counted.sampled_out == 0, "packet {number}: {record:?}");
+        sampled_out += counted.sampled_out;
         if counted.ring_full > 0 {
             lost += 1;
-            lost_counts += u64::from(record.thinned_packets);
+            lost_counts += u64::from(record.sampled_out_packets);
             whole.take_back(&record);
         }
         if counted.recorded > 0 {
@@ -108,13 +108,17 @@ fn compare(direction: Direction, settings: Thinning, ring_bytes: u32) -> u64 {
     }
     records.extend(bench.drain());
     assert!(records == expected, "what the records say, and what travels with them");
-    let told: u64 = records.iter().map(|record| u64::from(record.thinned_packets)).sum();
-    let untold: u64 = places.0.iter().map(|place| place.untold().0).sum::<u64>() + whole.untold().0;
-    assert_eq!(thinned, told + untold);
-    assert!(thinned > PACKETS as u64 / 10 && told > untold, "{thinned}, {told} told, {untold} not");
+    let attributed: u64 = records.iter().map(|record| u64::from(record.sampled_out_packets)).sum();
+    let unattributed: u64 =
+        places.0.iter().map(|place| place.unattributed().0).sum::<u64>() + whole.unattributed().0;
+    assert_eq!(sampled_out, attributed + unattributed);
+    assert!(
+        sampled_out > PACKETS as u64 / 10 && attributed > unattributed,
+        "{sampled_out}, {attributed} attributed, {unattributed} not"
+    );
     assert_eq!(lost == 0, lost_counts == 0, "{lost} records were lost, with counts of {lost_counts}");
     println!(
-        "{direction:?}, level {}: {} recorded, {thinned} thinned ({untold} untold), {lost} lost",
+        "{direction:?}, level {}: {} recorded, {sampled_out} sampled_out ({unattributed} unattributed), {lost} lost",
         settings.level,
         records.len()
     );

@@ -1,20 +1,20 @@
-//! How much is recorded, by how far the sensor is behind.
+//! Load shedding: how much is recorded, by how far the sensor is behind.
 //!
-//! The [`Ladder`] is a pure state machine: it is told how full the rings are and how far the detector is behind, and says
-//! which level of [`thinning`](nad_common::thinning) is due. It goes up within milliseconds. It goes down a level at a
+//! The [`LevelControl`] is a pure state machine: it takes how full the rings are and how far the detector is behind, and says
+//! which level of [`sampling`](nad_common::sampling) is due. It goes up within milliseconds. It goes down a level at a
 //! time, once the sensor has caught up and either the packets have become few enough for all of them to be judged, or,
 //! seldomer and seldomer, to try whether the level below is enough by now.
 
 use std::time::Duration;
 
-use nad_common::thinning::LEVELS;
+use nad_common::sampling::LEVELS;
 
-/// Whether packets may be left out where there are too many.
+/// Whether packets may be sampled where there are too many.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize, serde::Deserialize,
 )]
 #[serde(rename_all = "lowercase")]
-pub enum Thin {
+pub enum SamplingMode {
     /// Where the sensor falls behind, by design and with their number; see [`self`].
     #[default]
     Auto,
@@ -22,21 +22,21 @@ pub enum Thin {
     Off,
 }
 
-/// Records that the detector may be behind: at this many its pressure is 1; it is what the queue holds. A second's end, at
+/// Records that the detector may be behind: at this many its load is 1; it is what the queue holds. A second's end, at
 /// which thousands of subjects are judged, holds up tens of thousands of records on a busy link, and is no overload.
 pub const FARTHEST_BEHIND: u64 = 1 << 18;
 
-/// How long the detector may need for what it is behind: at this long its pressure is 1. A slow one, such as that of an
+/// How long the detector may need for what it is behind: at this long its load is 1. A slow one, such as that of an
 /// extended forest, is too far behind with few records.
 const LONGEST_LAG: f64 = 1.0;
 
-/// From this pressure on there is too much.
+/// From this load on there is too much.
 const HIGH: f32 = 0.25;
-/// At this pressure it is about to be lost.
+/// At this load it is about to be lost.
 const HIGHEST: f32 = 0.75;
-/// A pressure that has risen by this much since it was lowest is rising.
+/// A load that has risen by this much since it was lowest is rising.
 const RISE: f32 = 0.02;
-/// Below this pressure the sensor has caught up.
+/// Below this load the sensor has caught up.
 const LOW: f32 = 0.05;
 /// What a step up does shows after this time.
 const SETTLE: Duration = Duration::from_millis(5);
@@ -62,7 +62,7 @@ const SHORTEST_PATIENCE: Duration = Duration::from_secs(1);
 const LONGEST_PATIENCE: Duration = Duration::from_secs(32);
 /// A step down was wrong when a step up follows within this time.
 const REGRET: Duration = Duration::from_secs(1);
-/// After as much time without thinning, what was learnt by trying is forgotten.
+/// After as much time without sampling, what was learnt by trying is forgotten.
 const FORGET: Duration = Duration::from_secs(10);
 
 /// What the sensor looks like at one moment.
@@ -80,7 +80,7 @@ pub struct Reading {
 
 impl Reading {
     /// From 0 to 1 and beyond, for a detector that judges so many records a second.
-    fn pressure(&self, capacity: Option<f64>) -> f32 {
+    fn load(&self, capacity: Option<f64>) -> f32 {
         let farthest = capacity.map_or(f64::INFINITY, |capacity| capacity * LONGEST_LAG);
         self.ring.max(self.behind as f32 / farthest.min(FARTHEST_BEHIND as f64) as f32)
     }
@@ -88,13 +88,13 @@ impl Reading {
 
 /// The level in force, and what it takes to change it. All times are since the same moment.
 #[derive(Debug)]
-pub struct Ladder {
+pub struct LevelControl {
     level: u8,
     changed: Duration,
     went_down: Option<Duration>,
-    /// The lowest pressure since the last change.
+    /// The lowest load since the last change.
     lowest: f32,
-    /// Since when the pressure is low, and since when the packets are few.
+    /// Since when the load is low, and since when the packets are few.
     low_since: Option<Duration>,
     light_since: Option<Duration>,
     patience: Duration,
@@ -109,7 +109,7 @@ pub struct Ladder {
     rate: f64,
 }
 
-impl Default for Ladder {
+impl Default for LevelControl {
     fn default() -> Self {
         Self {
             level: 0,
@@ -128,13 +128,13 @@ impl Default for Ladder {
     }
 }
 
-impl Ladder {
+impl LevelControl {
     /// The level in force: 0 for every packet.
     pub fn level(&self) -> u8 {
         self.level
     }
 
-    /// Whether a new rate is due, so that [`Reading::seen`] must be of now; otherwise it is not looked at.
+    /// Whether a new rate is due, so that [`Reading::seen`] must be of now; otherwise it is not used.
     pub fn is_sample_due(&self, now: Duration) -> bool {
         self.sample.is_none_or(|(then, _)| now.saturating_sub(then) >= SAMPLE)
     }
@@ -142,18 +142,18 @@ impl Ladder {
     /// Takes a reading; the new level where it changes.
     pub fn advance(&mut self, now: Duration, reading: &Reading) -> Option<u8> {
         self.measure(now, reading);
-        let pressure = reading.pressure(self.busy_capacity);
-        self.lowest = self.lowest.min(pressure);
-        self.low_since = if pressure < LOW { self.low_since.or(Some(now)) } else { None };
-        if self.is_too_much(now, pressure) {
+        let load = reading.load(self.busy_capacity);
+        self.lowest = self.lowest.min(load);
+        self.low_since = if load < LOW { self.low_since.or(Some(now)) } else { None };
+        if self.is_too_much(now, load) {
             if self.went_down.is_some_and(|then| now.saturating_sub(then) < REGRET) {
                 self.patience = (self.patience * 2).min(LONGEST_PATIENCE);
             }
-            self.set(self.level + 1, now, pressure);
+            self.set(self.level + 1, now, load);
             return Some(self.level);
         }
         if self.level > 0 && self.is_time_to_go_down(now) {
-            self.set(self.level - 1, now, pressure);
+            self.set(self.level - 1, now, load);
             self.went_down = Some(now);
             return Some(self.level);
         }
@@ -163,10 +163,10 @@ impl Ladder {
         None
     }
 
-    fn is_too_much(&self, now: Duration, pressure: f32) -> bool {
+    fn is_too_much(&self, now: Duration, load: f32) -> bool {
         let is_settled = self.level == 0 || now.saturating_sub(self.changed) >= SETTLE;
-        let is_rising = self.level == 0 || pressure >= self.lowest + RISE || pressure >= HIGHEST;
-        u32::from(self.level) + 1 < LEVELS && pressure >= HIGH && is_settled && is_rising
+        let is_rising = self.level == 0 || load >= self.lowest + RISE || load >= HIGHEST;
+        u32::from(self.level) + 1 < LEVELS && load >= HIGH && is_settled && is_rising
     }
 
     fn is_time_to_go_down(&self, now: Duration) -> bool {
@@ -180,10 +180,10 @@ impl Ladder {
         lasted(self.low_since, CALM) && (is_light || is_worth_trying)
     }
 
-    fn set(&mut self, level: u8, now: Duration, pressure: f32) {
+    fn set(&mut self, level: u8, now: Duration, load: f32) {
         self.level = level;
         self.changed = now;
-        self.lowest = pressure;
+        self.lowest = load;
     }
 
     fn measure(&mut self, now: Duration, reading: &Reading) {

@@ -1,15 +1,15 @@
 //! What each level of load shedding records.
 
-use super::Thinning;
+use super::Sampling;
 
-impl Thinning {
+impl Sampling {
     /// The budgets of a level below [`LEVELS`](super::LEVELS), on a machine with as many CPUs.
     pub fn of_level(level: u8, seed: u64, cpus: usize) -> Self {
         // What all CPUs together record in a window is bounded as well.
         let share = |total: usize, most: usize| (total / cpus.max(1)).clamp(64, most) as u32;
-        let rung = Self { seed, level: level.into(), ..Self::default() };
+        let base = Self { seed, level: level.into(), ..Self::default() };
         match level {
-            0 => rung,
+            0 => base,
             1 => Self {
                 first: 16,
                 every: 16,
@@ -20,7 +20,7 @@ impl Thinning {
                 flows: share(1 << 16, 8192),
                 beginnings: share(1 << 16, 8192),
                 senders: share(1 << 13, 1024),
-                ..rung
+                ..base
             },
             2 => Self {
                 first: 4,
@@ -32,7 +32,7 @@ impl Thinning {
                 flows: share(1 << 14, 2048),
                 beginnings: share(1 << 14, 2048),
                 senders: share(1 << 12, 512),
-                ..rung
+                ..base
             },
             _ => Self {
                 first: 2,
@@ -44,7 +44,7 @@ impl Thinning {
                 flows: share(1 << 12, 512),
                 beginnings: share(1 << 12, 512),
                 senders: share(1 << 10, 128),
-                ..rung
+                ..base
             },
         }
     }

@@ -8,17 +8,17 @@ use aya_ebpf::{
 use nad_common::{
     counters::CpuState,
     record::Direction,
+    sampling::{self, Place, Sampling, Table, first_place},
     settings::PLACES_AN_ELEMENT,
-    thinning::{self, Place, Table, Thinning, first_place},
 };
 
 use crate::frame::meet;
 
-const ELEMENTS: usize = thinning::PLACES as usize * Direction::ALL.len() / PLACES_AN_ELEMENT;
+const ELEMENTS: usize = sampling::PLACES as usize * Direction::ALL.len() / PLACES_AN_ELEMENT;
 
 /// Userspace writes it in its own memory.
 #[btf_map]
-static THINNING: Array<Thinning, 1, { BPF_F_MMAPABLE as usize }> = Array::new();
+static SAMPLING: Array<Sampling, 1, { BPF_F_MMAPABLE as usize }> = Array::new();
 
 /// Few elements with many places each, so that finding an element stays in the cache.
 #[btf_map]
@@ -27,7 +27,7 @@ static PLACES: PerCpuArray<[Place; PLACES_AN_ELEMENT], ELEMENTS> = PerCpuArray::
 /// Whether the packet whose record this CPU has just made is recorded; always at level 0.
 #[inline(always)]
 pub(crate) fn admits(direction: Direction, cpu: &mut CpuState) -> bool {
-    match THINNING.get(0) {
+    match SAMPLING.get(0) {
         Some(settings) if settings.level != 0 => chooses(settings, direction, cpu),
         _ => true,
     }
@@ -35,9 +35,9 @@ pub(crate) fn admits(direction: Direction, cpu: &mut CpuState) -> bool {
 
 /// A function of its own, so that the verifier has little to keep in mind while it follows the parser.
 #[inline(never)]
-fn chooses(settings: &Thinning, direction: Direction, cpu: &mut CpuState) -> bool {
+fn chooses(settings: &Sampling, direction: Direction, cpu: &mut CpuState) -> bool {
     let mut places = Places { direction, meeting_point: &raw mut cpu.meeting_point };
-    thinning::admit_with(settings, &mut places, &mut cpu.whole, &mut cpu.record, &mut cpu.subjects)
+    sampling::admit_with(settings, &mut places, &mut cpu.whole, &mut cpu.record, &mut cpu.subjects)
 }
 
 /// The part of this CPU's table that a direction has, and a word by which ways meet.

@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{DUE, NOT_DUE, Scope, Thinning};
+use super::{DUE, NOT_DUE, Sampling, Scope};
 use crate::record::PacketRecord;
 
 /// A subject that came again keeps its place for this many windows.
@@ -25,7 +25,7 @@ pub struct Place {
     pub(super) begun: u16,
     /// and of flows that went on.
     pub(super) went_on: u16,
-    /// Packets and bytes that are not recorded and that no record has told of.
+    /// Packets and bytes that were sampled out and are not attributed yet: no record has carried them.
     pub(super) packets: u32,
     bytes: u32,
 }
@@ -36,7 +36,7 @@ const _: () = assert!(size_of::<Place>() == 32);
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct Whole {
-    /// Packets and bytes of subjects that have no place (any more), and that no record has told of.
+    /// The same of subjects that have no place (any more).
     pub(super) packets: u64,
     bytes: u64,
     pub(super) window: u32,
@@ -74,7 +74,7 @@ impl Place {
 
     /// Counts a packet of a flow, whose place it is: [`DUE`] where its next record is, or else [`NOT_DUE`].
     #[inline(always)]
-    pub(super) fn ask(&mut self, settings: &Thinning, now: u32) -> u64 {
+    pub(super) fn ask(&mut self, settings: &Sampling, now: u32) -> u64 {
         if self.window != now {
             self.window = now;
             self.begun = 0;
@@ -100,18 +100,18 @@ impl Place {
 
     /// Lets its counts travel with a record; whether there were any.
     #[inline(always)]
-    pub(super) fn tell(&mut self, scope: Scope, record: &mut PacketRecord) -> bool {
+    pub(super) fn attribute(&mut self, scope: Scope, record: &mut PacketRecord) -> bool {
         if self.packets == 0 {
             return false;
         }
-        record.set_thinned(scope, self.packets, self.bytes);
+        record.set_sampled_out(scope, self.packets, self.bytes);
         self.packets = 0;
         self.bytes = 0;
         true
     }
 
-    /// Packets and bytes that no record has told of.
-    pub const fn untold(&self) -> (u64, u64) {
+    /// Packets and bytes that no record has carried yet.
+    pub const fn unattributed(&self) -> (u64, u64) {
         (self.packets as u64, self.bytes as u64)
     }
 }
@@ -120,17 +120,17 @@ impl Whole {
     /// Takes back what was to travel with a record for which there was no room.
     #[inline(always)]
     pub fn take_back(&mut self, record: &PacketRecord) {
-        self.add(record.thinned_packets.into(), record.thinned_bytes);
+        self.add(record.sampled_out_packets.into(), record.sampled_out_bytes);
     }
 
-    /// Packets and bytes that no record has told of, those that a place knows of left out.
-    pub const fn untold(&self) -> (u64, u64) {
+    /// The same, but for those of subjects with a place.
+    pub const fn unattributed(&self) -> (u64, u64) {
         (self.packets, self.bytes)
     }
 
     /// Lets its counts travel with a record, as many as go into it.
     #[inline(always)]
-    pub(super) fn tell(&mut self, record: &mut PacketRecord) {
+    pub(super) fn attribute(&mut self, record: &mut PacketRecord) {
         if self.packets == 0 {
             return;
         }
@@ -138,7 +138,7 @@ impl Whole {
         let bytes = self.bytes.min(u32::MAX.into());
         self.packets -= packets;
         self.bytes -= bytes;
-        record.set_thinned(Scope::Others, packets as u32, bytes as u32);
+        record.set_sampled_out(Scope::Others, packets as u32, bytes as u32);
     }
 
     #[inline(always)]

@@ -7,13 +7,13 @@ const ROOM: f64 = 116_000.0;
 /// Records that the queue has room for.
 const QUEUE: f64 = 262_144.0;
 
-/// A sensor under a load: packets come, are thinned by the level's factor, wait, and are judged.
+/// A sensor under a load: packets come, are sampled by the level's factor, wait, and are judged.
 struct Sensor {
     /// Records that its detector judges in a second.
     capacity: f64,
     /// Until when it judges nothing, as at a second's end.
     held_up_until: Duration,
-    ladder: Ladder,
+    control: LevelControl,
     now: Duration,
     waiting: f64,
     judged: f64,
@@ -27,7 +27,7 @@ impl Sensor {
         Self {
             capacity: CAPACITY,
             held_up_until: Duration::ZERO,
-            ladder: Ladder::default(),
+            control: LevelControl::default(),
             now: Duration::ZERO,
             waiting: 0.0,
             judged: 0.0,
@@ -44,7 +44,7 @@ impl Sensor {
             self.now += STEP;
             let packets = rate * STEP.as_secs_f64();
             self.seen += packets;
-            self.waiting += packets * parts[usize::from(self.ladder.level())];
+            self.waiting += packets * parts[usize::from(self.control.level())];
             let capacity = if self.now < self.held_up_until { 0.0 } else { self.capacity };
             let judged = self.waiting.min(capacity * STEP.as_secs_f64());
             self.waiting -= judged;
@@ -59,7 +59,7 @@ impl Sensor {
                 judged: self.judged as u64,
                 seen: self.seen as u64,
             };
-            if let Some(level) = self.ladder.advance(self.now, &reading) {
+            if let Some(level) = self.control.advance(self.now, &reading) {
                 self.changes.push((self.now, level));
             }
         }
@@ -175,7 +175,7 @@ fn what_one_level_can_not_relieve_the_next_one_does() {
 fn a_level_too_high_is_left_when_the_load_changes_its_kind() {
     let mut sensor = Sensor::new();
     sensor.run(10.0 * CAPACITY, 2.0, SMALL_FLOWS).run(10.0 * CAPACITY, 10.0, FLOOD);
-    assert_eq!(sensor.ladder.level(), 1, "that is enough for the flood: {:?}", sensor.changes);
+    assert_eq!(sensor.control.level(), 1, "that is enough for the flood: {:?}", sensor.changes);
 }
 
 #[test]
@@ -204,10 +204,10 @@ fn a_load_around_what_can_be_judged_changes_the_level_seldom() {
 
 #[test]
 fn a_ring_that_fills_while_the_detector_has_caught_up_counts_as_well() {
-    let mut ladder = Ladder::default();
+    let mut control = LevelControl::default();
     let reading = Reading { ring: 0.3, behind: 0, judged: 0, seen: 0 };
-    assert_eq!(ladder.advance(Duration::from_secs(1), &reading), Some(1));
+    assert_eq!(control.advance(Duration::from_secs(1), &reading), Some(1));
     let calm = Reading { ring: 0.0, ..reading };
-    let down = (0..2000).find(|step| ladder.advance(Duration::from_secs(1) + STEP * *step, &calm).is_some());
+    let down = (0..2000).find(|step| control.advance(Duration::from_secs(1) + STEP * *step, &calm).is_some());
     assert!(down.is_some_and(|step| STEP * step < Duration::from_secs(1)), "nothing comes: {down:?}");
 }

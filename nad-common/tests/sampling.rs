@@ -1,8 +1,8 @@
-//! What is left out under load, and that nothing of it gets lost.
+//! What is sampled out under load, and that nothing of it gets lost.
 
 use nad_common::{
     record::{LONG_RECORD, PacketRecord, flag},
-    thinning::{PLACES, Place, Scope, Table, Thinned, Thinning, WINDOW_SHIFT, Whole, admit},
+    sampling::{PLACES, Place, SampledOut, Sampling, Scope, Table, WINDOW_SHIFT, Whole, admit},
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -14,7 +14,7 @@ const ACK: u8 = 16;
 const FIN: u8 = 1;
 
 /// One record a flow and window, after its first two packets.
-const STRICT: Thinning = Thinning {
+const STRICT: Sampling = Sampling {
     seed: 7,
     level: 2,
     first: 2,
@@ -37,19 +37,19 @@ impl Table for Places {
     }
 }
 
-/// A CPU that thins, and what came of the packets that it was shown.
+/// A CPU that samples, and what came of the packets that it was shown.
 struct Cpu {
-    settings: Thinning,
+    settings: Sampling,
     places: Places,
     whole: Whole,
     seen: (u64, u64),
-    told: (u64, u64),
+    attributed: (u64, u64),
 }
 
 impl Cpu {
-    fn new(settings: Thinning) -> Self {
+    fn new(settings: Sampling) -> Self {
         let places = Places(vec![Place::default(); PLACES as usize]);
-        Self { settings, places, whole: Whole::default(), seen: (0, 0), told: (0, 0) }
+        Self { settings, places, whole: Whole::default(), seen: (0, 0), attributed: (0, 0) }
     }
 
     /// The record, where it is made.
@@ -65,23 +65,23 @@ impl Cpu {
         }
         if !has_room {
             self.whole.take_back(&packet);
-            add(&mut self.told, 1, packet.length.into());
+            add(&mut self.attributed, 1, packet.length.into());
             return None;
         }
         assert_eq!(u32::from(packet.level()), self.settings.level);
-        add(&mut self.told, 1 + u64::from(packet.thinned_packets), u64::from(packet.length));
-        self.told.1 += u64::from(packet.thinned_bytes);
+        add(&mut self.attributed, 1 + u64::from(packet.sampled_out_packets), u64::from(packet.length));
+        self.attributed.1 += u64::from(packet.sampled_out_bytes);
         Some(packet)
     }
 
-    /// Packets and bytes: what came is what was told of, lost for want of room, or still waits.
+    /// Packets and bytes: what came was recorded, is attributed, was lost for want of room, or still waits.
     #[track_caller]
     fn balances(&self) {
-        let mut sum = self.told;
-        let whole = self.whole.untold();
+        let mut sum = self.attributed;
+        let whole = self.whole.unattributed();
         add(&mut sum, whole.0, whole.1);
         for place in &self.places.0 {
-            let (packets, bytes) = place.untold();
+            let (packets, bytes) = place.unattributed();
             add(&mut sum, packets, bytes);
         }
         assert_eq!(sum, self.seen);
@@ -126,18 +126,18 @@ fn a_flow_is_recorded_for_its_first_packets_and_then_once_a_window_with_the_rest
     assert_eq!(recorded.iter().filter(|is| **is).count(), 2, "{recorded:?}");
     assert!(recorded[0] && recorded[1]);
     let next = cpu.show(data(11)).expect("the first one in a window");
-    assert_eq!(next.thinned(), Some(Thinned { scope: Scope::Flow, packets: 98, bytes: 98 * 60 }));
+    assert_eq!(next.sampled_out(), Some(SampledOut { scope: Scope::Flow, packets: 98, bytes: 98 * 60 }));
     assert_eq!(cpu.show(data(11)), None);
     cpu.balances();
 }
 
 #[test]
 fn a_tail_is_recorded_every_so_many_packets_within_the_flows_budget() {
-    let mut cpu = Cpu::new(Thinning { level: 1, every: 16, flow: 4, ..STRICT });
+    let mut cpu = Cpu::new(Sampling { level: 1, every: 16, flow: 4, ..STRICT });
     let data = |window| tcp(window, CLIENT, VICTIM, (40_000, 443), ACK);
     let records: Vec<_> = (0..200).filter_map(|_| cpu.show(data(10))).collect();
-    let told: Vec<_> = records.iter().map(|record| record.thinned_packets).collect();
-    assert_eq!(told, [0, 0, 15, 15], "two, and every sixteenth up to four in all");
+    let attributed: Vec<_> = records.iter().map(|record| record.sampled_out_packets).collect();
+    assert_eq!(attributed, [0, 0, 15, 15], "two, and every sixteenth up to four in all");
     cpu.balances();
 }
 
@@ -148,7 +148,7 @@ fn what_ends_a_flow_is_recorded_and_tells_of_the_rest() {
         cpu.show(tcp(10, CLIENT, VICTIM, (40_000, 443), ACK));
     }
     let last = cpu.show(tcp(10, CLIENT, VICTIM, (40_000, 443), FIN | ACK)).expect("seldom");
-    assert_eq!(last.thinned(), Some(Thinned { scope: Scope::Flow, packets: 48, bytes: 48 * 60 }));
+    assert_eq!(last.sampled_out(), Some(SampledOut { scope: Scope::Flow, packets: 48, bytes: 48 * 60 }));
     let piece = PacketRecord { flags: 1 | flag::FRAGMENT, ..tcp(10, CLIENT, VICTIM, (40_000, 443), ACK) };
     assert!(cpu.show(piece).is_some(), "fragments as well");
     cpu.balances();
@@ -159,14 +159,14 @@ fn a_flood_from_forged_sources_is_bounded_and_does_not_hide_a_scan_or_a_client()
     let mut cpu = Cpu::new(STRICT);
     // Known before the flood.
     cpu.show(tcp(9, CLIENT, VICTIM, (40_000, 80), ACK));
-    let (mut flood, mut told, mut scan, mut client) = (0, 0, 0, 0);
+    let (mut flood, mut attributed, mut scan, mut client) = (0, 0, 0, 0);
     for number in 0..200_000_u32 {
         let window = 10 + u64::from(number / 20_000);
         if let Some(record) = cpu.show(tcp(window, forged(number), VICTIM, (1024, 80), SYN)) {
             flood += 1;
-            if let Some(thinned) = record.thinned() {
-                assert_eq!(thinned.scope, Scope::ToService);
-                told += thinned.packets;
+            if let Some(sampled_out) = record.sampled_out() {
+                assert_eq!(sampled_out.scope, Scope::ToService);
+                attributed += sampled_out.packets;
             }
         }
         if number % 4000 == 0 {
@@ -179,7 +179,10 @@ fn a_flood_from_forged_sources_is_bounded_and_does_not_hide_a_scan_or_a_client()
     assert_eq!(flood, 10 * STRICT.service, "its budget in each window");
     assert_eq!(scan, 50, "every port of the scan");
     assert!(client >= 10, "the known client once a window: {client}");
-    assert!(told > 170_000, "what was left out is told with the flood's own records: {told}");
+    assert!(
+        attributed > 170_000,
+        "what was sampled out is attributed by the flood's own records: {attributed}"
+    );
     cpu.balances();
 }
 
@@ -227,14 +230,14 @@ fn the_counts_of_who_lost_its_place_travel_with_another_record() {
     for number in 0..100 {
         cpu.show(tcp(10, forged(number), VICTIM, (1024, 80), SYN));
     }
-    let waiting = cpu.seen.0 - cpu.told.0;
+    let waiting = cpu.seen.0 - cpu.attributed.0;
     assert!(waiting > 80, "{waiting}");
     // Long after, so that nobody keeps a place: enough newcomers take all of them.
     let others: u64 = (0..400_000_u32)
         .filter_map(|n| cpu.show(packet(100 + u64::from(n / 40), forged(n), forged(!n), (9, n as u16), UDP)))
-        .filter_map(|record| record.thinned())
-        .filter(|thinned| thinned.scope == Scope::Others)
-        .map(|thinned| u64::from(thinned.packets))
+        .filter_map(|record| record.sampled_out())
+        .filter(|sampled_out| sampled_out.scope == Scope::Others)
+        .map(|sampled_out| u64::from(sampled_out.packets))
         .sum();
     assert_eq!(others, waiting);
     cpu.balances();
@@ -249,7 +252,7 @@ fn counts_whose_record_found_the_ring_full_go_with_the_next() {
     }
     assert_eq!(cpu.show_with(data(11), false), None);
     let next = cpu.show(data(12)).expect("due");
-    assert_eq!(next.thinned(), Some(Thinned { scope: Scope::Others, packets: 8, bytes: 480 }));
+    assert_eq!(next.sampled_out(), Some(SampledOut { scope: Scope::Others, packets: 8, bytes: 480 }));
     cpu.balances();
 }
 
@@ -257,13 +260,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_comes_is_recorded_told_of_lost_or_waiting(
+    fn whatever_comes_is_recorded_attributed_lost_or_waiting(
         level in 1_u32..4,
         budgets in vec(0_u32..12, 9),
         packets in vec((0_u64..3, 0_u32..6, 0_u32..6, 0_u16..4, 0_u8..64, 14_u32..70_000, prop::bool::weighted(0.9)), 1..600),
     ) {
         let [first, every, flow, service, host, sender, flows, beginnings, senders] = budgets[..] else { unreachable!() };
-        let mut cpu = Cpu::new(Thinning {
+        let mut cpu = Cpu::new(Sampling {
             seed: 1, level, first, every, flow, service, host, sender, flows, beginnings, senders,
         });
         let mut window = 0;

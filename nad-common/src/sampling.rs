@@ -1,6 +1,6 @@
 //! Which packets are recorded where there are more than the sensor can take.
 //!
-//! At level 0 every packet is, and none of this is looked at. Above it each packet belongs to a flow and to four other
+//! At level 0 every packet is, and none of this is used. Above it each packet belongs to a flow and to four other
 //! subjects: the service that it goes to, the host that it goes to, and the two that it comes from. What is known of
 //! them for a *window* of 134 ms stands in a small direct-mapped table of each CPU:
 //!
@@ -59,7 +59,7 @@ const WITHOUT_SHARE: u32 = 4;
 /// How much is recorded. Budgets are records in a window, of each CPU and direction.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Pod, Zeroable)]
-pub struct Thinning {
+pub struct Sampling {
     /// Mixed into what places are found by, so that nobody can choose addresses which share one.
     pub seed: u64,
     /// 0 for every packet, below [`LEVELS`].
@@ -84,7 +84,7 @@ pub struct Thinning {
     pub senders: u32,
 }
 
-const _: () = assert!(size_of::<Thinning>() == 48);
+const _: () = assert!(size_of::<Sampling>() == 48);
 
 /// Whose packets travel with a record uncounted otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,7 +106,7 @@ pub enum Scope {
 
 /// Packets that were not recorded and travel with a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Thinned {
+pub struct SampledOut {
     /// Whose.
     pub scope: Scope,
     /// How many, at least one.
@@ -130,7 +130,7 @@ pub trait Table {
 /// Whether a packet is recorded; above level 0 only. What travels with the record is then in it.
 #[inline(always)]
 pub fn admit(
-    settings: &Thinning,
+    settings: &Sampling,
     table: &mut impl Table,
     whole: &mut Whole,
     record: &mut PacketRecord,
@@ -142,7 +142,7 @@ pub fn admit(
 /// nothing.
 #[inline(always)]
 pub fn admit_with(
-    settings: &Thinning,
+    settings: &Sampling,
     table: &mut impl Table,
     whole: &mut Whole,
     record: &mut PacketRecord,
@@ -199,7 +199,7 @@ pub fn admit_with(
     } else {
         return leave_out(table, used_up, record, whole);
     }
-    tell(settings, table, whole, record, subjects, now);
+    attribute(settings, table, whole, record, subjects, now);
     true
 }
 
@@ -208,7 +208,7 @@ pub fn admit_with(
 /// own (which a closure becomes) takes a frame of the stack.
 #[inline(always)]
 fn draw_on(
-    settings: &Thinning,
+    settings: &Sampling,
     table: &mut impl Table,
     whole: &mut Whole,
     (key, is_host): (u64, bool),
@@ -243,7 +243,7 @@ fn leave_out(table: &mut impl Table, key: u64, record: &PacketRecord, whole: &mu
 /// Notes that a known flow's packet is recorded, and lets travel with it what waits for the flow.
 #[inline(always)]
 fn go_on(
-    settings: &Thinning,
+    settings: &Sampling,
     table: &mut impl Table,
     whole: &mut Whole,
     record: &mut PacketRecord,
@@ -256,21 +256,21 @@ fn go_on(
     count_going_on(table, subjects.from_service);
     count_going_on(table, subjects.from_host);
     let flow = table.meet(subjects.flow);
-    let told = match find(table, flow) {
+    let attributed = match find(table, flow) {
         Some(place) => {
             place.begun = place.begun.saturating_add(1);
-            place.tell(Scope::Flow, record)
+            place.attribute(Scope::Flow, record)
         }
         None => false,
     };
-    finish(settings, whole, record, told);
+    finish(settings, whole, record, attributed);
 }
 
 /// Notes that a packet which is no known flow's is recorded, and lets travel with it what waits for one of its
 /// subjects.
 #[inline(always)]
-fn tell(
-    settings: &Thinning,
+fn attribute(
+    settings: &Sampling,
     table: &mut impl Table,
     whole: &mut Whole,
     record: &mut PacketRecord,
@@ -278,12 +278,12 @@ fn tell(
     now: u32,
 ) {
     count(table, subjects.from_host);
-    let told = tell_of(table, subjects.flow, Scope::Flow, record)
-        || tell_of(table, subjects.to_service, Scope::ToService, record)
-        || tell_of(table, subjects.to_host, Scope::ToHost, record)
-        || tell_of(table, subjects.from_service, Scope::FromService, record)
-        || tell_of(table, subjects.from_host, Scope::FromHost, record);
-    finish(settings, whole, record, told);
+    let attributed = attribute_to(table, subjects.flow, Scope::Flow, record)
+        || attribute_to(table, subjects.to_service, Scope::ToService, record)
+        || attribute_to(table, subjects.to_host, Scope::ToHost, record)
+        || attribute_to(table, subjects.from_service, Scope::FromService, record)
+        || attribute_to(table, subjects.from_host, Scope::FromHost, record);
+    finish(settings, whole, record, attributed);
     // From now on the flow is known, if there is a place for it. One that was known stays so.
     if find(table, subjects.flow).is_none() {
         enter(table, subjects.flow, true, now, whole);
@@ -292,16 +292,16 @@ fn tell(
 }
 
 #[inline(always)]
-fn finish(settings: &Thinning, whole: &mut Whole, record: &mut PacketRecord, told: bool) {
+fn finish(settings: &Sampling, whole: &mut Whole, record: &mut PacketRecord, attributed: bool) {
     record.set_level(settings.level);
-    if !told {
-        whole.tell(record);
+    if !attributed {
+        whole.attribute(record);
     }
 }
 
 #[inline(always)]
-fn tell_of(table: &mut impl Table, key: u64, scope: Scope, record: &mut PacketRecord) -> bool {
-    find(table, key).is_some_and(|place| place.tell(scope, record))
+fn attribute_to(table: &mut impl Table, key: u64, scope: Scope, record: &mut PacketRecord) -> bool {
+    find(table, key).is_some_and(|place| place.attribute(scope, record))
 }
 
 /// The place of a subject that has one.

@@ -1,4 +1,4 @@
-//! What the drain does when the sensor falls behind: has the kernel programs leave packets out, and says so.
+//! Load shedding: has the kernel programs sample packets when the sensor falls behind, and says so.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -6,20 +6,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nad_common::thinning::Thinning;
+use nad_common::sampling::Sampling;
 use nad_engine::ledger::Tally;
 
 use crate::{
-    pressure::{self, Ladder, Reading, Thin},
+    shedding::{self, LevelControl, Reading, SamplingMode},
     source::LiveSource,
 };
 
 /// A place in the table of sampling is free for others after as much time without its subject at most.
 const KEPT: Duration = Duration::from_secs(2);
 
-/// The ladder and what it needs.
-pub(super) struct Relief {
-    ladder: Ladder,
+/// The level control and what it needs.
+pub(super) struct LoadShedding {
+    control: LevelControl,
     cpus: usize,
     begun: Instant,
     seed: u64,
@@ -29,10 +29,10 @@ pub(super) struct Relief {
     announcer: Announcer,
 }
 
-impl Relief {
-    pub(super) fn new(thin: Thin, queues: usize) -> Option<Self> {
-        (thin == Thin::Auto).then(|| Self {
-            ladder: Ladder::default(),
+impl LoadShedding {
+    pub(super) fn new(sampling: SamplingMode, queues: usize) -> Option<Self> {
+        (sampling == SamplingMode::Auto).then(|| Self {
+            control: LevelControl::default(),
             cpus: queues,
             begun: Instant::now(),
             seed: 0,
@@ -42,24 +42,24 @@ impl Relief {
         })
     }
 
-    /// Looks how far behind the sensor is, and changes the level where that is due. Cheap while nothing is.
+    /// Checks how far behind the sensor is, and changes the level where that is due. Cheap while nothing is.
     pub(super) fn look<S: LiveSource>(&mut self, source: &mut S, tally: &Tally) -> Result<(), S::Error> {
         let now = self.begun.elapsed();
-        if self.ladder.is_sample_due(now) {
+        if self.control.is_sample_due(now) {
             self.seen = source.counters()?.seen;
         }
         let judged = tally.judged();
         let behind = tally.drained.load(Relaxed).saturating_sub(judged);
         let reading = Reading { ring: source.fullness(), behind, judged, seen: self.seen };
-        if let Some(level) = self.ladder.advance(now, &reading) {
+        if let Some(level) = self.control.advance(now, &reading) {
             // Another one each time, so that what was noted the last time belongs to nobody any more; but not before
             // those who were busy then have lost their places.
             if level > 0 && self.ended.is_none_or(|ended| now.saturating_sub(ended) > KEPT) {
                 self.seed = RandomState::new().hash_one(now);
             }
             self.ended = if level > 0 { Some(Duration::MAX) } else { Some(now) };
-            source.set_thinning(Thinning::of_level(level, self.seed, self.cpus))?;
-            tally.condition.set_thinning_level(level);
+            source.set_sampling(Sampling::of_level(level, self.seed, self.cpus))?;
+            tally.condition.set_sampling_level(level);
             self.announcer.changed(now, level, &reading);
         }
         self.announcer.catch_up(now);
@@ -123,9 +123,9 @@ fn line(level: u8, last: Option<u8>, why: &str, others: u32) -> Option<String> {
         (0, _) => Some(format!("every packet is recorded again{others}")),
         _ => Some(format!(
             "too many packets: {why}; level {level} of {} from now on: {}{others}; those left out are counted as \
-             thinned (--thin off forbids it)",
-            nad_common::thinning::LEVELS - 1,
-            pressure::meaning(level)
+             sampled_out (--sampling off forbids it)",
+            nad_common::sampling::LEVELS - 1,
+            shedding::meaning(level)
         )),
     }
 }
