@@ -2,6 +2,10 @@
 
 mod args;
 mod given;
+#[cfg(feature = "history")]
+mod history;
+#[cfg(not(feature = "history"))]
+#[path = "cli/no_history.rs"]
 mod history;
 mod outputs;
 mod task;
@@ -27,8 +31,7 @@ use crate::{
         OutputConfig, Places, Task, TaskChoice, TrainingChoice,
     },
     files::Policy,
-    metrics::{Latencies, MetricsConfig},
-    output::log::LogConfig,
+    output::{SinkContext, log::LogConfig},
     sandbox::{Needs, SecurityConfig},
     source::xdp::XdpOptions,
 };
@@ -121,10 +124,9 @@ where
             let sizes = config::detection(None, &file)?.sizes;
             let direction = file.capture.direction;
             // What can't be used is not for `doctor` to say.
-            let outputs = output_config(OutputArgs::default(), &file, String::new(), true);
-            let outputs = outputs.unwrap_or_default();
-            let metrics = MetricsConfig::decide(None, &file.metrics).ok().flatten();
-            let needs = Needs::new(&outputs, &log, &sources).with_metrics(metrics.as_ref());
+            let given = SinkContext { is_live: true, ..SinkContext::default() };
+            let outputs = output_config(OutputArgs::default(), &file, given).unwrap_or_default();
+            let needs = Needs::new(&outputs, &log, &sources);
             let security = SecurityConfig::decide(None, None, &file.security);
             let task = TaskChoice::decide(&[file.task_choice()])?;
             let training = config::training(TrainingChoice::default(), &file.training, CONTAMINATION)?;
@@ -139,7 +141,7 @@ where
                 needs,
             })
         }
-        CliCommand::TestOutput(args) => Command::TestOutput(test_output(args.output, &file)?),
+        CliCommand::TestOutput(args) => Command::TestOutput(test_output(&args.output, &file)?),
         CliCommand::Config(ConfigArgs { command }) => {
             Command::Config(answer(command, cli.config, given, &matches)?)
         }
@@ -206,13 +208,12 @@ fn run(
     let security = security(args.security, args.live.user.clone(), file);
     let live = live(args.live, file)?;
     let detection = config::detection(alert_budget, file)?;
-    let metrics = MetricsConfig::decide(args.metrics, &file.metrics)?;
-    let latencies = metrics.as_ref().map(|_| Latencies::default());
     let source = live.interfaces.join(", ");
     let source = if source.is_empty() { "the interface of the default route".into() } else { source };
-    let outputs = output_config(outputs, file, source, true)?;
+    let given = SinkContext { source, metrics: args.metrics, is_live: true, ..SinkContext::default() };
+    let outputs = output_config(outputs, file, given)?;
     let closed_stdout = args.on_closed_stdout.or(outputs.closed_stdout);
-    let outputs = OutputConfig { latencies, closed_stdout, ..outputs };
+    let outputs = OutputConfig { closed_stdout, ..outputs };
     Ok(RunConfig {
         live,
         task,
@@ -220,7 +221,6 @@ fn run(
         contamination,
         detection,
         outputs,
-        metrics,
         log,
         security,
         sources: Vec::new(),
@@ -247,7 +247,7 @@ fn replay(
         contamination,
         scores: args.scores,
         detection: config::detection(alert_budget, file)?,
-        outputs: output_config(outputs, file, source, false)?,
+        outputs: output_config(outputs, file, SinkContext { source, ..SinkContext::default() })?,
         log,
         security: security(args.security, None, file),
         fail_on_anomaly,

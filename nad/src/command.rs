@@ -3,9 +3,11 @@
 pub mod config;
 pub mod doctor;
 pub mod features;
+#[cfg(feature = "history")]
 pub mod incidents;
 pub mod live;
 pub mod replay;
+#[cfg(feature = "history")]
 pub mod report;
 pub mod run;
 pub mod shedding;
@@ -14,11 +16,16 @@ pub mod train;
 
 mod count;
 mod memory;
+#[cfg(not(feature = "history"))]
+mod no_history;
 mod outputs;
 mod pump;
 mod reload;
 mod signals;
 mod view;
+
+#[cfg(not(feature = "history"))]
+pub use no_history::{incidents, report};
 
 use std::path::Path;
 

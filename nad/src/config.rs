@@ -1,40 +1,26 @@
 //! What a person sets: in `nad.toml`, in the environment, by flags.
 
 mod allow;
-mod domain;
 mod effective;
-mod email;
 mod file;
 mod files;
-mod history;
 mod log;
-mod metrics;
 mod needs;
 mod output;
 mod renamed;
-mod size;
-mod webhook;
 mod written;
 
-use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
-
-use serde::{Deserialize, Serialize};
+use std::{path::PathBuf, time::Duration};
 
 pub use allow::AllowSection;
 pub use effective::{Places, shown};
-pub use email::{EmailSection, PASSWORD_VARIABLE};
 pub use file::{
     AlertsSection, CaptureSection, ContextSection, DEFAULT_FILE, File, OneOrMany, Relearn, TrainingSection,
 };
 pub use files::FilesSection;
-pub use history::{HistorySection, history};
 pub use log::LogSection;
-pub use metrics::{Listen, MetricsSection};
 pub use output::{ClosedStdout, OutputConfig, OutputSection};
 pub use renamed::{refuse_renamed_variables, renamed_flag};
-pub use size::Size;
-pub use webhook::WebhookSection;
-pub use written::{Written, WrittenAs};
 
 use nad_engine::{
     detector::{BaselineLength, DetectorOptions},
@@ -47,7 +33,9 @@ use nad_engine::{
     policy::AlertBudget,
 };
 
-use crate::{source::xdp::default_ring_bytes, text};
+use crate::{settings::check, source::xdp::default_ring_bytes};
+
+pub use crate::settings::{ConfigError, Length, Size};
 
 /// Where the log goes unless something else is said.
 pub const DEFAULT_LOG: &str = "logs/anomaly_detector.log";
@@ -63,37 +51,6 @@ pub const LEAST_RING_BYTES: u32 = 4096;
 pub const LARGEST_RING_BYTES: u32 = 1 << 30;
 /// The largest `--count`: that many packets are held in memory.
 pub const LARGEST_COUNT: u64 = 1_000_000;
-
-/// Why a setting is not usable.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file can't be read.
-    #[error("config file {}: {source}", text::path(path))]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file holds something that nad does not know.
-    #[error("config file {}, line {line}: {reason}", text::path(path))]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A value is out of range, or two settings contradict each other.
-    #[error("{0}")]
-    Value(String),
-}
-
-/// A length of time with its unit: `300s`, `5m`, `1h`, `500ms`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Length(pub Duration);
 
 /// What the settings of one place (flags, environment, file) say about the baseline. They belong together: the
 /// first place that says any of them decides.
@@ -297,63 +254,6 @@ pub fn ring_bytes(flag: Option<u32>, file: &CaptureSection) -> Result<u32, Confi
     Err(ConfigError::Value(format!(
         "ring_bytes {bytes} is out of range: a power of two from {LEAST_RING_BYTES} to {LARGEST_RING_BYTES} is possible"
     )))
-}
-
-fn check(name: &str, value: usize, least: usize, most: usize) -> Result<(), ConfigError> {
-    if (least..=most).contains(&value) {
-        return Ok(());
-    }
-    Err(ConfigError::Value(format!("{name} {value} is out of range: {least} to {most} are possible")))
-}
-
-impl FromStr for Length {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let error = || {
-            format!("\"{text}\" is no length of time: give a number and a unit, as in 300s, 5m, 1h or 500ms")
-        };
-        let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(error)?;
-        let (number, unit) = text.split_at(digits);
-        let number: u64 = number.parse().map_err(|_| error())?;
-        let milliseconds = match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return Err(error()),
-        };
-        match number.checked_mul(milliseconds) {
-            Some(length) if length > 0 => Ok(Self(Duration::from_millis(length))),
-            _ => Err(format!("{text} is out of range: a baseline takes at least 1ms")),
-        }
-    }
-}
-
-impl TryFrom<String> for Length {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Length> for String {
-    /// In whole hours or seconds where it is some, as people give it.
-    fn from(Length(length): Length) -> Self {
-        match length.as_millis() {
-            hours if hours.is_multiple_of(3_600_000) => format!("{}h", hours / 3_600_000),
-            seconds if seconds.is_multiple_of(1_000) => format!("{}s", seconds / 1_000),
-            milliseconds => format!("{milliseconds}ms"),
-        }
-    }
-}
-
-impl fmt::Display for Length {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0)
-    }
 }
 
 #[cfg(test)]

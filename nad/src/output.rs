@@ -1,41 +1,57 @@
 //! Where incidents, alerts and what a second was like go. Each output is a [`Sink`] in a file of its own.
 
 pub mod alerts;
+#[cfg(feature = "mail")]
 pub mod email;
 pub mod ending;
 pub mod features;
+#[cfg(feature = "history")]
 pub mod history;
 pub mod incidents;
 pub mod log;
+#[cfg(feature = "metrics")]
 pub mod metrics;
 pub mod reopen;
 pub mod scores;
 pub mod terminal;
+#[cfg(feature = "webhook")]
 pub mod webhook;
 
 mod followed;
+#[cfg(any(feature = "mail", feature = "webhook"))]
 mod network;
 mod ready;
+mod section;
+mod set;
+#[cfg(any(feature = "mail", feature = "webhook"))]
 mod summary;
 mod worker;
 
-use std::{
-    fs, io,
-    os::unix::fs::MetadataExt,
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fs, io, os::unix::fs::MetadataExt, path::Path, time::Duration};
 
-use nad_engine::{
-    detector::Event,
-    incident::Change,
-    ledger::{Ledger, SinkCounts},
-};
+use nad_engine::{detector::Event, incident::Change};
 
-use crate::{history::LedgerBook, queue::WhenFull, text};
+use crate::text;
 use ending::Ending;
-use worker::{Ends, Worker};
+pub use section::{
+    Absent, Book, Section, Service, SinkConfig, SinkContext, SourceReader, Written, WrittenAs,
+};
+pub use set::{Outputs, Replacement, Stop};
+
+/// The registry of sinks with a section of the config file. A line is its section's name, the settings as they stand there,
+/// and the part of nad that it is. `$then` is a macro that is given all lines, after what else it is passed.
+macro_rules! sinks {
+    ($then:ident { $($passed:tt)* }) => {
+        $then! {
+            { $($passed)* }
+            history: $crate::output::history::HistorySection, if History "history";
+            email: Option<$crate::output::email::EmailSection>, if Mail "mail";
+            webhook: Vec<$crate::output::webhook::WebhookSection>, if Webhook "webhook";
+            metrics: $crate::output::metrics::MetricsSection, if Metrics "metrics";
+        }
+    };
+}
+pub(crate) use sinks;
 
 /// An output: one file of this folder each.
 ///
@@ -161,39 +177,6 @@ pub enum WhenFailing {
     StopUnlessGone,
 }
 
-/// How long outputs may take once nad ends; then a moment is left to count what was lost.
-const LONGEST_END: Duration = Duration::from_secs(4);
-
-/// The outputs in use.
-#[derive(Default)]
-pub struct Outputs {
-    /// Each by its settings.
-    workers: Vec<(String, Worker)>,
-    /// Those that are open and have no thread yet.
-    prepared: Vec<Prepared>,
-    /// Those that were replaced, and finish their events.
-    leaving: Vec<Worker>,
-    ends: Ends,
-    book: Option<LedgerBook>,
-}
-
-/// An output that is open.
-struct Prepared {
-    key: String,
-    sink: Box<dyn Sink>,
-    when_full: WhenFull,
-    when_failing: WhenFailing,
-}
-
-/// Outputs that are to take the place of those in use.
-pub struct Replacement<'a> {
-    outputs: &'a mut Outputs,
-    when_full: WhenFull,
-    /// Places of those that stay.
-    kept: Vec<usize>,
-    prepared: Vec<Prepared>,
-}
-
 /// An output that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{name} can't be written: {cause}{}{}", if remedy.is_empty() { "" } else { "; " }, remedy)]
@@ -234,146 +217,5 @@ pub fn spare_capture(name: &str, output: &Path, capture: &Path) -> Result<(), Ou
             Err(OutputError::new(name, io::Error::other("it is the capture")).remedy("choose another place"))
         }
         _ => Ok(()),
-    }
-}
-
-impl Outputs {
-    /// Whether there are any that get events.
-    pub fn are_in_use(&self) -> bool {
-        !self.workers.is_empty()
-    }
-
-    /// Begins to replace them; new ones get queues with this policy.
-    pub fn replacement(&mut self, when_full: WhenFull) -> Replacement<'_> {
-        Replacement { outputs: self, when_full, kept: Vec::new(), prepared: Vec::new() }
-    }
-
-    /// Starts the threads of those that are new: once there are no more privileges than they are to have.
-    ///
-    /// # Errors
-    ///
-    /// When a thread can't be started.
-    pub fn start(&mut self) -> io::Result<()> {
-        for Prepared { key, sink, when_full, when_failing } in self.prepared.drain(..) {
-            self.workers.push((key, Worker::start(sink, when_full, when_failing, &self.ends)?));
-        }
-        Ok(())
-    }
-
-    /// What was delivered by each output, what was dropped and what failed; the counts go on.
-    pub fn counts(&self) -> Vec<Arc<SinkCounts>> {
-        self.workers.iter().map(|(_, worker)| worker.counts()).collect()
-    }
-
-    /// Puts events into the queue of every output that wants them. Waits only for those that have [`WhenFull::Wait`].
-    ///
-    /// # Errors
-    ///
-    /// The first output that failed and whose failure ends the work.
-    pub fn tell(&mut self, events: &[Event]) -> Result<(), OutputError> {
-        for (_, worker) in &self.workers {
-            worker.tell(events)?;
-        }
-        Ok(())
-    }
-
-    /// Has the ledger noted where outputs keep their events.
-    pub fn keep_ledger(&mut self, book: LedgerBook) {
-        self.book = Some(book);
-    }
-
-    /// Notes the ledger as it is, and whether it is the last; that this fails is a warning.
-    pub fn note(&self, ledger: &Ledger, is_last: bool) {
-        if let Some(Err(error)) = self.book.as_ref().map(|book| book.note(ledger, is_last)) {
-            tracing::warn!("the ledger was not noted: {error}");
-        }
-    }
-
-    /// The first output that failed since and whose failure ends the work, as one that nobody reads any more.
-    ///
-    /// # Errors
-    ///
-    /// That failure.
-    pub fn check(&mut self) -> Result<(), OutputError> {
-        for worker in std::mem::take(&mut self.leaving) {
-            if worker.has_ended() { say_failure(worker.join()) } else { self.leaving.push(worker) }
-        }
-        self.workers.iter().find_map(|(_, worker)| worker.failure()).map_or(Ok(()), Err)
-    }
-
-    /// What ends the waiting for outputs, also for those that are the work itself.
-    pub fn stop(&self) -> Stop {
-        Stop(self.ends.stopped.clone())
-    }
-
-    /// Waits until everything was delivered that can be. Outputs that are the work itself, as those of a replay are, are
-    /// waited for until it is [stopped](Self::stop); all others for 5 s at most, and what they did not deliver counts as failed.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Self::tell`].
-    pub fn finish(&mut self) -> Result<(), OutputError> {
-        self.ends.ending.begin(self.ends.stopped.bound(Instant::now() + LONGEST_END));
-        let workers = std::mem::take(&mut self.workers);
-        workers.iter().for_each(|(_, worker)| worker.close());
-        let ended: Vec<_> = workers.into_iter().map(|(_, worker)| worker.join()).collect();
-        self.leaving.drain(..).for_each(|worker| say_failure(worker.join()));
-        ended.into_iter().collect()
-    }
-}
-
-/// Ends the waiting for outputs. Clones do the same.
-#[derive(Debug, Clone)]
-pub struct Stop(Ending);
-
-impl Stop {
-    /// From now on nothing is waited for longer than 5 s.
-    pub fn request(&self) {
-        self.0.begin(Instant::now() + LONGEST_END);
-    }
-}
-
-/// Says that an output failed that was replaced.
-fn say_failure(ended: Result<(), OutputError>) {
-    if let Err(error) = ended {
-        tracing::warn!("{error}");
-    }
-}
-
-impl Replacement<'_> {
-    /// One of them: that in use where it has the same `settings`, or else a new one, which is to have a thread and a queue
-    /// of 4,096 events of its own.
-    ///
-    /// # Errors
-    ///
-    /// When it can't be made.
-    pub fn open<S: Sink + 'static>(
-        &mut self,
-        kind: &str,
-        settings: &dyn std::fmt::Debug,
-        when_failing: WhenFailing,
-        make: impl FnOnce() -> anyhow::Result<S>,
-    ) -> anyhow::Result<()> {
-        let key = format!("{kind} {settings:?}");
-        if let Some(place) = self.outputs.workers.iter().position(|(existing, _)| *existing == key) {
-            self.kept.push(place);
-        } else {
-            let sink = Box::new(make()?);
-            self.prepared.push(Prepared { key, sink, when_full: self.when_full, when_failing });
-        }
-        Ok(())
-    }
-
-    /// Ends those that are not among them, in the background; [`Outputs::start`] starts the new ones.
-    pub fn put_in_place(self) {
-        let Self { outputs, kept, prepared, .. } = self;
-        let is_kept = |place: usize| kept.contains(&place);
-        let mut left = Vec::new();
-        for (place, worker) in std::mem::take(&mut outputs.workers).into_iter().enumerate() {
-            if is_kept(place) { outputs.workers.push(worker) } else { left.push(worker.1) }
-        }
-        outputs.prepared.extend(prepared);
-        left.iter().for_each(Worker::close);
-        outputs.leaving.extend(left);
     }
 }

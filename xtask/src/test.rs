@@ -95,6 +95,7 @@ pub(crate) fn test(args: &Args) -> Result<()> {
     if chosen(Part::Lint) {
         step("formatting", &lint::formatting);
         step("clippy", &lint::clippy);
+        step("minimal build", &lint::minimal);
         step("documentation", &lint::documentation);
         step("dependencies", &lint::dependencies);
     }

@@ -14,11 +14,13 @@ use super::{
     history::{IncidentsArgs, ReportArgs},
 };
 use crate::{
-    config::{ClosedStdout, DEFAULT_COUNT, Length, Listen, refuse_renamed_variables, renamed_flag},
+    config::{ClosedStdout, DEFAULT_COUNT, File, Length, refuse_renamed_variables, renamed_flag},
     files::FileMode,
     format::AlertFormat,
     output::terminal::{Color, Format},
+    parts::Part,
     sandbox::Level,
+    settings::Listen,
     shedding::SamplingMode,
     source::xdp::{Directions, XdpMode},
 };
@@ -94,10 +96,10 @@ pub(super) enum CliCommand {
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
     Features(FeaturesArgs),
     /// List, show or export the incidents of a history
-    #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
+    #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES, hide = !Part::History.is_built())]
     Incidents(IncidentsArgs),
     /// Make a page for a browser of what was found and what went on, from a history or from a capture file
-    #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
+    #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES, hide = !Part::History.is_built())]
     Report(ReportArgs),
     /// Check whether this machine can run nad, and say what to do where it can't
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
@@ -145,7 +147,7 @@ pub(super) struct RunArgs {
     #[arg(long, env = "NAD_COUNT", hide_env_values = true, value_name = "N", num_args = 0..=1, default_missing_value = DEFAULT_COUNT)]
     pub(super) count: Option<u64>,
     /// Serve metrics and health by HTTP, as /metrics, /healthz and /readyz, for instance at 127.0.0.1:9469; "none" for not
-    #[arg(long, env = "NAD_METRICS", hide_env_values = true, value_name = "ADDR:PORT")]
+    #[arg(long, env = "NAD_METRICS", hide_env_values = true, value_name = "ADDR:PORT", hide = !Part::Metrics.is_built())]
     pub(super) metrics: Option<Listen>,
     /// What happens where nobody reads standard output any more: continue without it, or exit with 5 [default: exit where it
     /// is a pipe or a terminal and incidents go nowhere else but to the log, else continue]
@@ -233,16 +235,8 @@ pub(super) struct DoctorArgs {
 #[derive(Debug, Args)]
 pub(super) struct TestOutputArgs {
     /// Which output is tested, also where it is not enabled
-    pub(super) output: OutputName,
-}
-
-/// Outputs that can be tested.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub(super) enum OutputName {
-    /// The mail of the section email
-    Email,
-    /// Each webhook
-    Webhook,
+    #[arg(value_parser = tested())]
+    pub(super) output: String,
 }
 
 #[derive(Debug, Args)]
@@ -329,7 +323,7 @@ pub(super) struct OutputArgs {
     #[arg(long, env = "NAD_ALERT_FORMAT", hide_env_values = true, value_name = "FORMAT")]
     pub(super) alert_format: Option<AlertFormat>,
     /// Keep incidents and what went on in this file, for `nad incidents` and `nad report`
-    #[arg(long, env = "NAD_HISTORY", hide_env_values = true, value_name = "FILE")]
+    #[arg(long, env = "NAD_HISTORY", hide_env_values = true, value_name = "FILE", hide = !Part::History.is_built())]
     pub(super) history: Option<PathBuf>,
     /// What is printed on standard output [default: table on a terminal, plain elsewhere]
     #[arg(long, env = "NAD_FORMAT", hide_env_values = true, value_name = "FORMAT")]
@@ -384,6 +378,16 @@ fn from_clap(error: clap::Error) -> UsageError {
         line = line + separator + part.strip_prefix("error: ").unwrap_or(part);
     }
     UsageError::Flags(line.replace("; For more information, try '--help'.", "; try --help"))
+}
+
+/// Reads the name of a section whose sinks can be tested. One that this nad was built without is known, too, and says so.
+fn tested() -> PossibleValuesParser {
+    let file = File::default();
+    let known = file.sinks().into_iter().filter_map(|(name, section)| match section.test_help() {
+        Some(help) => Some(PossibleValue::new(name).help(help)),
+        None => section.tested().is_err().then(|| PossibleValue::new(name).hide(true)),
+    });
+    PossibleValuesParser::new(known.collect::<Vec<_>>())
 }
 
 /// Reads a trainer's name.

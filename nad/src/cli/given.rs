@@ -7,9 +7,10 @@ use clap::{ArgMatches, parser::ValueSource};
 use super::args::RunArgs;
 use crate::{
     config::{
-        AlertsSection, CaptureSection, File, FilesSection, HistorySection, LogSection, MetricsSection,
-        OneOrMany, OutputSection, TrainingSection,
+        AlertsSection, CaptureSection, File, FilesSection, LogSection, OneOrMany, OutputSection,
+        TrainingSection,
     },
+    output::SinkContext,
     sandbox::SecuritySection,
 };
 
@@ -47,6 +48,7 @@ const FLAGS: [(&str, &str, &str); 26] = [
 pub(super) fn given(args: &RunArgs, log: Option<PathBuf>, files: FilesSection) -> File {
     let RunArgs { live, task, count, decision, security, metrics, on_closed_stdout } = args;
     let outputs = &decision.outputs;
+    let sinks = SinkContext { history: outputs.history.clone(), metrics: *metrics, ..SinkContext::default() };
     let interface = (!live.iface.is_empty()).then(|| OneOrMany::Many(live.iface.clone()));
     File {
         capture: CaptureSection {
@@ -78,9 +80,7 @@ pub(super) fn given(args: &RunArgs, log: Option<PathBuf>, files: FilesSection) -
         log: LogSection { path: log, ..LogSection::default() },
         files,
         security: SecuritySection { sandbox: security.sandbox, user: live.user.clone() },
-        metrics: MetricsSection { listen: *metrics, ..MetricsSection::default() },
-        history: HistorySection { path: outputs.history.clone(), ..HistorySection::default() },
-        ..File::default()
+        ..File::of_sinks(&sinks)
     }
 }
 

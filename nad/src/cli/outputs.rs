@@ -1,55 +1,52 @@
 //! Settings of outputs, from flags, environment and file.
 
-use super::args::{OutputArgs, OutputName};
+use std::sync::Arc;
+
+use super::args::OutputArgs;
 use crate::{
     command::test_output::TestOutputConfig,
-    config::{self, ConfigError, EmailSection, File, OutputConfig, PASSWORD_VARIABLE, WebhookSection},
-    secret::Secret,
+    config::{ConfigError, File, OutputConfig},
+    output::{SinkConfig, SinkContext, alerts::AlertsConfig, incidents::IncidentsConfig},
 };
 
 /// Where findings are reported, by flags and file.
 pub(super) fn output_config(
     args: OutputArgs,
     file: &File,
-    source: String,
-    is_live: bool,
+    given: SinkContext,
 ) -> Result<OutputConfig, ConfigError> {
-    let email = file.email.as_ref().filter(|email| email.enabled);
+    let given = SinkContext { history: args.history, ..given };
+    let format = args.alert_format.or(file.output.alert_format).unwrap_or_default();
+    let mut sinks: Vec<Arc<dyn SinkConfig>> = Vec::new();
+    if let Some(path) = args.alerts {
+        sinks.push(Arc::new(AlertsConfig { path, format }));
+    }
+    if let Some(path) = args.incidents {
+        sinks.push(Arc::new(IncidentsConfig { path, follows: args.follow, format }));
+    }
+    for (_, section) in file.sinks() {
+        sinks.extend(section.sinks(&given)?);
+    }
     Ok(OutputConfig {
-        alerts: args.alerts,
-        incidents: args.incidents,
-        follow: args.follow,
         packets: args.packets,
-        history: config::history(args.history, &file.history, source)?,
-        email: email.map(|email| email.check(smtp_password())).transpose()?,
-        webhooks: WebhookSection::check_all(&file.webhook)?,
-        format: args.alert_format.or(file.output.alert_format).unwrap_or_default(),
-        is_live,
-        latencies: None,
+        sinks,
+        is_live: given.is_live,
         closed_stdout: file.output.on_closed_stdout,
         terminal: file.output.with(args.format, args.terminal.color, args.terminal.quiet),
     })
 }
 
-/// What is tested, also before it is enabled.
-pub(super) fn test_output(output: OutputName, file: &File) -> Result<TestOutputConfig, ConfigError> {
-    let missing = |section: &str| {
-        ConfigError::Value(format!("there is no {section} in the config file: nothing to test"))
-    };
-    match output {
-        OutputName::Email => {
-            let section: &EmailSection = file.email.as_ref().ok_or_else(|| missing("[email]"))?;
-            Ok(TestOutputConfig::Email(Box::new(section.check(smtp_password())?)))
-        }
-        OutputName::Webhook if file.webhook.is_empty() => Err(missing("[[webhook]]")),
-        OutputName::Webhook => {
-            let configs = file.webhook.iter().map(WebhookSection::check).collect::<Result<_, _>>()?;
-            Ok(TestOutputConfig::Webhooks(configs))
+/// What is tested of a section, also before it is enabled.
+pub(super) fn test_output(output: &str, file: &File) -> Result<TestOutputConfig, ConfigError> {
+    let mut sinks = Vec::new();
+    for (name, section) in file.sinks().into_iter().filter(|(name, _)| *name == output) {
+        sinks = section.tested()?;
+        if sinks.is_empty() {
+            let heading = section.heading(name);
+            return Err(ConfigError::Value(format!(
+                "there is no {heading} in the config file: nothing to test"
+            )));
         }
     }
-}
-
-/// The password of the environment; an empty one is as good as none.
-fn smtp_password() -> Option<Secret> {
-    std::env::var(PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty()).map(Secret::new)
+    Ok(TestOutputConfig { sinks })
 }

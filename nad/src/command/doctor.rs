@@ -14,6 +14,7 @@ use crate::{
     config::Task,
     doctor::{self, Finding},
     output::{OutputError, terminal::STANDARD_OUTPUT},
+    parts,
     sandbox::{Needs, SecurityConfig},
     source::xdp::{Directions, XdpError, XdpOptions, XdpSource},
     text,
@@ -41,7 +42,8 @@ pub struct DoctorConfig {
 }
 
 pub(super) fn doctor(config: DoctorConfig) -> Result<Outcome> {
-    let mut findings = Vec::new();
+    let version = env!("CARGO_PKG_VERSION");
+    let mut findings = vec![Finding::ok("build", format!("nad {version}, with {}", parts::built()))];
     findings.extend(doctor::examine(&config.interfaces, config.ring_bytes.into()));
     findings.extend(load(config.ring_bytes, config.direction));
     findings.extend(doctor::examine_sandbox(&config.security, &config.needs));

@@ -10,21 +10,13 @@ use anyhow::Result;
 
 use crate::{
     config::{ClosedStdout, OutputConfig},
-    history::LedgerBook,
     output::{
-        Outputs, WhenFailing,
-        alerts::AlertFile,
-        email::Email,
-        history::HistoryFile,
-        incidents::IncidentFile,
+        Outputs, Service, WhenFailing,
         log::AnomalyLog,
-        metrics::MetricsSink,
         reopen::Earlier,
         terminal::{Screen, Terminal},
-        webhook::Webhook,
     },
     queue::WhenFull,
-    secret::Secret,
 };
 
 fn is_pipe(stream: &impl AsFd) -> bool {
@@ -35,24 +27,14 @@ fn is_pipe(stream: &impl AsFd) -> bool {
 impl OutputConfig {
     /// Whether single packets above the threshold are reported anywhere.
     pub(super) fn wants_packets(&self) -> bool {
-        self.packets || self.alerts.is_some()
-    }
-
-    /// Whether there is an output besides the terminal and the log that reports incidents or serves metrics.
-    fn has_others(&self) -> bool {
-        self.alerts.is_some()
-            || self.incidents.is_some()
-            || self.history.is_some()
-            || self.email.is_some()
-            || !self.webhooks.is_empty()
-            || self.latencies.is_some()
+        self.packets || self.sinks.iter().any(|sink| sink.wants_packets())
     }
 
     /// What it means where nobody reads standard output any more; see [`ClosedStdout`].
     fn when_stdout_closes(&self) -> WhenFailing {
         let default = || {
             let is_watched = io::stdout().is_terminal() || is_pipe(&io::stdout());
-            if is_watched && !self.has_others() { ClosedStdout::Exit } else { ClosedStdout::Continue }
+            if is_watched && self.sinks.is_empty() { ClosedStdout::Exit } else { ClosedStdout::Continue }
         };
         match self.closed_stdout.unwrap_or_else(default) {
             ClosedStdout::Continue if self.is_live => WhenFailing::StopUnlessGone,
@@ -88,42 +70,34 @@ impl OutputConfig {
         let mut new = outputs.replacement(when_full);
         let packets = self.packets;
         let when_closed = self.when_stdout_closes();
-        new.open("terminal", &(packets, when_closed), when_closed, || {
-            Ok(Terminal::new(packets, screen.clone()))
+        new.open("terminal", &format!("{packets} {when_closed:?}"), when_closed, || {
+            Ok(Box::new(Terminal::new(packets, screen.clone())))
         })?;
-        new.open("log", &packets, WhenFailing::GoOn, || Ok(AnomalyLog { packets }))?;
-        if let Some(path) = &self.alerts {
-            let format = self.format;
-            new.open("alerts", &(path, format), when_failing, || {
-                Ok(AlertFile::open(path, format, earlier)?)
-            })?;
-        }
-        if let Some(path) = &self.incidents {
-            let (follow, format) = (self.follow, self.format);
-            let settings = (path, follow, format);
-            new.open("incidents", &settings, when_failing, || {
-                Ok(IncidentFile::open(path, follow, format, earlier)?)
-            })?;
-        }
-        if let Some(config) = &self.history {
-            new.open("history", config, when_failing, || Ok(HistoryFile::open(config.clone())?))?;
-        }
-        if let Some(config) = &self.email {
-            let secret = config.server.login.as_ref().map(|login| login.password.mark());
-            new.open("email", &(config, secret), WhenFailing::GoOn, || Ok(Email::new(config.clone())))?;
-        }
-        for (number, config) in self.webhooks.iter().enumerate() {
-            let kind = format!("webhook {number}");
-            let secrets = (config.url.mark(), config.key.as_ref().map(Secret::mark));
-            new.open(&kind, &(config, secrets), WhenFailing::GoOn, || Ok(Webhook::open(config.clone())?))?;
-        }
-        if let Some(latencies) = &self.latencies {
-            new.open("metrics", &(), WhenFailing::GoOn, || Ok(MetricsSink::new(latencies.clone())))?;
+        new.open("log", &packets.to_string(), WhenFailing::GoOn, || Ok(Box::new(AnomalyLog { packets })))?;
+        for (place, sink) in self.sinks.iter().enumerate() {
+            // Two may have the same settings.
+            let before = self.sinks[..place].iter().filter(|other| other.kind() == sink.kind()).count();
+            let kind = format!("{} {before}", sink.kind());
+            new.open(&kind, &sink.identity(), sink.when_failing(when_failing), || sink.open(earlier))?;
         }
         new.put_in_place();
-        if let Some(config) = &self.history {
-            outputs.keep_ledger(LedgerBook::new(config.path.clone()));
-        }
+        outputs.keep_ledger(self.sinks.iter().find_map(|sink| sink.book()));
         Ok(())
+    }
+
+    /// Takes the places at which sinks serve others, before anything is attached: a port in use is known at once.
+    pub(super) fn listen(&self, is_count: bool) -> Result<Vec<Box<dyn Service>>> {
+        self.sinks.iter().filter_map(|sink| sink.listen(is_count).transpose()).collect()
+    }
+
+    /// What of sinks takes a restart to change and is another in these outputs, in words.
+    pub(super) fn fixed_otherwise_than(&self, new: &Self) -> Vec<&'static str> {
+        let fixed = |outputs: &Self| outputs.sinks.iter().filter_map(|sink| sink.fixed()).collect::<Vec<_>>();
+        let (old, new) = (fixed(self), fixed(new));
+        let left = old.iter().filter(|fixed| !new.contains(fixed));
+        let came = new.iter().filter(|fixed| !old.contains(fixed));
+        let mut names: Vec<_> = left.chain(came).map(|(name, _)| *name).collect();
+        names.dedup();
+        names
     }
 }

@@ -98,11 +98,13 @@ fn take_a_restart(old: &RunConfig, new: &RunConfig) -> Vec<&'static str> {
             old.detection.relearn_every != new.detection.relearn_every
         }),
         ("sizes of tables ([context])", old.detection.sizes != new.detection.sizes),
-        ("where metrics are served ([metrics])", old.metrics != new.metrics),
         ("the log file ([log])", old.log != new.log),
         ("as whom nad works, and in which sandbox ([security])", old.security != new.security),
         ("what the terminal shows ([output])", old.outputs.terminal != new.outputs.terminal),
         ("whether packets are reported", old.outputs.wants_packets() != new.outputs.wants_packets()),
     ];
-    changes.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name).collect()
+    let mut names: Vec<_> =
+        changes.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name).collect();
+    names.extend(old.outputs.fixed_otherwise_than(&new.outputs));
+    names
 }

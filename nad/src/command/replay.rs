@@ -68,14 +68,11 @@ pub struct ReplayConfig {
 }
 
 pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
-    for (name, output) in [
-        ("log file", &config.log.path),
-        ("score file", &config.scores),
-        ("alert file", &config.outputs.alerts),
-        ("incident file", &config.outputs.incidents),
-        ("history", &config.outputs.history.as_ref().map(|history| history.path.clone())),
-    ] {
+    for (name, output) in [("log file", &config.log.path), ("score file", &config.scores)] {
         output.as_ref().map_or(Ok(()), |output| spare_capture(name, output, &config.file))?;
+    }
+    for written in config.outputs.sinks.iter().filter_map(|sink| sink.written()) {
+        spare_capture(written.what, &written.path, &config.file)?;
     }
     let screen = Screen::new(&config.outputs.terminal);
     log::start(&config.log, false, &screen)?;

@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context, Result};
@@ -69,13 +70,13 @@ fn of_capture(mut config: ReplayConfig) -> Result<Report> {
     let folder = tempfile::tempdir()
         .context("no room for the report's history; set TMPDIR to a folder that can be written")?;
     let path = folder.path().join("nad.db");
-    config.outputs.history = Some(HistoryConfig {
+    config.outputs.replace(Arc::new(HistoryConfig {
         path: path.clone(),
         max_age: DEFAULT_MAX_AGE,
         max_size: u64::MAX,
         source: config.file.display().to_string(),
         span_s: CAPTURE_SPAN_S,
-    });
+    }));
     // The page is written after it, and the folder removed.
     config.security.level = Level::Off;
     replay::replay(&config)?;

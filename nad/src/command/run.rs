@@ -32,9 +32,8 @@ use super::{
 use crate::{
     clock,
     config::{OutputConfig, Task},
-    metrics::{Listener, MetricsConfig, MetricsError},
     output::{
-        OutputError, Outputs,
+        OutputError, Outputs, Service,
         log::{self, LogConfig},
         terminal::{SAID, Screen},
     },
@@ -67,8 +66,6 @@ pub struct RunConfig {
     pub detection: DetectorOptions,
     /// Where incidents and packets are reported.
     pub outputs: OutputConfig,
-    /// Where metrics are served.
-    pub metrics: Option<MetricsConfig>,
     /// The log file.
     pub log: LogConfig,
     /// As whom nad works, and in which sandbox.
@@ -89,7 +86,7 @@ enum Message {
 impl RunConfig {
     /// What these settings need of the system.
     pub(super) fn needs(&self) -> Needs {
-        Needs::new(&self.outputs, &self.log, &self.sources).with_metrics(self.metrics.as_ref())
+        Needs::new(&self.outputs, &self.log, &self.sources)
     }
 }
 
@@ -107,7 +104,7 @@ pub(super) fn run(config: RunConfig, reread: Reread) -> Result<Outcome> {
     needs.check()?;
     let is_count = matches!(config.task, Task::Count { .. });
     let mut outputs = config.outputs.open(is_count, &screen)?;
-    let metrics = listen(&config, is_count)?;
+    let services = config.outputs.listen(is_count)?;
     // One thread: the packets have their own, and everything else is seldom.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -134,7 +131,7 @@ pub(super) fn run(config: RunConfig, reread: Reread) -> Result<Outcome> {
                 let wanted = Wanted { scores: false, alerts };
                 let options = DetectorOptions { in_background: true, wanted, ..config.detection.clone() };
                 let reloader = Reloader::new(config, PendingChange::default(), reread);
-                watch(live, (start, tables), options, outputs, metrics, &screen, (signals, reload, reloader))
+                watch(live, (start, tables), options, outputs, services, &screen, (signals, reload, reloader))
                     .await
             }
         }
@@ -151,24 +148,12 @@ pub(super) fn run(config: RunConfig, reread: Reread) -> Result<Outcome> {
     }
 }
 
-/// Takes the place where metrics are served, before anything is attached: a port in use is known at once.
-fn listen(config: &RunConfig, is_count: bool) -> Result<Option<Listener>, MetricsError> {
-    let (Some(metrics), Some(latencies)) = (&config.metrics, &config.outputs.latencies) else {
-        return Ok(None);
-    };
-    if is_count {
-        tracing::warn!("metrics are not served with --count, which ends by itself");
-        return Ok(None);
-    }
-    Listener::bind(metrics.clone(), latencies.clone()).map(Some)
-}
-
 async fn watch(
     live: Live,
     (start, tables): (Start, Tables),
     options: DetectorOptions,
     mut outputs: Outputs,
-    metrics: Option<Listener>,
+    services: Vec<Box<dyn Service>>,
     screen: &Screen,
     (mut signals, mut reload, mut reloader): (StopSignals, ReloadSignal, Reloader),
 ) -> Result<Ledger> {
@@ -189,9 +174,12 @@ async fn watch(
     let detector = Detector::new(start, tables, clock.timeline(), Arc::clone(&tally), options)
         .without(self_traffic::ours());
     let (drain, received) = Drain::start(live, Arc::clone(&tally))?;
-    let counters = drain.counters.clone();
-    let source = move || counters.read().map_err(|error| error.to_string());
-    let _server = metrics.map(|metrics| metrics.serve(Arc::clone(&tally), Box::new(source))).transpose()?;
+    let serve = |service: Box<dyn Service>| {
+        let counters = drain.counters.clone();
+        let source = move || counters.read().map_err(|error| error.to_string());
+        service.serve(Arc::clone(&tally), Box::new(source))
+    };
+    let _served = services.into_iter().map(serve).collect::<Result<Vec<_>>>()?;
     let (to_outputs, mut messages) = queue::bounded(QUEUE_MESSAGES, WhenFull::Drop);
     let judge = Judge {
         detector,

@@ -18,17 +18,11 @@ use toml::{Spanned, de::DeTable, de::DeValue, ser::ValueSerializer};
 
 use super::{
     AlertsSection, CaptureSection, ConfigError, ContextSection, DEFAULT_LOG, DEFAULT_TRAIN_FOR, File,
-    FilesSection, HistorySection, Length, LogSection, MetricsSection, OutputSection, Relearn, Size, Task,
-    TrainingSection,
+    FilesSection, Length, LogSection, OutputSection, Relearn, Task, TrainingSection,
     file::read,
     log::{DEFAULT_LOG_SIZE, DEFAULT_LOGS_KEPT},
 };
-use crate::{
-    history::{DEFAULT_MAX_AGE, DEFAULT_MAX_SIZE},
-    sandbox::SecuritySection,
-    source::xdp::default_ring_bytes,
-    text,
-};
+use crate::{sandbox::SecuritySection, source::xdp::default_ring_bytes, text};
 
 /// Settings that are shown as three asterisks. What is in a file that a setting names is never read.
 const SECRET: [&str; 4] = ["password", "secret", "token", "url"];
@@ -170,14 +164,7 @@ fn defaults(task: &Task, training: &Training) -> File {
         },
         files: FilesSection { mode: Some(Default::default()), group: None },
         security: SecuritySection { sandbox: Some(Default::default()), user: None },
-        metrics: MetricsSection { listen: None, hosts: Some(Vec::new()) },
-        history: HistorySection {
-            path: None,
-            max_age: Some(Length(DEFAULT_MAX_AGE)),
-            max_size: Some(Size(DEFAULT_MAX_SIZE)),
-        },
-        email: None,
-        webhook: Vec::new(),
+        ..File::default_sinks()
     }
 }
 

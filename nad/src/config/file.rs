@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::{
-    AllowSection, ConfigError, EmailSection, FilesSection, HistorySection, Length, LogSection,
-    MetricsSection, OutputSection, TaskChoice, WebhookSection, renamed::renamed_key,
+    AllowSection, ConfigError, FilesSection, Length, LogSection, OutputSection, TaskChoice, renamed::renamed_key,
 };
 use crate::{
     files,
+    output::{Section, SinkContext, sinks},
     sandbox::SecuritySection,
     shedding::SamplingMode,
     source::xdp::{Directions, XdpMode},
@@ -23,36 +23,69 @@ pub const DEFAULT_FILE: &str = "nad.toml";
 /// Bytes of the largest file.
 const LARGEST: u64 = 4 << 20;
 
-/// The file's content; every setting is optional.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct File {
-    /// What is captured.
-    pub capture: CaptureSection,
-    /// What is learnt.
-    pub training: TrainingSection,
-    /// When something is said.
-    pub alerts: AlertsSection,
-    /// What is not reported.
-    pub allow: Vec<Spanned<AllowSection>>,
-    /// How much is kept in mind.
-    pub context: ContextSection,
-    /// What the terminal shows, and what outputs have in common.
-    pub output: OutputSection,
-    /// Where is logged to.
-    pub log: LogSection,
-    /// Who may read what is written.
-    pub files: FilesSection,
-    /// As whom nad works, and what it can't do.
-    pub security: SecuritySection,
-    /// Where metrics are served.
-    pub metrics: MetricsSection,
-    /// What is kept for later.
-    pub history: HistorySection,
-    /// Who is written to.
-    pub email: Option<EmailSection>,
-    /// Where incidents are posted to.
-    pub webhook: Vec<WebhookSection>,
+/// Adds what the registry of sinks says.
+macro_rules! file {
+    (
+        { $($fields:tt)* }
+        $($section:ident: $settings:ty $(, if $part:ident $feature:literal)?;)*
+    ) => {
+        /// The file's content; every setting is optional.
+        #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct File {
+            $($fields)*
+            $(
+                /// The section of a kind of sink.
+                $(#[cfg(feature = $feature)])?
+                pub $section: $settings,
+                $(
+                    /// The same, in a build without it.
+                    #[cfg(not(feature = $feature))]
+                    pub $section: $crate::output::Absent<{ $crate::parts::Part::$part as usize }>,
+                )?
+            )*
+        }
+
+        impl File {
+            /// The sections of sinks, with their names.
+            pub fn sinks(&self) -> Vec<(&'static str, &dyn Section)> {
+                vec![$((stringify!($section), &self.$section)),*]
+            }
+
+            /// What flags and environment say of sinks.
+            pub fn of_sinks(given: &SinkContext) -> Self {
+                Self { $($section: Section::given(given),)* ..Self::default() }
+            }
+
+            /// The sinks' defaults, as far as there are any.
+            pub(super) fn default_sinks() -> Self {
+                Self { $($section: Section::defaults(),)* ..Self::default() }
+            }
+        }
+    };
+}
+
+sinks! {
+    file {
+        /// What is captured.
+        pub capture: CaptureSection,
+        /// What is learnt.
+        pub training: TrainingSection,
+        /// When something is said.
+        pub alerts: AlertsSection,
+        /// What is not reported.
+        pub allow: Vec<Spanned<AllowSection>>,
+        /// How much is kept in mind.
+        pub context: ContextSection,
+        /// What the terminal shows, and what outputs have in common.
+        pub output: OutputSection,
+        /// Where is logged to.
+        pub log: LogSection,
+        /// Who may read what is written.
+        pub files: FilesSection,
+        /// As whom nad works, and what it can't do.
+        pub security: SecuritySection,
+    }
 }
 
 /// `[capture]`
@@ -195,11 +228,10 @@ impl File {
     /// The files that settings are in, with the file itself, which is at `path`.
     pub fn sources(&self, path: Option<&Path>) -> Vec<PathBuf> {
         let own = path.unwrap_or(Path::new(DEFAULT_FILE));
-        let email = self.email.iter().flat_map(|email| [&email.password_file, &email.ca_file]);
-        let webhooks = self.webhook.iter().flat_map(|webhook| [&webhook.secret_file, &webhook.ca_file]);
         // Where there is no file, none is read later either.
         let own = own.exists().then(|| own.to_owned());
-        own.into_iter().chain(email.chain(webhooks).flatten().cloned()).collect()
+        let of_sinks = self.sinks().into_iter().flat_map(|(_, section)| section.reads());
+        own.into_iter().chain(of_sinks).collect()
     }
 
     /// What the file says about the task.
@@ -237,6 +269,16 @@ mod tests {
         assert!(error.starts_with("config file nad.toml, line 3: unknown field `paket_count`"), "{error}");
         let error = parse("[mail]\n").unwrap_err();
         assert!(error.starts_with("config file nad.toml, line 1: unknown field `mail`"), "{error}");
+    }
+
+    #[test]
+    fn every_sink_has_a_section_in_the_example() {
+        let example = include_str!("../../../nad.example.toml");
+        for (name, _) in File::default().sinks() {
+            let headings = [format!("[{name}]"), format!("[[{name}]]")];
+            let has = |line: &str| headings.iter().any(|heading| line.trim_start_matches("# ") == heading);
+            assert!(example.lines().any(has), "nad.example.toml says nothing of [{name}]");
+        }
     }
 
     #[test]

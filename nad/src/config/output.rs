@@ -1,47 +1,38 @@
 //! `[output]`: what the terminal shows, and what outputs have in common.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     format::AlertFormat,
-    history::HistoryConfig,
-    metrics::Latencies,
     output::{
-        email::EmailConfig,
+        SinkConfig,
         terminal::{Color, Format, TerminalConfig},
-        webhook::WebhookConfig,
     },
 };
 
 /// Where findings are reported.
 #[derive(Debug, Clone, Default)]
 pub struct OutputConfig {
-    /// Packets above the threshold, as JSON lines.
-    pub alerts: Option<PathBuf>,
-    /// Incidents, as JSON lines.
-    pub incidents: Option<PathBuf>,
-    /// Whether incidents are written whenever there is something new of them, not only when they close.
-    pub follow: bool,
     /// Whether packets above the threshold are shown and logged, too.
     pub packets: bool,
-    /// What is kept for later.
-    pub history: Option<HistoryConfig>,
-    /// Who is written to, where mail is on.
-    pub email: Option<EmailConfig>,
-    /// Where incidents are posted to.
-    pub webhooks: Vec<WebhookConfig>,
-    /// What the files of packets and incidents contain.
-    pub format: AlertFormat,
+    /// The sinks besides the terminal and the log.
+    pub sinks: Vec<Arc<dyn SinkConfig>>,
     /// Whether packets come as they come, and wait for nobody.
     pub is_live: bool,
-    /// Where it is noted how long it took to tell; only of live packets.
-    pub latencies: Option<Latencies>,
     /// What the terminal shows.
     pub terminal: TerminalConfig,
     /// What a live run does where nobody reads standard output any more.
     pub closed_stdout: Option<ClosedStdout>,
+}
+
+impl OutputConfig {
+    /// Puts a sink in the place of those of its kind.
+    pub fn replace(&mut self, sink: Arc<dyn SinkConfig>) {
+        self.sinks.retain(|other| other.kind() != sink.kind());
+        self.sinks.push(sink);
+    }
 }
 
 /// What `nad run` does where nobody reads standard output any more. Without a choice it ends where that is a pipe or a terminal

@@ -1,50 +1,20 @@
 //! Which places the settings name to be written: the one list of them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::OutputConfig;
-use crate::{files, output::log::LogConfig};
-
-/// A place that the settings name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
-    /// What it is, for messages.
-    pub what: &'static str,
-    /// Its path, as it was given.
-    pub path: PathBuf,
-    /// What is done there.
-    pub how: WrittenAs,
-}
-
-/// What is done at a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WrittenAs {
-    /// A file is made where it is missing, and written; it is opened anew after it was moved away.
-    File,
-    /// The same, and files beside it are made, renamed and deleted: old logs, what a database has beside it.
-    FileAndBeside,
-    /// Files in it are made, renamed and deleted.
-    Directory,
-}
+use crate::{
+    files,
+    output::{Written, WrittenAs, log::LogConfig},
+};
 
 impl Written {
     /// All that a command with this log and these outputs writes. What nad was started with, `/dev/stdout` and its like, is
     /// not among it: it is open already.
     pub fn of(log: &LogConfig, outputs: &OutputConfig) -> Vec<Self> {
-        let file = |what, path: &Option<PathBuf>, how| {
-            path.iter().map(move |path| Self { what, path: path.clone(), how }).collect::<Vec<_>>()
-        };
-        let history = outputs.history.as_ref().map(|history| history.path.clone());
-        let mut written = [
-            file("log file", &log.path, WrittenAs::FileAndBeside),
-            file("alert file", &outputs.alerts, WrittenAs::File),
-            file("incident file", &outputs.incidents, WrittenAs::File),
-            file("history", &history, WrittenAs::FileAndBeside),
-        ]
-        .concat();
-        for webhook in &outputs.webhooks {
-            written.extend(file("webhook spool", &webhook.spool.directory, WrittenAs::Directory));
-        }
+        let log = log.path.clone().map(|path| Self { what: "log file", path, how: WrittenAs::FileAndBeside });
+        let sinks = outputs.sinks.iter().filter_map(|sink| sink.written());
+        let mut written: Vec<Self> = log.into_iter().chain(sinks).collect();
         written.retain(|written| !files::is_descriptor(&written.path));
         written
     }
@@ -60,19 +30,39 @@ impl Written {
 
 #[cfg(test)]
 mod tests {
+    use std::{path::PathBuf, sync::Arc};
+
     use super::*;
-    use crate::config::history;
+    use crate::output::{Failure, Sink, SinkConfig, reopen::Earlier};
+
+    #[derive(Debug)]
+    struct Writing(&'static str, PathBuf, WrittenAs);
+
+    impl SinkConfig for Writing {
+        fn kind(&self) -> &'static str {
+            self.0
+        }
+
+        fn written(&self) -> Option<Written> {
+            Some(Written { what: self.0, path: self.1.clone(), how: self.2 })
+        }
+
+        fn open(&self, _: Earlier) -> anyhow::Result<Box<dyn Sink>> {
+            Err(Failure::Gone.into())
+        }
+    }
 
     #[test]
     fn the_places_that_settings_name_are_listed_with_the_directories_that_are_written() {
         let log = LogConfig::new(Some("logs/nad.log".into()), &Default::default()).unwrap();
-        let outputs = OutputConfig {
-            alerts: Some("a.jsonl".into()),
-            incidents: Some("/dev/stdout".into()),
-            history: history(Some("/var/lib/nad/nad.db".into()), &Default::default(), String::new()).unwrap(),
-            ..OutputConfig::default()
-        };
-        let written = Written::of(&log, &outputs);
+        let sink = |what, path: &str, how| Arc::new(Writing(what, path.into(), how)) as Arc<dyn SinkConfig>;
+        let sinks = vec![
+            sink("alert file", "a.jsonl", WrittenAs::File),
+            sink("incident file", "/dev/stdout", WrittenAs::File),
+            sink("history", "/var/lib/nad/nad.db", WrittenAs::FileAndBeside),
+            sink("webhook spool", "spool", WrittenAs::Directory),
+        ];
+        let written = Written::of(&log, &OutputConfig { sinks, ..OutputConfig::default() });
         let listed: Vec<_> = written
             .iter()
             .map(|written| (written.what, written.how, written.directory().to_str().unwrap()))
@@ -83,6 +73,7 @@ mod tests {
                 ("log file", WrittenAs::FileAndBeside, "logs"),
                 ("alert file", WrittenAs::File, "."),
                 ("history", WrittenAs::FileAndBeside, "/var/lib/nad"),
+                ("webhook spool", WrittenAs::Directory, "spool"),
             ]
         );
     }

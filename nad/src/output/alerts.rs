@@ -1,14 +1,45 @@
 //! A file with one JSON object per alert.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nad_engine::detector::Event;
 
 use super::{
-    Done, Failure, Interests, OutputError, Sink,
+    Done, Failure, Interests, OutputError, Sink, SinkConfig, WhenFailing, Written, WrittenAs,
     reopen::{Earlier, LineFile},
 };
 use crate::format::AlertFormat;
+
+/// Where packets above the threshold are written.
+#[derive(Debug, Clone)]
+pub struct AlertsConfig {
+    /// The file.
+    pub path: PathBuf,
+    /// What a line contains.
+    pub format: AlertFormat,
+}
+
+impl SinkConfig for AlertsConfig {
+    fn kind(&self) -> &'static str {
+        "alerts"
+    }
+
+    fn when_failing(&self, usual: WhenFailing) -> WhenFailing {
+        usual
+    }
+
+    fn written(&self) -> Option<Written> {
+        Some(Written { what: "alert file", path: self.path.clone(), how: WrittenAs::File })
+    }
+
+    fn wants_packets(&self) -> bool {
+        true
+    }
+
+    fn open(&self, earlier: Earlier) -> anyhow::Result<Box<dyn Sink>> {
+        Ok(Box::new(AlertFile::open(&self.path, self.format, earlier)?))
+    }
+}
 
 /// JSON lines, in the order in which the packets came.
 #[derive(Debug)]

@@ -5,6 +5,7 @@
 
 mod digest;
 mod message;
+mod settings;
 mod transport;
 
 use std::time::{Duration, Instant};
@@ -12,8 +13,12 @@ use std::time::{Duration, Instant};
 use lettre::{Message, message::Mailbox};
 use nad_engine::detector::Event;
 
-use super::{Done, Failure, Interests, Sink, ending::Ending, summary::host_name};
+use super::{
+    Done, Failure, Interests, Sink, SinkConfig, ending::Ending, reopen::Earlier, summary::host_name,
+};
+use crate::{sandbox::Needs, secret::Secret};
 use digest::Digest;
+pub use settings::EmailSection;
 pub use transport::{Login, Security, Server};
 
 /// How long a mail may take as a whole, in times of the longest wait for an answer.
@@ -32,6 +37,30 @@ pub struct EmailConfig {
     pub interval: Duration,
     /// Mails in 24 hours, at most.
     pub max_per_day: usize,
+}
+
+impl SinkConfig for EmailConfig {
+    fn kind(&self) -> &'static str {
+        "email"
+    }
+
+    fn identity(&self) -> String {
+        let password = self.server.login.as_ref().map(|login| Secret::mark(&login.password));
+        format!("{self:?} {password:?}")
+    }
+
+    fn need(&self, needs: &mut Needs) {
+        needs.connect(&self.server.name, self.server.port);
+    }
+
+    fn open(&self, _: Earlier) -> anyhow::Result<Box<dyn Sink>> {
+        Ok(Box::new(Email::new(self.clone())))
+    }
+
+    fn test(&self) -> Option<(String, Result<String, Failure>)> {
+        let receivers: Vec<String> = self.receivers.iter().map(ToString::to_string).collect();
+        Some((format!("e-mail to {} by {}", receivers.join(", "), self.server), test(self)))
+    }
 }
 
 /// See the module.
@@ -65,11 +94,7 @@ impl Email {
 }
 
 /// Sends a test message at once, and gives the server's answer.
-///
-/// # Errors
-///
-/// When it was not accepted.
-pub fn test(config: &EmailConfig) -> Result<String, Failure> {
+fn test(config: &EmailConfig) -> Result<String, Failure> {
     let message: Message = message::test(config, &host_name())?;
     transport::send(&config.server, &message, longest(config), &Ending::default())
 }

@@ -1,6 +1,10 @@
 //! A table with the features of every packet, host or service: CSV or Parquet, by the ending of the file's name.
 
 mod csv;
+#[cfg(feature = "parquet")]
+mod parquet;
+#[cfg(not(feature = "parquet"))]
+#[path = "features/no_parquet.rs"]
 mod parquet;
 
 use std::{
@@ -9,9 +13,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use self::{csv::CsvTable, parquet::ParquetTable};
 use super::{OutputError, followed};
 use crate::{files, text};
+use csv::CsvTable;
 
 const BUFFER: usize = 1 << 18;
 
@@ -20,14 +24,18 @@ const BUFFER: usize = 1 << 18;
 pub struct FeatureFile {
     path: PathBuf,
     columns: usize,
-    table: Table,
+    table: Box<dyn Table>,
     /// The same file, to see whether it still has its name.
     file: Option<File>,
 }
 
-enum Table {
-    Csv(CsvTable<BufWriter<File>>),
-    Parquet(Box<ParquetTable<BufWriter<File>>>),
+/// A format of the file.
+trait Table {
+    /// Adds a row.
+    fn write(&mut self, index: u64, time_ns: u64, values: &[f32]) -> io::Result<()>;
+
+    /// Writes what is still in memory.
+    fn finish(self: Box<Self>) -> io::Result<()>;
 }
 
 impl FeatureFile {
@@ -47,10 +55,10 @@ impl FeatureFile {
         };
         let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
         let table = match ending.to_str() {
-            Some("csv") => create().and_then(|file| CsvTable::new(file, columns)).map(Table::Csv),
-            Some("parquet") => create()
-                .and_then(|file| ParquetTable::new(file, columns))
-                .map(|table| Table::Parquet(Box::new(table))),
+            Some("csv") => create()
+                .and_then(|file| CsvTable::new(file, columns))
+                .map(|table| Box::new(table) as Box<dyn Table>),
+            Some("parquet") => parquet::table(create, columns),
             _ => {
                 let cause = io::Error::other("its name ends neither in .csv nor in .parquet");
                 return Err(
@@ -73,11 +81,7 @@ impl FeatureFile {
     /// When there are not as many values as columns.
     pub fn write(&mut self, index: u64, time_ns: u64, values: &[f32]) -> Result<(), OutputError> {
         assert_eq!(values.len(), self.columns, "a row has a value for each column");
-        let written = match &mut self.table {
-            Table::Csv(table) => table.write(index, time_ns, values),
-            Table::Parquet(table) => table.write(index, time_ns, values),
-        };
-        written.map_err(|error| OutputError::new(name(&self.path), error))
+        self.table.write(index, time_ns, values).map_err(|error| OutputError::new(name(&self.path), error))
     }
 
     /// Writes what is still in memory. A Parquet file without it can't be read.
@@ -86,11 +90,7 @@ impl FeatureFile {
     ///
     /// When it can't be written, or another file is in its place by now.
     pub fn finish(self) -> Result<(), OutputError> {
-        let finished = match self.table {
-            Table::Csv(table) => table.finish(),
-            Table::Parquet(table) => table.finish(),
-        };
-        let finished = finished.and_then(|()| {
+        let finished = self.table.finish().and_then(|()| {
             self.file.as_ref().map_or(Ok(()), |file| followed::is_still_there(&self.path, file))
         });
         finished.map_err(|error| OutputError::new(name(&self.path), error))
@@ -104,12 +104,22 @@ fn name(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parts::Part;
+
+    fn has_format(file: &str) -> bool {
+        Part::Parquet.is_built() || !file.ends_with(".parquet")
+    }
 
     #[test]
     fn the_ending_chooses_the_format_whatever_its_case() {
         let folder = tempfile::tempdir().unwrap();
         for (file, start) in [("a.csv", b"inde"), ("b.CSV", b"inde"), ("c.parquet", b"PAR1")] {
             let path = folder.path().join(file);
+            if !has_format(file) {
+                let error = FeatureFile::create(&path, &["length"]).err().unwrap().to_string();
+                assert!(error.contains(&Part::Parquet.missing()) && !path.exists(), "{error}");
+                continue;
+            }
             let mut table = FeatureFile::create(&path, &["length"]).unwrap();
             table.write(0, 1, &[2.0]).unwrap();
             table.finish().unwrap();
@@ -132,7 +142,7 @@ mod tests {
     #[test]
     fn a_table_that_is_deleted_while_it_is_written_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        for file in ["a.csv", "a.parquet"] {
+        for file in ["a.csv", "a.parquet"].into_iter().filter(|file| has_format(file)) {
             let path = folder.path().join(file);
             let mut table = FeatureFile::create(&path, &["length"]).unwrap();
             table.write(0, 1, &[2.0]).unwrap();

@@ -1,15 +1,20 @@
 //! Incidents and traffic, in the history.
 
+mod settings;
+
 use std::time::{Duration, Instant};
 
-use nad_engine::detector::Event;
+use nad_engine::{detector::Event, ledger::Ledger};
 
-use super::{Done, Failure, Interests, Sink};
+use super::{
+    Book, Done, Failure, Interests, Sink, SinkConfig, WhenFailing, Written, WrittenAs, reopen::Earlier,
+};
 use crate::{
     files::{Identity, Place},
-    history::{HistoryConfig, HistoryError, Store},
+    history::{HistoryConfig, HistoryError, LedgerBook, Store},
     text,
 };
+pub use settings::HistorySection;
 
 /// What is too old or too much leaves this often, by time and by how often something is written.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
@@ -18,6 +23,34 @@ const PRUNE_AFTER: u32 = 256;
 const BEAT_EVERY: Duration = Duration::from_secs(10);
 /// For how long a full disk or another writer is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+impl SinkConfig for HistoryConfig {
+    fn kind(&self) -> &'static str {
+        "history"
+    }
+
+    fn when_failing(&self, usual: WhenFailing) -> WhenFailing {
+        usual
+    }
+
+    fn written(&self) -> Option<Written> {
+        Some(Written { what: "history", path: self.path.clone(), how: WrittenAs::FileAndBeside })
+    }
+
+    fn open(&self, _: Earlier) -> anyhow::Result<Box<dyn Sink>> {
+        Ok(Box::new(HistoryFile::open(self.clone())?))
+    }
+
+    fn book(&self) -> Option<Box<dyn Book>> {
+        Some(Box::new(LedgerBook::new(self.path.clone())))
+    }
+}
+
+impl Book for LedgerBook {
+    fn note(&self, ledger: &Ledger, is_last: bool) -> Result<(), String> {
+        self.note(ledger, is_last).map_err(|error| error.to_string())
+    }
+}
 
 /// Writes down its events at once: what a second brought is kept, whatever ends nad in the next.
 #[derive(Debug)]

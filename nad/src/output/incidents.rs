@@ -1,14 +1,43 @@
 //! A file with one JSON object per incident.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nad_engine::{detector::Event, incident::Change};
 
 use super::{
-    Done, Failure, Interests, OutputError, Sink,
+    Done, Failure, Interests, OutputError, Sink, SinkConfig, WhenFailing, Written, WrittenAs,
     reopen::{Earlier, LineFile},
 };
 use crate::format::AlertFormat;
+
+/// Where incidents are written.
+#[derive(Debug, Clone)]
+pub struct IncidentsConfig {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether there is a line whenever there is something new of one, not only when it closes.
+    pub follows: bool,
+    /// What a line contains.
+    pub format: AlertFormat,
+}
+
+impl SinkConfig for IncidentsConfig {
+    fn kind(&self) -> &'static str {
+        "incidents"
+    }
+
+    fn when_failing(&self, usual: WhenFailing) -> WhenFailing {
+        usual
+    }
+
+    fn written(&self) -> Option<Written> {
+        Some(Written { what: "incident file", path: self.path.clone(), how: WrittenAs::File })
+    }
+
+    fn open(&self, earlier: Earlier) -> anyhow::Result<Box<dyn Sink>> {
+        Ok(Box::new(IncidentFile::open(&self.path, self.follows, self.format, earlier)?))
+    }
+}
 
 /// JSON lines: each incident when it closes, or, where the file is followed, whenever there is something new of
 /// it.

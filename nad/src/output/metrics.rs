@@ -1,9 +1,68 @@
 //! Measures how long after a packet, or after a second, outputs get what stands out.
 
-use nad_engine::{detector::Event, incident::Change};
+mod settings;
 
-use super::{Done, Failure, Interests, Sink};
-use crate::{clock::LiveClock, metrics::Latencies};
+use std::{any::Any, sync::Arc};
+
+use nad_engine::{detector::Event, incident::Change, ledger::Tally};
+
+use super::{Done, Failure, Interests, Service, Sink, SinkConfig, SourceReader, reopen::Earlier};
+use crate::{
+    clock::LiveClock,
+    metrics::{Latencies, Listener, MetricsConfig},
+    sandbox::Needs,
+};
+pub use settings::MetricsSection;
+
+/// Below it, listening takes a capability.
+const FIRST_FREE_PORT: u16 = 1024;
+
+/// What is measured, and where it is served.
+#[derive(Debug, Clone)]
+pub struct MetricsOutput {
+    /// Where.
+    pub config: MetricsConfig,
+    /// What the sink measures and the server shows.
+    pub latencies: Latencies,
+}
+
+impl SinkConfig for MetricsOutput {
+    fn kind(&self) -> &'static str {
+        "metrics"
+    }
+
+    /// It goes on whatever the settings, which are the server's.
+    fn identity(&self) -> String {
+        String::new()
+    }
+
+    fn need(&self, needs: &mut Needs) {
+        needs.accepts = true;
+        needs.serves_low_port |= (1..FIRST_FREE_PORT).contains(&self.config.listen.port());
+    }
+
+    fn fixed(&self) -> Option<(&'static str, String)> {
+        Some(("where metrics are served ([metrics])", format!("{:?}", self.config)))
+    }
+
+    fn open(&self, _: Earlier) -> anyhow::Result<Box<dyn Sink>> {
+        Ok(Box::new(MetricsSink::new(self.latencies.clone())))
+    }
+
+    fn listen(&self, is_count: bool) -> anyhow::Result<Option<Box<dyn Service>>> {
+        if is_count {
+            tracing::warn!("metrics are not served with --count, which ends by itself");
+            return Ok(None);
+        }
+        Ok(Some(Box::new(Listener::bind(self.config.clone(), self.latencies.clone())?)))
+    }
+}
+
+impl Service for Listener {
+    fn serve(self: Box<Self>, tally: Arc<Tally>, source: SourceReader) -> anyhow::Result<Box<dyn Any>> {
+        Ok(Box::new(Listener::serve(*self, tally, source)?))
+    }
+}
 
 /// Observes its events, as of when it gets them: for live packets, whose times are those of this machine.
 #[derive(Debug)]

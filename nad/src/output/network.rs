@@ -3,6 +3,8 @@
 //!
 //! Whoever uses a connection waits, but never for longer than that, and needs no timers of its own.
 
+#[cfg(feature = "mail")]
+mod polled;
 mod resolve;
 
 use std::{
@@ -10,20 +12,19 @@ use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
     os::fd::AsFd,
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
-use lettre::transport::smtp::client::AsyncTokioStream;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
+#[cfg(feature = "mail")]
+pub(super) use polled::block_on;
 pub(super) use resolve::resolve;
 
 use super::{ending::Ending, ready};
 use crate::self_traffic::{self, Registration};
 
+/// There is something to read.
+const READABLE: i16 = libc::POLLIN;
 /// The end of nad is noticed this often.
 const SLICE: Duration = Duration::from_millis(100);
 /// Answers that a conversation may have of the largest size.
@@ -128,12 +129,6 @@ impl Connection {
         Err(refused)
     }
 
-    /// The same, where no more than a line is read at a time: what a server says too early in clear is not taken for what it
-    /// says once the connection is encrypted.
-    pub(super) fn by_line(self) -> Self {
-        Self { by_line: true, ..self }
-    }
-
     fn over(stream: TcpStream, limits: Limits, registration: Registration<'static>) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         // Limits are watched between attempts.
@@ -230,67 +225,13 @@ pub(super) struct Waiting(Arc<Socket>);
 impl Waiting {
     /// Waits until there is something to read, or for a slice of time.
     fn wait(&self) {
-        ready::wait(self.0.stream.as_fd(), ready::READABLE, SLICE);
+        ready::wait(self.0.stream.as_fd(), READABLE, SLICE);
     }
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").field("server", &self.socket.stream.peer_addr().ok()).finish()
-    }
-}
-
-// For those who want a stream that is asynchronous: nobody is woken, but `block_on` looks again.
-
-fn polled<T>(result: io::Result<T>) -> Poll<io::Result<T>> {
-    match result {
-        Err(error) if is_pause(&error) => Poll::Pending,
-        result => Poll::Ready(result),
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let read = self.get_mut().read_now(buffer.initialize_unfilled());
-        polled(read.map(|count| buffer.advance(count)))
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        // Where there is no room, there are few bytes of which it is better to wait for it here.
-        Poll::Ready(self.get_mut().write(bytes))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Whoever has gone needs not be told.
-        let _ = self.socket.stream.shutdown(std::net::Shutdown::Write);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncTokioStream for Connection {
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.stream.peer_addr()
-    }
-}
-
-/// What becomes of a future that waits for one connection only, whose limits end it.
-pub(super) fn block_on<T>(waiting: &Waiting, future: impl Future<Output = T>) -> T {
-    let mut future = std::pin::pin!(future);
-    loop {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            return value;
-        }
-        waiting.wait();
     }
 }
 

@@ -5,8 +5,6 @@ use std::{
     time::Duration,
 };
 
-/// There is something to read.
-pub(super) const READABLE: i16 = libc::POLLIN;
 /// There is room to write.
 pub(super) const WRITABLE: i16 = libc::POLLOUT;
 /// Whoever is on the other side has gone.

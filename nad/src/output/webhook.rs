@@ -4,6 +4,7 @@
 //! was taken or refused: at least once, with the same `X-Nad-Delivery` each time.
 
 mod post;
+mod settings;
 mod signature;
 mod spool;
 mod template;
@@ -15,11 +16,15 @@ use std::{
 };
 
 use nad_engine::detector::Event;
-use ureq::tls::Certificate;
+use ureq::{Proxy, tls::Certificate};
 
-use super::{Done, Failure, Interests, OutputError, Sink, ending::Ending, summary::host_name};
-use crate::secret::Secret;
+use super::{
+    Done, Failure, Interests, OutputError, Sink, SinkConfig, Written, WrittenAs, ending::Ending,
+    reopen::Earlier, summary::host_name,
+};
+use crate::{sandbox::Needs, secret::Secret};
 use post::{Poster, Refusal};
+pub use settings::{Told, WebhookSection};
 use spool::Spool;
 pub use template::Template;
 pub use url::Url;
@@ -71,6 +76,36 @@ pub struct SpoolConfig {
     pub directory: Option<PathBuf>,
     /// How much may wait, in bytes, in whole blocks of 4,096 each; the oldest leaves for the newest.
     pub bytes: u64,
+}
+
+impl SinkConfig for WebhookConfig {
+    fn kind(&self) -> &'static str {
+        "webhook"
+    }
+
+    fn identity(&self) -> String {
+        format!("{self:?} {:?}", (self.url.mark(), self.key.as_ref().map(Secret::mark)))
+    }
+
+    fn written(&self) -> Option<Written> {
+        let path = self.spool.directory.clone()?;
+        Some(Written { what: "webhook spool", path, how: WrittenAs::Directory })
+    }
+
+    fn need(&self, needs: &mut Needs) {
+        needs.connect(self.url.host(), self.url.port());
+        if let Some(proxy) = Proxy::try_from_env() {
+            needs.connect(proxy.host(), proxy.port());
+        }
+    }
+
+    fn open(&self, _: Earlier) -> anyhow::Result<Box<dyn Sink>> {
+        Ok(Box::new(Webhook::open(self.clone())?))
+    }
+
+    fn test(&self) -> Option<(String, Result<String, Failure>)> {
+        Some((name(self), test(self)))
+    }
 }
 
 /// See the module.
@@ -134,11 +169,7 @@ impl Webhook {
 }
 
 /// Posts a test message at once, and gives the server's answer.
-///
-/// # Errors
-///
-/// When it was not taken.
-pub fn test(config: &WebhookConfig) -> Result<String, Failure> {
+fn test(config: &WebhookConfig) -> Result<String, Failure> {
     let body = config.template.test(&host_name());
     let id = spool::delivery_id("test", spool::now_ns());
     Poster::new(config, Ending::default()).post(&id, &body, config.timeout).map_err(|refusal| refusal.failure)

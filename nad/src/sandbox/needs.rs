@@ -34,7 +34,7 @@ impl Needs {
     }
 
     /// Adds a server, by its name or its address.
-    pub(crate) fn connect(&mut self, host: &str, port: u16) {
+    pub fn connect(&mut self, host: &str, port: u16) {
         self.tcp_ports.push(port);
         if host.trim_matches(['[', ']']).parse::<IpAddr>().is_err() && !self.resolves_names {
             self.resolves_names = true;

@@ -21,6 +21,15 @@ pub(super) fn clippy() -> Result<Outcome> {
     pass(cargo.arg("clippy").args(PACKAGES).args([PROFILE, "--all-targets", "--", "--deny=warnings"]))
 }
 
+/// nad without any of its optional parts: what is left must not use them, nor be left over.
+pub(super) fn minimal() -> Result<Outcome> {
+    if let Some(skipped) = without("clippy", "clippy", "rustup component add clippy") {
+        return Ok(skipped);
+    }
+    let minimal = ["--package=nad", "--no-default-features", "--lib", "--bins", "--locked"];
+    pass(shell::cargo().arg("clippy").args(minimal).args(["--", "--deny=warnings"]))
+}
+
 pub(super) fn documentation() -> Result<Outcome> {
     let mut cargo = shell::cargo();
     pass(cargo.env("RUSTDOCFLAGS", "--deny=warnings").arg("doc").args(PACKAGES).args([PROFILE, "--no-deps"]))

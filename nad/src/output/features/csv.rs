@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::Table;
 use crate::text;
 
 /// A heading and rows, as RFC 4180 has them but for the line ends, which are single line feeds.
@@ -18,8 +19,10 @@ impl<W: Write> CsvTable<W> {
         file.write_all(b"\n")?;
         Ok(Self { file })
     }
+}
 
-    pub(super) fn write(&mut self, index: u64, time_ns: u64, values: &[f32]) -> io::Result<()> {
+impl<W: Write> Table for CsvTable<W> {
+    fn write(&mut self, index: u64, time_ns: u64, values: &[f32]) -> io::Result<()> {
         const SECOND: u64 = 1_000_000_000;
         write!(self.file, "{index},{}.{:09}", time_ns / SECOND, time_ns % SECOND)?;
         for value in values {
@@ -28,7 +31,7 @@ impl<W: Write> CsvTable<W> {
         self.file.write_all(b"\n")
     }
 
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
         self.file.flush()
     }
 }
@@ -39,7 +42,7 @@ mod tests {
 
     fn text(columns: &[&str], rows: &[(u64, u64, &[f32])]) -> String {
         let mut written = Vec::new();
-        let mut table = CsvTable::new(&mut written, columns).unwrap();
+        let mut table = Box::new(CsvTable::new(&mut written, columns).unwrap());
         for (index, time_ns, values) in rows {
             table.write(*index, *time_ns, values).unwrap();
         }

@@ -16,10 +16,20 @@ use parquet::{
     schema::types::Type,
 };
 
+use super::Table;
+
 /// Rows that are held in memory until they are written together.
 const ROW_GROUP: usize = 1 << 16;
 
-pub(super) struct ParquetTable<W: Write + Send> {
+/// Makes the file, and a table in it.
+pub(super) fn table<W: Write + Send + 'static>(
+    create: impl FnOnce() -> io::Result<W>,
+    columns: &[&str],
+) -> io::Result<Box<dyn Table>> {
+    Ok(Box::new(ParquetTable::new(create()?, columns)?))
+}
+
+struct ParquetTable<W: Write + Send> {
     file: SerializedFileWriter<W>,
     index: Vec<i64>,
     time: Vec<f64>,
@@ -27,7 +37,7 @@ pub(super) struct ParquetTable<W: Write + Send> {
 }
 
 impl<W: Write + Send> ParquetTable<W> {
-    pub(super) fn new(file: W, columns: &[&str]) -> io::Result<Self> {
+    fn new(file: W, columns: &[&str]) -> io::Result<Self> {
         // Statistics and offsets serve readers that look for single rows, and would grow with the table in memory.
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
@@ -43,23 +53,6 @@ impl<W: Write + Send> ParquetTable<W> {
         })
     }
 
-    pub(super) fn write(&mut self, index: u64, time_ns: u64, values: &[f32]) -> io::Result<()> {
-        self.index.push(index.try_into().map_err(io::Error::other)?);
-        self.time.push(time_ns as f64 / 1e9);
-        for (column, value) in self.values.iter_mut().zip(values) {
-            column.push(*value);
-        }
-        if self.index.len() == ROW_GROUP { Ok(self.write_group()?) } else { Ok(()) }
-    }
-
-    pub(super) fn finish(mut self) -> io::Result<()> {
-        if !self.index.is_empty() {
-            self.write_group()?;
-        }
-        self.file.finish()?;
-        self.file.inner_mut().flush()
-    }
-
     fn write_group(&mut self) -> Result<()> {
         let mut group = self.file.next_row_group()?;
         write_column::<_, Int64Type>(&mut group, &mut self.index)?;
@@ -69,6 +62,25 @@ impl<W: Write + Send> ParquetTable<W> {
         }
         group.close()?;
         Ok(())
+    }
+}
+
+impl<W: Write + Send> Table for ParquetTable<W> {
+    fn write(&mut self, index: u64, time_ns: u64, values: &[f32]) -> io::Result<()> {
+        self.index.push(index.try_into().map_err(io::Error::other)?);
+        self.time.push(time_ns as f64 / 1e9);
+        for (column, value) in self.values.iter_mut().zip(values) {
+            column.push(*value);
+        }
+        if self.index.len() == ROW_GROUP { Ok(self.write_group()?) } else { Ok(()) }
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        if !self.index.is_empty() {
+            self.write_group()?;
+        }
+        self.file.finish()?;
+        self.file.inner_mut().flush()
     }
 }
 
@@ -113,7 +125,7 @@ mod tests {
         let value = |row: usize| [row as f32 * 0.1, if row.is_multiple_of(2) { f32::MIN } else { -0.5 }];
         let time = |row: usize| 1_795_335_254_000_000_000 + row as u64 * 1_000_000;
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut table = ParquetTable::new(file.reopen().unwrap(), &columns).unwrap();
+        let mut table = Box::new(ParquetTable::new(file.reopen().unwrap(), &columns).unwrap());
         for row in 0..rows {
             table.write(row as u64 * 2, time(row), &value(row)).unwrap();
         }
@@ -139,7 +151,7 @@ mod tests {
     #[test]
     fn a_table_without_rows_is_a_table() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        ParquetTable::new(file.reopen().unwrap(), &["length"]).unwrap().finish().unwrap();
+        Box::new(ParquetTable::new(file.reopen().unwrap(), &["length"]).unwrap()).finish().unwrap();
         let reader = SerializedFileReader::new(file.reopen().unwrap()).unwrap();
         assert_eq!(reader.metadata().file_metadata().num_rows(), 0);
         assert_eq!(reader.metadata().file_metadata().schema_descr().num_columns(), 3);

@@ -100,6 +100,7 @@ fn the_end_of_nad_cuts_a_conversation_short() {
     assert_eq!(Connection::open(&addresses, &limits).unwrap_err().kind(), io::ErrorKind::TimedOut);
 }
 
+#[cfg(feature = "mail")]
 #[test]
 fn by_line_what_follows_a_line_is_left_to_who_reads_next() {
     let addresses = server(|mut stream| {

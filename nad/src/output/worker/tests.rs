@@ -58,7 +58,7 @@ fn seconds(count: u64) -> Vec<Event> {
 
 fn add(outputs: &mut Outputs, sink: impl Sink + 'static, when_full: WhenFull, when_failing: WhenFailing) {
     let mut new = outputs.replacement(when_full);
-    new.open("test", &(), when_failing, || Ok(sink)).unwrap();
+    new.open("test", "", when_failing, || Ok(Box::new(sink))).unwrap();
     new.put_in_place();
     outputs.start().unwrap();
 }
@@ -332,8 +332,8 @@ fn an_output_with_the_same_settings_goes_on_and_another_takes_its_place() {
     let mut outputs = Outputs::default();
     let mut replace = |settings: u8| {
         let mut new = outputs.replacement(WhenFull::Drop);
-        new.open("test", &settings, WhenFailing::GoOn, || {
-            Ok(scripted(|events: &[Event]| Ok(Done::all(events))))
+        new.open("test", &settings.to_string(), WhenFailing::GoOn, || {
+            Ok(Box::new(scripted(|events: &[Event]| Ok(Done::all(events)))))
         })
         .unwrap();
         new.put_in_place();
@@ -360,9 +360,7 @@ fn an_output_that_can_not_be_opened_changes_nothing() {
     add(&mut outputs, scripted(|events: &[Event]| Ok(Done::all(events))), WhenFull::Drop, WhenFailing::GoOn);
     let before = outputs.counts();
     let mut new = outputs.replacement(WhenFull::Drop);
-    let refused = new.open("other", &(), WhenFailing::GoOn, || {
-        anyhow::bail!("no") as anyhow::Result<Scripted<fn(&[Event]) -> Result<Done, Failure>>>
-    });
+    let refused = new.open("other", "", WhenFailing::GoOn, || anyhow::bail!("no"));
     assert!(refused.is_err());
     drop(new);
     outputs.tell(&seconds(1)).unwrap();

@@ -6,7 +6,7 @@
 /// # Errors
 ///
 /// When the name has no such form, in words.
-pub(super) fn ascii(name: &str) -> Result<String, String> {
+pub(crate) fn ascii(name: &str) -> Result<String, String> {
     if name.is_ascii() {
         return Ok(name.into());
     }

@@ -1,19 +1,17 @@
 //! `[[webhook]]`: where incidents are posted to.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use nad_engine::incident::Change;
 use serde::{Deserialize, Serialize};
 use ureq::tls::{Certificate, PemItem, parse_pem};
 
-use super::{
-    ConfigError, Length,
-    email::{LARGEST_AUTHORITY, is_loopback, length},
-};
+use super::{Changes, SpoolConfig, Template, Url, WebhookConfig};
 use crate::{
     files,
-    output::webhook::{Changes, SpoolConfig, Template, Url, WebhookConfig},
+    output::{Section, SinkConfig, SinkContext},
     secret::Secret,
+    settings::{ConfigError, LARGEST_AUTHORITY, Length, is_loopback, length},
     text,
 };
 
@@ -59,6 +57,29 @@ pub enum Told {
     Changed,
     /// See [`Change::Closed`].
     Closed,
+}
+
+impl Section for Vec<WebhookSection> {
+    fn reads(&self) -> Vec<PathBuf> {
+        self.iter().flat_map(|webhook| [&webhook.secret_file, &webhook.ca_file]).flatten().cloned().collect()
+    }
+
+    fn sinks(&self, _: &SinkContext) -> Result<Vec<Arc<dyn SinkConfig>>, ConfigError> {
+        let configs = WebhookSection::check_all(self)?;
+        Ok(configs.into_iter().map(|config| Arc::new(config) as Arc<dyn SinkConfig>).collect())
+    }
+
+    fn heading(&self, name: &str) -> String {
+        format!("[[{name}]]")
+    }
+
+    fn test_help(&self) -> Option<&'static str> {
+        Some("Each webhook")
+    }
+
+    fn tested(&self) -> Result<Vec<Arc<dyn SinkConfig>>, ConfigError> {
+        self.iter().map(|webhook| Ok(Arc::new(webhook.check()?) as Arc<dyn SinkConfig>)).collect()
+    }
 }
 
 impl WebhookSection {

@@ -1,11 +1,14 @@
 //! `[history]` in the file: where incidents and traffic are kept, and for how long.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Length, Size};
-use crate::history::{DEFAULT_MAX_AGE, DEFAULT_MAX_SIZE, HistoryConfig, LEAST_MAX_SIZE, SPAN_S};
+use crate::{
+    history::{DEFAULT_MAX_AGE, DEFAULT_MAX_SIZE, HistoryConfig, LEAST_MAX_SIZE, SPAN_S},
+    output::{Section, SinkConfig, SinkContext},
+    settings::{ConfigError, Length, Size},
+};
 
 /// `[history]`
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,12 +22,27 @@ pub struct HistorySection {
     pub max_size: Option<Size>,
 }
 
+impl Section for HistorySection {
+    fn given(given: &SinkContext) -> Self {
+        Self { path: given.history.clone(), ..Self::default() }
+    }
+
+    fn defaults() -> Self {
+        Self { path: None, max_age: Some(Length(DEFAULT_MAX_AGE)), max_size: Some(Size(DEFAULT_MAX_SIZE)) }
+    }
+
+    fn sinks(&self, given: &SinkContext) -> Result<Vec<Arc<dyn SinkConfig>>, ConfigError> {
+        let config = history(given.history.clone(), self, given.source.clone())?;
+        Ok(config.into_iter().map(|config| Arc::new(config) as Arc<dyn SinkConfig>).collect())
+    }
+}
+
 /// The history in force: a flag's file before the config's; `None` where there is to be none.
 ///
 /// # Errors
 ///
 /// When the size is too small to keep anything.
-pub fn history(
+fn history(
     flag: Option<PathBuf>,
     file: &HistorySection,
     source: String,

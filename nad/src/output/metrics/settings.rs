@@ -1,11 +1,15 @@
 //! `[metrics]`: where metrics and health are served.
 
-use std::{net::SocketAddr, str::FromStr};
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, domain};
-use crate::metrics::MetricsConfig;
+use super::MetricsOutput;
+use crate::{
+    metrics::{Latencies, MetricsConfig},
+    output::{Section, SinkConfig, SinkContext},
+    settings::{ConfigError, Listen, domain},
+};
 
 /// `[metrics]`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -17,14 +21,24 @@ pub struct MetricsSection {
     pub hosts: Option<Vec<String>>,
 }
 
-/// Where metrics are served, if anywhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum Listen {
-    /// Nowhere: `"none"`.
-    Off,
-    /// An address of this machine and a port, 0 for any that is free: `"127.0.0.1:9469"`.
-    At(SocketAddr),
+impl Section for MetricsSection {
+    fn given(given: &SinkContext) -> Self {
+        Self { listen: given.metrics, ..Self::default() }
+    }
+
+    fn defaults() -> Self {
+        Self { listen: None, hosts: Some(Vec::new()) }
+    }
+
+    fn sinks(&self, given: &SinkContext) -> Result<Vec<Arc<dyn SinkConfig>>, ConfigError> {
+        // What is replayed is over before anybody asks.
+        if !given.is_live {
+            return Ok(Vec::new());
+        }
+        let config = MetricsConfig::decide(given.metrics, self)?;
+        let output = |config| MetricsOutput { config, latencies: Latencies::default() };
+        Ok(config.into_iter().map(|config| Arc::new(output(config)) as Arc<dyn SinkConfig>).collect())
+    }
 }
 
 impl MetricsConfig {
@@ -54,39 +68,6 @@ fn host(name: &str) -> Result<String, ConfigError> {
     Err(ConfigError::Value(format!(
         "metrics: hosts: {name:?} is no host name: give it without port and scheme, as sensor.example.org"
     )))
-}
-
-impl FromStr for Listen {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "none" {
-            return Ok(Self::Off);
-        }
-        text.parse().map(Self::At).map_err(|_| {
-            format!(
-                "\"{text}\" is no address to listen at: give an IP address and a port, as in 127.0.0.1:9469 or \
-                 [::1]:9469, or none"
-            )
-        })
-    }
-}
-
-impl Serialize for Listen {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Off => serializer.serialize_str("none"),
-            Self::At(address) => serializer.collect_str(address),
-        }
-    }
-}
-
-impl TryFrom<String> for Listen {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
 }
 
 #[cfg(test)]
@@ -120,13 +101,5 @@ mod tests {
         assert_eq!(decided(None, Some("127.0.0.1:9469")).unwrap(), "127.0.0.1:9469");
         assert_eq!(decided(Some("[::1]:1"), Some("127.0.0.1:9469")).unwrap(), "[::1]:1");
         assert_eq!(decided(Some("none"), Some("127.0.0.1:9469")), None);
-    }
-
-    #[test]
-    fn what_is_no_address_is_refused_with_an_example() {
-        for bad in ["", "9469", "localhost:9469", "127.0.0.1", "127.0.0.1:99999", "http://127.0.0.1:9469"] {
-            let error = bad.parse::<Listen>().unwrap_err();
-            assert!(error.contains(&format!("\"{bad}\"")) && error.contains("127.0.0.1:9469"), "{error}");
-        }
     }
 }

@@ -1,27 +1,27 @@
 //! `[email]`: who is written to, and by which server.
 
-use std::{fmt::Display, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt::Display, path::PathBuf, sync::Arc, time::Duration};
 
 use lettre::{Address, address::AddressError, message::Mailbox, transport::smtp::client::Certificate};
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Length, domain};
+use super::{EmailConfig, Login, Security, Server};
 use crate::{
     files,
-    output::email::{EmailConfig, Login, Security, Server},
+    output::{Section, SinkConfig, SinkContext},
     secret::Secret,
+    settings::{ConfigError, LARGEST_AUTHORITY, Length, check, domain, is_loopback, length},
     text,
 };
 
 /// The variable that holds the password, before any file.
-pub const PASSWORD_VARIABLE: &str = "NAD_SMTP_PASSWORD";
+const PASSWORD_VARIABLE: &str = "NAD_SMTP_PASSWORD";
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(15 * 60);
 const DEFAULT_MAX_PER_DAY: usize = 50;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(7 * 86_400);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(300);
-const LEAST: Duration = Duration::from_secs(1);
 
 /// `[email]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,7 +55,29 @@ pub struct EmailSection {
     pub timeout: Option<Length>,
 }
 
+impl Section for Option<EmailSection> {
+    fn reads(&self) -> Vec<PathBuf> {
+        self.iter().flat_map(|email| [&email.password_file, &email.ca_file]).flatten().cloned().collect()
+    }
+
+    fn sinks(&self, _: &SinkContext) -> Result<Vec<Arc<dyn SinkConfig>>, ConfigError> {
+        self.iter().filter(|email| email.enabled).map(EmailSection::sink).collect()
+    }
+
+    fn test_help(&self) -> Option<&'static str> {
+        Some("The mail of the section email")
+    }
+
+    fn tested(&self) -> Result<Vec<Arc<dyn SinkConfig>>, ConfigError> {
+        self.iter().map(EmailSection::sink).collect()
+    }
+}
+
 impl EmailSection {
+    fn sink(&self) -> Result<Arc<dyn SinkConfig>, ConfigError> {
+        Ok(Arc::new(self.check(password())?))
+    }
+
     /// Checks the settings, and reads the files that they name. `password` is what [`PASSWORD_VARIABLE`] says.
     ///
     /// # Errors
@@ -80,7 +102,7 @@ impl EmailSection {
             )));
         }
         let max_per_day = self.max_per_day.unwrap_or(DEFAULT_MAX_PER_DAY);
-        super::check("email: max_per_day", max_per_day, 1, 10_000)?;
+        check("email: max_per_day", max_per_day, 1, 10_000)?;
         Ok(EmailConfig {
             sender: address("sender", &self.sender)?,
             receivers,
@@ -130,32 +152,12 @@ impl EmailSection {
     }
 }
 
-/// Bytes of the largest file of certificates.
-pub(super) const LARGEST_AUTHORITY: u64 = 1 << 20;
-
 /// How a certificate begins in a PEM file (RFC 7468).
-pub(super) const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
+const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
-/// A length of time of a section, or its default.
-pub(super) fn length(
-    name: &str,
-    given: Option<Length>,
-    default: Duration,
-    longest: Duration,
-) -> Result<Duration, ConfigError> {
-    let length = given.map_or(default, |length| length.0);
-    if (LEAST..=longest).contains(&length) {
-        return Ok(length);
-    }
-    Err(ConfigError::Value(format!(
-        "{name} {length:?} is out of range: {LEAST:?} to {longest:?} are possible"
-    )))
-}
-
-/// Whether a host name or address is this machine's own.
-pub(super) fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || IpAddr::from_str(bare).is_ok_and(|ip| ip.is_loopback())
+/// The password of the environment; an empty one is as good as none.
+fn password() -> Option<Secret> {
+    std::env::var(PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty()).map(Secret::new)
 }
 
 /// An address whose domain is in ASCII, as every server takes it.
