@@ -13,7 +13,6 @@ mod server;
 
 use std::sync::Arc;
 
-use nad_common::counters::KernelCounters;
 use prometheus_client::metrics::histogram::Histogram;
 
 pub use exposition::Format;
@@ -24,8 +23,7 @@ use exposition::Reading;
 use nad_engine::ledger::{Ledger, Tally};
 use process::Process;
 
-/// Reads the source's half of the ledger; an error is a sentence.
-pub type SourceReader = Box<dyn Fn() -> Result<KernelCounters, String> + Send + Sync>;
+use crate::source::SourceReader;
 
 /// Upper bounds of the histograms, in seconds: from what an idle machine takes to what nobody wants to wait for.
 const BUCKETS_S: [f64; 15] =

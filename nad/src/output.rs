@@ -33,9 +33,7 @@ use nad_engine::{detector::Event, incident::Change};
 
 use crate::text;
 use ending::Ending;
-pub use section::{
-    Absent, Book, Section, Service, SinkConfig, SinkContext, SourceReader, Written, WrittenAs,
-};
+pub use section::{Absent, Book, Section, Service, SinkConfig, SinkContext, Written, WrittenAs};
 pub use set::{Outputs, Replacement, Stop};
 
 /// The registry of sinks with a section of the config file. A line is its section's name, the settings as they stand there,

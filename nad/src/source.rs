@@ -29,6 +29,9 @@ pub trait Source {
     fn counters(&self) -> Result<KernelCounters, Self::Error>;
 }
 
+/// Reads a source's counters from elsewhere; an error is a sentence.
+pub type SourceReader = Box<dyn Fn() -> Result<KernelCounters, String> + Send + Sync>;
+
 /// A source of packets as they come, which wait in queues of their own until they are taken.
 pub trait LiveSource: Source {
     /// Whether it still sees packets.

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{self, IsTerminal as _},
     os::{fd::AsFd, unix::fs::FileTypeExt as _},
+    sync::Arc,
 };
 
 use anyhow::Result;
@@ -11,7 +12,7 @@ use anyhow::Result;
 use crate::{
     config::{ClosedStdout, OutputConfig},
     output::{
-        Outputs, Service, WhenFailing,
+        Outputs, Service, SinkConfig, WhenFailing,
         log::AnomalyLog,
         reopen::Earlier,
         terminal::{Screen, Terminal},
@@ -76,8 +77,10 @@ impl OutputConfig {
         new.open("log", &packets.to_string(), WhenFailing::GoOn, || Ok(Box::new(AnomalyLog { packets })))?;
         for (place, sink) in self.sinks.iter().enumerate() {
             // Two may have the same settings.
-            let before = self.sinks[..place].iter().filter(|other| other.kind() == sink.kind()).count();
-            let kind = format!("{} {before}", sink.kind());
+            let is_same = |other: &&Arc<dyn SinkConfig>| {
+                (other.kind(), other.identity()) == (sink.kind(), sink.identity())
+            };
+            let kind = format!("{} {}", sink.kind(), self.sinks[..place].iter().filter(is_same).count());
             new.open(&kind, &sink.identity(), sink.when_failing(when_failing), || sink.open(earlier))?;
         }
         new.put_in_place();
@@ -99,5 +102,89 @@ impl OutputConfig {
         let mut names: Vec<_> = left.chain(came).map(|(name, _)| *name).collect();
         names.dedup();
         names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    use nad_engine::detector::Event;
+
+    use super::*;
+    use crate::output::{Done, Failure, Interests, Sink, terminal::TerminalConfig};
+
+    /// Counts how often it is opened.
+    #[derive(Debug, Clone, Default)]
+    struct Fake {
+        setting: u8,
+        fixed: u8,
+        opened: Arc<AtomicUsize>,
+    }
+
+    impl SinkConfig for Fake {
+        fn kind(&self) -> &'static str {
+            "fake"
+        }
+
+        fn identity(&self) -> String {
+            self.setting.to_string()
+        }
+
+        fn fixed(&self) -> Option<(&'static str, String)> {
+            Some(("what is fixed", self.fixed.to_string()))
+        }
+
+        fn open(&self, _: Earlier) -> Result<Box<dyn Sink>> {
+            self.opened.fetch_add(1, Relaxed);
+            Ok(Box::new(self.clone()))
+        }
+    }
+
+    impl Sink for Fake {
+        fn name(&self) -> String {
+            "fake".into()
+        }
+
+        fn interests(&self) -> Interests {
+            Interests::default()
+        }
+
+        fn deliver(&mut self, events: &[Event]) -> Result<Done, Failure> {
+            Ok(Done::all(events))
+        }
+    }
+
+    fn config(fakes: &[&Fake]) -> OutputConfig {
+        let sinks = fakes.iter().map(|fake| Arc::new((*fake).clone()) as Arc<dyn SinkConfig>).collect();
+        OutputConfig { sinks, is_live: true, ..OutputConfig::default() }
+    }
+
+    #[test]
+    fn what_has_the_same_settings_goes_on_and_what_has_others_is_opened_anew() {
+        let screen = Screen::new(&TerminalConfig::default());
+        let fake = Fake::default();
+        let other = Fake { setting: 1, ..fake.clone() };
+        let opened = || fake.opened.load(Relaxed);
+        let mut outputs = config(&[&fake, &fake]).open(false, &screen).unwrap();
+        outputs.start().unwrap();
+        assert_eq!(opened(), 2, "two of the same settings are two");
+        for (fakes, expected) in [(vec![&fake, &fake], 2), (vec![&fake, &other], 3), (vec![&other], 3)] {
+            config(&fakes).reopen(&mut outputs, &screen).unwrap();
+            outputs.start().unwrap();
+            assert_eq!(opened(), expected, "{fakes:?}");
+        }
+        outputs.finish().unwrap();
+    }
+
+    #[test]
+    fn what_is_fixed_is_named_where_it_changes_comes_or_goes() {
+        let fake = Fake::default();
+        let (same, other) = (Fake { setting: 1, ..fake.clone() }, Fake { fixed: 1, ..fake.clone() });
+        let named = |old: &[&Fake], new: &[&Fake]| config(old).fixed_otherwise_than(&config(new));
+        assert!(named(&[&fake], &[&same]).is_empty());
+        for (old, new) in [(vec![&fake], vec![&other]), (vec![], vec![&fake]), (vec![&fake], vec![])] {
+            assert_eq!(named(&old, &new), ["what is fixed"]);
+        }
     }
 }

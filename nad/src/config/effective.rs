@@ -22,7 +22,12 @@ use super::{
     file::read,
     log::{DEFAULT_LOG_SIZE, DEFAULT_LOGS_KEPT},
 };
-use crate::{sandbox::SecuritySection, source::xdp::default_ring_bytes, text};
+use crate::{
+    output::{Section, sinks},
+    sandbox::SecuritySection,
+    source::xdp::default_ring_bytes,
+    text,
+};
 
 /// Settings that are shown as three asterisks. What is in a file that a setting names is never read.
 const SECRET: [&str; 4] = ["password", "secret", "token", "url"];
@@ -105,12 +110,19 @@ pub fn shown(places: &Places<'_>) -> Result<String, ConfigError> {
     Ok(text)
 }
 
-/// The defaults, as far as there are any. Every setting is named here.
+/// A file with these sections, and those of sinks with what their defaults are.
+macro_rules! with_sinks {
+    ({ $($sections:tt)* } $($sink:ident: $settings:ty $(, if $part:ident $feature:literal)?;)*) => {
+        File { $($sections)* $($sink: Section::defaults(),)* }
+    };
+}
+
+/// The defaults, as far as there are any. Every setting is named here, or by its sink.
 fn defaults(task: &Task, training: &Training) -> File {
     let detection = DetectorOptions::default();
     let growth = Growth::default();
     let is_default = *task == Task::Learn(BaselineLength::Time(DEFAULT_TRAIN_FOR));
-    File {
+    sinks! { with_sinks {
         capture: CaptureSection {
             interface: None,
             packet_count: None,
@@ -164,8 +176,7 @@ fn defaults(task: &Task, training: &Training) -> File {
         },
         files: FilesSection { mode: Some(Default::default()), group: None },
         security: SecuritySection { sandbox: Some(Default::default()), user: None },
-        ..File::default_sinks()
-    }
+    } }
 }
 
 /// The settings that say what the task is.

@@ -56,11 +56,6 @@ macro_rules! file {
             pub fn of_sinks(given: &SinkContext) -> Self {
                 Self { $($section: Section::given(given),)* ..Self::default() }
             }
-
-            /// The sinks' defaults, as far as there are any.
-            pub(super) fn default_sinks() -> Self {
-                Self { $($section: Section::defaults(),)* ..Self::default() }
-            }
         }
     };
 }

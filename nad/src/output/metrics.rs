@@ -6,11 +6,12 @@ use std::{any::Any, sync::Arc};
 
 use nad_engine::{detector::Event, incident::Change, ledger::Tally};
 
-use super::{Done, Failure, Interests, Service, Sink, SinkConfig, SourceReader, reopen::Earlier};
+use super::{Done, Failure, Interests, Service, Sink, SinkConfig, reopen::Earlier};
 use crate::{
     clock::LiveClock,
     metrics::{Latencies, Listener, MetricsConfig},
     sandbox::Needs,
+    source::SourceReader,
 };
 pub use settings::MetricsSection;
 

@@ -2,7 +2,6 @@
 
 use std::{any::Any, fmt, path::PathBuf, sync::Arc};
 
-use nad_common::counters::KernelCounters;
 use nad_engine::ledger::{Ledger, Tally};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -11,6 +10,7 @@ use crate::{
     parts::Part,
     sandbox::Needs,
     settings::{ConfigError, Listen},
+    source::SourceReader,
 };
 
 /// Settings of one kind of sink as they stand in the config file: a section, or several of one name.
@@ -146,9 +146,6 @@ pub trait Book: Send {
     /// When it can't be written, in words.
     fn note(&self, ledger: &Ledger, is_last: bool) -> Result<(), String>;
 }
-
-/// Reads the source's half of the ledger; an error is a sentence.
-pub type SourceReader = Box<dyn Fn() -> Result<KernelCounters, String> + Send + Sync>;
 
 /// Something that others connect to, at a place that was taken.
 pub trait Service: Send {
