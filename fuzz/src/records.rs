@@ -23,7 +23,7 @@ use nad_engine::{
 
 use crate::traffic::{self, Bytes, Step};
 
-/// Incidents that may be open at once: ARCHITECTURE.md, "What is bounded".
+/// Incidents that may be open at once: docs/limits.md.
 const MOST_OPEN: u64 = 256;
 const FORMATS: [AlertFormat; 4] =
     [AlertFormat::Native, AlertFormat::Eve, AlertFormat::Ecs, AlertFormat::Ocsf];
