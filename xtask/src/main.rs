@@ -10,6 +10,8 @@ mod bench;
 mod ebpf;
 mod eval;
 mod fuzz;
+#[cfg(test)]
+mod pages;
 mod run;
 mod schema;
 mod shell;
