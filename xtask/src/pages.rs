@@ -25,6 +25,25 @@ fn the_architecture_fits_on_a_page() {
 }
 
 #[test]
+fn the_architecture_names_each_top_module() {
+    let (map, root) = (read("ARCHITECTURE.md"), shell::workspace());
+    let mut missing = Vec::new();
+    for package in ["nad-common", "nad-engine", "nad"] {
+        let entries =
+            fs::read_dir(root.join(package).join("src")).unwrap().map(|entry| entry.unwrap().path());
+        for file in entries.filter(|path| path.extension().is_some_and(|extension| extension == "rs")) {
+            let module = file.file_stem().unwrap().to_str().unwrap();
+            let is_named =
+                [format!("`{module}`"), format!("::{module}`")].iter().any(|name| map.contains(name));
+            if !is_named && !["lib", "main"].contains(&module) {
+                missing.push(format!("ARCHITECTURE.md has no {package}::{module} in its map"));
+            }
+        }
+    }
+    assert_none(missing.into_iter());
+}
+
+#[test]
 fn decisions_are_numbered_and_have_a_context_a_decision_and_a_consequence() {
     let directory = shell::workspace().join("docs/decisions");
     let mut names: Vec<String> = fs::read_dir(&directory)
