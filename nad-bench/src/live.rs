@@ -279,7 +279,7 @@ fn settings(flows: u32) -> String {
         return String::new();
     }
     format!(
-        "[context]\nflows = {}\nhosts = {}\ndealings = {}\nmemory = {}\n",
+        "[context]\nflows = {}\nhosts = {}\nservice_pairs = {}\nknown_services = {}\n",
         2 * flows,
         flows / 8,
         flows / 2,

@@ -107,15 +107,15 @@ fn tcp_segment(source: u16, destination: u16, flags: u8, sequence: u32, payload:
 
 /// The ends of a flow of a population: four flows with one service on average, four services for each client.
 pub(crate) fn flow(number: u32) -> (End, End) {
-    const FLOWS_PER_DEALING: u32 = 4;
-    const DEALINGS_PER_CLIENT: u32 = 4;
+    const FLOWS_PER_PAIR: u32 = 4;
+    const PAIRS_PER_CLIENT: u32 = 4;
     const SERVERS: u32 = 256;
-    let dealing = number / FLOWS_PER_DEALING;
-    let client = 0x0a00_0000 + dealing / DEALINGS_PER_CLIENT;
-    let server = 0xac10_0000 + dealing.wrapping_mul(0x9e37_79b9) % SERVERS;
+    let pair = number / FLOWS_PER_PAIR;
+    let client = 0x0a00_0000 + pair / PAIRS_PER_CLIENT;
+    let server = 0xac10_0000 + pair.wrapping_mul(0x9e37_79b9) % SERVERS;
     (
         End { address: client.to_be_bytes(), port: 20_000 + (number % 16 * 1009) as u16 },
-        End { address: server.to_be_bytes(), port: 443 + (dealing % DEALINGS_PER_CLIENT) as u16 },
+        End { address: server.to_be_bytes(), port: 443 + (pair % PAIRS_PER_CLIENT) as u16 },
     )
 }
 

@@ -256,7 +256,7 @@ fn a_newer_file_is_refused_and_stays_as_it_is() {
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
     for refusal in place.refusals() {
-        assert!(refusal.contains("a newer nad wrote it (schema 99; this one knows 2)"), "{refusal}");
+        assert!(refusal.contains("a newer nad wrote it (schema 99; this one knows 3)"), "{refusal}");
     }
 }
 

@@ -38,7 +38,7 @@ fn a_row_of_the_packet_view_is_a_packet_with_its_place_and_time() {
 #[test]
 fn a_row_of_another_view_is_a_second_of_a_subject_with_its_end_as_time() {
     let folder = folder();
-    folder.nad("features office.pcap --out f.csv --view push").exits(0);
+    folder.nad("features office.pcap --out f.csv --view outbound-flood").exits(0);
     let (heading, rows) = table(&folder, "f.csv");
     assert_eq!(heading[2..], listed(&folder, "outbound-flood"));
     // Several sources in each of the capture's six seconds.

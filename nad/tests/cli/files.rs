@@ -323,7 +323,7 @@ fn too_little_memory_is_said_with_the_number_before_the_work() {
     let folder = folder();
     folder.write(
         "nad.toml",
-        "[context]\nflows = 67108864\nhosts = 67108864\ndealings = 67108864\nmemory = 67108864\n",
+        "[context]\nflows = 67108864\nhosts = 67108864\nservice_pairs = 67108864\nknown_services = 67108864\n",
     );
     for arguments in [REPLAY, "train office.pcap --train-packets 300 --out m", "run --iface nad-no0"] {
         let ran = folder.nad(arguments).exits(1);
@@ -382,6 +382,6 @@ fn a_control_group_that_is_too_small_is_named_with_both_numbers() {
     let name = group.0.file_name().unwrap().to_str().unwrap();
     run("").exits(1).says(&["too little memory", "that the control group ", name, " allows: lower "]);
     // With what it says to lower, it runs.
-    let small = "[context]\nflows = 1000\nhosts = 1000\ndealings = 1000\nlinks = 64\nmemory = 1000\n[training]\ntrees = 10\n";
+    let small = "[context]\nflows = 1000\nhosts = 1000\nservice_pairs = 1000\nlinks = 64\nknown_services = 1000\n[training]\ntrees = 10\n";
     run(small).exits(0);
 }

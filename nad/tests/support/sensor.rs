@@ -100,7 +100,7 @@ pub(crate) struct Counts {
     ring_full: usize,
     drained: usize,
     unreadable: usize,
-    own: usize,
+    self_traffic: usize,
     discarded: usize,
 }
 
@@ -117,7 +117,7 @@ impl Ran {
         let unparsed: usize = counts.unparsed.values().sum();
         assert_eq!(counts.seen, counts.recorded + counts.sampled_out + counts.ring_full + unparsed, "{line}");
         assert_eq!(counts.recorded, counts.drained + counts.unreadable, "{line}");
-        let judged = counts.learned + counts.scored + counts.own + counts.discarded;
+        let judged = counts.learned + counts.scored + counts.self_traffic + counts.discarded;
         assert_eq!(counts.drained, judged, "{line}");
         summary
     }
