@@ -4,8 +4,8 @@
 //! and time, the tables are storage beside them. Every second of the packets' clock the subjects that were active
 //! in it are visited once: that is when views of more than a packet are scored.
 //!
-//! One context belongs to one thread, which sees the records of all rings, so a host's packets meet in one place
-//! whichever CPU received them.
+//! What concerns a pair of addresses is in one of [`PARTITIONS`] partitions, which see the records of their pairs only. What
+//! concerns more than a pair is added up at the end of each second, and used as it stood at the end of the last one.
 
 pub mod decay;
 pub mod distinct;
@@ -24,7 +24,10 @@ mod active;
 mod ahead;
 mod contacts;
 mod counts;
-mod observe;
+mod links;
+mod merge;
+mod network;
+mod partition;
 mod questions;
 mod subject;
 mod tables;
@@ -35,21 +38,20 @@ use std::collections::HashSet;
 
 use nad_common::record::{AddressKind, PacketRecord};
 
-use active::Active;
 use ahead::Keys;
-use contacts::Contacts;
 pub use counts::{ContextCounts, CountedTable, TABLES};
-use flow::{FlowKey, FlowState, FlowStep};
+use flow::{FlowKey, FlowStep};
 use hash::HashKey;
-use host::HostState;
 use host_key::HostKey;
 use known::{KnownEntry, KnownServices, KnownSnapshot};
-use link::{Binding, LinkState};
-use questions::Questions;
-use service_pair::ServicePairState;
+use links::Links;
+use merge::Merged;
+use network::Network;
+pub use partition::PARTITIONS;
+use partition::{Moment, Partition};
 use subject::nobody;
 pub use subject::{Origin, Seen, Subject, Verdict};
-use table::{Entry, Table};
+use table::Table;
 use tables::Fetching;
 pub use tables::Tables;
 pub use vantage::Change as VantageChange;
@@ -104,37 +106,14 @@ pub struct Context {
     // The first to be dropped.
     #[expect(dead_code, reason = "it is there to be dropped")]
     fetching: Option<Fetching>,
-    flows: Table<FlowState>,
-    hosts: Table<HostState>,
-    /// Those who have no state of their own, by MAC address or network: hosts for which there was no room, and whoever
-    /// sends in the name of an address that belongs to another MAC address.
-    groups: Table<HostState>,
-    service_pairs: Table<ServicePairState>,
-    links: Table<LinkState>,
-    bindings: Table<Binding>,
-    known: KnownServices,
-    hash_key: HashKey,
-    vantage: Vantage,
-    questions: Questions,
-    contacts: Contacts,
-    /// Hosts of open incidents: what they do makes nothing known.
-    suspects: HashSet<HostKey>,
+    partitions: Vec<Partition>,
+    network: Network,
+    links: Links,
+    merged: Merged,
+    merged_groups: Merged,
     tick: u64,
-    began_ns: u64,
     now_ns: u64,
-    active: ActiveSubjects,
     keys: Vec<Keys>,
-}
-
-/// Subjects that were active in this tick, by kind.
-#[derive(Debug, Default)]
-struct ActiveSubjects {
-    service_pairs: Active,
-    sources: Active,
-    targets: Active,
-    group_sources: Active,
-    group_targets: Active,
-    links: Active,
 }
 
 impl Context {
@@ -156,24 +135,23 @@ impl Context {
         vantage: Vantage,
         known: impl FnOnce(Table<KnownEntry>) -> KnownServices,
     ) -> Self {
+        let network = Network {
+            hash_key,
+            known: known(tables.known),
+            hosts: tables.hosts,
+            vantage,
+            suspects: HashSet::new(),
+            began_ns: 0,
+        };
         Self {
             fetching: tables.fetching,
-            flows: tables.flows,
-            hosts: tables.hosts,
-            groups: tables.groups,
-            service_pairs: tables.service_pairs,
+            partitions: tables.partitions,
+            network,
             links: tables.links,
-            bindings: tables.bindings,
-            known: known(tables.known),
-            hash_key,
-            vantage,
-            questions: Questions::default(),
-            contacts: Contacts::default(),
-            suspects: HashSet::new(),
+            merged: Merged::default(),
+            merged_groups: Merged::default(),
             tick: 0,
-            began_ns: 0,
             now_ns: 0,
-            active: ActiveSubjects::default(),
             keys: Vec::new(),
         }
     }
@@ -202,16 +180,15 @@ impl Context {
     pub fn observe(&mut self, place: usize, record: &PacketRecord, now_ns: u64) -> Seen<'_> {
         self.look_further(place);
         if self.now_ns == 0 {
-            self.began_ns = now_ns;
-            self.known.begin(now_ns);
+            self.network.began_ns = now_ns;
+            self.network.known.begin(now_ns);
         }
         // Sensor time never runs backwards; what is tested without a timeline may.
         self.now_ns = self.now_ns.max(now_ns);
-        let now_ns = self.now_ns;
         self.tick = self.tick.max(now_ns / TICK_NS);
-        let keys = self.keys[place];
+        let moment = Moment { ns: self.now_ns, tick: self.tick };
         if record.address_kind() == AddressKind::Link {
-            let inherited_level = self.observe_link(record, now_ns);
+            let inherited_level = self.links.observe(record, &self.network.hash_key, moment);
             let nobody = nobody();
             return Seen {
                 inherited_level,
@@ -222,7 +199,16 @@ impl Context {
                 service_pair: &nobody.service_pair,
             };
         }
-        self.observe_ip(record, keys, now_ns)
+        let keys = &self.keys[place];
+        if questions::asks_many(record, keys.destination.key)
+            && !self.network.is_foreign(&keys.source, record.source_mac)
+        {
+            // Whoever answers belongs to another pair.
+            for partition in &mut self.partitions {
+                partition.questions.note(record, keys.source.key, &self.network.hash_key, moment.ns);
+            }
+        }
+        self.partitions[keys.partition()].observe(&self.network, record, keys, moment)
     }
 
     /// The end of the current tick, in nanoseconds.
@@ -232,78 +218,66 @@ impl Context {
 
     /// The hosts of open incidents: what they do makes nothing known.
     pub fn set_suspects(&mut self, suspects: HashSet<HostKey>) {
-        self.suspects = suspects;
+        self.network.suspects = suspects;
     }
 
     /// The baseline is over: what was seen in it is known from now on.
     pub fn end_baseline(&mut self) {
-        self.known.end_baseline();
-        self.vantage.settle();
+        let Self { partitions, network, .. } = self;
+        merge::settle_vantage(partitions, network);
+        merge::settle_exchanges(partitions, network);
+        network.known.end_baseline();
+        network.vantage.settle();
     }
 
     /// The known services, for a model.
     pub fn known_services(&self) -> KnownSnapshot {
-        self.known.keep(self.vantage.is_one_way(), self.now_ns)
+        self.network.known.keep(self.network.vantage.is_one_way(), self.now_ns)
     }
 
     /// Whether only one side of connections is seen from here, so that nothing can be verified.
     pub fn is_one_way(&self) -> bool {
-        self.vantage.is_one_way()
+        self.network.vantage.is_one_way()
     }
 
     /// How what is seen of connections has changed since the baseline, once.
     pub fn take_vantage_change(&mut self) -> Option<VantageChange> {
-        self.vantage.take_news()
+        self.network.vantage.take_news()
     }
 
     /// What is known of who sends in the name of an address.
     pub fn origin(&self, key: HostKey) -> Origin {
-        let wanted = key.hashed(&self.hash_key);
-        let Some(slot) = self.hosts.find(&wanted) else {
-            return Origin { is_verified: false, mac: key.to_mac() };
-        };
-        let host = self.hosts.get(slot);
-        Origin { is_verified: host.is_real(), mac: host.macs.first() }
+        self.network.origin(key)
     }
 
     /// The IP address that a MAC address used first, where it is known.
     pub fn ip_of_link(&self, mac: HostKey) -> Option<HostKey> {
-        let slot = self.links.find(&mac.hashed(&self.hash_key))?;
-        Some(self.links.get(slot).own_ip).filter(|ip| *ip != HostKey::NOBODY)
+        self.links.ip_of(&mac.hashed(&self.network.hash_key))
     }
 
     /// What became of those who wanted an entry.
     pub fn counts(&self) -> ContextCounts {
-        ContextCounts {
-            flows: self.flows.counts(),
-            hosts: self.hosts.counts(),
-            groups: self.groups.counts(),
-            service_pairs: self.service_pairs.counts(),
-            links: self.links.counts(),
-            bindings: self.bindings.counts(),
-            known_services: self.known.counts(),
-            passed_over: [
-                &self.active.service_pairs,
-                &self.active.sources,
-                &self.active.targets,
-                &self.active.group_sources,
-                &self.active.group_targets,
-                &self.active.links,
-            ]
-            .iter()
-            .map(|active| active.passed_over)
-            .sum(),
-        }
+        let mut counts = ContextCounts {
+            links: self.links.links.counts(),
+            bindings: self.links.bindings.counts(),
+            known_services: self.network.known.counts(),
+            passed_over: self.links.passed_over() + self.merged.passed_over + self.merged_groups.passed_over,
+            ..ContextCounts::default()
+        };
+        self.partitions.iter().for_each(|partition| partition.count(&mut counts));
+        counts
     }
 
     /// The tables by their names in `[context]`, each with the bytes of memory that it takes when it is full.
     pub fn bytes(&self) -> [(&'static str, usize); 5] {
+        let of = |bytes: fn(&Partition) -> usize| self.partitions.iter().map(bytes).sum::<usize>();
+        let hosts = of(|partition| partition.hosts.bytes() + partition.groups.bytes());
         [
-            ("flows", self.flows.bytes()),
-            ("hosts", self.hosts.bytes() + self.groups.bytes()),
-            ("service_pairs", self.service_pairs.bytes()),
-            ("links", self.links.bytes() + self.bindings.bytes()),
-            ("known_services", self.known.bytes()),
+            ("flows", of(|partition| partition.flows.bytes())),
+            ("hosts", hosts + self.network.hosts.bytes()),
+            ("service_pairs", of(|partition| partition.service_pairs.bytes())),
+            ("links", self.links.links.bytes() + self.links.bindings.bytes()),
+            ("known_services", self.network.known.bytes()),
         ]
     }
 }

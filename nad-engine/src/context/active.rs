@@ -1,12 +1,14 @@
 //! Which subjects of a kind were active in a tick, and which of them are visited where there are too many.
 
-use super::table::Slot;
+use super::{partition::PARTITIONS, table::Slot};
 
 /// Subjects of one kind that are visited at a tick's end; more are counted as passed over.
-const MOST_VISITED: usize = 16_384;
+pub(super) const MOST_VISITED: usize = 16_384;
+/// A host has peers in several partitions, so of hosts each notes more than its share.
+const HOSTS_OF_A_PARTITION: usize = MOST_VISITED / 4;
 
 /// Packets in a tick from which on a subject is busy. Forged sources of a flood send a packet or two each.
-const BUSY_PACKETS: u32 = 4;
+pub(super) const BUSY_PACKETS: u32 = 4;
 
 /// What a packet is among those of its subject in a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +39,10 @@ impl Turn {
 ///
 /// A flood from forged sources makes more subjects active than can be visited. Those that send again and again come
 /// before those with a packet or two, so the flood hides no scan in the same second.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Active {
+    /// How many are noted.
+    most: usize,
     pub(super) places: Vec<(Slot, u64)>,
     busy: Vec<(Slot, u64)>,
     /// Subjects for which `places` had no room.
@@ -48,14 +52,33 @@ pub(super) struct Active {
 }
 
 impl Active {
+    /// Service pairs of a partition.
+    pub(super) fn of_service_pairs() -> Self {
+        Self::new(MOST_VISITED / PARTITIONS)
+    }
+
+    /// Hosts with a state in a partition.
+    pub(super) fn of_hosts() -> Self {
+        Self::new(HOSTS_OF_A_PARTITION)
+    }
+
+    /// MAC addresses.
+    pub(super) fn of_links() -> Self {
+        Self::new(MOST_VISITED)
+    }
+
+    fn new(most: usize) -> Self {
+        Self { most, places: Vec::new(), busy: Vec::new(), without_room: 0, passed_over: 0 }
+    }
+
     /// Notes a packet of a subject.
     #[inline]
     pub(super) fn add(&mut self, turn: Turn, slot: Slot, hash: impl FnOnce() -> u64) {
         match turn {
             Turn::Other => {}
-            Turn::First if self.places.len() < MOST_VISITED => self.places.push((slot, hash())),
+            Turn::First if self.places.len() < self.most => self.places.push((slot, hash())),
             Turn::First => self.without_room += 1,
-            Turn::Busy if self.busy.len() < MOST_VISITED => self.busy.push((slot, hash())),
+            Turn::Busy if self.busy.len() < self.most => self.busy.push((slot, hash())),
             Turn::Busy => {}
         }
     }
@@ -69,7 +92,7 @@ impl Active {
             busy.sort_unstable();
             let firsts = std::mem::replace(&mut self.places, std::mem::take(&mut self.busy));
             let rest = firsts.into_iter().filter(|(_, hash)| busy.binary_search(hash).is_err());
-            let room = MOST_VISITED - self.places.len();
+            let room = self.most - self.places.len();
             self.places.extend(rest.take(room));
             self.passed_over += all.saturating_sub(self.places.len() as u64);
         }
@@ -103,7 +126,7 @@ mod tests {
     #[test]
     fn who_sends_again_is_visited_where_there_are_too_many_and_nobody_twice() {
         let slot = |number: usize| Slot::at(number);
-        let mut active = Active::default();
+        let mut active = Active::of_links();
         for number in 0..MOST_VISITED + 1000 {
             active.add(Turn::First, slot(number), || number as u64);
         }
@@ -125,7 +148,7 @@ mod tests {
 
     #[test]
     fn all_are_visited_in_their_order_where_there_is_room() {
-        let mut active = Active::default();
+        let mut active = Active::of_links();
         for number in [3, 1, 2] {
             active.add(Turn::First, Slot::at(number), || number as u64);
         }

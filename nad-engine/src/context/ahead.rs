@@ -7,7 +7,7 @@ use nad_common::record::PacketRecord;
 
 use super::{
     Context, FlowKey, HostKey, flow::FlowState, hash::HashKey, host::HostState, known::ServiceKey,
-    service_pair::ServicePairState, table::Hashed,
+    partition::of_pair, service_pair::ServicePairState, table::Hashed,
 };
 
 /// Records ahead of whose turn the memory is asked for the buckets of their states, and for the states.
@@ -42,11 +42,19 @@ impl Keys {
     }
 }
 
+impl Keys {
+    /// The partition that it belongs to.
+    #[inline]
+    pub(super) fn partition(&self) -> usize {
+        of_pair(self.source.hash, self.destination.hash)
+    }
+}
+
 impl Context {
     /// Computes where a batch's states are, and asks for those of the first records.
     pub(super) fn look_ahead(&mut self, records: &[PacketRecord]) {
         self.keys.clear();
-        let hash_key = self.hash_key;
+        let hash_key = self.network.hash_key;
         self.keys.extend(records.iter().map(|record| Keys::of(&hash_key, record)));
         for place in 0..BUCKETS_AHEAD.min(self.keys.len()) {
             self.prefetch_buckets(place);
@@ -66,21 +74,23 @@ impl Context {
     #[inline]
     fn prefetch_buckets(&self, place: usize) {
         let Some(keys) = self.keys.get(place) else { return };
-        self.flows.prefetch(keys.flow.id.hash);
-        self.hosts.prefetch(keys.source.hash);
-        self.hosts.prefetch(keys.destination.hash);
-        self.service_pairs.prefetch(keys.service_pair);
+        let partition = &self.partitions[keys.partition()];
+        partition.flows.prefetch(keys.flow.id.hash);
+        partition.hosts.prefetch(keys.source.hash);
+        partition.hosts.prefetch(keys.destination.hash);
+        partition.service_pairs.prefetch(keys.service_pair);
     }
 
     #[inline]
     fn prefetch_values(&self, place: usize) {
         let Some(keys) = self.keys.get(place) else { return };
-        if !self.flows.prefetch_value(keys.flow.id.hash, size_of::<FlowState>()) {
+        let partition = &self.partitions[keys.partition()];
+        if !partition.flows.prefetch_value(keys.flow.id.hash, size_of::<FlowState>()) {
             // It begins, so its novelty will be asked for.
-            self.known.prefetch(keys.service_pair);
+            self.network.known.prefetch(keys.service_pair);
         }
-        self.hosts.prefetch_value(keys.source.hash, HostState::HOT_BYTES);
-        self.hosts.prefetch_value(keys.destination.hash, HostState::HOT_BYTES);
-        self.service_pairs.prefetch_value(keys.service_pair, size_of::<ServicePairState>());
+        partition.hosts.prefetch_value(keys.source.hash, HostState::HOT_BYTES);
+        partition.hosts.prefetch_value(keys.destination.hash, HostState::HOT_BYTES);
+        partition.service_pairs.prefetch_value(keys.service_pair, size_of::<ServicePairState>());
     }
 }

@@ -33,6 +33,15 @@ impl Distinct {
         is_new
     }
 
+    /// Adds all that another one has, as of the window of this number.
+    pub fn add_all(&mut self, other: &Self, window: u64) {
+        let mut other = *other;
+        self.turn(window);
+        other.turn(window);
+        let words = self.current.iter_mut().chain(&mut self.previous);
+        words.zip(other.current.iter().chain(&other.previous)).for_each(|(word, more)| *word |= more);
+    }
+
     /// About how many there were in the window of this number and the one before it.
     pub fn estimate(&self, window: u64) -> f32 {
         let mut seen = *self;
@@ -82,6 +91,20 @@ mod tests {
         assert!(distinct.estimate(7) > 0.9);
         assert_eq!(distinct.estimate(8), 0.0);
         assert!(distinct.add(mix(1, 1), 8));
+    }
+
+    #[test]
+    fn two_that_are_added_up_are_as_one_that_had_seen_everything() {
+        let (mut one, mut other, mut whole) = (Distinct::zeroed(), Distinct::zeroed(), Distinct::zeroed());
+        for thing in 0..300 {
+            let part = if thing % 3 == 0 { &mut one } else { &mut other };
+            part.add(mix(thing, 5), 4 + thing / 150);
+            whole.add(mix(thing, 5), 4 + thing / 150);
+        }
+        one.add_all(&other, 5);
+        assert_eq!(bytemuck::bytes_of(&one), bytemuck::bytes_of(&whole));
+        one.add_all(&other, 6);
+        assert!(one.estimate(6) > 100.0 && one.estimate(7) < 1.0);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One host: what it does as the one who begins, and what is done to it.
 
 mod macs;
+mod merge;
 mod peers;
 
 use bytemuck::{Pod, Zeroable};
@@ -24,7 +25,7 @@ use peers::{Majority, Recent};
 const SHORT_WINDOW_NS: u64 = 5_000_000_000;
 const LONG_WINDOW_NS: u64 = 60_000_000_000;
 
-/// What is known of one host. Counts fade over the time in their names, in seconds.
+/// What is known of one host: its share in a partition, or all of it at a second's end. Counts fade over the time in their names, in seconds.
 ///
 /// What every packet changes comes first, on [`HostState::HOT_BYTES`].
 #[repr(C, align(64))]
@@ -80,6 +81,9 @@ pub struct HostState {
     marks: u32,
     /// TCP connections among the flows that it opened.
     opened_tcp_10: f32,
+    /// What other partitions counted of the host up to the last second's end.
+    elsewhere: Elsewhere,
+    padding: u32,
     /// What went on in the flows that it began, and in those that others began to it.
     pub begun: TickCount,
     /// See `begun`.
@@ -102,7 +106,16 @@ pub struct HostState {
     pinger: Majority,
     /// Where its packets come from.
     pub macs: Macs,
-    rest: [u32; 9],
+    rest: [u32; 5],
+}
+
+/// The counts of a host's other states that the packets here are judged by.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+struct Elsewhere {
+    opened_10: f32,
+    failed_10: f32,
+    stray_10: f32,
 }
 
 /// Packets and bytes both ways in one tick.
@@ -319,6 +332,9 @@ impl HostState {
             &mut self.icmp_in_10,
             &mut self.malformed_10,
             &mut self.unusual_headers_10,
+            &mut self.elsewhere.opened_10,
+            &mut self.elsewhere.failed_10,
+            &mut self.elsewhere.stray_10,
         ] {
             *count *= decay.ten;
         }
@@ -369,7 +385,10 @@ impl HostState {
 
     fn come(&mut self, now_ns: u64) {
         if self.last_ns == 0 {
-            (self.first_ns, self.last_ns) = (now_ns, now_ns);
+            self.last_ns = now_ns;
+            if self.first_ns == 0 {
+                self.first_ns = now_ns;
+            }
         }
     }
 }

@@ -104,6 +104,12 @@ impl ServiceKey {
         Hashed { hash, key: ServicePairKey { client, service: self } }
     }
 
+    /// Its hash and that of its server, for sketches.
+    #[inline]
+    pub fn hashes(&self, hash_key: &HashKey) -> [u64; 2] {
+        [self.hash(hash_key), self.server.hashed(hash_key).hash]
+    }
+
     /// Its hash for sketches.
     #[inline]
     pub fn hash(&self, hash_key: &HashKey) -> u64 {

@@ -12,8 +12,8 @@ use super::{flow, hash::HashKey, host_key::HostKey};
 const MOST: usize = 1024;
 /// An answer comes within this time: SSDP's longest (`MX`, UPnP Device Architecture 2.0, 1.3.2) and what it takes.
 const ANSWERED_NS: u64 = 10_000_000_000;
-/// Answers to one question.
-const MOST_ANSWERS: u32 = 512;
+/// Answers to one question that come to one partition.
+const MOST_ANSWERS: u32 = 64;
 
 const PROTOCOL_UDP: u8 = 17;
 

@@ -93,6 +93,14 @@ pub struct TableCounts {
 }
 
 impl TableCounts {
+    /// Adds those of another table.
+    pub fn add(&mut self, other: &Self) {
+        self.entered += other.entered;
+        self.evicted += other.evicted;
+        self.displaced += other.displaced;
+        self.refused += other.refused;
+    }
+
     /// How often a state was lost that still mattered, or not taken up.
     pub fn overruns(&self) -> u64 {
         self.displaced + self.refused

@@ -10,29 +10,22 @@ use std::{
 };
 
 use super::{
-    FLOW_IDLE_NS, HOST_IDLE_NS, Sizes,
-    flow::FlowState,
-    host::HostState,
+    Sizes,
     known::{KnownEntry, KnownServices},
-    link::{Binding, LinkState},
-    service_pair::ServicePairState,
-    table::{Entry, Table},
+    links::Links,
+    network::{HostSummary, Network},
+    partition::{PARTITIONS, Partition},
+    table::Table,
 };
-
-/// MAC addresses and networks of those who have no state of their own.
-const GROUPS: usize = 1024;
 
 /// Tables without entries.
 #[derive(Debug)]
 pub struct Tables {
     // The first to be dropped.
     pub(super) fetching: Option<Fetching>,
-    pub(super) flows: Table<FlowState>,
-    pub(super) hosts: Table<HostState>,
-    pub(super) groups: Table<HostState>,
-    pub(super) service_pairs: Table<ServicePairState>,
-    pub(super) links: Table<LinkState>,
-    pub(super) bindings: Table<Binding>,
+    pub(super) partitions: Vec<Partition>,
+    pub(super) hosts: Table<HostSummary>,
+    pub(super) links: Links,
     pub(super) known: Table<KnownEntry>,
 }
 
@@ -45,12 +38,9 @@ impl Tables {
     pub fn new(sizes: &Sizes) -> io::Result<Self> {
         Ok(Self {
             fetching: None,
-            flows: Table::new(sizes.flows, FLOW_IDLE_NS)?,
-            hosts: Table::new(sizes.hosts, HOST_IDLE_NS)?,
-            groups: Table::new(GROUPS, HOST_IDLE_NS)?,
-            service_pairs: Table::new(sizes.service_pairs, HOST_IDLE_NS)?,
-            links: Table::new(sizes.links, HOST_IDLE_NS)?,
-            bindings: Table::new(sizes.links, HOST_IDLE_NS)?,
+            partitions: (0..PARTITIONS).map(|_| Partition::new(sizes)).collect::<io::Result<_>>()?,
+            hosts: Network::hosts(sizes.hosts)?,
+            links: Links::new(sizes)?,
             known: KnownServices::table(sizes.known_services)?,
         })
     }
@@ -75,13 +65,11 @@ impl Tables {
     }
 
     fn regions(&self) -> Vec<Region> {
-        fn of<V: Entry>(table: &Table<V>) -> [Region; 2] {
-            let region =
-                |memory: &[u8]| Region { address: memory.as_ptr().expose_provenance(), length: memory.len() };
-            table.memory().map(region)
-        }
-        let Self { fetching: _, flows, hosts, groups, service_pairs, links, bindings, known } = self;
-        [of(flows), of(hosts), of(groups), of(service_pairs), of(links), of(bindings), of(known)].concat()
+        let Self { fetching: _, partitions, hosts, links, known } = self;
+        let memory = partitions.iter().flat_map(Partition::memory).chain(hosts.memory());
+        let region =
+            |memory: &[u8]| Region { address: memory.as_ptr().expose_provenance(), length: memory.len() };
+        memory.chain(links.memory()).chain(known.memory()).map(region).collect()
     }
 }
 
@@ -162,7 +150,7 @@ mod tests {
             flow::{FlowId, FlowKey},
             hash::HashKey,
             host_key::HostKey,
-            table::{Group, Hashed},
+            table::{Entry, Group, Hashed},
         },
         skip::skipped,
     };
@@ -202,13 +190,13 @@ mod tests {
     #[test]
     fn memory_is_there_once_it_is_fetched_and_not_before() {
         let tables = Tables::new(&SIZES).unwrap();
-        assert_eq!(pages(&tables.flows), 0);
+        assert_eq!(pages(&tables.partitions[0].flows), 0);
         if tables.regions()[0].fetch().is_err() {
             return skipped("memory that is fetched: the kernel is older than 5.14");
         }
         wait_for(&Fetching::start(tables.regions()).unwrap());
-        assert_eq!(pages(&tables.flows), tables.flows.bytes() / PAGE);
-        assert_eq!(tables.flows.iter().count(), 0);
+        assert_eq!(pages(&tables.partitions[0].flows), tables.partitions[0].flows.bytes() / PAGE);
+        assert_eq!(tables.partitions[0].flows.iter().count(), 0);
     }
 
     #[test]
@@ -216,13 +204,13 @@ mod tests {
         let mut tables = Tables::new(&SIZES).unwrap();
         let fetching = Fetching::start(tables.regions()).unwrap();
         for number in 1..=1000 {
-            let slot = tables.flows.enter(&flow(number), Group::default, 0).slot().unwrap();
-            tables.flows.get_mut(slot).bytes = [number; 2];
+            let slot = tables.partitions[0].flows.enter(&flow(number), Group::default, 0).slot().unwrap();
+            tables.partitions[0].flows.get_mut(slot).bytes = [number; 2];
         }
         wait_for(&fetching);
         for number in 1..=1000 {
-            let slot = tables.flows.find(&flow(number)).unwrap();
-            assert_eq!(tables.flows.get(slot).bytes, [number; 2]);
+            let slot = tables.partitions[0].flows.find(&flow(number)).unwrap();
+            assert_eq!(tables.partitions[0].flows.get(slot).bytes, [number; 2]);
         }
     }
 

@@ -104,6 +104,28 @@ impl Macs {
         }
     }
 
+    /// Takes what another partition has learnt of the same host since both knew the same.
+    pub(super) fn add_all(&mut self, other: &Self) {
+        if self.last == [0; 6] {
+            self.last = other.last;
+        }
+        if other.shown[0] == [0; 6] {
+            return;
+        }
+        let before = self.shown;
+        if before[0] == [0; 6] || before[0] != other.shown[0] && other.shown[1..].contains(&before[0]) {
+            // It was shown there first, or has moved there.
+            *self = Self { last: self.last, ..*other };
+        }
+        self.last_s = self.last_s.max(other.last_s);
+        // Of two that were shown first at the same time, nothing proves either.
+        for mac in other.shown[1..].iter().chain(&before[1..]) {
+            if *mac != [0; 6] && !self.shown.contains(mac) {
+                self.add(*mac);
+            }
+        }
+    }
+
     fn add(&mut self, mac: [u8; 6]) {
         self.shown[1 + usize::from(self.next) % (MOST_MACS - 1)] = mac;
         self.next = self.next.wrapping_add(1);

@@ -40,10 +40,7 @@ impl Recent {
 
 impl Majority {
     pub(super) fn vote(&mut self, host: HostKey, port: u16, weight: f32, now_ns: u64) {
-        let factor = Decay::after(now_ns.saturating_sub(self.last_ns)).ten;
-        self.votes *= factor;
-        self.total *= factor;
-        self.last_ns = now_ns;
+        self.fade(now_ns);
         self.total += weight;
         if self.host == host {
             self.votes += weight;
@@ -53,6 +50,22 @@ impl Majority {
         } else {
             self.votes -= weight;
         }
+    }
+
+    /// Adds the votes of another partition.
+    pub(super) fn add(&mut self, other: &Self, now_ns: u64) {
+        let mut other = *other;
+        self.fade(now_ns);
+        other.fade(now_ns);
+        let total = self.total + other.total;
+        if self.host == other.host {
+            self.votes += other.votes;
+        } else if self.votes < other.votes {
+            *self = Self { votes: other.votes - self.votes, ..other };
+        } else {
+            self.votes -= other.votes;
+        }
+        self.total = total;
     }
 
     /// Counts votes of which nobody knows for whom they are.
@@ -65,6 +78,13 @@ impl Majority {
         self.total = (self.total - weight).max(0.0);
         let votes = if self.host == host { self.votes - weight } else { self.votes + weight };
         self.votes = votes.clamp(0.0, self.total);
+    }
+
+    fn fade(&mut self, now_ns: u64) {
+        let factor = Decay::after(now_ns.saturating_sub(self.last_ns)).ten;
+        self.votes *= factor;
+        self.total *= factor;
+        self.last_ns = now_ns;
     }
 
     /// Who it is, and the last port, where it leads by a third of all votes.

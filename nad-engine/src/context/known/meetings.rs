@@ -71,21 +71,31 @@ impl KnownServices {
         *meetings.periods += f32::from(u8::from(is_other(period_s)));
     }
 
+    /// Whether it is a client's work to meet new servers at this port.
+    pub fn is_worker(&self, client: HostKey, service: &ServiceKey, now_ns: u64) -> bool {
+        let now_s = self.now_s(now_ns);
+        let meetings = self.table.find(&KnownKey::meetings(client, service).hashed(&self.hash_key));
+        meetings.is_some_and(|slot| {
+            let entry = self.table.get(slot);
+            let [servers, _, periods] = entry.settled;
+            entry.in_baseline != 0
+                && now_s.saturating_sub(entry.last_s) <= FORGET_AFTER_S
+                && servers >= LEAST_SERVERS
+                && periods >= LEAST_PERIODS
+        })
+    }
+
     /// A client turns to a server that it is not known to use: whether that is its work.
     pub fn is_work(&mut self, client: HostKey, service: &ServiceKey, now_ns: u64) -> bool {
+        if !self.is_worker(client, service, now_ns) {
+            return false;
+        }
         let now_s = self.now_s(now_ns);
         let is_remembered = |entry: &KnownEntry| now_s.saturating_sub(entry.last_s) <= FORGET_AFTER_S;
         let Some(slot) = self.table.find(&KnownKey::meetings(client, service).hashed(&self.hash_key)) else {
             return false;
         };
-        let [servers, moments, periods] = self.table.get(slot).settled;
-        let is_worker = self.table.get(slot).in_baseline != 0
-            && is_remembered(self.table.get(slot))
-            && servers >= LEAST_SERVERS
-            && periods >= LEAST_PERIODS;
-        if !is_worker {
-            return false;
-        }
+        let [servers, moments, _] = self.table.get(slot).settled;
         let met = self.table.find(&KnownKey::service_pair(client, service).hashed(&self.hash_key));
         if met.is_some_and(|slot| is_remembered(self.table.get(slot))) {
             // It comes back to one that answered, before that is known for long enough.

@@ -47,7 +47,7 @@ fn a_sender_in_a_probers_name_does_not_pass_for_it_and_takes_nothing_from_it() {
         let syn = tcp((PROBER, 5000), ([10, 2, 0, server], 443), SYN);
         observe(&mut context, &from(OTHER_MAC, syn), 200 * SECOND);
     }
-    meet(&mut context, 100, 1, 201 * SECOND);
+    meet(&mut context, 100, 1, 200 * SECOND + 1);
     let found = sources(&mut context);
     let services = |wanted: &str| found.iter().find(|(name, _)| name == wanted).unwrap().1;
     assert!((services("02:00:00:00:00:bb") / 50.0 - 1.0).abs() < 0.05, "{found:?}");

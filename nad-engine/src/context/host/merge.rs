@@ -1,0 +1,118 @@
+//! One host in several partitions: adding its states up, and telling each of them what the others have.
+
+use bytemuck::Zeroable as _;
+
+use super::{Elsewhere, HostState, LONG_WINDOW_NS, REAL, SHORT_WINDOW_NS, TickCount};
+use crate::context::network::HostSummary;
+
+impl HostState {
+    /// The state of one partition, as the sum of all begins.
+    pub(in crate::context) fn alone(&self) -> Self {
+        Self { elsewhere: Elsewhere::zeroed(), ..*self }
+    }
+
+    /// Adds the state of another partition, both as of `now_ns`, to which they have faded, and in this tick.
+    pub(in crate::context) fn add(&mut self, other: &Self, now_ns: u64, tick: u32) {
+        self.first_ns = self.first_ns.min(other.first_ns);
+        self.last_ns = self.last_ns.max(other.last_ns);
+        let mut other_counts = *other;
+        for (count, more) in self.counts().into_iter().zip(other_counts.counts()) {
+            *count += *more;
+        }
+        self.marks |= other.marks;
+        self.begun.add(&other.begun, tick);
+        self.asked.add(&other.asked, tick);
+        for (majority, other) in [
+            (&mut self.favourite, &other.favourite),
+            (&mut self.presser, &other.presser),
+            (&mut self.pinger, &other.pinger),
+        ] {
+            majority.add(other, now_ns);
+        }
+        other.recent_targets.iter().for_each(|host| self.recent_targets.add(host));
+        other.recent_sources.iter().for_each(|host| self.recent_sources.add(host));
+        self.services_10.add_all(&other.services_10, now_ns / SHORT_WINDOW_NS);
+        self.services_120.add_all(&other.services_120, now_ns / LONG_WINDOW_NS);
+        self.peers_10.add_all(&other.peers_10, now_ns / SHORT_WINDOW_NS);
+        self.macs.add_all(&other.macs);
+    }
+
+    /// Takes what is known of the host over all partitions, of which `all` is the sum.
+    pub(in crate::context) fn share(&mut self, all: &Self, summary: &HostSummary) {
+        let rest = |all: f32, own: f32| (all - own).max(0.0);
+        self.elsewhere = Elsewhere {
+            opened_10: rest(all.opened_10, self.opened_10),
+            failed_10: rest(all.failed_10, self.failed_10),
+            stray_10: rest(all.stray_10, self.stray_10),
+        };
+        self.inherit(summary);
+    }
+
+    /// Takes what was known of the host at the last second's end.
+    pub(in crate::context) fn inherit(&mut self, summary: &HostSummary) {
+        use crate::context::table::Entry as _;
+        if summary.first_ns != 0 {
+            self.first_ns = summary.first_ns;
+        }
+        (self.source_level, self.target_level) = (summary.source_level, summary.target_level);
+        self.macs = summary.macs;
+        self.marks |= if summary.is_real() { REAL } else { 0 };
+    }
+
+    /// Flows that it opened, also those of which other partitions knew at the last second's end.
+    pub fn opened_everywhere_10(&self) -> f32 {
+        self.opened_10 + self.elsewhere.opened_10
+    }
+
+    /// Its flows that failed, likewise.
+    pub fn failed_everywhere_10(&self) -> f32 {
+        self.failed_10 + self.elsewhere.failed_10
+    }
+
+    /// Packets that it sent outside of established flows, likewise.
+    pub fn stray_everywhere_10(&self) -> f32 {
+        self.stray_10 + self.elsewhere.stray_10
+    }
+
+    /// Every count that is a sum over partitions.
+    fn counts(&mut self) -> [&mut f32; 19] {
+        [
+            &mut self.opened_10,
+            &mut self.failed_10,
+            &mut self.failed_60,
+            &mut self.waiting_10,
+            &mut self.unfamiliar_60,
+            &mut self.stray_10,
+            &mut self.icmp_10,
+            &mut self.sent_1,
+            &mut self.sent_10,
+            &mut self.received_10,
+            &mut self.asked_10,
+            &mut self.asked_tcp_10,
+            &mut self.half_open_10,
+            &mut self.turned_away_10,
+            &mut self.pressed_10,
+            &mut self.icmp_in_10,
+            &mut self.malformed_10,
+            &mut self.unusual_headers_10,
+            &mut self.opened_tcp_10,
+        ]
+    }
+}
+
+impl TickCount {
+    /// Packets in a tick.
+    pub(in crate::context) fn packets_in(&self, tick: u32) -> u32 {
+        if self.tick == tick { self.packets } else { 0 }
+    }
+
+    fn add(&mut self, other: &Self, tick: u32) {
+        if self.tick != tick {
+            *self = Self { tick, ..Self::zeroed() };
+        }
+        if other.tick == tick {
+            self.packets = self.packets.saturating_add(other.packets);
+            self.bytes += other.bytes;
+        }
+    }
+}

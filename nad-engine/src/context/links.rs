@@ -1,0 +1,176 @@
+//! What is seen of MAC addresses: ARP (RFC 826), neighbour discovery (RFC 4861), and other frames without IP.
+//!
+//! There are few such packets and none of them belongs to a pair of addresses, so all are in one place.
+
+use nad_common::record::{Addresses, PacketRecord};
+
+use super::{
+    HOST_IDLE_NS, Sizes,
+    active::Active,
+    contacts::Contacts,
+    hash::HashKey,
+    host_key::HostKey,
+    link::{Binding, LinkState},
+    partition::{Moment, Partition, Solicitation},
+    subject::{Subject, Verdict},
+    table::{Group, Hashed, Slot, Table},
+    weight::Weight,
+};
+use std::io;
+
+/// Questions of a second that wait for its end; more count as asked for the asker's own sake.
+const MOST_WAITING: usize = 65_536;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Links {
+    pub(super) links: Table<LinkState>,
+    pub(super) bindings: Table<Binding>,
+    active: Active,
+    /// Whether a question was asked because of another host is known at the second's end.
+    waiting: Vec<Question>,
+}
+
+/// A MAC address asks for that of an IP address.
+#[derive(Debug, Clone, Copy)]
+struct Question {
+    by: [u8; 6],
+    asked: Hashed<HostKey>,
+    /// Questions besides the record's own.
+    more: u32,
+    time_ns: u64,
+}
+
+impl Links {
+    pub(super) fn new(sizes: &Sizes) -> io::Result<Self> {
+        Ok(Self {
+            links: Table::new(sizes.links, HOST_IDLE_NS)?,
+            bindings: Table::new(sizes.links, HOST_IDLE_NS)?,
+            active: Active::of_links(),
+            waiting: Vec::new(),
+        })
+    }
+
+    /// What it lies in.
+    pub(super) fn memory(&self) -> impl Iterator<Item = &[u8]> {
+        self.links.memory().into_iter().chain(self.bindings.memory())
+    }
+
+    /// MAC addresses that were active in a tick and not visited at its end.
+    pub(super) fn passed_over(&self) -> u64 {
+        self.active.passed_over
+    }
+
+    /// Takes a packet without IP into account; how far out its sender was at the last tick.
+    pub(super) fn observe(&mut self, record: &PacketRecord, hash_key: &HashKey, moment: Moment) -> f32 {
+        const REQUEST: u8 = 1;
+        const REPLY: u8 = 2;
+        let Addresses::Link { source, sender_ip, target_ip, sender_mac, .. } = record.addresses() else {
+            return 0.0;
+        };
+        let now_ns = moment.ns;
+        let claims = record.is_arp() && sender_ip != [0; 4];
+        let key = HostKey::mac(if record.is_arp() { sender_mac } else { source });
+        let Some(slot) = self.enter(key, hash_key, now_ns) else { return 0.0 };
+        self.links.get_mut(slot).update(record, now_ns);
+        let more = Weight::of(record).source();
+        if record.is_arp() && record.message_type == REQUEST && sender_ip != target_ip {
+            let asked = HostKey::v4(target_ip).hashed(hash_key);
+            let question = Question { by: sender_mac, asked, more: more.packets, time_ns: now_ns };
+            if self.waiting.len() < MOST_WAITING {
+                self.waiting.push(question);
+            } else {
+                self.ask(&question, hash_key);
+            }
+            if let Some(binding) = self.enter_binding(&asked, key, hash_key, now_ns) {
+                self.bindings.get_mut(binding).ask(now_ns);
+            }
+        }
+        if claims {
+            let ip = HostKey::v4(sender_ip);
+            if let Some(binding) = self.enter_binding(&ip.hashed(hash_key), key, hash_key, now_ns) {
+                let is_reply = record.message_type == REPLY || sender_ip == target_ip;
+                let claim = self.bindings.get_mut(binding).claim(key, is_reply, now_ns);
+                self.links.get_mut(slot).claim(ip, HostKey::v4(target_ip), claim);
+            }
+        }
+        self.count(slot, record, moment.tick);
+        self.links.get(slot).anomaly_level
+    }
+
+    /// Takes the second's questions into account, by ARP and as solicitations, but for those that others were the cause of.
+    pub(super) fn settle(&mut self, partitions: &mut [Partition], hash_key: &HashKey, tick: u64) {
+        for partition in &mut *partitions {
+            for Solicitation { record, time_ns } in std::mem::take(&mut partition.pending.solicitations) {
+                let Some(slot) = self.enter(HostKey::mac(record.source_mac), hash_key, time_ns) else {
+                    continue;
+                };
+                self.links.get_mut(slot).update(&record, time_ns);
+                let (by, more) = (record.source_mac, Weight::of(&record).source().packets);
+                // It goes to a group made of the address's end.
+                let asked = HostKey::of(&record).1.hashed(hash_key);
+                self.waiting.push(Question { by, asked, more, time_ns });
+                self.count(slot, &record, tick);
+            }
+        }
+        for question in std::mem::take(&mut self.waiting) {
+            let Question { by, asked, time_ns, .. } = question;
+            let is_cause = |contacts: &Contacts| contacts.is_cause(asked.key, by, hash_key, time_ns);
+            if !partitions.iter().any(|partition| is_cause(&partition.contacts)) {
+                self.ask(&question, hash_key);
+            }
+        }
+    }
+
+    /// Visits the MAC addresses that were active since the last tick, as they are at its end.
+    pub(super) fn visit(&mut self, visit: &mut impl FnMut(Subject<'_>) -> Verdict, end_ns: u64) {
+        self.active.choose();
+        for place in 0..self.active.places.len() {
+            let (slot, hash) = self.active.places[place];
+            super::tick::prefetch(&self.links, &self.active.places, place);
+            if !self.links.holds(slot, hash) {
+                continue;
+            }
+            let mut state = *self.links.get(slot);
+            state.fade(end_ns);
+            self.links.get_mut(slot).anomaly_level = visit(Subject::Link(&state)).anomaly_level;
+        }
+        self.active.places.clear();
+    }
+
+    /// The IP address that a MAC address used first, where it is known.
+    pub(super) fn ip_of(&self, mac: &Hashed<HostKey>) -> Option<HostKey> {
+        let slot = self.links.find(mac)?;
+        Some(self.links.get(slot).own_ip).filter(|ip| *ip != HostKey::NOBODY)
+    }
+
+    fn ask(&mut self, question: &Question, hash_key: &HashKey) {
+        let by = HostKey::mac(question.by).hashed(hash_key);
+        if let Some(slot) = self.links.find(&by) {
+            self.links.get_mut(slot).ask(question.asked.hash, question.more, question.time_ns);
+        }
+    }
+
+    fn count(&mut self, slot: Slot, record: &PacketRecord, tick: u64) {
+        let more = Weight::of(record).source();
+        let turn = self.links.get_mut(slot).sent.count(tick as u32, record.length, more);
+        let links = &self.links;
+        self.active.add(turn, slot, || links.hash(slot));
+    }
+
+    fn enter(&mut self, key: HostKey, hash_key: &HashKey, now_ns: u64) -> Option<Slot> {
+        let group = || Group::of(hash_key, key, [0; 6]);
+        self.links.enter(&key.hashed(hash_key), group, now_ns).slot()
+    }
+
+    fn enter_binding(
+        &mut self,
+        ip: &Hashed<HostKey>,
+        mac: HostKey,
+        hash_key: &HashKey,
+        now_ns: u64,
+    ) -> Option<Slot> {
+        let group = || Group::of(hash_key, ip.key, mac.to_mac().unwrap_or_default());
+        self.bindings.enter(ip, group, now_ns).slot()
+    }
+}

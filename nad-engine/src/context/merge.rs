@@ -1,0 +1,238 @@
+//! The end of a second: what the partitions know of hosts is added up, and each is told the sum.
+
+use std::{collections::HashMap, mem::take, ops::Range};
+
+use super::{
+    active::{BUSY_PACKETS, MOST_VISITED},
+    host::HostState,
+    host_key::HostKey,
+    known::Novelty,
+    network::{HostSummary, Network},
+    partition::{ActiveHosts, Exchange, Meeting, Partition},
+    subject::{Subject, Verdict},
+    table::{Entry, Hashed, Slot, Table},
+};
+
+/// Of hosts, or of groups of them: those that were active in a second, each as the sum of its states.
+#[derive(Debug, Default)]
+pub(super) struct Merged {
+    hosts: Vec<Sum>,
+    /// States of hosts, by partition: those of one after those of another.
+    parts: Vec<(usize, Slot)>,
+    /// Hosts that were active and not visited, of all ticks.
+    pub(super) passed_over: u64,
+}
+
+/// A host over all partitions.
+#[derive(Debug)]
+struct Sum {
+    hash: u64,
+    state: HostState,
+    /// Which of the parts are its own.
+    parts: Range<usize>,
+}
+
+/// A host that was active.
+struct Candidate {
+    host: Hashed<HostKey>,
+    packets: u32,
+}
+
+/// Which states are added up.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    /// Those of hosts.
+    Hosts,
+    /// Those of whom there was no room for, or whom nobody knows.
+    Groups,
+}
+
+impl Kind {
+    fn table(self, partition: &Partition) -> &Table<HostState> {
+        match self {
+            Self::Hosts => &partition.hosts,
+            Self::Groups => &partition.groups,
+        }
+    }
+
+    fn table_mut(self, partition: &mut Partition) -> &mut Table<HostState> {
+        match self {
+            Self::Hosts => &mut partition.hosts,
+            Self::Groups => &mut partition.groups,
+        }
+    }
+
+    fn active(self, partition: &mut Partition) -> &mut ActiveHosts {
+        match self {
+            Self::Hosts => &mut partition.active.hosts,
+            Self::Groups => &mut partition.active.groups,
+        }
+    }
+}
+
+impl Merged {
+    /// Adds up the states of all that were active; of those that are busy first, where there are too many.
+    pub(super) fn collect(&mut self, kind: Kind, partitions: &mut [Partition], end_ns: u64, tick: u32) {
+        self.hosts.clear();
+        self.parts.clear();
+        let mut active = active(kind, partitions, tick);
+        if active.len() > MOST_VISITED {
+            self.passed_over += (active.len() - MOST_VISITED) as u64;
+            active.sort_by_key(|candidate| candidate.packets < BUSY_PACKETS);
+            active.truncate(MOST_VISITED);
+        }
+        for Candidate { host, .. } in active {
+            self.add(&host, kind, partitions, end_ns, tick);
+        }
+    }
+
+    /// Adds up the states of a host.
+    fn add(
+        &mut self,
+        host: &Hashed<HostKey>,
+        kind: Kind,
+        partitions: &mut [Partition],
+        end_ns: u64,
+        tick: u32,
+    ) {
+        let first = self.parts.len();
+        let mut all: Option<HostState> = None;
+        for (index, partition) in partitions.iter_mut().enumerate() {
+            let table = kind.table_mut(partition);
+            let Some(slot) = table.find(host) else { continue };
+            let part = table.get_mut(slot);
+            part.fade(end_ns);
+            match &mut all {
+                None => all = Some(part.alone()),
+                Some(all) => all.add(part, end_ns, tick),
+            }
+            self.parts.push((index, slot));
+        }
+        if let Some(state) = all {
+            self.hosts.push(Sum { hash: host.hash, state, parts: first..self.parts.len() });
+        }
+    }
+
+    /// Visits the hosts that were active in one of their roles.
+    fn visit(&mut self, is_active: impl Fn(&HostState) -> bool, visit: impl FnMut(&mut HostState)) {
+        let states = self.hosts.iter_mut().map(|sum| &mut sum.state);
+        states.filter(|state| is_active(state)).for_each(visit);
+    }
+
+    /// Tells the partitions what is known of the hosts from now on.
+    pub(super) fn share(&self, kind: Kind, partitions: &mut [Partition], network: &mut Network, end_ns: u64) {
+        for Sum { hash, state, parts } in &self.hosts {
+            let host = Hashed { hash: *hash, key: state.key };
+            let mac = state.macs.first().unwrap_or_default();
+            let mut unknown = HostSummary::begin(state.key);
+            let summary = network.summary_mut(&host, mac, end_ns).unwrap_or(&mut unknown);
+            summary.take(state);
+            for (partition, slot) in &self.parts[parts.clone()] {
+                let table = kind.table_mut(&mut partitions[*partition]);
+                table.get_mut(*slot).share(state, summary);
+                table.confirm(*slot);
+            }
+            network.confirm(&host);
+        }
+    }
+}
+
+/// Those that were active in a tick, in the order of the partitions and of their packets in each.
+fn active(kind: Kind, partitions: &mut [Partition], tick: u32) -> Vec<Candidate> {
+    let mut candidates: Vec<Candidate> = Vec::new();
+    let mut places: HashMap<u64, usize> = HashMap::new();
+    for partition in partitions {
+        let active = kind.active(partition);
+        let mut slots = Vec::new();
+        for active in [&mut active.sources, &mut active.targets] {
+            active.choose();
+            slots.append(&mut active.places);
+        }
+        let table = kind.table(partition);
+        for (slot, hash) in slots.into_iter().filter(|(slot, hash)| table.holds(*slot, *hash)) {
+            let state = table.get(slot);
+            let place = *places.entry(hash).or_insert_with(|| {
+                candidates.push(Candidate { host: Hashed { hash, key: state.key }, packets: 0 });
+                candidates.len() - 1
+            });
+            // In both roles it is found twice.
+            let packets = state.begun.packets_in(tick).saturating_add(state.asked.packets_in(tick));
+            let candidate = &mut candidates[place];
+            candidate.packets = candidate.packets.saturating_add(packets);
+        }
+    }
+    candidates
+}
+
+/// What both sides took part in is known from now on.
+pub(super) fn settle_exchanges(partitions: &mut [Partition], network: &mut Network) {
+    for partition in partitions {
+        for Exchange { client, mac, service, time_ns } in take(&mut partition.pending.exchanges) {
+            network.known.remember(client, mac, &service, time_ns);
+        }
+    }
+}
+
+/// Whose work it was to meet new servers, and who looked for some.
+pub(super) fn settle_meetings(partitions: &mut [Partition], network: &mut Network) {
+    let hash_key = network.hash_key;
+    for partition in partitions {
+        for Meeting { client, service, novelty, more, time_ns } in take(&mut partition.pending.meetings) {
+            let pair = partition.service_pairs.find(&service.service_pair(&hash_key, client));
+            // Another flow to one that it has turned to is no other meeting.
+            let is_work = pair.is_some_and(|slot| partition.service_pairs.get(slot).is_work())
+                || network.known.is_work(client, &service, time_ns);
+            if is_work && let Some(slot) = pair {
+                partition.service_pairs.get_mut(slot).set_work();
+            }
+            if let Some(slot) = partition.hosts.find(&client.hashed(&hash_key)) {
+                let novelty = if is_work { Novelty::Known } else { novelty };
+                let hashes = service.hashes(&hash_key);
+                partition.hosts.get_mut(slot).open(&service, hashes, novelty, more, time_ns);
+            }
+        }
+    }
+}
+
+/// Whether both sides of connections are seen, by when each showed it.
+pub(super) fn settle_vantage(partitions: &mut [Partition], network: &mut Network) {
+    let mut shown: Vec<(u64, bool)> = Vec::new();
+    partitions.iter_mut().for_each(|partition| shown.append(&mut partition.pending.one_sided));
+    // Of the same moment in the order of the partitions.
+    shown.sort_by_key(|(time_ns, _)| *time_ns);
+    for (time_ns, is_one_sided) in shown {
+        if is_one_sided {
+            network.vantage.count_one(time_ns);
+        } else {
+            network.vantage.count_both(time_ns);
+        }
+    }
+}
+
+/// Visits hosts in both of their roles, and tells the partitions what is known of them.
+pub(super) fn visit_hosts(
+    mut kinds: [(Kind, &mut Merged); 2],
+    partitions: &mut [Partition],
+    network: &mut Network,
+    visit: &mut impl FnMut(Subject<'_>) -> Verdict,
+    (end_ns, tick): (u64, u32),
+) {
+    for (kind, merged) in &mut kinds {
+        merged.collect(*kind, partitions, end_ns, tick);
+    }
+    for (_, merged) in &mut kinds {
+        merged.visit(
+            |host| host.begun.packets_in(tick) > 0,
+            |host| host.source_level = visit(Subject::Source(host)).anomaly_level,
+        );
+    }
+    for (_, merged) in &mut kinds {
+        merged.visit(
+            |host| host.asked.packets_in(tick) > 0,
+            |host| host.target_level = visit(Subject::Target(host)).anomaly_level,
+        );
+    }
+    for (kind, merged) in &mut kinds {
+        merged.share(*kind, partitions, network, end_ns);
+    }
+}

@@ -1,0 +1,122 @@
+//! What all partitions may know of the network: as it stood at the end of the last second.
+
+use std::{collections::HashSet, io};
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{
+    HOST_IDLE_NS,
+    hash::HashKey,
+    host::{HostState, Macs},
+    host_key::HostKey,
+    known::KnownServices,
+    subject::Origin,
+    table::{Entry, Group, Hashed, Table},
+    vantage::Vantage,
+};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Network {
+    pub(super) hash_key: HashKey,
+    pub(super) known: KnownServices,
+    pub(super) hosts: Table<HostSummary>,
+    pub(super) vantage: Vantage,
+    /// Hosts of open incidents: what they do makes nothing known.
+    pub(super) suspects: HashSet<HostKey>,
+    /// When the first packet came.
+    pub(super) began_ns: u64,
+}
+
+/// What is known of a host, or a group of them, over all its peers.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub(super) struct HostSummary {
+    key: HostKey,
+    /// When it was first seen, in nanoseconds; 0 where nothing is known.
+    pub(super) first_ns: u64,
+    /// How far out it was as source and as target when it was last visited: -log10 of the probability.
+    pub(super) source_level: f32,
+    /// See `source_level`.
+    pub(super) target_level: f32,
+    /// Where its packets come from.
+    pub(super) macs: Macs,
+    /// 1 where it took part in an exchange both ways.
+    is_real: u32,
+}
+
+impl HostSummary {
+    /// Takes what a second showed of the host.
+    pub(super) fn take(&mut self, host: &HostState) {
+        self.first_ns = host.first_ns;
+        (self.source_level, self.target_level) = (host.source_level, host.target_level);
+        self.macs = host.macs;
+        self.is_real = host.is_real().into();
+    }
+}
+
+impl Entry for HostSummary {
+    type Key = HostKey;
+
+    fn key(&self) -> HostKey {
+        self.key
+    }
+
+    fn begin(key: HostKey) -> Self {
+        Self { key, ..Self::zeroed() }
+    }
+
+    fn is_real(&self) -> bool {
+        self.is_real != 0
+    }
+}
+
+impl Network {
+    /// Room for summaries of so many hosts.
+    pub(super) fn hosts(capacity: usize) -> io::Result<Table<HostSummary>> {
+        Table::new(capacity, HOST_IDLE_NS)
+    }
+
+    /// What is known of a host.
+    #[inline]
+    pub(super) fn summary(&self, host: &Hashed<HostKey>) -> Option<&HostSummary> {
+        self.hosts.find(host).map(|slot| self.hosts.get(slot))
+    }
+
+    /// The summary of a host, to be changed; none where there is no room.
+    pub(super) fn summary_mut(
+        &mut self,
+        host: &Hashed<HostKey>,
+        mac: [u8; 6],
+        now_ns: u64,
+    ) -> Option<&mut HostSummary> {
+        let hash_key = self.hash_key;
+        let slot = self.hosts.enter(host, || Group::of(&hash_key, host.key, mac), now_ns).slot()?;
+        Some(self.hosts.get_mut(slot))
+    }
+
+    /// Notes that a host's summary is of one that is real, where it is.
+    pub(super) fn confirm(&mut self, host: &Hashed<HostKey>) {
+        if let Some(slot) = self.hosts.find(host) {
+            self.hosts.confirm(slot);
+        }
+    }
+
+    /// Whether a packet in a host's name came from another MAC address than its packets come from.
+    pub(super) fn is_foreign(&self, host: &Hashed<HostKey>, mac: [u8; 6]) -> bool {
+        self.summary(host).is_some_and(|summary| summary.macs.is_foreign(mac))
+    }
+
+    /// What is known of who sends in the name of an address.
+    pub(super) fn origin(&self, key: HostKey) -> Origin {
+        match self.summary(&key.hashed(&self.hash_key)) {
+            Some(summary) => Origin { is_verified: summary.is_real(), mac: summary.macs.first() },
+            None => Origin { is_verified: false, mac: key.to_mac() },
+        }
+    }
+
+    /// Whether either end belongs to an open incident.
+    pub(super) fn is_suspect(&self, client: HostKey, server: HostKey) -> bool {
+        !self.suspects.is_empty() && (self.suspects.contains(&client) || self.suspects.contains(&server))
+    }
+}

@@ -1,0 +1,160 @@
+//! One of the parts that the context is in: what concerns pairs of addresses, and a share of what concerns hosts.
+//!
+//! A pair of addresses belongs to one partition with all its flows, in both directions. So what follows from the order of
+//! a pair's packets is decided here, at once. What concerns a host over all its peers is added up at the end of each
+//! second, and only that value, as it stands in [`Network`], is used here. There is always the same number of partitions, and
+//! each sees its records in their order: what comes out does not depend on how many threads share them.
+
+mod observe;
+
+use std::io;
+
+use nad_common::record::PacketRecord;
+
+pub(super) use observe::Moment;
+
+use super::{
+    FLOW_IDLE_NS, HOST_IDLE_NS, Sizes,
+    active::Active,
+    contacts::Contacts,
+    counts::ContextCounts,
+    flow::FlowState,
+    host::HostState,
+    host_key::HostKey,
+    known::{Novelty, ServiceKey},
+    questions::Questions,
+    service_pair::ServicePairState,
+    table::Table,
+};
+
+/// Partitions of a context; a power of two.
+pub const PARTITIONS: usize = 16;
+/// A host has a state in each partition in which it has peers: so many times as many as hosts are kept.
+const PARTS_OF_A_HOST: usize = 2;
+/// MAC addresses and networks of those who have no state of their own.
+const GROUPS: usize = 1024;
+/// Facts of a kind that a partition notes in a second for the second's end; more change nothing.
+const MOST_PENDING: usize = 16_384;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Partition {
+    pub(super) flows: Table<FlowState>,
+    pub(super) hosts: Table<HostState>,
+    /// Those who have no state of their own, by MAC address or network: hosts for which there was no room, and whoever
+    /// sends in the name of an address that belongs to another MAC address.
+    pub(super) groups: Table<HostState>,
+    pub(super) service_pairs: Table<ServicePairState>,
+    pub(super) questions: Questions,
+    pub(super) contacts: Contacts,
+    pub(super) active: ActiveSubjects,
+    pub(super) pending: Pending,
+}
+
+/// Subjects that were active in this tick, by kind.
+#[derive(Debug)]
+pub(super) struct ActiveSubjects {
+    pub(super) service_pairs: Active,
+    pub(super) hosts: ActiveHosts,
+    pub(super) groups: ActiveHosts,
+}
+
+/// Hosts, or groups of them, that were active in either role.
+#[derive(Debug)]
+pub(super) struct ActiveHosts {
+    pub(super) sources: Active,
+    pub(super) targets: Active,
+}
+
+/// Facts about more than a pair of addresses, which wait for the end of the second.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    pub(super) exchanges: Vec<Exchange>,
+    pub(super) meetings: Vec<Meeting>,
+    pub(super) solicitations: Vec<Solicitation>,
+    /// When a connection showed both its sides, or that only one is seen (`true`).
+    pub(super) one_sided: Vec<(u64, bool)>,
+}
+
+/// Both sides took part: the service is known from now on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Exchange {
+    pub(super) client: HostKey,
+    pub(super) mac: [u8; 6],
+    pub(super) service: ServiceKey,
+    pub(super) time_ns: u64,
+}
+
+/// A client whose work it is to meet new servers opens a flow to one: whether that is its work depends on how many it meets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Meeting {
+    pub(super) client: HostKey,
+    pub(super) service: ServiceKey,
+    pub(super) novelty: Novelty,
+    /// Flows besides the record's own.
+    pub(super) more: u32,
+    pub(super) time_ns: u64,
+}
+
+/// Somebody asks for the MAC address of an IPv6 address.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Solicitation {
+    pub(super) record: PacketRecord,
+    pub(super) time_ns: u64,
+}
+
+/// Notes a fact where there is room.
+fn note<T>(facts: &mut Vec<T>, fact: T) {
+    if facts.len() < MOST_PENDING {
+        facts.push(fact);
+    }
+}
+
+/// The partition of two hosts, by their hashes, which are keyed; the same for both directions.
+#[inline]
+pub(super) fn of_pair(one: u64, other: u64) -> usize {
+    const SHIFT: u32 = u64::BITS - PARTITIONS.ilog2();
+    // Neither a table's bucket nor a sketch's bit is chosen by these bits.
+    ((one ^ other) >> SHIFT) as usize
+}
+
+impl Partition {
+    /// One of the partitions of a context of these sizes.
+    pub(super) fn new(sizes: &Sizes) -> io::Result<Self> {
+        let share = |entries: usize| entries.div_ceil(PARTITIONS);
+        Ok(Self {
+            flows: Table::new(share(sizes.flows), FLOW_IDLE_NS)?,
+            hosts: Table::new(share(PARTS_OF_A_HOST * sizes.hosts), HOST_IDLE_NS)?,
+            groups: Table::new(share(GROUPS), HOST_IDLE_NS)?,
+            service_pairs: Table::new(share(sizes.service_pairs), HOST_IDLE_NS)?,
+            questions: Questions::default(),
+            contacts: Contacts::default(),
+            active: ActiveSubjects::default(),
+            pending: Pending::default(),
+        })
+    }
+
+    /// Adds what became of those who wanted an entry.
+    pub(super) fn count(&self, counts: &mut ContextCounts) {
+        counts.flows.add(&self.flows.counts());
+        counts.hosts.add(&self.hosts.counts());
+        counts.groups.add(&self.groups.counts());
+        counts.service_pairs.add(&self.service_pairs.counts());
+        let ActiveSubjects { service_pairs, hosts, groups } = &self.active;
+        let active = [service_pairs, &hosts.sources, &hosts.targets, &groups.sources, &groups.targets];
+        counts.passed_over += active.iter().map(|active| active.passed_over).sum::<u64>();
+    }
+
+    /// What it lies in.
+    pub(super) fn memory(&self) -> impl Iterator<Item = &[u8]> {
+        let Self { flows, hosts, groups, service_pairs, .. } = self;
+        [flows.memory(), hosts.memory(), groups.memory(), service_pairs.memory()].into_iter().flatten()
+    }
+}
+
+impl Default for ActiveSubjects {
+    fn default() -> Self {
+        let hosts = || ActiveHosts { sources: Active::of_hosts(), targets: Active::of_hosts() };
+        Self { service_pairs: Active::of_service_pairs(), hosts: hosts(), groups: hosts() }
+    }
+}

@@ -1,0 +1,315 @@
+//! What a packet changes.
+
+use nad_common::record::PacketRecord;
+
+use super::{Exchange, Meeting, Partition, Solicitation, note};
+use crate::context::{
+    OF_HOSTS, PROTOCOL_TCP, SETTLING_NS,
+    active::Active,
+    ahead::Keys,
+    flow::{self, FlowKey, FlowStep},
+    host::{HostState, MacProof},
+    host_key::HostKey,
+    known::{Novelty, ServiceKey},
+    network::Network,
+    subject::{Seen, nobody},
+    table::{Admission, Entry, Group, Hashed, Slot, Table},
+    weight::Weight,
+};
+
+/// One end of a packet: the states that it counts with.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    key: HostKey,
+    slot: Option<Slot>,
+    /// Of those without a state of their own, or beside it where there is not room for all.
+    group: Option<Slot>,
+}
+
+/// When a packet came: sensor time, and the second that it is in.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::context) struct Moment {
+    pub(in crate::context) ns: u64,
+    pub(in crate::context) tick: u64,
+}
+
+impl Partition {
+    /// Takes an IP packet of one of its pairs into account.
+    pub(in crate::context) fn observe(
+        &mut self,
+        network: &Network,
+        record: &PacketRecord,
+        keys: &Keys,
+        moment: Moment,
+    ) -> Seen<'_> {
+        let now_ns = moment.ns;
+        let is_error = flow::is_unreachable(record);
+        let own_slot = self.enter_host(network, &keys.source, record, now_ns);
+        let is_foreign =
+            own_slot.slot().is_some_and(|slot| self.hosts.get(slot).macs.is_foreign(record.source_mac));
+        let (flow_slot, mut step, is_real) = self.follow_flow(network, record, keys.flow, is_foreign, now_ns);
+        let asked = keys.destination.key;
+        if (step.is_stray || step.opened)
+            && self.questions.is_answer(record, asked, &network.hash_key, now_ns)
+        {
+            (step.opened, step.is_stray) = (false, false);
+        }
+        if step.is_stray && network.vantage.lost_a_side() {
+            // Its answers are not seen any more; who has shown before that it is there may go on.
+            let is_verified = own_slot.slot().is_some_and(|slot| self.hosts.get(slot).is_real());
+            step.is_stray = !is_verified || is_foreign;
+        }
+        if flow::is_discovery(record) {
+            (step.opened, step.is_stray) = (false, false);
+        }
+        if flow::is_solicitation(record) {
+            note(&mut self.pending.solicitations, Solicitation { record: *record, time_ns: now_ns });
+        } else if step.opened {
+            self.contacts.note(asked, record.source_mac, &network.hash_key, now_ns);
+        }
+        if is_error {
+            // About somebody else's flow; as a flow of its own it opens nothing.
+            (step.opened, step.is_stray) = (false, false);
+        }
+        if let Some(slot) = own_slot.slot() {
+            let proof = MacProof::of(record, &step, is_real);
+            self.hosts.get_mut(slot).macs.learn(record.source_mac, proof, now_ns);
+        }
+        let target_admission = self.enter_host(network, &keys.destination, record, now_ns);
+        let mut source = self.end_of_source(network, keys.source.key, own_slot, is_foreign, record, now_ns);
+        let target = self.end_of_target(network, keys.destination.key, target_admission, now_ns);
+        if source.slot == target.slot && source.key != target.key {
+            // Its place was the only one that was left for the target.
+            source.slot = None;
+        }
+
+        let (client, server, port) = if step.from_initiator {
+            (source, target, record.destination_port)
+        } else {
+            (target, source, record.source_port)
+        };
+        let service = ServiceKey { server: server.key, port, protocol: record.protocol };
+        let novelty = step.opened.then(|| network.known.novelty(client.key, &service, now_ns));
+        // A group never answers; whoever asks it must have shown elsewhere that it is there.
+        let is_real_of = |end: End| end.slot.is_some_and(|slot| self.hosts.get(slot).is_real());
+        let asks_group = step.opened && server.key.is_group() && !is_foreign && is_real_of(client);
+        if (step.established || step.joined || asks_group) && !network.is_suspect(client.key, server.key) {
+            let mac = client.slot.and_then(|slot| self.hosts.get(slot).macs.first()).unwrap_or_default();
+            let exchange = Exchange { client: client.key, mac, service, time_ns: now_ns };
+            note(&mut self.pending.exchanges, exchange);
+        }
+
+        self.change(source, |state| state.send(target.key, record, &step, is_real, now_ns));
+        self.change(target, |state| {
+            state.receive(source.key, record, &step, is_real, now_ns);
+            if is_error {
+                state.be_unreached();
+            }
+        });
+        let pair_slot = if is_error || is_foreign || !step.has_roles {
+            None
+        } else {
+            self.update_service_pair(network, record, client.key, service, &step, novelty, moment)
+        };
+        if let Some(novelty) = novelty {
+            let (of_source, of_target) = Weight::of(record).more_flows();
+            let may_be_work = !is_foreign
+                && novelty.is_scan_like()
+                && network.known.is_worker(client.key, &service, now_ns);
+            if may_be_work {
+                let meeting =
+                    Meeting { client: client.key, service, novelty, more: of_source, time_ns: now_ns };
+                note(&mut self.pending.meetings, meeting);
+            } else {
+                let hashes = service.hashes(&network.hash_key);
+                self.change(client, |state| state.open(&service, hashes, novelty, of_source, now_ns));
+            }
+            self.change(server, |state| state.be_asked(client.key, &service, of_target, now_ns));
+        }
+        self.count_hosts([client, server], record, step.from_initiator, moment.tick);
+
+        if let Some(slot) = flow_slot {
+            self.flows.confirm(slot);
+        }
+        for slot in [source.slot, target.slot].into_iter().flatten() {
+            self.hosts.confirm(slot);
+        }
+
+        let nobody = nobody();
+        let host = |end: End| match (end.slot, end.group) {
+            (Some(slot), _) => self.hosts.get(slot),
+            (None, Some(group)) => self.groups.get(group),
+            (None, None) => &nobody.host,
+        };
+        let pair = pair_slot.map_or(&nobody.service_pair, |slot| self.service_pairs.get(slot));
+        // What a host does to many shows in packets outside of the service pairs that are usual for it.
+        let is_apart = !is_real || step.opened || pair.novelty() > f32::from(Novelty::NewClient as u8);
+        let of_hosts = host(client).source_level.max(host(server).target_level);
+        Seen {
+            flow: flow_slot.map_or(&nobody.flow, |slot| self.flows.get(slot)),
+            step,
+            source: host(source),
+            target: host(target),
+            service_pair: pair,
+            inherited_level: if is_apart {
+                pair.anomaly_level.max(OF_HOSTS * of_hosts)
+            } else {
+                pair.anomaly_level
+            },
+        }
+    }
+
+    /// What a packet does to its flow, and whether that is real. One in the name of an address that belongs to another
+    /// MAC address changes nothing of a real flow.
+    fn follow_flow(
+        &mut self,
+        network: &Network,
+        record: &PacketRecord,
+        key: FlowKey,
+        is_foreign: bool,
+        now_ns: u64,
+    ) -> (Option<Slot>, FlowStep, bool) {
+        let group = || Group::of(&network.hash_key, HostKey::of(record).0, record.source_mac);
+        let Some(slot) = self.flows.enter(&key.id, group, now_ns).slot() else {
+            return (None, FlowStep::untracked(record), false);
+        };
+        let state = self.flows.get_mut(slot);
+        if is_foreign && state.is_real() {
+            return (Some(slot), FlowStep::NONE, true);
+        }
+        let mut step = state.update(record, key, now_ns, network.vantage.is_one_way());
+        if state.is_midstream() && now_ns.saturating_sub(network.began_ns) < SETTLING_NS {
+            step.is_stray = false;
+        }
+        let is_real = state.is_real();
+        if step.one_sided {
+            note(&mut self.pending.one_sided, (now_ns, true));
+        } else if step.proven && is_real && record.protocol == PROTOCOL_TCP {
+            note(&mut self.pending.one_sided, (now_ns, false));
+        }
+        (Some(slot), step, is_real)
+    }
+
+    fn end_of_source(
+        &mut self,
+        network: &Network,
+        key: HostKey,
+        admission: Admission,
+        is_foreign: bool,
+        record: &PacketRecord,
+        now_ns: u64,
+    ) -> End {
+        let slot = admission.slot().filter(|_| !is_foreign);
+        let group = if key.is_group() || !admission.is_overrun() && !is_foreign {
+            None
+        } else {
+            let mac = HostKey::mac(record.source_mac);
+            let name = if record.source_mac == [0; 6] { key.prefix() } else { mac };
+            self.enter_group(network, name, now_ns)
+        };
+        End { key, slot, group }
+    }
+
+    fn end_of_target(&mut self, network: &Network, key: HostKey, admission: Admission, now_ns: u64) -> End {
+        let is_left_out = matches!(admission, Admission::Refused) && !key.is_group();
+        let group = if is_left_out { self.enter_group(network, key.prefix(), now_ns) } else { None };
+        End { key, slot: admission.slot(), group }
+    }
+
+    fn enter_group(&mut self, network: &Network, name: HostKey, now_ns: u64) -> Option<Slot> {
+        let wanted = name.hashed(&network.hash_key);
+        let slot = self.groups.enter(&wanted, Group::default, now_ns).slot()?;
+        inherit(self.groups.get_mut(slot), network, &wanted);
+        Some(slot)
+    }
+
+    /// Changes every state that one end of a packet counts with.
+    fn change(&mut self, end: End, mut change: impl FnMut(&mut HostState)) {
+        if let Some(slot) = end.slot {
+            change(self.hosts.get_mut(slot));
+        }
+        if let Some(group) = end.group {
+            change(self.groups.get_mut(group));
+        }
+    }
+
+    fn enter_host(
+        &mut self,
+        network: &Network,
+        wanted: &Hashed<HostKey>,
+        record: &PacketRecord,
+        now_ns: u64,
+    ) -> Admission {
+        if wanted.key.is_group() {
+            return Admission::Refused;
+        }
+        let group = || Group::of(&network.hash_key, wanted.key, record.source_mac);
+        let admission = self.hosts.enter(wanted, group, now_ns);
+        if let Some(slot) = admission.slot() {
+            inherit(self.hosts.get_mut(slot), network, wanted);
+        }
+        admission
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all that one packet changes of a pair")]
+    fn update_service_pair(
+        &mut self,
+        network: &Network,
+        record: &PacketRecord,
+        client: HostKey,
+        service: ServiceKey,
+        step: &FlowStep,
+        novelty: Option<Novelty>,
+        moment: Moment,
+    ) -> Option<Slot> {
+        let wanted = service.service_pair(&network.hash_key, client);
+        let group = || Group::of(&network.hash_key, client, record.source_mac);
+        let slot = self.service_pairs.enter(&wanted, group, moment.ns).slot()?;
+        let state = self.service_pairs.get_mut(slot);
+        state.update(record, step, moment.ns);
+        if let Some(novelty) = novelty {
+            state.set_novelty(novelty);
+        }
+        let turn = state.count(moment.tick as u32, record);
+        self.active.service_pairs.add(turn, slot, || wanted.hash);
+        self.service_pairs.confirm(slot);
+        Some(slot)
+    }
+
+    /// Counts a packet with the one who began its flow and the one who was asked.
+    fn count_hosts(
+        &mut self,
+        [client, server]: [End; 2],
+        record: &PacketRecord,
+        from_client: bool,
+        tick: u64,
+    ) {
+        let (tick, length) = (tick as u32, record.length);
+        let (of_client, of_server) = Weight::of(record).of_ends(from_client);
+        let (hosts, groups, active) = (&mut self.hosts, &mut self.groups, &mut self.active);
+        let count = |table: &mut Table<HostState>, slot, is_client, active: &mut Active| {
+            let Some(slot) = slot else { return };
+            let state = table.get_mut(slot);
+            let turn = if is_client {
+                state.begun.count(tick, length, of_client)
+            } else {
+                state.asked.count(tick, length, of_server)
+            };
+            active.add(turn, slot, || table.hash(slot));
+        };
+        count(hosts, client.slot, true, &mut active.hosts.sources);
+        count(hosts, server.slot, false, &mut active.hosts.targets);
+        count(groups, client.group, true, &mut active.groups.sources);
+        count(groups, server.group, false, &mut active.groups.targets);
+    }
+}
+
+/// A host's share that begins here takes what is known of it from elsewhere.
+#[inline]
+fn inherit(state: &mut HostState, network: &Network, host: &Hashed<HostKey>) {
+    if state.last_ns == 0
+        && let Some(summary) = network.summary(host)
+    {
+        state.inherit(summary);
+    }
+}
