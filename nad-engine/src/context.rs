@@ -29,18 +29,19 @@ mod merge;
 mod network;
 mod partition;
 mod questions;
+mod shard;
 mod subject;
 mod tables;
 mod tick;
 mod vantage;
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use nad_common::record::{AddressKind, PacketRecord};
 
 use ahead::Keys;
 pub use counts::{ContextCounts, CountedTable, TABLES};
-use flow::{FlowKey, FlowStep};
+use flow::FlowKey;
 use hash::HashKey;
 use host_key::HostKey;
 use known::{KnownEntry, KnownServices, KnownSnapshot};
@@ -49,7 +50,7 @@ use merge::Merged;
 use network::Network;
 pub use partition::PARTITIONS;
 use partition::{Moment, Partition};
-use subject::nobody;
+pub use shard::{Route, Shard, SharedNetwork};
 pub use subject::{Origin, Seen, Subject, Verdict};
 use table::Table;
 use tables::Fetching;
@@ -106,14 +107,14 @@ pub struct Context {
     // The first to be dropped.
     #[expect(dead_code, reason = "it is there to be dropped")]
     fetching: Option<Fetching>,
-    partitions: Vec<Partition>,
-    network: Network,
+    /// All partitions, or none while other threads have them.
+    shard: Shard,
+    network: SharedNetwork,
     links: Links,
     merged: Merged,
     merged_groups: Merged,
     tick: u64,
     now_ns: u64,
-    keys: Vec<Keys>,
 }
 
 impl Context {
@@ -145,21 +146,20 @@ impl Context {
         };
         Self {
             fetching: tables.fetching,
-            partitions: tables.partitions,
-            network,
+            shard: Shard::whole(tables.partitions),
+            network: SharedNetwork(Arc::new(network)),
             links: tables.links,
             merged: Merged::default(),
             merged_groups: Merged::default(),
             tick: 0,
             now_ns: 0,
-            keys: Vec::new(),
         }
     }
 
     /// Computes where a batch's states are and asks the memory for them; [`Self::observe`] of the same records,
     /// by their place in the batch, follows.
     pub fn prepare(&mut self, records: &[PacketRecord]) {
-        self.look_ahead(records);
+        self.shard.prepare(&self.network, records);
     }
 
     /// Whether a moment lies past the end of the tick, so that [`Self::close_tick`] is due. Before the first record
@@ -178,37 +178,53 @@ impl Context {
 
     /// Takes the record at a place of the prepared batch into account.
     pub fn observe(&mut self, place: usize, record: &PacketRecord, now_ns: u64) -> Seen<'_> {
-        self.look_further(place);
+        let moment = self.advance(now_ns);
+        let route = if record.address_kind() == AddressKind::Link {
+            Route::of_link(moment, self.links.observe(record, &self.network.0.hash_key, moment))
+        } else {
+            let Keys { source, destination, .. } = &self.shard.keys[place];
+            Route::of_pair(&self.network.0, record, source, destination, moment)
+        };
+        let seen = self.shard.follow(&self.network.0, place, record, &route);
+        seen.unwrap_or_else(|| unreachable!("all partitions are here"))
+    }
+
+    /// Where a record is taken into account. The shards that [`Route::leads_to`] names do so, each in the order of its
+    /// records.
+    pub fn route(&mut self, record: &PacketRecord, now_ns: u64) -> Route {
+        let moment = self.advance(now_ns);
+        let network = &self.network.0;
+        if record.address_kind() == AddressKind::Link {
+            return Route::of_link(moment, self.links.observe(record, &network.hash_key, moment));
+        }
+        let (source, destination) = HostKey::of(record);
+        let (source, destination) = (source.hashed(&network.hash_key), destination.hashed(&network.hash_key));
+        Route::of_pair(network, record, &source, &destination, moment)
+    }
+
+    /// Gives the partitions away, to so many shards, with what all of them may read. They have to come back by
+    /// [`Self::join`], and the copies of what they read to be dropped, before anything else is asked of the context but
+    /// [`Self::route`].
+    pub fn split(&mut self, shards: usize) -> (Vec<Shard>, SharedNetwork) {
+        (self.shard.split(shards), self.network.clone())
+    }
+
+    /// Takes the partitions back.
+    pub fn join(&mut self, shards: Vec<Shard>) {
+        self.shard.join(shards);
+    }
+
+    /// A packet comes at a moment of sensor time.
+    fn advance(&mut self, now_ns: u64) -> Moment {
         if self.now_ns == 0 {
-            self.network.began_ns = now_ns;
-            self.network.known.begin(now_ns);
+            let network = self.network.get_mut();
+            network.began_ns = now_ns;
+            network.known.begin(now_ns);
         }
         // Sensor time never runs backwards; what is tested without a timeline may.
         self.now_ns = self.now_ns.max(now_ns);
         self.tick = self.tick.max(now_ns / TICK_NS);
-        let moment = Moment { ns: self.now_ns, tick: self.tick };
-        if record.address_kind() == AddressKind::Link {
-            let inherited_level = self.links.observe(record, &self.network.hash_key, moment);
-            let nobody = nobody();
-            return Seen {
-                inherited_level,
-                flow: &nobody.flow,
-                step: FlowStep::NONE,
-                source: &nobody.host,
-                target: &nobody.host,
-                service_pair: &nobody.service_pair,
-            };
-        }
-        let keys = &self.keys[place];
-        if questions::asks_many(record, keys.destination.key)
-            && !self.network.is_foreign(&keys.source, record.source_mac)
-        {
-            // Whoever answers belongs to another pair.
-            for partition in &mut self.partitions {
-                partition.questions.note(record, keys.source.key, &self.network.hash_key, moment.ns);
-            }
-        }
-        self.partitions[keys.partition()].observe(&self.network, record, keys, moment)
+        Moment { ns: self.now_ns, tick: self.tick }
     }
 
     /// The end of the current tick, in nanoseconds.
@@ -218,12 +234,12 @@ impl Context {
 
     /// The hosts of open incidents: what they do makes nothing known.
     pub fn set_suspects(&mut self, suspects: HashSet<HostKey>) {
-        self.network.suspects = suspects;
+        self.network.get_mut().suspects = suspects;
     }
 
     /// The baseline is over: what was seen in it is known from now on.
     pub fn end_baseline(&mut self) {
-        let Self { partitions, network, .. } = self;
+        let (partitions, network) = (&mut self.shard.partitions, self.network.get_mut());
         merge::settle_vantage(partitions, network);
         merge::settle_exchanges(partitions, network);
         network.known.end_baseline();
@@ -232,27 +248,27 @@ impl Context {
 
     /// The known services, for a model.
     pub fn known_services(&self) -> KnownSnapshot {
-        self.network.known.keep(self.network.vantage.is_one_way(), self.now_ns)
+        self.network.0.known.keep(self.network.0.vantage.is_one_way(), self.now_ns)
     }
 
     /// Whether only one side of connections is seen from here, so that nothing can be verified.
     pub fn is_one_way(&self) -> bool {
-        self.network.vantage.is_one_way()
+        self.network.0.vantage.is_one_way()
     }
 
     /// How what is seen of connections has changed since the baseline, once.
     pub fn take_vantage_change(&mut self) -> Option<VantageChange> {
-        self.network.vantage.take_news()
+        self.network.get_mut().vantage.take_news()
     }
 
     /// What is known of who sends in the name of an address.
     pub fn origin(&self, key: HostKey) -> Origin {
-        self.network.origin(key)
+        self.network.0.origin(key)
     }
 
     /// The IP address that a MAC address used first, where it is known.
     pub fn ip_of_link(&self, mac: HostKey) -> Option<HostKey> {
-        self.links.ip_of(&mac.hashed(&self.network.hash_key))
+        self.links.ip_of(&mac.hashed(&self.network.0.hash_key))
     }
 
     /// What became of those who wanted an entry.
@@ -260,24 +276,24 @@ impl Context {
         let mut counts = ContextCounts {
             links: self.links.links.counts(),
             bindings: self.links.bindings.counts(),
-            known_services: self.network.known.counts(),
+            known_services: self.network.0.known.counts(),
             passed_over: self.links.passed_over() + self.merged.passed_over + self.merged_groups.passed_over,
             ..ContextCounts::default()
         };
-        self.partitions.iter().for_each(|partition| partition.count(&mut counts));
+        self.shard.partitions.iter().for_each(|partition| partition.count(&mut counts));
         counts
     }
 
     /// The tables by their names in `[context]`, each with the bytes of memory that it takes when it is full.
     pub fn bytes(&self) -> [(&'static str, usize); 5] {
-        let of = |bytes: fn(&Partition) -> usize| self.partitions.iter().map(bytes).sum::<usize>();
+        let of = |bytes: fn(&Partition) -> usize| self.shard.partitions.iter().map(bytes).sum::<usize>();
         let hosts = of(|partition| partition.hosts.bytes() + partition.groups.bytes());
         [
             ("flows", of(|partition| partition.flows.bytes())),
-            ("hosts", hosts + self.network.hosts.bytes()),
+            ("hosts", hosts + self.network.0.hosts.bytes()),
             ("service_pairs", of(|partition| partition.service_pairs.bytes())),
             ("links", self.links.links.bytes() + self.links.bindings.bytes()),
-            ("known_services", self.network.known.bytes()),
+            ("known_services", self.network.0.known.bytes()),
         ]
     }
 }

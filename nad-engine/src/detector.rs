@@ -16,14 +16,17 @@ mod judgement_cache;
 mod learning;
 mod notice;
 mod options;
+mod packet_path;
 mod packets;
 mod passing;
 mod relearning;
 mod second;
+mod shards;
 #[cfg(test)]
 mod tests;
 mod tick;
 mod times;
+mod worker;
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -42,8 +45,7 @@ pub use second::{HostVolume, Second};
 
 use crate::{
     batch::RecordBatch,
-    context::{Context, ContextCounts, Tables, hash::HashKey},
-    features::View,
+    context::{Context, ContextCounts, PARTITIONS, Tables, hash::HashKey},
     incident::{allow::AllowRules, tracker::Tracker},
     ledger::{Decisions, Tally},
     model::{Model, Training, forest::ForestError},
@@ -56,10 +58,11 @@ use disorder::Disorder;
 use judgement_cache::JudgementCache;
 use learning::Learning;
 use notice::Overrun;
-use packets::PacketScorer;
 use relearning::Relearning;
 use second::Ongoing;
+use shards::Shards;
 use times::Times;
+use worker::Worker;
 
 /// What the detector starts with.
 #[derive(Debug)]
@@ -92,9 +95,13 @@ pub struct Detector {
     contamination: Option<f64>,
     tracker: Tracker,
     relearning: Relearning,
-    packets: PacketScorer,
+    /// What this thread does with packets, unless others do.
+    worker: Worker,
+    shards: Option<Shards>,
     second: Ongoing,
     overrun: Overrun,
+    /// Of the tables, when they were last all here.
+    context_counts: ContextCounts,
     /// States that the tables had lost by the last second's end.
     lost_states: u64,
     scratch: Scratch,
@@ -163,10 +170,13 @@ impl Detector {
             }
         };
         let silence_ns = options.silence.as_nanos() as u64;
-        let mut packets = PacketScorer::new(options.wanted);
+        let relearning = Relearning::new(options.relearn_every, options.in_background, seed);
+        let mut worker = Worker::new(options.wanted, relearning.is_wanted());
+        let mut shards = start_shards(&options, relearning.is_wanted());
         let mut model_ns = None;
         if let State::Detecting(model, _) = &state {
-            packets.set_model(Arc::clone(model));
+            worker.set_model(Arc::clone(model));
+            shards.iter_mut().for_each(|shards| shards.set_model(model));
             model_ns = Some(model.window().last_ns);
         }
         let detector = Self {
@@ -177,8 +187,10 @@ impl Detector {
             tally,
             contamination: None,
             tracker: Tracker::new(options.rules.clone(), silence_ns),
-            relearning: Relearning::new(options.relearn_every, options.in_background, seed),
-            packets,
+            relearning,
+            worker,
+            shards,
+            context_counts: ContextCounts::default(),
             second: Ongoing::default(),
             overrun: Overrun::default(),
             lost_states: 0,
@@ -208,21 +220,23 @@ impl Detector {
     pub fn process(&mut self, batch: &RecordBatch, findings: &mut Findings) -> Result<(), ForestError> {
         let mut result = self.take_up_model(findings);
         self.times.note(batch.records());
-        self.context.prepare(batch.records());
+        if self.shards.is_none() {
+            self.context.prepare(batch.records());
+        }
         self.self_traffic.iter_mut().for_each(|traffic| traffic.refresh());
         self.timeline.begin_batch();
         for (place, record) in batch.records().iter().enumerate() {
             let now_ns = self.advance(batch, place, findings);
             result = result.and(self.reach(batch, now_ns, findings));
-            if self.packets.is_full() {
-                self.score_packets(batch, findings);
+            if self.worker.is_full() {
+                self.worker.score(batch);
             }
-            self.take(place, record, now_ns);
+            self.take(batch, place, record, now_ns);
         }
         if matches!(&self.state, State::Learning(learning) if learning.is_complete()) {
-            result = result.and(self.end_learning(findings));
+            result = result.and(self.end_learning(batch, findings));
         }
-        self.score_packets(batch, findings);
+        self.hand_on(batch, findings);
         self.advance(batch, batch.len(), findings);
         if let Some(until_ns) = batch.until_ns() {
             let now_ns = self.timeline.pass(until_ns);
@@ -231,7 +245,7 @@ impl Detector {
         }
         self.disorder.note(batch, &self.tally, &mut findings.notices);
         self.batch_tally.report(&self.tally);
-        self.tally.set_context(self.context.counts());
+        self.count_context();
         self.publish();
         result
     }
@@ -239,7 +253,7 @@ impl Detector {
     /// Ends the last tick and closes every incident: no more records will come.
     pub fn finish(&mut self, findings: &mut Findings) {
         self.close_tick(&RecordBatch::none(), findings);
-        self.tally.set_context(self.context.counts());
+        self.count_context();
         let reported = findings.incidents.len();
         self.tracker.finish(&mut findings.incidents);
         self.date(&mut findings.incidents[reported..]);
@@ -254,7 +268,7 @@ impl Detector {
     pub fn finish_learning(&mut self, findings: &mut Findings) -> Result<Option<Arc<Model>>, ForestError> {
         if matches!(self.state, State::Learning(_)) {
             self.close_tick(&RecordBatch::none(), findings);
-            self.end_learning(findings)?;
+            self.end_learning(&RecordBatch::none(), findings)?;
         }
         if let State::Training(_) = self.state {
             self.await_model(findings)?;
@@ -298,40 +312,11 @@ impl Detector {
 
     /// What became of those who wanted an entry in a table.
     pub fn context_counts(&self) -> ContextCounts {
-        self.context.counts()
+        self.context_counts
     }
 
-    fn take(&mut self, place: usize, record: &PacketRecord, now_ns: u64) {
-        self.second.count(record);
-        if self.self_traffic.as_mut().is_some_and(|traffic| traffic.has(record)) {
-            self.batch_tally.self_traffic += 1;
-            return;
-        }
-        let seen = self.context.observe(place, record, now_ns);
-        match &mut self.state {
-            State::Learning(learning) => {
-                learning.take(&View::read_packet(record, &seen), self.timeline.watched_ns(), now_ns);
-                self.batch_tally.learned += 1;
-            }
-            State::Training(_) => self.batch_tally.learned += 1,
-            State::Detecting(..) => {
-                let values = View::read_packet(record, &seen);
-                self.relearning.take_packet(&values, seen.inherited_level);
-                self.packets.add(&values, seen.inherited_level, place, self.timeline.unix_ns(now_ns));
-                self.batch_tally.scored += 1;
-            }
-            State::Failed => self.batch_tally.discarded += 1,
-        }
-    }
-
-    fn score_packets(&mut self, batch: &RecordBatch, findings: &mut Findings) {
-        let scored = self.packets.score(batch, &mut findings.scores, &mut findings.alerts);
-        self.second.add_anomalies(scored.anomalies);
-        self.tally.anomalies.fetch_add(scored.anomalies, Relaxed);
-        self.tally.alerts_dropped.fetch_add(scored.unreported, Relaxed);
-    }
-
-    fn end_learning(&mut self, findings: &mut Findings) -> Result<(), ForestError> {
+    fn end_learning(&mut self, batch: &RecordBatch, findings: &mut Findings) -> Result<(), ForestError> {
+        self.settle(batch, findings);
         let State::Learning(learning) = std::mem::replace(&mut self.state, State::Failed) else {
             return Ok(());
         };
@@ -367,8 +352,7 @@ impl Detector {
         }
         let model = Arc::new(model);
         findings.trained = Some(Arc::clone(&model));
-        self.packets.set_model(Arc::clone(&model));
-        self.scratch.judgements = JudgementCache::begin(&model);
+        self.set_model(&model);
         let policy = Policy::new(self.options.budget, model.decisions_per_second());
         self.state = State::Detecting(model, policy);
         Ok(())
@@ -380,15 +364,27 @@ impl Detector {
             return;
         };
         // What waits came before this moment, wherever its batch ends.
-        self.score_packets(batch, findings);
+        self.settle(batch, findings);
         let State::Detecting(model, policy) = &mut self.state else { return };
         policy.set_rate(retrained.model.decisions_per_second());
         *model = Arc::new(retrained.model);
-        self.packets.set_model(Arc::clone(model));
-        self.scratch.judgements = JudgementCache::begin(model);
-        findings.trained = Some(Arc::clone(model));
+        let model = Arc::clone(model);
+        self.set_model(&model);
+        findings.trained = Some(model);
         findings.drift = Some(retrained.drift);
     }
+}
+
+/// Threads for the packets' work, where there are to be any.
+fn start_shards(options: &DetectorOptions, relearns: bool) -> Option<Shards> {
+    if options.shards < 2 {
+        return None;
+    }
+    let shards = options.shards.min(PARTITIONS);
+    let started = Shards::start(shards, &options.cpus, options.wanted, relearns);
+    // What is found is the same.
+    let one = |error| tracing::warn!("no {shards} threads can be started: one judges all packets: {error}");
+    started.map_err(one).ok()
 }
 
 fn join(handle: JoinHandle<Result<Model, ForestError>>) -> Result<Model, ForestError> {

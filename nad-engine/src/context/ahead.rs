@@ -6,8 +6,16 @@
 use nad_common::record::PacketRecord;
 
 use super::{
-    Context, FlowKey, HostKey, flow::FlowState, hash::HashKey, host::HostState, known::ServiceKey,
-    partition::of_pair, service_pair::ServicePairState, table::Hashed,
+    FlowKey, HostKey,
+    flow::FlowState,
+    hash::HashKey,
+    host::HostState,
+    known::ServiceKey,
+    network::Network,
+    partition::{Partition, of_pair},
+    service_pair::ServicePairState,
+    shard::Shard,
+    table::Hashed,
 };
 
 /// Records ahead of whose turn the memory is asked for the buckets of their states, and for the states.
@@ -50,31 +58,30 @@ impl Keys {
     }
 }
 
-impl Context {
+impl Shard {
     /// Computes where a batch's states are, and asks for those of the first records.
-    pub(super) fn look_ahead(&mut self, records: &[PacketRecord]) {
+    pub(super) fn look_ahead(&mut self, network: &Network, records: &[PacketRecord]) {
         self.keys.clear();
-        let hash_key = self.network.hash_key;
-        self.keys.extend(records.iter().map(|record| Keys::of(&hash_key, record)));
+        self.keys.extend(records.iter().map(|record| Keys::of(&network.hash_key, record)));
         for place in 0..BUCKETS_AHEAD.min(self.keys.len()) {
             self.prefetch_buckets(place);
         }
         for place in 0..VALUES_AHEAD.min(self.keys.len()) {
-            self.prefetch_values(place);
+            self.prefetch_values(network, place);
         }
     }
 
     /// Asks for states of records after the one whose turn it is.
     #[inline]
-    pub(super) fn look_further(&self, place: usize) {
+    pub(super) fn look_further(&self, network: &Network, place: usize) {
         self.prefetch_buckets(place + BUCKETS_AHEAD);
-        self.prefetch_values(place + VALUES_AHEAD);
+        self.prefetch_values(network, place + VALUES_AHEAD);
     }
 
     #[inline]
     fn prefetch_buckets(&self, place: usize) {
         let Some(keys) = self.keys.get(place) else { return };
-        let partition = &self.partitions[keys.partition()];
+        let partition = self.near(keys);
         partition.flows.prefetch(keys.flow.id.hash);
         partition.hosts.prefetch(keys.source.hash);
         partition.hosts.prefetch(keys.destination.hash);
@@ -82,15 +89,21 @@ impl Context {
     }
 
     #[inline]
-    fn prefetch_values(&self, place: usize) {
+    fn prefetch_values(&self, network: &Network, place: usize) {
         let Some(keys) = self.keys.get(place) else { return };
-        let partition = &self.partitions[keys.partition()];
+        let partition = self.near(keys);
         if !partition.flows.prefetch_value(keys.flow.id.hash, size_of::<FlowState>()) {
             // It begins, so its novelty will be asked for.
-            self.network.known.prefetch(keys.service_pair);
+            network.known.prefetch(keys.service_pair);
         }
         partition.hosts.prefetch_value(keys.source.hash, HostState::HOT_BYTES);
         partition.hosts.prefetch_value(keys.destination.hash, HostState::HOT_BYTES);
         partition.service_pairs.prefetch_value(keys.service_pair, size_of::<ServicePairState>());
+    }
+
+    /// The partition of a record, or another one of this shard where the record only asks.
+    #[inline]
+    fn near(&self, keys: &Keys) -> &Partition {
+        &self.partitions[keys.partition() / self.shards() % self.partitions.len()]
     }
 }

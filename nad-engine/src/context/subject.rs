@@ -28,6 +28,21 @@ pub struct Seen<'a> {
     pub inherited_level: f32,
 }
 
+impl Seen<'_> {
+    /// Of a packet without IP, which has nothing but the anomaly level of its sender.
+    pub(super) fn of_link(inherited_level: f32) -> Self {
+        let nobody = nobody();
+        Self {
+            flow: &nobody.flow,
+            step: FlowStep::NONE,
+            source: &nobody.host,
+            target: &nobody.host,
+            service_pair: &nobody.service_pair,
+            inherited_level,
+        }
+    }
+}
+
 impl Subject<'_> {
     /// Who is behind what it does, or whom it is done to.
     pub fn principal(&self) -> HostKey {

@@ -124,7 +124,7 @@ fn what_suspects_do_makes_nothing_known() {
     connect(&mut context, [10, 0, 0, 3], [10, 0, 0, 4], 1000, 100 * SECOND);
     context.close_tick(ordinary);
     let knows = |context: &Context, last| {
-        context.network.known.knows_host(HostKey::v4([10, 0, 0, last]), 200 * SECOND)
+        context.network.0.known.knows_host(HostKey::v4([10, 0, 0, last]), 200 * SECOND)
     };
     assert!(!knows(&context, 1) && !knows(&context, 2));
     assert!(knows(&context, 3) && knows(&context, 4));
@@ -261,7 +261,7 @@ fn forged_packets_make_nobody_a_client_and_nothing_known() {
     assert_eq!((as_source.map(|host| (host.opened_10, host.stray_10)), service_pairs), (None, 0));
     let origin = |address| context.origin(HostKey::v4(address));
     assert!(!origin(silent).is_verified && !origin([198, 18, 60, 1]).is_verified);
-    let knows = |address| context.network.known.knows_host(HostKey::v4(address), 90_000 * SECOND);
+    let knows = |address| context.network.0.known.knows_host(HostKey::v4(address), 90_000 * SECOND);
     assert!(!knows(silent) && !knows([198, 18, 60, 1]));
 }
 

@@ -18,7 +18,8 @@ impl Context {
     /// visit finds is noted with the subject.
     pub fn close_tick(&mut self, mut visit: impl FnMut(Subject<'_>) -> Verdict) {
         let end_ns = self.tick_end_ns();
-        let Self { partitions, network, links, merged, merged_groups, tick, .. } = self;
+        let Self { shard, network, links, merged, merged_groups, tick, .. } = self;
+        let (partitions, network) = (&mut shard.partitions, network.get_mut());
         merge::settle_vantage(partitions, network);
         merge::settle_exchanges(partitions, network);
         merge::settle_meetings(partitions, network);

@@ -5,6 +5,8 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use rustix::thread::{CpuSet, sched_setaffinity};
+
 /// What is added to the nice value (nice(7)): beside a busy detector such work gets about a tenth of a CPU that they share.
 const NICER_BY: libc::c_int = 10;
 
@@ -20,6 +22,15 @@ pub(super) fn train<T: Send + 'static>(
         }
         work()
     })
+}
+
+/// Has the calling thread run on one CPU only.
+pub(super) fn bind(cpu: usize) {
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    if let Err(error) = sched_setaffinity(None, &set) {
+        tracing::warn!("a thread can't be bound to CPU {cpu}: {error}");
+    }
 }
 
 /// Makes the calling thread a nicer one.

@@ -57,7 +57,8 @@ impl Detector {
             policy.set_budget(budget);
             if let Some(contamination) = contamination {
                 Arc::make_mut(model).set_contamination(contamination);
-                self.packets.set_model(Arc::clone(model));
+                let model = Arc::clone(model);
+                self.set_model(&model);
             }
         }
     }

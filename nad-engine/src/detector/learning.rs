@@ -144,8 +144,8 @@ impl Learning {
         }
     }
 
-    /// Adds a packet, after so much watched time.
-    pub(super) fn take(&mut self, vector: &[f32], watched_ns: u64, now_ns: u64) {
+    /// Counts a packet, after so much watched time.
+    pub(super) fn count(&mut self, watched_ns: u64, now_ns: u64) {
         if self.packets == 0 {
             (self.first_ns, self.last_ns) = (now_ns, now_ns);
             self.watched_from_ns = watched_ns;
@@ -153,12 +153,16 @@ impl Learning {
         self.last_ns = self.last_ns.max(now_ns);
         self.watched_ns = watched_ns.saturating_sub(self.watched_from_ns);
         self.packets += 1;
-        self.baseline.add(View::Packet, vector);
         if self.settled_ns.is_none()
             && let Some(since_ns) = self.settled_since()
         {
             self.settled_ns = Some(now_ns.saturating_sub(since_ns).max(self.first_ns));
         }
+    }
+
+    /// Adds the vector of a packet that was counted.
+    pub(super) fn add_packet(&mut self, vector: &[f32]) {
+        self.baseline.add(View::Packet, vector);
     }
 
     /// Adds what the views see of a subject at the end of a tick; whether it may be learnt from. What is hostile on any

@@ -21,6 +21,11 @@ pub struct DetectorOptions {
     pub in_background: bool,
     /// What of packets is reported.
     pub wanted: Wanted,
+    /// Threads that share the packets' work, 1 to [`PARTITIONS`](crate::context::PARTITIONS); with 1, it is done by the
+    /// caller's thread alone. What is found does not depend on it.
+    pub shards: usize,
+    /// CPUs that these threads are bound to, in turn; none where the kernel chooses.
+    pub cpus: Vec<usize>,
 }
 
 /// What of single packets is reported; how many are above the threshold is always counted.
@@ -50,6 +55,8 @@ impl Default for DetectorOptions {
             relearn_every: Some(Duration::from_secs(6 * 3600)),
             in_background: false,
             wanted: Wanted::ALL,
+            shards: 1,
+            cpus: Vec::new(),
         }
     }
 }

@@ -211,6 +211,14 @@ pub(super) struct Scored {
     pub(super) unreported: u64,
 }
 
+impl Scored {
+    /// Adds what became of others.
+    pub(super) fn add(&mut self, other: Self) {
+        self.anomalies += other.anomalies;
+        self.unreported += other.unreported;
+    }
+}
+
 impl Default for OwnScores {
     fn default() -> Self {
         // No packet has a path like this.

@@ -30,15 +30,13 @@ impl Detector {
         findings: &mut Findings,
     ) -> Result<(), ForestError> {
         if self.context.is_tick_over(now_ns) {
-            // What waits belongs to the second that ends.
-            self.score_packets(batch, findings);
             self.close_tick(batch, findings);
         }
         let watched_ns = self.timeline.watched_ns();
         let State::Learning(learning) = &mut self.state else { return Ok(()) };
         if learning.is_over(watched_ns) {
             learning.extend(now_ns);
-            return self.end_learning(findings);
+            return self.end_learning(batch, findings);
         }
         findings.notices.extend(learning.is_waiting(watched_ns));
         Ok(())

@@ -17,11 +17,6 @@ use crate::{
     time::Now,
 };
 
-/// One packet in this many goes into the next baseline.
-const PACKET_STEP: u64 = 8;
-/// Packets that inherit an anomaly level above this are not learnt from: -log10 of a probability.
-const ORDINARY_LEVEL: f32 = 3.0;
-
 /// See the module.
 pub(super) struct Relearning {
     every_ns: Option<u64>,
@@ -59,14 +54,20 @@ impl Relearning {
         }
     }
 
-    pub(super) fn take_packet(&mut self, vector: &[f32], inherited_level: f32) {
+    /// Whether packets are learnt from.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.every_ns.is_some()
+    }
+
+    /// Counts a packet.
+    #[inline]
+    pub(super) fn count(&mut self) {
         self.packets += 1;
-        if self.every_ns.is_some()
-            && self.packets.is_multiple_of(PACKET_STEP)
-            && inherited_level < ORDINARY_LEVEL
-        {
-            self.baseline.add(View::Packet, vector);
-        }
+    }
+
+    /// Adds the vector of a packet.
+    pub(super) fn add_packet(&mut self, vector: &[f32]) {
+        self.baseline.add(View::Packet, vector);
     }
 
     pub(super) fn take_subject(&mut self, subject: &Subject<'_>, vector: &mut Vec<f32>) {

@@ -37,7 +37,7 @@ struct Left {
 #[test]
 fn batches_of_any_length_give_the_same_scores_incidents_and_models() {
     let records = records();
-    let whole = run(&records, 4096);
+    let whole = run(&records, 4096, 1);
     assert!(whole.scores.len() > 1000, "{}", whole.scores.len());
     assert!(
         whole.incidents.iter().any(|(_, line)| line.contains("shape: PortScan")),
@@ -47,12 +47,26 @@ fn batches_of_any_length_give_the_same_scores_incidents_and_models() {
     let window = whole.model.as_ref().unwrap().window();
     assert!(window.first_ns >= START + BASELINE * SECOND, "it was trained anew on the way: {window:?}");
     for length in [1, 7] {
-        let left = run(&records, length);
+        let left = run(&records, length, 1);
         assert!(left.model == whole.model, "models in batches of {length}");
         assert_eq!(left.incidents, whole.incidents, "incidents in batches of {length}");
         let other = left.scores.iter().zip(&whole.scores).find(|(one, other)| one != other);
         assert_eq!((left.scores.len(), other), (whole.scores.len(), None), "scores in batches of {length}");
         assert_eq!(left.alerts, whole.alerts, "alerts in batches of {length}");
+    }
+}
+
+#[test]
+fn any_number_of_shards_gives_the_same_scores_incidents_and_models() {
+    let records = records();
+    let whole = run(&records, 4096, 1);
+    for (shards, length) in [(2, 4096), (3, 4096), (8, 700), (16, 4096), (3, 1)] {
+        let left = run(&records, length, shards);
+        assert!(left.model == whole.model, "models with {shards} shards");
+        assert_eq!(left.incidents, whole.incidents, "incidents with {shards} shards");
+        let other = left.scores.iter().zip(&whole.scores).find(|(one, other)| one != other);
+        assert_eq!((left.scores.len(), other), (whole.scores.len(), None), "scores with {shards} shards");
+        assert_eq!(left.alerts, whole.alerts, "alerts with {shards} shards");
     }
 }
 
@@ -124,8 +138,9 @@ fn learn(extension_level: Option<usize>, contamination: f64) -> Start {
     Start::Learn { baseline, training, source: "records".into() }
 }
 
-fn run(records: &[PacketRecord], length: usize) -> Left {
+fn run(records: &[PacketRecord], length: usize, shards: usize) -> Left {
     let options = DetectorOptions {
+        shards,
         relearn_every: Some(Duration::from_secs(RELEARN_EVERY)),
         ..DetectorOptions::default()
     };

@@ -25,6 +25,8 @@ fn origin(context: &Context, subject: &SubjectState) -> Origin {
 impl Detector {
     /// Ends a tick within a batch.
     pub(super) fn close_tick(&mut self, batch: &RecordBatch, findings: &mut Findings) {
+        // What waits belongs to the second that ends.
+        self.settle(batch, findings);
         let has_times = self.has_times();
         let (scratch, second) = (&mut self.scratch, &mut self.second);
         let end_ns = self.context.tick_end_ns();

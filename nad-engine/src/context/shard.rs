@@ -1,0 +1,164 @@
+//! The partitions that one thread has, and a packet's way into them.
+
+use std::sync::Arc;
+
+use nad_common::record::PacketRecord;
+
+use super::{
+    ahead::Keys,
+    host_key::HostKey,
+    network::Network,
+    partition::{Moment, Partition, of_pair},
+    questions,
+    subject::Seen,
+    table::Hashed,
+};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Shard {
+    /// Those whose number is this shard's, modulo the number of shards.
+    pub(super) partitions: Vec<Partition>,
+    number: usize,
+    shards: usize,
+    pub(super) keys: Vec<Keys>,
+}
+
+/// What all shards may read between the ends of two seconds.
+#[derive(Debug, Clone)]
+pub struct SharedNetwork(pub(super) Arc<Network>);
+
+impl SharedNetwork {
+    /// To be changed, once no shard reads it any more.
+    pub(super) fn get_mut(&mut self) -> &mut Network {
+        Arc::get_mut(&mut self.0).unwrap_or_else(|| unreachable!("shards give it back with their partitions"))
+    }
+}
+
+/// Where a packet is taken into account, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    partition: usize,
+    moment: Moment,
+    task: Task,
+}
+
+/// What a shard does with a packet.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Task {
+    /// Takes it into account, where it belongs to one of its pairs.
+    Observe,
+    /// As well; and it asks many, so that every shard notes the question.
+    Question,
+    /// Was taken into account: it has no IP, and inherits this anomaly level.
+    Link(f32),
+}
+
+impl Shard {
+    /// All partitions.
+    pub(super) fn whole(partitions: Vec<Partition>) -> Self {
+        Self { partitions, number: 0, shards: 1, keys: Vec::new() }
+    }
+
+    /// Shares the partitions among so many.
+    pub(super) fn split(&mut self, shards: usize) -> Vec<Self> {
+        let part = |number| Self { partitions: Vec::new(), number, shards, keys: Vec::new() };
+        let mut parts: Vec<Self> = (0..shards).map(part).collect();
+        for (number, partition) in self.partitions.drain(..).enumerate() {
+            parts[number % shards].partitions.push(partition);
+        }
+        parts
+    }
+
+    /// Takes the partitions back from shards, in the order in which they were shared.
+    pub(super) fn join(&mut self, parts: Vec<Self>) {
+        let mut parts: Vec<_> = parts.into_iter().map(|part| part.partitions.into_iter()).collect();
+        let next = |part: &mut std::vec::IntoIter<Partition>| part.next();
+        loop {
+            let before = self.partitions.len();
+            self.partitions.extend(parts.iter_mut().filter_map(next));
+            if self.partitions.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Computes where a batch's states are and asks the memory for them; [`Self::observe`] of the same records, by their
+    /// place in the batch, follows.
+    pub fn prepare(&mut self, network: &SharedNetwork, records: &[PacketRecord]) {
+        self.look_ahead(&network.0, records);
+    }
+
+    /// Takes the record at a place of the prepared batch into account; nothing where it only asks, and belongs to a pair of
+    /// another shard.
+    pub fn observe(
+        &mut self,
+        network: &SharedNetwork,
+        place: usize,
+        record: &PacketRecord,
+        route: &Route,
+    ) -> Option<Seen<'_>> {
+        self.follow(&network.0, place, record, route)
+    }
+
+    /// Shards that there are.
+    #[inline]
+    pub(super) fn shards(&self) -> usize {
+        self.shards
+    }
+
+    #[inline]
+    pub(super) fn follow(
+        &mut self,
+        network: &Network,
+        place: usize,
+        record: &PacketRecord,
+        route: &Route,
+    ) -> Option<Seen<'_>> {
+        self.look_further(network, place);
+        let keys = self.keys[place];
+        match route.task {
+            Task::Observe => {}
+            Task::Question => {
+                // Whoever answers belongs to another pair.
+                for partition in &mut self.partitions {
+                    partition.questions.note(record, keys.source.key, &network.hash_key, route.moment.ns);
+                }
+            }
+            Task::Link(inherited_level) => return Some(Seen::of_link(inherited_level)),
+        }
+        if route.partition % self.shards != self.number {
+            return None;
+        }
+        let partition = &mut self.partitions[route.partition / self.shards];
+        Some(partition.observe(network, record, &keys, route.moment))
+    }
+}
+
+impl Route {
+    /// Of a packet without IP, by the anomaly level of its sender.
+    pub(super) fn of_link(moment: Moment, inherited_level: f32) -> Self {
+        Self { partition: 0, moment, task: Task::Link(inherited_level) }
+    }
+
+    /// Of a packet between two hosts.
+    #[inline]
+    pub(super) fn of_pair(
+        network: &Network,
+        record: &PacketRecord,
+        source: &Hashed<HostKey>,
+        destination: &Hashed<HostKey>,
+        moment: Moment,
+    ) -> Self {
+        let is_question =
+            questions::asks_many(record, destination.key) && !network.is_foreign(source, record.source_mac);
+        let task = if is_question { Task::Question } else { Task::Observe };
+        Self { partition: of_pair(source.hash, destination.hash), moment, task }
+    }
+
+    /// Whether one of so many shards has something to do with it.
+    #[inline]
+    pub fn leads_to(&self, shard: usize, shards: usize) -> bool {
+        self.task == Task::Question || self.partition % shards == shard
+    }
+}

@@ -1,0 +1,124 @@
+//! The way of packets: through the context, and to the model.
+
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+use nad_common::record::PacketRecord;
+
+use super::{
+    Detector, Findings, State,
+    judgement_cache::JudgementCache,
+    shards::Shards,
+    worker::{Mode, Output},
+};
+use crate::{
+    batch::{BATCH_RECORDS, RecordBatch},
+    context::Context,
+    model::Model,
+};
+
+/// Batches that others may still be at work on when the next one is taken.
+const MOST_OUTSTANDING: usize = 4;
+
+impl Detector {
+    pub(super) fn take(&mut self, batch: &RecordBatch, place: usize, record: &PacketRecord, now_ns: u64) {
+        self.second.count(record);
+        if self.self_traffic.as_mut().is_some_and(|traffic| traffic.has(record)) {
+            self.batch_tally.self_traffic += 1;
+            return;
+        }
+        let mode = self.mode();
+        match &mut self.state {
+            State::Learning(learning) => {
+                learning.count(self.timeline.watched_ns(), now_ns);
+                self.batch_tally.learned += 1;
+            }
+            State::Training(_) => self.batch_tally.learned += 1,
+            State::Detecting(..) => {
+                self.relearning.count();
+                self.batch_tally.scored += 1;
+            }
+            State::Failed => self.batch_tally.discarded += 1,
+        }
+        let unix_ns = if mode == Mode::Detecting { self.timeline.unix_ns(now_ns) } else { 0 };
+        match &mut self.shards {
+            None => {
+                let seen = self.context.observe(place, record, now_ns);
+                self.worker.take(batch, place, record, &seen, (mode, unix_ns));
+            }
+            Some(shards) => {
+                let index = batch.indices()[place];
+                shards.add(&mut self.context, (index, record), (now_ns, unix_ns));
+            }
+        }
+    }
+
+    /// What becomes of packets' vectors just now.
+    fn mode(&self) -> Mode {
+        match &self.state {
+            State::Learning(_) => Mode::Learning,
+            State::Detecting(..) => Mode::Detecting,
+            State::Training(_) | State::Failed => Mode::Ignoring,
+        }
+    }
+
+    /// Has the packets of a batch looked at, up to here; what others do of it may be found later.
+    pub(super) fn hand_on(&mut self, batch: &RecordBatch, findings: &mut Findings) {
+        // A source that gives few packets at a time has few, and somebody waits for what they are.
+        let most = if batch.len() < BATCH_RECORDS / 2 { 0 } else { MOST_OUTSTANDING };
+        self.with_shards(batch, findings, |shards, _, found| shards.collect(most, found));
+    }
+
+    /// Has all packets looked at that came up to here, those of this batch included; the context is then whole.
+    pub(super) fn settle(&mut self, batch: &RecordBatch, findings: &mut Findings) {
+        self.with_shards(batch, findings, |shards, context, found| shards.take_back(context, found));
+    }
+
+    fn with_shards(
+        &mut self,
+        batch: &RecordBatch,
+        findings: &mut Findings,
+        work: impl FnOnce(&mut Shards, &mut Context, &mut dyn FnMut(&mut Output)),
+    ) {
+        let mode = self.mode();
+        let Self { worker, shards, context, state, relearning, second, tally, .. } = self;
+        let mut found = |output: &mut Output| {
+            findings.scores.append(&mut output.scores);
+            findings.alerts.append(&mut output.alerts);
+            let scored = std::mem::take(&mut output.scored);
+            second.add_anomalies(scored.anomalies);
+            tally.anomalies.fetch_add(scored.anomalies, Relaxed);
+            tally.alerts_dropped.fetch_add(scored.unreported, Relaxed);
+            for (_, vector) in output.vectors.drain(..) {
+                match state {
+                    State::Learning(learning) => learning.add_packet(&vector),
+                    _ => relearning.add_packet(&vector),
+                }
+            }
+        };
+        match shards {
+            None => {
+                worker.score(batch);
+                found(worker.output());
+            }
+            Some(shards) => {
+                shards.hand_out(context, mode);
+                work(shards, context, &mut found);
+            }
+        }
+    }
+
+    /// Puts a model in force for the packets that come from now on.
+    pub(super) fn set_model(&mut self, model: &Arc<Model>) {
+        self.worker.set_model(Arc::clone(model));
+        self.shards.iter_mut().for_each(|shards| shards.set_model(model));
+        self.scratch.judgements = JudgementCache::begin(model);
+    }
+
+    /// Takes note of how full the tables are, where all are here.
+    pub(super) fn count_context(&mut self) {
+        if self.shards.as_ref().is_none_or(|shards| !shards.are_out()) {
+            self.context_counts = self.context.counts();
+            self.tally.set_context(self.context_counts);
+        }
+    }
+}
