@@ -28,11 +28,7 @@ mod tick;
 mod times;
 mod worker;
 
-use std::{
-    sync::{Arc, atomic::Ordering::Relaxed},
-    thread::JoinHandle,
-    time::Duration,
-};
+use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
 use nad_common::record::PacketRecord;
 

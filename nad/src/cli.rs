@@ -28,7 +28,7 @@ use crate::{
     },
     config::{
         self, ConfigError, DEFAULT_CONTAMINATION_COUNT, DEFAULT_FILE, DEFAULT_TRAIN_FOR, File, FilesSection,
-        OutputConfig, Places, Task, TaskChoice, TrainingChoice,
+        OutputConfig, Places, Task, TaskChoice, ThreadsSection, TrainingChoice,
     },
     files::Policy,
     output::{SinkContext, log::LogConfig},
@@ -121,7 +121,7 @@ where
         CliCommand::Doctor(args) => {
             let interfaces = config::interfaces(args.iface, &file.capture);
             let ring_bytes = config::ring_bytes(None, &file.capture)?;
-            let sizes = config::detection(None, &file)?.sizes;
+            let sizes = config::detection(None, ThreadsSection::default(), &file)?.sizes;
             let direction = file.capture.direction;
             // What can't be used is not for `doctor` to say.
             let given = SinkContext { is_live: true, ..SinkContext::default() };
@@ -202,12 +202,12 @@ fn run(
     let task = decide(given, flags, file.task_choice())?;
     let is_count = matches!(task, Task::Count { .. });
     let default = if is_count { DEFAULT_CONTAMINATION_COUNT } else { CONTAMINATION };
-    let DecisionArgs { model, alert_budget, outputs, fail_on_anomaly } = args.decision;
+    let DecisionArgs { model, alert_budget, threads, outputs, fail_on_anomaly } = args.decision;
     let contamination = model.contamination.or(file.training.contamination);
     let training = config::training(training_choice(model), &file.training, default)?;
     let security = security(args.security, args.live.user.clone(), file);
     let live = live(args.live, file)?;
-    let detection = config::detection(alert_budget, file)?;
+    let detection = config::detection(alert_budget, threads.section(), file)?;
     let source = live.interfaces.join(", ");
     let source = if source.is_empty() { "the interface of the default route".into() } else { source };
     let given = SinkContext { source, metrics: args.metrics, is_live: true, ..SinkContext::default() };
@@ -236,7 +236,7 @@ fn replay(
 ) -> Result<ReplayConfig, UsageError> {
     let from_file = TaskChoice { count: None, ..file.task_choice() };
     let task = decide(task_choice(args.task), flags, from_file)?;
-    let DecisionArgs { model, alert_budget, outputs, fail_on_anomaly } = args.decision;
+    let DecisionArgs { model, alert_budget, threads, outputs, fail_on_anomaly } = args.decision;
     let contamination = model.contamination.or(file.training.contamination);
     let training = config::training(training_choice(model), &file.training, CONTAMINATION)?;
     let source = args.file.display().to_string();
@@ -246,7 +246,7 @@ fn replay(
         training,
         contamination,
         scores: args.scores,
-        detection: config::detection(alert_budget, file)?,
+        detection: config::detection(alert_budget, threads.section(), file)?,
         outputs: output_config(outputs, file, SinkContext { source, ..SinkContext::default() })?,
         log,
         security: security(args.security, None, file),
@@ -273,7 +273,7 @@ fn train(
     let training = config::training(training_choice(args.model), &file.training, CONTAMINATION)?;
     let security = security(args.security, args.live.user.clone(), file);
     let live = args.files.is_empty().then(|| live(args.live, file)).transpose()?;
-    let detection = config::detection(None, file)?;
+    let detection = config::detection(None, args.threads.section(), file)?;
     let terminal = file.output.with(None, args.terminal.color, args.terminal.quiet);
     let (files, out) = (args.files, args.out);
     Ok(TrainConfig { files, live, baseline, training, detection, out, log, security, terminal })
@@ -292,7 +292,7 @@ fn features(
         Task::Learn(BaselineLength::Time(length)) => length,
         _ => DEFAULT_TRAIN_FOR,
     };
-    let sizes = config::detection(None, file)?.sizes;
+    let sizes = config::detection(None, ThreadsSection::default(), file)?.sizes;
     let security = security(args.security, None, file);
     let view = args.view;
     Ok(FeaturesConfig::Write(WriteConfig { file: capture, out, view, train_for, sizes, log, security }))

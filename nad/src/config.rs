@@ -8,6 +8,7 @@ mod log;
 mod needs;
 mod output;
 mod renamed;
+mod threads;
 mod written;
 
 use std::{path::PathBuf, time::Duration};
@@ -21,6 +22,7 @@ pub use files::FilesSection;
 pub use log::LogSection;
 pub use output::{ClosedStdout, OutputConfig, OutputSection};
 pub use renamed::{refuse_renamed_variables, renamed_flag};
+pub use threads::{ShardCount, ThreadsSection};
 
 use nad_engine::{
     detector::{BaselineLength, DetectorOptions},
@@ -191,7 +193,11 @@ fn left_out(names: &[String]) -> Result<Vec<String>, ConfigError> {
 /// # Errors
 ///
 /// When a number is out of range.
-pub fn detection(budget: Option<AlertBudget>, file: &File) -> Result<DetectorOptions, ConfigError> {
+pub fn detection(
+    budget: Option<AlertBudget>,
+    threads: ThreadsSection,
+    file: &File,
+) -> Result<DetectorOptions, ConfigError> {
     let default = DetectorOptions::default();
     let alerts = &file.alerts;
     let context = &file.context;
@@ -213,15 +219,17 @@ pub fn detection(budget: Option<AlertBudget>, file: &File) -> Result<DetectorOpt
         Some(Relearn::Never) => None,
         Some(Relearn::Every(length)) => Some(length.0),
     };
-    Ok(DetectorOptions {
+    let mut options = DetectorOptions {
         sizes,
         budget: budget.or(alerts.budget).unwrap_or_default(),
         silence: alerts.silence.map_or(default.silence, |length| length.0),
         rules: AllowRules::new(file.allow.iter().map(|section| section.get_ref().criteria())),
         relearn_every,
         in_background: false,
-        wanted: default.wanted,
-    })
+        ..default
+    };
+    threads.or(&file.threads).apply(&mut options)?;
+    Ok(options)
 }
 
 /// The interfaces in force, each once; none stands for the one of the default route.

@@ -212,7 +212,8 @@ fn a_flood_of_which_most_was_left_out_counts_with_its_target_in_its_true_size() 
     };
     let (whole, sampled_out) = (target(&mut whole), target(&mut sampled_out));
     assert_eq!(whole.3, sampled_out.3);
-    for (whole, sampled_out) in [(whole.0, sampled_out.0), (whole.1, sampled_out.1), (whole.2, sampled_out.2)] {
+    for (whole, sampled_out) in [(whole.0, sampled_out.0), (whole.1, sampled_out.1), (whole.2, sampled_out.2)]
+    {
         assert!((whole / sampled_out - 1.0).abs() < 1e-5, "{whole} {sampled_out}");
     }
 }

@@ -3,6 +3,7 @@
 use bytemuck::Zeroable;
 use nad_common::record::AddressKind;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::*;
 use crate::{

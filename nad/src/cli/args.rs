@@ -14,7 +14,10 @@ use super::{
     history::{IncidentsArgs, ReportArgs},
 };
 use crate::{
-    config::{ClosedStdout, DEFAULT_COUNT, File, Length, refuse_renamed_variables, renamed_flag},
+    config::{
+        ClosedStdout, DEFAULT_COUNT, File, Length, ShardCount, ThreadsSection, refuse_renamed_variables,
+        renamed_flag,
+    },
     files::FileMode,
     format::AlertFormat,
     output::terminal::{Color, Format},
@@ -195,6 +198,8 @@ pub(super) struct TrainArgs {
     #[arg(long, value_name = "MODEL")]
     pub(super) out: PathBuf,
     #[command(flatten)]
+    pub(super) threads: ThreadArgs,
+    #[command(flatten)]
     pub(super) security: SandboxArgs,
     #[command(flatten)]
     pub(super) terminal: TerminalArgs,
@@ -342,6 +347,24 @@ pub(super) struct TerminalArgs {
     pub(super) color: Option<Color>,
 }
 
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct ThreadArgs {
+    /// Threads that share the packets' work: auto, which is half of the CPUs, or 1 to 16; what is found does not depend on it
+    /// [default: auto]
+    #[arg(long, env = "NAD_SHARDS", hide_env_values = true, value_name = "N")]
+    pub(super) shards: Option<ShardCount>,
+    /// CPUs that these threads are bound to, in turn, such as 2,3 [default: the kernel chooses]
+    #[arg(long, env = "NAD_CPUS", hide_env_values = true, value_name = "CPUS", value_delimiter = ',')]
+    pub(super) cpus: Option<Vec<usize>>,
+}
+
+impl ThreadArgs {
+    /// As if it stood in the file.
+    pub(super) fn section(self) -> ThreadsSection {
+        ThreadsSection { shards: self.shards, cpus: self.cpus }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct DecisionArgs {
     #[command(flatten)]
@@ -349,6 +372,8 @@ pub(super) struct DecisionArgs {
     /// How many incidents that turn out to be nothing are acceptable, such as 5/day, 1/hour or 2/week [default: 5/day]
     #[arg(long, env = "NAD_ALERT_BUDGET", hide_env_values = true, value_name = "BUDGET")]
     pub(super) alert_budget: Option<AlertBudget>,
+    #[command(flatten)]
+    pub(super) threads: ThreadArgs,
     #[command(flatten)]
     pub(super) outputs: OutputArgs,
     /// Exit with 3 when there was an incident or an anomalous packet, with 4 when hosts could not be judged

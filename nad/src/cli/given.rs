@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Flags that are settings of the file, too: the flag's name, the section, and the setting.
-const FLAGS: [(&str, &str, &str); 26] = [
+const FLAGS: [(&str, &str, &str); 28] = [
     ("iface", "capture", "interface"),
     ("count", "capture", "packet_count"),
     ("direction", "capture", "direction"),
@@ -30,6 +30,8 @@ const FLAGS: [(&str, &str, &str); 26] = [
     ("seed", "training", "seed"),
     ("trainer", "training", "trainer"),
     ("alert_budget", "alerts", "budget"),
+    ("shards", "threads", "shards"),
+    ("cpus", "threads", "cpus"),
     ("alert_format", "output", "alert_format"),
     ("format", "output", "format"),
     ("color", "output", "color"),
@@ -70,6 +72,7 @@ pub(super) fn given(args: &RunArgs, log: Option<PathBuf>, files: FilesSection) -
             ..TrainingSection::default()
         },
         alerts: AlertsSection { budget: decision.alert_budget, ..AlertsSection::default() },
+        threads: decision.threads.clone().section(),
         output: OutputSection {
             format: outputs.format,
             color: outputs.terminal.color,

@@ -18,7 +18,7 @@ use toml::{Spanned, de::DeTable, de::DeValue, ser::ValueSerializer};
 
 use super::{
     AlertsSection, CaptureSection, ConfigError, ContextSection, DEFAULT_LOG, DEFAULT_TRAIN_FOR, File,
-    FilesSection, Length, LogSection, OutputSection, Relearn, Task, TrainingSection,
+    FilesSection, Length, LogSection, OutputSection, Relearn, Task, ThreadsSection, TrainingSection,
     file::read,
     log::{DEFAULT_LOG_SIZE, DEFAULT_LOGS_KEPT},
 };
@@ -158,6 +158,7 @@ fn defaults(task: &Task, training: &Training) -> File {
             links: Some(detection.sizes.links),
             known_services: Some(detection.sizes.known_services),
         },
+        threads: ThreadsSection { shards: Some(Default::default()), cpus: Some(Vec::new()) },
         output: OutputSection {
             // It depends on where it is printed.
             format: None,

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::{
-    AllowSection, ConfigError, FilesSection, Length, LogSection, OutputSection, TaskChoice, renamed::renamed_key,
+    AllowSection, ConfigError, FilesSection, Length, LogSection, OutputSection, TaskChoice, ThreadsSection,
+    renamed::renamed_key,
 };
 use crate::{
     files,
@@ -72,6 +73,8 @@ sinks! {
         pub allow: Vec<Spanned<AllowSection>>,
         /// How much is kept in mind.
         pub context: ContextSection,
+        /// How many threads judge packets.
+        pub threads: ThreadsSection,
         /// What the terminal shows, and what outputs have in common.
         pub output: OutputSection,
         /// Where is logged to.
