@@ -1,5 +1,5 @@
-//! Records to incidents: whatever comes in, every record is accounted for, every number is finite, and where batches
-//! end decides nothing.
+//! Records to incidents: whatever comes in, every record is accounted for, every number is finite, and neither where
+//! batches end nor how many threads share the work decides anything.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -32,6 +32,7 @@ const LEARN: u8 = 1;
 const RELEARN: u8 = 2;
 const EXTENDED: u8 = 4;
 const CUT_ANYWHERE: u8 = 8;
+const SHARE: u8 = 16;
 
 pub(crate) fn run(input: &[u8]) {
     let mut bytes = Bytes(input);
@@ -41,7 +42,13 @@ pub(crate) fn run(input: &[u8]) {
         .iter()
         .filter_map(|step| if let Step::Packet(record) = step { Some(*record) } else { None })
         .collect();
-    let whole = judge(how, records.chunks(BATCH_RECORDS));
+    let whole = judge(how, 1, records.chunks(BATCH_RECORDS));
+    if how & SHARE != 0 {
+        assert!(
+            judge(how, 3, records.chunks(BATCH_RECORDS)) == whole,
+            "how many threads share the work decides nothing"
+        );
+    }
     if how & CUT_ANYWHERE != 0 {
         let mut parts = vec![Vec::new()];
         for step in steps {
@@ -51,7 +58,7 @@ pub(crate) fn run(input: &[u8]) {
             }
         }
         let parts = parts.iter().flat_map(|part| part.chunks(BATCH_RECORDS));
-        assert!(judge(how, parts) == whole, "where batches end decides nothing");
+        assert!(judge(how, 1, parts) == whole, "where batches end decides nothing");
     }
 }
 
@@ -63,25 +70,27 @@ pub(crate) struct Said {
     pub(crate) incidents: Vec<String>,
 }
 
-fn judge<'a>(how: u8, batches: impl Iterator<Item = &'a [PacketRecord]>) -> Said {
+fn judge<'a>(how: u8, shards: usize, batches: impl Iterator<Item = &'a [PacketRecord]>) -> Said {
     let start = if how & LEARN != 0 {
         learn(Duration::from_secs(10), how & EXTENDED != 0)
     } else {
         start(how & EXTENDED != 0)
     };
-    detect(start, how & RELEARN != 0, batches)
+    detect(start, how & RELEARN != 0, shards, batches)
 }
 
 /// Lets a detector judge, and holds it to what always holds.
 pub(crate) fn detect<'a>(
     start: Start,
     relearns: bool,
+    shards: usize,
     batches: impl Iterator<Item = &'a [PacketRecord]>,
 ) -> Said {
     let options = DetectorOptions {
         // As small as to be full soon.
         sizes: Sizes { flows: 256, hosts: 64, service_pairs: 64, links: 64, known_services: 64 },
         relearn_every: relearns.then_some(Duration::from_secs(20)),
+        shards,
         ..DetectorOptions::default()
     };
     let tally = Arc::new(Tally::default());
@@ -89,6 +98,8 @@ pub(crate) fn detect<'a>(
     let mut detector = Detector::new(start, tables, Timeline::capture(), Arc::clone(&tally), options);
     let (mut batch, mut findings, mut said) = (RecordBatch::default(), Findings::default(), Said::default());
     let mut count = 0;
+    // Several threads may give what they find of a batch later.
+    let most = |batch: &RecordBatch| if shards == 1 { batch.len() } else { usize::MAX };
     for records in batches {
         batch.clear();
         for record in records {
@@ -98,7 +109,7 @@ pub(crate) fn detect<'a>(
         findings.clear();
         // A baseline of nothing but hostile or equal packets may be no baseline; then the rest is counted as discarded.
         let _ = detector.process(&batch, &mut findings);
-        said.take(&findings, batch.len());
+        said.take(&findings, most(&batch));
         assert_eq!(tally.judged(), count, "every record is judged by the end of its batch");
         let open = tally.condition.judging().open_incidents;
         assert!(open <= MOST_OPEN, "{open} open incidents");
@@ -106,7 +117,7 @@ pub(crate) fn detect<'a>(
     findings.clear();
     let _ = detector.finish_learning(&mut findings);
     detector.finish(&mut findings);
-    said.take(&findings, 0);
+    said.take(&findings, most(&RecordBatch::none()));
     let source = KernelCounters { seen: count, recorded: count, ..KernelCounters::default() };
     tally.drained.store(count, std::sync::atomic::Ordering::Relaxed);
     let ledger = tally.read().with_source(source);
@@ -220,7 +231,7 @@ pub(crate) fn seeds() -> Vec<(String, Vec<u8>)> {
         ],
     ];
     let mut seeds = Vec::new();
-    for how in 0..16_u8 {
+    for how in 0..32_u8 {
         let mut seed = vec![how];
         for (number, line) in lines.iter().enumerate() {
             for _ in 0..4 {
@@ -255,7 +266,7 @@ mod tests {
             let steps = traffic::steps(&mut bytes);
             let packet = |step| if let Step::Packet(record) = step { Some(record) } else { None };
             let records: Vec<PacketRecord> = steps.into_iter().filter_map(packet).collect();
-            scores += judge(how, records.chunks(BATCH_RECORDS)).scores.len();
+            scores += judge(how, 1, records.chunks(BATCH_RECORDS)).scores.len();
         }
         assert!(scores > 10_000, "{scores} scores");
         assert!(events().iter().any(|event| matches!(event, Event::Incident(_))));

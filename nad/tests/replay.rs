@@ -34,6 +34,8 @@ mod odd;
 mod probers;
 #[path = "replay/scores.rs"]
 mod scores;
+#[path = "replay/shards.rs"]
+mod shards;
 #[path = "replay/terminal.rs"]
 mod terminal;
 

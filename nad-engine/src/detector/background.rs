@@ -49,7 +49,22 @@ fn nice() -> libc::c_int {
 
 #[cfg(test)]
 mod tests {
+    use rustix::thread::sched_getaffinity;
+
     use super::*;
+
+    #[test]
+    fn a_thread_is_bound_to_the_cpu_that_is_named_and_goes_on_where_there_is_none() {
+        let bound = thread::spawn(|| {
+            let first =
+                (0..CpuSet::MAX_CPU).find(|cpu| sched_getaffinity(None).unwrap().is_set(*cpu)).unwrap();
+            bind(first);
+            let there = sched_getaffinity(None).unwrap();
+            bind(CpuSet::MAX_CPU - 1);
+            (there.count(), there.is_set(first), sched_getaffinity(None).unwrap().count())
+        });
+        assert_eq!(bound.join().unwrap(), (1, true, 1));
+    }
 
     #[test]
     fn what_nobody_waits_for_is_nice_with_all_its_threads_and_nothing_else_is() {

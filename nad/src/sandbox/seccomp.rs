@@ -16,7 +16,7 @@ use super::Needs;
 
 /// Whatever their arguments.
 #[rustfmt::skip]
-const ALWAYS: [c_long; 108] = [
+const ALWAYS: [c_long; 109] = [
     // Files.
     libc::SYS_read, libc::SYS_write, libc::SYS_readv, libc::SYS_writev, libc::SYS_pread64, libc::SYS_pwrite64,
     libc::SYS_preadv, libc::SYS_pwritev, libc::SYS_preadv2, libc::SYS_pwritev2, libc::SYS_openat, libc::SYS_openat2,
@@ -30,7 +30,7 @@ const ALWAYS: [c_long; 108] = [
     // Memory and threads.
     libc::SYS_munmap, libc::SYS_mremap, libc::SYS_madvise, libc::SYS_brk, libc::SYS_futex,
     libc::SYS_set_robust_list, libc::SYS_get_robust_list, libc::SYS_set_tid_address, libc::SYS_rseq,
-    libc::SYS_membarrier, libc::SYS_sched_yield, libc::SYS_sched_getaffinity, libc::SYS_getcpu,
+    libc::SYS_membarrier, libc::SYS_sched_yield, libc::SYS_sched_getaffinity, libc::SYS_sched_setaffinity, libc::SYS_getcpu,
     libc::SYS_setpriority, libc::SYS_getpriority, libc::SYS_exit, libc::SYS_exit_group,
     // Refused below in a way that libraries understand.
     libc::SYS_clone3,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::context::hash::HashKey;
+use crate::context::{hash::HashKey, network::HostSummary};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -90,6 +90,88 @@ fn flags_that_no_stack_sends_are_malformed() {
     for usual in [0x02, 0x12, 0x10, 0x18, 0x11, 0x04, 0x14, 0xc2] {
         assert!(!is_malformed(&tcp(usual)), "{usual:#x}");
     }
+}
+
+#[test]
+fn states_of_one_host_add_up_to_what_one_state_would_have() {
+    let (mut parts, mut whole) = ([HostState::begin(key(9)); 3], HostState::begin(key(9)));
+    let hash_key = HashKey::from_seed(0);
+    let record =
+        PacketRecord { protocol: 6, tcp_flags: 2, source_mac: MACS[0], length: 60, ..PacketRecord::zeroed() };
+    for number in 0..90_u8 {
+        let now_ns = SECOND + u64::from(number) * 10_000_000;
+        let service = ServiceKey { server: key(100 + number % 30), port: 80, protocol: 6 };
+        for host in [&mut parts[usize::from(number % 3)], &mut whole] {
+            host.send(service.server, &record, &FlowStep { opened: true, ..FlowStep::NONE }, false, now_ns);
+            host.open(&service, service.hashes(&hash_key), Novelty::NewEverything, 0, now_ns);
+            host.begun.count(1, record.length, Volume::default());
+        }
+    }
+    let end_ns = 2 * SECOND;
+    for state in parts.iter_mut().chain([&mut whole]) {
+        state.fade(end_ns);
+    }
+    let mut sum = parts[0].alone();
+    parts[1..].iter().for_each(|part| sum.add(part, end_ns, 1));
+    for (of_sum, of_whole) in [
+        (sum.opened_10, whole.opened_10),
+        (sum.sent_1, whole.sent_1),
+        (sum.unfamiliar_60, whole.unfamiliar_60),
+        (sum.unsuccessful_10(), whole.unsuccessful_10()),
+        (sum.services_10(), whole.services_10()),
+        (sum.services_120(), whole.services_120()),
+        (sum.peers_10(), whole.peers_10()),
+    ] {
+        assert!((of_sum / of_whole - 1.0).abs() < 1e-3, "{of_sum} {of_whole}");
+    }
+    assert_eq!((sum.begun, sum.first_ns), (whole.begun, whole.first_ns));
+    let summary = {
+        let mut summary = HostSummary::begin(key(9));
+        summary.take(&sum);
+        summary
+    };
+    for part in &mut parts {
+        part.share(&sum, &summary);
+        let everywhere = part.opened_everywhere_10();
+        assert!((everywhere / whole.opened_10 - 1.0).abs() < 1e-3, "{everywhere} {}", whole.opened_10);
+    }
+    parts[0].fade(end_ns + 10 * SECOND);
+    let ratio = parts[0].opened_everywhere_10() / whole.opened_10;
+    assert!((ratio - 0.3679).abs() < 1e-3, "what others counted fades, too: {ratio}");
+}
+
+#[test]
+fn an_address_that_moved_in_one_partition_has_moved_and_of_two_first_ones_the_earlier_partitions_counts() {
+    let known = |mac| {
+        let mut macs = Macs::zeroed();
+        macs.learn(mac, MacProof::Answered, SECOND);
+        macs
+    };
+    let (still, mut moved) = (known(MACS[0]), known(MACS[0]));
+    moved.learn(MACS[1], MacProof::Proven, 100 * SECOND);
+    for (mut one, other) in [(still, moved), (moved, still)] {
+        one.add_all(&other);
+        assert_eq!(one.first(), Some(MACS[1]));
+        assert!(!one.is_foreign(MACS[0]) && one.is_foreign(MACS[2]));
+    }
+    let mut one = known(MACS[0]);
+    one.add_all(&known(MACS[1]));
+    assert!(one.first() == Some(MACS[0]) && one.is_foreign(MACS[1]));
+    let mut nothing = Macs::zeroed();
+    nothing.add_all(&known(MACS[2]));
+    assert_eq!(nothing.first(), Some(MACS[2]));
+}
+
+#[test]
+fn votes_of_several_partitions_name_whom_all_of_them_name() {
+    let mut parts = [HostState::zeroed(); 3];
+    for part in &mut parts {
+        ask(part, key(7), 60, false);
+        (0..20).for_each(|number| ask(part, key(100 + number), 1, false));
+    }
+    let mut sum = parts[0].alone();
+    parts[1..].iter().for_each(|part| sum.add(part, SECOND, 0));
+    assert_eq!(sum.presser(), Some(key(7)));
 }
 
 const MACS: [[u8; 6]; 3] = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2], [2, 0, 0, 0, 0, 3]];
