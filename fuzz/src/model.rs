@@ -30,7 +30,7 @@ pub(crate) fn run(input: &[u8]) {
     if let Some(model) = model {
         let records =
             [traffic::ordinary(50), traffic::scan(traffic::START + 3 * traffic::SECOND, 120)].concat();
-        let said = records::detect(Start::Detect(Box::new(model)), true, std::iter::once(&records[..]));
+        let said = records::detect(Start::Detect(Box::new(model)), true, 1, std::iter::once(&records[..]));
         assert_eq!(said.scores.len(), records.len(), "every packet has a score");
     }
 }

@@ -227,8 +227,9 @@ impl Shards {
     }
 
     fn send(&self, number: usize, message: Message) {
-        let sent = self.threads[number].messages.as_ref().map(|messages| messages.send(message));
-        assert!(matches!(sent, Some(Ok(()))), "a thread that judges packets has ended");
+        let messages = self.threads[number].messages.as_ref();
+        let is_sent = messages.is_some_and(|messages| messages.send(message).is_ok());
+        assert!(is_sent, "a thread that judges packets has ended");
     }
 }
 

@@ -78,7 +78,8 @@ fn attack(lab: &Lab, name: &str, tool: &str, arguments: &[&str]) -> Told {
     let (capture, live) = (format!("{name}.pcap"), format!("{name}.jsonl"));
     let recorder = Recorder::start(lab, &capture);
     let run = ["run", "--iface", SENSOR, "--direction", "both", "--model", "m", "--incidents", &live];
-    let mut nad = Nad::capturing(lab, &run);
+    // Live with several threads, replayed with one.
+    let mut nad = Nad::capturing(lab, &[&run[..], &["--shards", "2", "--cpus", "0,1"]].concat());
     thread::sleep(Duration::from_secs(2));
     let begun = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64();
     // hping3 takes unanswered packets for a failure; what it sent shows in the incident.
@@ -91,7 +92,7 @@ fn attack(lab: &Lab, name: &str, tool: &str, arguments: &[&str]) -> Told {
     recorder.end();
     let replayed = format!("{name}-replayed.jsonl");
     let replay = ["replay", &capture, "--model", "m", "--incidents", &replayed, "--log", "none"];
-    let ended = Nad::start(lab, &replay).end();
+    let ended = Nad::start(lab, &[&replay[..], &["--shards", "1"]].concat()).end();
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let read =
         |file: &str| lab.read(file).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();

@@ -12,7 +12,7 @@ fn replay(capture: &Capture, train: &str, shards: usize) -> Vec<String> {
     );
     let ran = folder.nad(&command).exits(0);
     let files = ["s.csv", "i.jsonl", "a.jsonl"].map(|name| folder.read(name));
-    assert!(files.iter().all(|file| !file.is_empty()), "{train}");
+    assert!(!files[0].is_empty(), "{train}");
     let summary = ran.stdout.lines().next_back().expect("there is a summary");
     let mut summary: Value = serde_json::from_str(summary).expect("JSON");
     // How often a thread waited for another is a matter of speed.
