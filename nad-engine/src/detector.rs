@@ -94,6 +94,8 @@ pub struct Detector {
     /// What this thread does with packets, unless others do.
     worker: Worker,
     shards: Option<Shards>,
+    /// Whether the context has looked at the batch at hand.
+    is_prepared: bool,
     second: Ongoing,
     overrun: Overrun,
     /// Of the tables, when they were last all here.
@@ -186,6 +188,7 @@ impl Detector {
             relearning,
             worker,
             shards,
+            is_prepared: false,
             context_counts: ContextCounts::default(),
             second: Ongoing::default(),
             overrun: Overrun::default(),
@@ -216,9 +219,7 @@ impl Detector {
     pub fn process(&mut self, batch: &RecordBatch, findings: &mut Findings) -> Result<(), ForestError> {
         let mut result = self.take_up_model(findings);
         self.times.note(batch.records());
-        if self.shards.is_none() {
-            self.context.prepare(batch.records());
-        }
+        self.prepare(batch);
         self.self_traffic.iter_mut().for_each(|traffic| traffic.refresh());
         self.timeline.begin_batch();
         for (place, record) in batch.records().iter().enumerate() {

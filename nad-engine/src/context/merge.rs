@@ -36,6 +36,8 @@ struct Sum {
 struct Candidate {
     host: Hashed<HostKey>,
     packets: u32,
+    /// A bit for each partition in which it was.
+    partitions: u16,
 }
 
 /// Which states are added up.
@@ -72,7 +74,13 @@ impl Kind {
 
 impl Merged {
     /// Adds up the states of all that were active; of those that are busy first, where there are too many.
-    pub(super) fn collect(&mut self, kind: Kind, partitions: &mut [Partition], end_ns: u64, tick: u32) {
+    fn collect(
+        &mut self,
+        kind: Kind,
+        partitions: &mut [Partition],
+        network: &Network,
+        (end_ns, tick): (u64, u32),
+    ) {
         self.hosts.clear();
         self.parts.clear();
         let mut active = active(kind, partitions, tick);
@@ -81,23 +89,27 @@ impl Merged {
             active.sort_by_key(|candidate| candidate.packets < BUSY_PACKETS);
             active.truncate(MOST_VISITED);
         }
-        for Candidate { host, .. } in active {
-            self.add(&host, kind, partitions, end_ns, tick);
+        for candidate in active {
+            // It may have others, in which it was not active just now.
+            let known = network.summary(&candidate.host).map_or(0, |summary| summary.partitions);
+            let places = candidate.partitions | known;
+            let among = partitions.iter_mut().enumerate().filter(|(index, _)| places >> index & 1 == 1);
+            self.add(&candidate.host, kind, among, end_ns, tick);
         }
     }
 
     /// Adds up the states of a host.
-    fn add(
+    fn add<'a>(
         &mut self,
         host: &Hashed<HostKey>,
         kind: Kind,
-        partitions: &mut [Partition],
+        partitions: impl Iterator<Item = (usize, &'a mut Partition)>,
         end_ns: u64,
         tick: u32,
     ) {
         let first = self.parts.len();
         let mut all: Option<HostState> = None;
-        for (index, partition) in partitions.iter_mut().enumerate() {
+        for (index, partition) in partitions {
             let table = kind.table_mut(partition);
             let Some(slot) = table.find(host) else { continue };
             let part = table.get_mut(slot);
@@ -127,7 +139,9 @@ impl Merged {
             let mut unknown = HostSummary::begin(state.key);
             let summary = network.summary_mut(&host, mac, end_ns).unwrap_or(&mut unknown);
             summary.take(state);
-            for (partition, slot) in &self.parts[parts.clone()] {
+            let parts = &self.parts[parts.clone()];
+            summary.partitions = parts.iter().fold(0, |bits, (partition, _)| bits | 1 << partition);
+            for (partition, slot) in parts {
                 let table = kind.table_mut(&mut partitions[*partition]);
                 table.get_mut(*slot).share(state, summary);
                 table.confirm(*slot);
@@ -141,7 +155,7 @@ impl Merged {
 fn active(kind: Kind, partitions: &mut [Partition], tick: u32) -> Vec<Candidate> {
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut places: HashMap<u64, usize> = HashMap::new();
-    for partition in partitions {
+    for (index, partition) in partitions.iter_mut().enumerate() {
         let active = kind.active(partition);
         let mut slots = Vec::new();
         for active in [&mut active.sources, &mut active.targets] {
@@ -152,13 +166,18 @@ fn active(kind: Kind, partitions: &mut [Partition], tick: u32) -> Vec<Candidate>
         for (slot, hash) in slots.into_iter().filter(|(slot, hash)| table.holds(*slot, *hash)) {
             let state = table.get(slot);
             let place = *places.entry(hash).or_insert_with(|| {
-                candidates.push(Candidate { host: Hashed { hash, key: state.key }, packets: 0 });
+                candidates.push(Candidate {
+                    host: Hashed { hash, key: state.key },
+                    packets: 0,
+                    partitions: 0,
+                });
                 candidates.len() - 1
             });
             // In both roles it is found twice.
             let packets = state.begun.packets_in(tick).saturating_add(state.asked.packets_in(tick));
             let candidate = &mut candidates[place];
             candidate.packets = candidate.packets.saturating_add(packets);
+            candidate.partitions |= 1 << index;
         }
     }
     candidates
@@ -218,7 +237,7 @@ pub(super) fn visit_hosts(
     (end_ns, tick): (u64, u32),
 ) {
     for (kind, merged) in &mut kinds {
-        merged.collect(*kind, partitions, end_ns, tick);
+        merged.collect(*kind, partitions, network, (end_ns, tick));
     }
     for (_, merged) in &mut kinds {
         merged.visit(

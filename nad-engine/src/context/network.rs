@@ -41,8 +41,10 @@ pub(super) struct HostSummary {
     pub(super) target_level: f32,
     /// Where its packets come from.
     pub(super) macs: Macs,
+    /// A bit for each partition in which it has a state.
+    pub(super) partitions: u16,
     /// 1 where it took part in an exchange both ways.
-    is_real: u32,
+    is_real: u16,
 }
 
 impl HostSummary {

@@ -28,9 +28,7 @@ use super::{
 };
 
 /// Partitions of a context; a power of two.
-pub const PARTITIONS: usize = 16;
-/// A host has a state in each partition in which it has peers: so many times as many as hosts are kept.
-const PARTS_OF_A_HOST: usize = 2;
+pub const PARTITIONS: usize = u16::BITS as usize;
 /// MAC addresses and networks of those who have no state of their own.
 const GROUPS: usize = 1024;
 /// Facts of a kind that a partition notes in a second for the second's end; more change nothing.
@@ -124,7 +122,7 @@ impl Partition {
         let share = |entries: usize| entries.div_ceil(PARTITIONS);
         Ok(Self {
             flows: Table::new(share(sizes.flows), FLOW_IDLE_NS)?,
-            hosts: Table::new(share(PARTS_OF_A_HOST * sizes.hosts), HOST_IDLE_NS)?,
+            hosts: Table::new(share(sizes.hosts), HOST_IDLE_NS)?,
             groups: Table::new(share(GROUPS), HOST_IDLE_NS)?,
             service_pairs: Table::new(share(sizes.service_pairs), HOST_IDLE_NS)?,
             questions: Questions::default(),

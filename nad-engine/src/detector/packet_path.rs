@@ -40,15 +40,24 @@ impl Detector {
             State::Failed => self.batch_tally.discarded += 1,
         }
         let unix_ns = if mode == Mode::Detecting { self.timeline.unix_ns(now_ns) } else { 0 };
+        let are_shared = self.shards.as_mut().is_some_and(Shards::are_worth_it);
         match &mut self.shards {
-            None => {
-                let seen = self.context.observe(place, record, now_ns);
-                self.worker.take(batch, place, record, &seen, (mode, unix_ns));
-            }
-            Some(shards) => {
+            Some(shards) if are_shared || !self.is_prepared => {
                 let index = batch.indices()[place];
                 shards.add(&mut self.context, (index, record), (now_ns, unix_ns));
             }
+            _ => {
+                let seen = self.context.observe(place, record, now_ns);
+                self.worker.take(batch, place, record, &seen, (mode, unix_ns));
+            }
+        }
+    }
+
+    /// Has the context look ahead, where it may be this thread that takes the batch's packets.
+    pub(super) fn prepare(&mut self, batch: &RecordBatch) {
+        self.is_prepared = self.are_partitions_here();
+        if self.is_prepared {
+            self.context.prepare(batch.records());
         }
     }
 
@@ -95,15 +104,12 @@ impl Detector {
                 }
             }
         };
-        match shards {
-            None => {
-                worker.score(batch);
-                found(worker.output());
-            }
-            Some(shards) => {
-                shards.hand_out(context, mode);
-                work(shards, context, &mut found);
-            }
+        // What this thread took came before what others were given.
+        worker.score(batch);
+        found(worker.output());
+        if let Some(shards) = shards {
+            shards.hand_out(context, mode);
+            work(shards, context, &mut found);
         }
     }
 
@@ -114,9 +120,13 @@ impl Detector {
         self.scratch.judgements = JudgementCache::begin(model);
     }
 
+    fn are_partitions_here(&self) -> bool {
+        self.shards.as_ref().is_none_or(|shards| !shards.are_out())
+    }
+
     /// Takes note of how full the tables are, where all are here.
     pub(super) fn count_context(&mut self) {
-        if self.shards.as_ref().is_none_or(|shards| !shards.are_out()) {
+        if self.are_partitions_here() {
             self.context_counts = self.context.counts();
             self.tally.set_context(self.context_counts);
         }

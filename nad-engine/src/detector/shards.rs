@@ -27,6 +27,8 @@ use crate::{
     model::Model,
 };
 
+/// Records of a second from which on it pays to share them: handing shards out and taking them back wakes every thread.
+const WORTH_SHARING: u64 = 16_384;
 /// Batches that wait for a shard; then the detector's thread waits, and so its source.
 const MOST_QUEUED: usize = 8;
 
@@ -42,6 +44,8 @@ pub(super) struct Shards {
     /// Work that came back and is used again.
     spare: Vec<Work>,
     are_out: bool,
+    /// Records of this second and of the last one.
+    records: [u64; 2],
 }
 
 struct Thread {
@@ -113,6 +117,7 @@ impl Shards {
             next: 0,
             spare: Vec::new(),
             are_out: false,
+            records: [0; 2],
         })
     }
 
@@ -126,6 +131,19 @@ impl Shards {
         for number in 0..self.threads.len() {
             self.send(number, Message::Model(Arc::clone(model)));
         }
+    }
+
+    /// Whether the next record is one of so many that they are shared; what is found does not depend on it.
+    #[inline]
+    pub(super) fn are_worth_it(&mut self) -> bool {
+        let [now, before] = &mut self.records;
+        *now += 1;
+        self.are_out || *now > WORTH_SHARING || *before > WORTH_SHARING
+    }
+
+    /// A second is over.
+    pub(super) fn end_second(&mut self) {
+        self.records = [0, self.records[0]];
     }
 
     /// Adds a record to the work of the shards that it belongs to.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use super::{Detector, Findings, Notice, State, judge::Judge, packets::score_of};
+use super::{Detector, Findings, Notice, State, judge::Judge, packets::score_of, shards::Shards};
 use crate::{
     batch::RecordBatch,
     context::{Context, Origin, Verdict},
@@ -27,6 +27,7 @@ impl Detector {
     pub(super) fn close_tick(&mut self, batch: &RecordBatch, findings: &mut Findings) {
         // What waits belongs to the second that ends.
         self.settle(batch, findings);
+        self.shards.iter_mut().for_each(Shards::end_second);
         let has_times = self.has_times();
         let (scratch, second) = (&mut self.scratch, &mut self.second);
         let end_ns = self.context.tick_end_ns();

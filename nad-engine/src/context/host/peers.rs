@@ -54,6 +54,9 @@ impl Majority {
 
     /// Adds the votes of another partition.
     pub(super) fn add(&mut self, other: &Self, now_ns: u64) {
+        if other.total == 0.0 {
+            return;
+        }
         let mut other = *other;
         self.fade(now_ns);
         other.fade(now_ns);
