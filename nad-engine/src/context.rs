@@ -50,7 +50,7 @@ use merge::Merged;
 use network::Network;
 pub use partition::PARTITIONS;
 use partition::{Moment, Partition};
-pub use shard::{Route, Shard, SharedNetwork};
+pub use shard::{Route, Shard, SharedNetwork, owner};
 pub use subject::{Origin, Seen, Subject, Verdict};
 use table::Table;
 use tables::Fetching;
@@ -189,7 +189,7 @@ impl Context {
         seen.unwrap_or_else(|| unreachable!("all partitions are here"))
     }
 
-    /// Where a record is taken into account. The shards that [`Route::leads_to`] names do so, each in the order of its
+    /// Where a record is taken into account. The [`owner`] of [`Route::partition`] does so, or every shard, in the order of the
     /// records.
     pub fn route(&mut self, record: &PacketRecord, now_ns: u64) -> Route {
         let moment = self.advance(now_ns);

@@ -12,7 +12,7 @@ use super::{
     host::HostState,
     known::ServiceKey,
     network::Network,
-    partition::{Partition, of_pair},
+    partition::{PARTITIONS, of_pair},
     service_pair::ServicePairState,
     shard::Shard,
     table::Hashed,
@@ -30,10 +30,12 @@ pub(super) struct Keys {
     pub(super) flow: FlowKey,
     /// The hash of the client-service pair, as the ports let guess it.
     service_pair: u64,
+    /// The place of its partition in the shard; where it belongs to another shard, any place.
+    pub(super) local: usize,
 }
 
 impl Keys {
-    fn of(hash_key: &HashKey, record: &PacketRecord) -> Self {
+    fn of(hash_key: &HashKey, record: &PacketRecord, locals: &[u8; PARTITIONS]) -> Self {
         let (source, destination) = HostKey::of(record);
         let (client, server, port) = if record.source_port >= record.destination_port {
             (source, destination, record.destination_port)
@@ -41,20 +43,14 @@ impl Keys {
             (destination, source, record.source_port)
         };
         let service = ServiceKey { server, port, protocol: record.protocol };
+        let (source_hashed, destination_hashed) = (source.hashed(hash_key), destination.hashed(hash_key));
         Self {
-            source: source.hashed(hash_key),
-            destination: destination.hashed(hash_key),
+            local: locals[of_pair(source_hashed.hash, destination_hashed.hash)].into(),
+            source: source_hashed,
+            destination: destination_hashed,
             flow: FlowKey::of(hash_key, record, source, destination),
             service_pair: service.service_pair(hash_key, client).hash,
         }
-    }
-}
-
-impl Keys {
-    /// The partition that it belongs to.
-    #[inline]
-    pub(super) fn partition(&self) -> usize {
-        of_pair(self.source.hash, self.destination.hash)
     }
 }
 
@@ -62,7 +58,7 @@ impl Shard {
     /// Computes where a batch's states are, and asks for those of the first records.
     pub(super) fn look_ahead(&mut self, network: &Network, records: &[PacketRecord]) {
         self.keys.clear();
-        self.keys.extend(records.iter().map(|record| Keys::of(&network.hash_key, record)));
+        self.keys.extend(records.iter().map(|record| Keys::of(&network.hash_key, record, &self.locals)));
         for place in 0..BUCKETS_AHEAD.min(self.keys.len()) {
             self.prefetch_buckets(place);
         }
@@ -81,7 +77,7 @@ impl Shard {
     #[inline]
     fn prefetch_buckets(&self, place: usize) {
         let Some(keys) = self.keys.get(place) else { return };
-        let partition = self.near(keys);
+        let partition = &self.partitions[keys.local];
         partition.flows.prefetch(keys.flow.id.hash);
         partition.hosts.prefetch(keys.source.hash);
         partition.hosts.prefetch(keys.destination.hash);
@@ -91,7 +87,7 @@ impl Shard {
     #[inline]
     fn prefetch_values(&self, network: &Network, place: usize) {
         let Some(keys) = self.keys.get(place) else { return };
-        let partition = self.near(keys);
+        let partition = &self.partitions[keys.local];
         if !partition.flows.prefetch_value(keys.flow.id.hash, size_of::<FlowState>()) {
             // It begins, so its novelty will be asked for.
             network.known.prefetch(keys.service_pair);
@@ -99,11 +95,5 @@ impl Shard {
         partition.hosts.prefetch_value(keys.source.hash, HostState::HOT_BYTES);
         partition.hosts.prefetch_value(keys.destination.hash, HostState::HOT_BYTES);
         partition.service_pairs.prefetch_value(keys.service_pair, size_of::<ServicePairState>());
-    }
-
-    /// The partition of a record, or another one of this shard where the record only asks.
-    #[inline]
-    fn near(&self, keys: &Keys) -> &Partition {
-        &self.partitions[keys.partition() / self.shards() % self.partitions.len()]
     }
 }

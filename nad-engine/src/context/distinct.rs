@@ -35,6 +35,9 @@ impl Distinct {
 
     /// Adds all that another one has, as of the window of this number.
     pub fn add_all(&mut self, other: &Self, window: u64) {
+        if window > other.window + 1 {
+            return;
+        }
         let mut other = *other;
         self.turn(window);
         other.turn(window);

@@ -8,7 +8,7 @@ use super::{
     ahead::Keys,
     host_key::HostKey,
     network::Network,
-    partition::{Moment, Partition, of_pair},
+    partition::{Moment, PARTITIONS, Partition, of_pair},
     questions,
     subject::Seen,
     table::Hashed,
@@ -17,10 +17,11 @@ use super::{
 /// See the module.
 #[derive(Debug)]
 pub struct Shard {
-    /// Those whose number is this shard's, modulo the number of shards.
+    /// Those of which it is the [`owner`].
     pub(super) partitions: Vec<Partition>,
-    number: usize,
-    shards: usize,
+    /// Of each partition of the context, its place here where it is here.
+    pub(super) locals: [u8; PARTITIONS],
+    is_here: [bool; PARTITIONS],
     pub(super) keys: Vec<Keys>,
 }
 
@@ -38,7 +39,7 @@ impl SharedNetwork {
 /// Where a packet is taken into account, and how.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
-    partition: usize,
+    partition: u8,
     moment: Moment,
     task: Task,
 }
@@ -54,20 +55,36 @@ enum Task {
     Link(f32),
 }
 
+/// Which of so many shards has a partition.
+pub fn owner(partition: usize, shards: usize) -> usize {
+    partition % shards
+}
+
 impl Shard {
     /// All partitions.
     pub(super) fn whole(partitions: Vec<Partition>) -> Self {
-        Self { partitions, number: 0, shards: 1, keys: Vec::new() }
+        Self { partitions, ..Self::part(0, 1) }
     }
 
     /// Shares the partitions among so many.
     pub(super) fn split(&mut self, shards: usize) -> Vec<Self> {
-        let part = |number| Self { partitions: Vec::new(), number, shards, keys: Vec::new() };
-        let mut parts: Vec<Self> = (0..shards).map(part).collect();
+        let mut parts: Vec<Self> = (0..shards).map(|number| Self::part(number, shards)).collect();
         for (number, partition) in self.partitions.drain(..).enumerate() {
-            parts[number % shards].partitions.push(partition);
+            parts[owner(number, shards)].partitions.push(partition);
         }
         parts
+    }
+
+    /// One of so many, without its partitions.
+    fn part(number: usize, shards: usize) -> Self {
+        Self {
+            partitions: Vec::new(),
+            is_here: std::array::from_fn(|partition| owner(partition, shards) == number),
+            locals: std::array::from_fn(|partition| {
+                if owner(partition, shards) == number { (partition / shards) as u8 } else { 0 }
+            }),
+            keys: Vec::new(),
+        }
     }
 
     /// Takes the partitions back from shards, in the order in which they were shared.
@@ -101,12 +118,6 @@ impl Shard {
         self.follow(&network.0, place, record, route)
     }
 
-    /// Shards that there are.
-    #[inline]
-    pub(super) fn shards(&self) -> usize {
-        self.shards
-    }
-
     #[inline]
     pub(super) fn follow(
         &mut self,
@@ -116,22 +127,22 @@ impl Shard {
         route: &Route,
     ) -> Option<Seen<'_>> {
         self.look_further(network, place);
-        let keys = self.keys[place];
+        let keys = &self.keys[place];
         match route.task {
             Task::Observe => {}
             Task::Question => {
                 // Whoever answers belongs to another pair.
+                let keys = *keys;
                 for partition in &mut self.partitions {
                     partition.questions.note(record, keys.source.key, &network.hash_key, route.moment.ns);
                 }
             }
             Task::Link(inherited_level) => return Some(Seen::of_link(inherited_level)),
         }
-        if route.partition % self.shards != self.number {
+        if !self.is_here[usize::from(route.partition)] {
             return None;
         }
-        let partition = &mut self.partitions[route.partition / self.shards];
-        Some(partition.observe(network, record, &keys, route.moment))
+        Some(self.partitions[keys.local].observe(network, record, keys, route.moment))
     }
 }
 
@@ -153,12 +164,12 @@ impl Route {
         let is_question =
             questions::asks_many(record, destination.key) && !network.is_foreign(source, record.source_mac);
         let task = if is_question { Task::Question } else { Task::Observe };
-        Self { partition: of_pair(source.hash, destination.hash), moment, task }
+        Self { partition: of_pair(source.hash, destination.hash) as u8, moment, task }
     }
 
-    /// Whether one of so many shards has something to do with it.
+    /// The partition whose shard takes it into account; none where every shard has something to do with it.
     #[inline]
-    pub fn leads_to(&self, shard: usize, shards: usize) -> bool {
-        self.task == Task::Question || self.partition % shards == shard
+    pub fn partition(&self) -> Option<usize> {
+        (self.task != Task::Question).then_some(self.partition.into())
     }
 }

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     batch::RecordBatch,
-    context::{Context, Route, Shard, SharedNetwork},
+    context::{Context, PARTITIONS, Route, Shard, SharedNetwork, owner},
     model::Model,
 };
 
@@ -36,6 +36,8 @@ const MOST_QUEUED: usize = 8;
 pub(super) struct Shards {
     threads: Vec<Thread>,
     answers: Receiver<Answer>,
+    /// Of each partition, the shard that has it.
+    owners: [usize; PARTITIONS],
     /// Work of the batch at hand, by shard.
     gathered: Vec<Work>,
     /// What is outstanding, in the order in which it was handed out.
@@ -110,6 +112,7 @@ impl Shards {
             })
             .collect::<io::Result<Vec<_>>>()?;
         Ok(Self {
+            owners: std::array::from_fn(|partition| owner(partition, shards)),
             gathered: threads.iter().map(|_| Work::default()).collect(),
             threads,
             answers,
@@ -155,12 +158,13 @@ impl Shards {
         (now_ns, unix_ns): (u64, u64),
     ) {
         let route = context.route(record, now_ns);
-        let shards = self.gathered.len();
-        for (number, work) in self.gathered.iter_mut().enumerate() {
-            if route.leads_to(number, shards) {
-                work.batch.push(index, *record);
-                work.routes.push((route, unix_ns));
-            }
+        let wanted = match route.partition() {
+            Some(partition) => std::slice::from_mut(&mut self.gathered[self.owners[partition]]),
+            None => &mut self.gathered[..],
+        };
+        for work in wanted {
+            work.batch.push(index, *record);
+            work.routes.push((route, unix_ns));
         }
     }
 
