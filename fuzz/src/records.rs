@@ -91,6 +91,7 @@ pub(crate) fn detect<'a>(
         sizes: Sizes { flows: 256, hosts: 64, service_pairs: 64, links: 64, known_services: 64 },
         relearn_every: relearns.then_some(Duration::from_secs(20)),
         shards,
+        shared_from: 0,
         ..DetectorOptions::default()
     };
     let tally = Arc::new(Tally::default());

@@ -50,6 +50,7 @@ use merge::Merged;
 use network::Network;
 pub use partition::PARTITIONS;
 use partition::{Moment, Partition};
+use questions::Questions;
 pub use shard::{Route, Shard, SharedNetwork, owner};
 pub use subject::{Origin, Seen, Subject, Verdict};
 use table::Table;
@@ -92,8 +93,8 @@ pub struct Sizes {
 impl Default for Sizes {
     fn default() -> Self {
         Self {
-            flows: 1 << 18,
-            hosts: 1 << 16,
+            flows: 1 << 19,
+            hosts: 1 << 17,
             service_pairs: 1 << 17,
             links: 1 << 13,
             known_services: 1 << 18,
@@ -111,10 +112,13 @@ pub struct Context {
     shard: Shard,
     network: SharedNetwork,
     links: Links,
+    /// Who has just asked many.
+    asked: Questions,
     merged: Merged,
     merged_groups: Merged,
     tick: u64,
     now_ns: u64,
+    has_begun: bool,
 }
 
 impl Context {
@@ -149,10 +153,12 @@ impl Context {
             shard: Shard::whole(tables.partitions),
             network: SharedNetwork(Arc::new(network)),
             links: tables.links,
+            asked: Questions::default(),
             merged: Merged::default(),
             merged_groups: Merged::default(),
             tick: 0,
             now_ns: 0,
+            has_begun: false,
         }
     }
 
@@ -183,7 +189,7 @@ impl Context {
             Route::of_link(moment, self.links.observe(record, &self.network.0.hash_key, moment))
         } else {
             let Keys { source, destination, .. } = &self.shard.keys[place];
-            Route::of_pair(&self.network.0, record, source, destination, moment)
+            Route::of_pair(&self.network.0, record, source, destination, moment, &mut self.asked)
         };
         let seen = self.shard.follow(&self.network.0, place, record, &route);
         seen.unwrap_or_else(|| unreachable!("all partitions are here"))
@@ -199,7 +205,7 @@ impl Context {
         }
         let (source, destination) = HostKey::of(record);
         let (source, destination) = (source.hashed(&network.hash_key), destination.hashed(&network.hash_key));
-        Route::of_pair(network, record, &source, &destination, moment)
+        Route::of_pair(network, record, &source, &destination, moment, &mut self.asked)
     }
 
     /// Gives the partitions away, to so many shards, with what all of them may read. They have to come back by
@@ -216,7 +222,7 @@ impl Context {
 
     /// A packet comes at a moment of sensor time.
     fn advance(&mut self, now_ns: u64) -> Moment {
-        if self.now_ns == 0 {
+        if !std::mem::replace(&mut self.has_begun, true) {
             let network = self.network.get_mut();
             network.began_ns = now_ns;
             network.known.begin(now_ns);

@@ -211,7 +211,8 @@ impl Detector {
         self
     }
 
-    /// Takes one batch and adds to `findings`.
+    /// Takes one batch and adds to `findings`. Where several threads share the work, scores and alerts may be those of batches
+    /// before it; what is left comes with [`Self::finish`].
     ///
     /// # Errors
     ///
@@ -355,13 +356,12 @@ impl Detector {
         Ok(())
     }
 
-    fn relearn(&mut self, batch: &RecordBatch, findings: &mut Findings, now_ns: u64) {
+    /// At the end of a tick, when nothing waits.
+    fn relearn(&mut self, findings: &mut Findings, now_ns: u64) {
         let State::Detecting(model, _) = &self.state else { return };
         let Some(retrained) = self.relearning.advance(model, &self.context, self.moment(now_ns)) else {
             return;
         };
-        // What waits came before this moment, wherever its batch ends.
-        self.settle(batch, findings);
         let State::Detecting(model, policy) = &mut self.state else { return };
         policy.set_rate(retrained.model.decisions_per_second());
         *model = Arc::new(retrained.model);
@@ -378,7 +378,7 @@ fn start_shards(options: &DetectorOptions, relearns: bool) -> Option<Shards> {
         return None;
     }
     let shards = options.shards.min(PARTITIONS);
-    let started = Shards::start(shards, &options.cpus, options.wanted, relearns);
+    let started = Shards::start(shards, options, relearns);
     // What is found is the same.
     let one = |error| tracing::warn!("no {shards} threads can be started: one judges all packets: {error}");
     started.map_err(one).ok()

@@ -1,11 +1,12 @@
 //! Which subjects of a kind were active in a tick, and which of them are visited where there are too many.
 
-use super::{partition::PARTITIONS, table::Slot};
+use super::table::Slot;
 
 /// Subjects of one kind that are visited at a tick's end; more are counted as passed over.
 pub(super) const MOST_VISITED: usize = 16_384;
-/// A host has peers in several partitions, so of hosts each notes more than its share.
-const HOSTS_OF_A_PARTITION: usize = MOST_VISITED / 4;
+/// Subjects of one kind that a partition notes. That is more than its share, as one partition may have more than others, and a
+/// host has peers in several; who is visited is decided over all of them.
+const OF_A_PARTITION: usize = MOST_VISITED / 2;
 
 /// Packets in a tick from which on a subject is busy. Forged sources of a flood send a packet or two each.
 pub(super) const BUSY_PACKETS: u32 = 4;
@@ -52,14 +53,9 @@ pub(super) struct Active {
 }
 
 impl Active {
-    /// Service pairs of a partition.
-    pub(super) fn of_service_pairs() -> Self {
-        Self::new(MOST_VISITED / PARTITIONS)
-    }
-
-    /// Hosts with a state in a partition.
-    pub(super) fn of_hosts() -> Self {
-        Self::new(HOSTS_OF_A_PARTITION)
+    /// Subjects of a partition.
+    pub(super) fn of_partition() -> Self {
+        Self::new(OF_A_PARTITION)
     }
 
     /// MAC addresses.
@@ -83,22 +79,49 @@ impl Active {
         }
     }
 
-    /// Decides who is visited, now that the tick is over.
+    /// How many there are, as far as they are noted.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Decides who is visited of all that are noted, now that the tick is over.
     pub(super) fn choose(&mut self) {
-        if self.without_room > 0 {
+        self.choose_at_most(self.most);
+    }
+
+    /// The same where no more than so many may be visited.
+    pub(super) fn choose_at_most(&mut self, most: usize) {
+        if self.without_room > 0 || self.places.len() > most {
             let all = self.places.len() as u64 + self.without_room;
             // Busy ones first, and nobody twice. Hashes are keyed, so nobody can have another's.
             let mut busy: Vec<u64> = self.busy.iter().map(|(_, hash)| *hash).collect();
             busy.sort_unstable();
             let firsts = std::mem::replace(&mut self.places, std::mem::take(&mut self.busy));
             let rest = firsts.into_iter().filter(|(_, hash)| busy.binary_search(hash).is_err());
-            let room = self.most - self.places.len();
+            let room = most.saturating_sub(self.places.len());
             self.places.extend(rest.take(room));
+            self.places.truncate(most);
             self.passed_over += all.saturating_sub(self.places.len() as u64);
         }
         self.busy.clear();
         self.without_room = 0;
     }
+}
+
+/// How many of each partition are visited, of the numbers that are there: all where there is room for all, or else as many of
+/// each as can be the same.
+pub(super) fn shares(numbers: &[usize]) -> usize {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_unstable();
+    let mut room = MOST_VISITED;
+    for (place, number) in sorted.iter().enumerate() {
+        let share = room / (sorted.len() - place);
+        if *number > share {
+            return share;
+        }
+        room -= number;
+    }
+    usize::MAX
 }
 
 #[cfg(test)]
@@ -144,6 +167,20 @@ mod tests {
                 "{number}"
             );
         }
+    }
+
+    #[test]
+    fn one_busy_partition_takes_what_others_leave_and_no_more() {
+        assert_eq!(shares(&[1, 2, 3]), usize::MAX);
+        assert_eq!(shares(&[MOST_VISITED]), usize::MAX);
+        assert_eq!(shares(&[10, MOST_VISITED]), MOST_VISITED - 10);
+        assert_eq!(shares(&[MOST_VISITED, MOST_VISITED, 4]), (MOST_VISITED - 4) / 2);
+        let mut active = Active::of_partition();
+        (0..100).for_each(|number| active.add(Turn::First, Slot::at(number), || number as u64));
+        active.add(Turn::Busy, Slot::at(77), || 77);
+        active.choose_at_most(3);
+        assert_eq!(active.places.iter().map(|(_, hash)| *hash).collect::<Vec<_>>(), [77, 0, 1]);
+        assert_eq!(active.passed_over, 97);
     }
 
     #[test]

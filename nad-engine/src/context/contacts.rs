@@ -16,16 +16,18 @@ const SOLICITED: u64 = 0xff_ffff;
 struct Contact {
     end: u64,
     from: [u8; 6],
+    /// When it began, and when it was last seen.
+    since_ns: u64,
     time_ns: u64,
 }
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Contacts(Vec<Contact>);
+pub(super) struct Contacts(Vec<[Contact; 2]>);
 
 impl Default for Contacts {
     fn default() -> Self {
-        Self(vec![Contact::default(); MOST])
+        Self(vec![<[Contact; 2]>::default(); MOST / 2])
     }
 }
 
@@ -36,24 +38,35 @@ fn end_of(key: HostKey) -> u64 {
 }
 
 fn place(key: &HashKey, end: u64) -> usize {
-    (key.hash([end, 0, 0, 0, 1]) % MOST as u64) as usize
+    (key.hash([end, 0, 0, 0, 1]) % (MOST as u64 / 2)) as usize
 }
 
 impl Contacts {
     /// Somebody opens a flow to a host, in a packet from a MAC address.
     pub(super) fn note(&mut self, to: HostKey, from: [u8; 6], key: &HashKey, now_ns: u64) {
         let end = end_of(to);
-        self.0[place(key, end)] = Contact { end, from, time_ns: now_ns };
+        let [last, other] = &mut self.0[place(key, end)];
+        if (last.end, last.from) != (end, from) {
+            // The one before it stays.
+            std::mem::swap(last, other);
+        }
+        let goes_on = (last.end, last.from) == (end, from)
+            && last.time_ns != 0
+            && now_ns.saturating_sub(last.time_ns) < ASKED_NS;
+        let since_ns = if goes_on { last.since_ns } else { now_ns };
+        *last = Contact { end, from, since_ns, time_ns: now_ns };
     }
 
-    /// Whether a MAC address asks for a host, or the group of one, because of another.
+    /// Whether a MAC address asks for a host, or the group of one, because of another that had tried it before.
     pub(super) fn is_cause(&self, asked: HostKey, by: [u8; 6], key: &HashKey, now_ns: u64) -> bool {
         let end = end_of(asked);
-        let contact = &self.0[place(key, end)];
-        contact.end == end
-            && contact.time_ns != 0
-            && contact.from != by
-            && now_ns.saturating_sub(contact.time_ns) < ASKED_NS
+        self.0[place(key, end)].iter().any(|contact| {
+            contact.end == end
+                && contact.time_ns != 0
+                && contact.from != by
+                && contact.since_ns <= now_ns
+                && now_ns.saturating_sub(contact.time_ns) < ASKED_NS
+        })
     }
 }
 
@@ -79,6 +92,7 @@ mod tests {
             assert!(contacts.is_cause(asked, ROUTER, &key, 12 * SECOND));
             assert!(!contacts.is_cause(asked, SWEEPER, &key, 12 * SECOND), "it asks for itself");
             assert!(!contacts.is_cause(asked, ROUTER, &key, 15 * SECOND), "too late");
+            assert!(!contacts.is_cause(asked, ROUTER, &key, 9 * SECOND), "it asked before");
             assert!(!contacts.is_cause(HostKey::v4([10, 0, 0, 8]), ROUTER, &key, 12 * SECOND));
         }
     }

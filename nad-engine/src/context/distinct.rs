@@ -56,7 +56,8 @@ impl Distinct {
 
     #[inline]
     fn turn(&mut self, window: u64) {
-        if window == self.window {
+        // Nothing goes back to an earlier window.
+        if window <= self.window {
             return;
         }
         self.previous = if window == self.window + 1 { self.current } else { [0; WORDS] };

@@ -265,20 +265,20 @@ impl HostState {
         majority.winner().map(|(host, _)| host)
     }
 
-    /// This host opened a flow to a service, and `more` like it to whomever. `hashes` are those of the service and of its
-    /// host.
-    pub fn open(
-        &mut self,
-        service: &ServiceKey,
-        [service_hash, peer_hash]: [u64; 2],
-        novelty: Novelty,
-        more: u32,
-        now_ns: u64,
-    ) {
+    /// This host opened a flow to a service, and `more` like it to whomever.
+    pub fn open(&mut self, service: &ServiceKey, more: u32, now_ns: u64) {
         let flows = 1.0 + more as f32;
         self.opened_10 += flows;
         self.opened_tcp_10 += if service.protocol == PROTOCOL_TCP { flows } else { 0.0 };
         self.waiting_10 += flows;
+        self.favourite.vote(service.server, service.port, 1.0, now_ns);
+        self.recent_targets.add(service.server);
+    }
+
+    /// The flow that it opened leads to a service of some novelty, and so do `more` like it. The hashes are those of the service
+    /// and of its host.
+    pub fn explore(&mut self, [service_hash, peer_hash]: [u64; 2], novelty: Novelty, more: u32, now_ns: u64) {
+        let flows = 1.0 + more as f32;
         if novelty > Novelty::NewClient {
             self.unfamiliar_60 += flows;
         }
@@ -288,8 +288,6 @@ impl HostState {
             self.services_120.add(service_hash, now_ns / LONG_WINDOW_NS);
             self.peers_10.add(peer_hash, now_ns / SHORT_WINDOW_NS);
         }
-        self.favourite.vote(service.server, service.port, 1.0, now_ns);
-        self.recent_targets.add(service.server);
     }
 
     /// A client opened a flow to this host, and whoever else `more` like it.

@@ -10,6 +10,7 @@ mod check;
 mod kept;
 mod key;
 mod meetings;
+mod service;
 
 use std::io;
 
@@ -18,12 +19,12 @@ use bytemuck::{Pod, Zeroable};
 use super::{
     hash::HashKey,
     host_key::HostKey,
-    service_pair::ServicePairKey,
-    table::{Entry, Group, Hashed, Table, TableCounts},
+    table::{Entry, Group, Table, TableCounts},
 };
 use kept::Kept;
 pub use kept::KnownSnapshot;
 use key::KnownKey;
+pub use service::ServiceKey;
 
 /// Seconds after which something that was not seen again is new once more.
 const FORGET_AFTER_S: u32 = 14 * 86_400;
@@ -84,38 +85,6 @@ impl Usual {
 
 /// The numbers of [`Usual`].
 type Peaks = [f32; 3];
-
-/// A service: who offers it, and where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ServiceKey {
-    /// Who offers it.
-    pub server: HostKey,
-    /// Its port; 0 for protocols without ports.
-    pub port: u16,
-    /// IP protocol.
-    pub protocol: u8,
-}
-
-impl ServiceKey {
-    /// The pair of a client and this service. Its entry among the known services has the same hash.
-    #[inline]
-    pub fn service_pair(self, hash_key: &HashKey, client: HostKey) -> Hashed<ServicePairKey> {
-        let hash = KnownKey::service_pair(client, &self).hash(hash_key);
-        Hashed { hash, key: ServicePairKey { client, service: self } }
-    }
-
-    /// Its hash and that of its server, for sketches.
-    #[inline]
-    pub fn hashes(&self, hash_key: &HashKey) -> [u64; 2] {
-        [self.hash(hash_key), self.server.hashed(hash_key).hash]
-    }
-
-    /// Its hash for sketches.
-    #[inline]
-    pub fn hash(&self, hash_key: &HashKey) -> u64 {
-        KnownKey::offer(self).hash(hash_key)
-    }
-}
 
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]

@@ -101,7 +101,7 @@ impl Links {
     /// Takes the second's questions into account, by ARP and as solicitations, but for those that others were the cause of.
     pub(super) fn settle(&mut self, partitions: &mut [Partition], hash_key: &HashKey, tick: u64) {
         for partition in &mut *partitions {
-            for Solicitation { record, time_ns } in std::mem::take(&mut partition.pending.solicitations) {
+            for Solicitation { record, time_ns } in partition.pending.solicitations.take() {
                 let Some(slot) = self.enter(HostKey::mac(record.source_mac), hash_key, time_ns) else {
                     continue;
                 };

@@ -1,6 +1,6 @@
 //! The end of a second: what the partitions know of hosts is added up, and each is told the sum.
 
-use std::{collections::HashMap, mem::take, ops::Range};
+use std::{collections::HashMap, ops::Range};
 
 use super::{
     active::{BUSY_PACKETS, MOST_VISITED},
@@ -8,7 +8,7 @@ use super::{
     host_key::HostKey,
     known::Novelty,
     network::{HostSummary, Network},
-    partition::{ActiveHosts, Exchange, Meeting, Partition},
+    partition::{ActiveHosts, Exchange, MacShown, Meeting, Partition},
     subject::{Subject, Verdict},
     table::{Entry, Hashed, Slot, Table},
 };
@@ -91,10 +91,16 @@ impl Merged {
         }
         for candidate in active {
             // It may have others, in which it was not active just now.
-            let known = network.summary(&candidate.host).map_or(0, |summary| summary.partitions);
+            let summary = network.summary(&candidate.host);
+            let known = summary.map_or(0, |summary| summary.partitions);
             let places = candidate.partitions | known;
             let among = partitions.iter_mut().enumerate().filter(|(index, _)| places >> index & 1 == 1);
             self.add(&candidate.host, kind, among, end_ns, tick);
+            let levels = summary.map(|summary| (summary.source_level, summary.target_level));
+            if let (Some(levels), Some(Sum { state, .. })) = (levels, self.hosts.last_mut()) {
+                // Where it is not judged in one of its roles.
+                (state.source_level, state.target_level) = levels;
+            }
         }
     }
 
@@ -120,7 +126,9 @@ impl Merged {
             }
             self.parts.push((index, slot));
         }
-        if let Some(state) = all {
+        if let Some(mut state) = all {
+            // Sketches are of the windows up to now, whether or not the counts had to fade.
+            state.last_ns = end_ns;
             self.hosts.push(Sum { hash: host.hash, state, parts: first..self.parts.len() });
         }
     }
@@ -131,12 +139,30 @@ impl Merged {
         states.filter(|state| is_active(state)).for_each(visit);
     }
 
+    /// Takes into the summaries what was heard of the hosts.
+    fn hear(&self, kind: Kind, partitions: &[Partition], network: &mut Network, end_ns: u64) {
+        for Sum { hash, state, parts } in &self.hosts {
+            let host = Hashed { hash: *hash, key: state.key };
+            let Some(summary) = network.summary_mut(&host, state.macs.first().unwrap_or_default(), end_ns)
+            else {
+                continue;
+            };
+            let parts = self.parts[parts.clone()].iter();
+            let mut parts: Vec<_> =
+                parts.map(|(index, slot)| kind.table(&partitions[*index]).get(*slot)).collect();
+            // The newest one says where the last packet came from.
+            parts.sort_by_key(|part| part.last_ns);
+            parts.iter().for_each(|part| summary.macs.hear(&part.macs));
+        }
+    }
+
     /// Tells the partitions what is known of the hosts from now on.
-    pub(super) fn share(&self, kind: Kind, partitions: &mut [Partition], network: &mut Network, end_ns: u64) {
+    fn share(&self, kind: Kind, partitions: &mut [Partition], network: &mut Network, end_ns: u64) {
         for Sum { hash, state, parts } in &self.hosts {
             let host = Hashed { hash: *hash, key: state.key };
             let mac = state.macs.first().unwrap_or_default();
             let mut unknown = HostSummary::begin(state.key);
+            unknown.macs = state.macs;
             let summary = network.summary_mut(&host, mac, end_ns).unwrap_or(&mut unknown);
             summary.take(state);
             let parts = &self.parts[parts.clone()];
@@ -183,32 +209,56 @@ fn active(kind: Kind, partitions: &mut [Partition], tick: u32) -> Vec<Candidate>
     candidates
 }
 
-/// What both sides took part in is known from now on.
+/// What both sides took part in is known from now on; and whose work it was to meet new servers, and who looked for some. Both in
+/// the order of their times: a server is met before it has answered.
 pub(super) fn settle_exchanges(partitions: &mut [Partition], network: &mut Network) {
-    for partition in partitions {
-        for Exchange { client, mac, service, time_ns } in take(&mut partition.pending.exchanges) {
-            network.known.remember(client, mac, &service, time_ns);
+    enum Fact {
+        Meeting(usize, Meeting),
+        Exchange(Exchange),
+    }
+    let mut facts: Vec<(u64, Fact)> = Vec::new();
+    for (index, partition) in partitions.iter_mut().enumerate() {
+        let meetings = partition.pending.meetings.take().into_iter();
+        facts.extend(meetings.map(|meeting| (meeting.time_ns, Fact::Meeting(index, meeting))));
+        let exchanges = partition.pending.exchanges.take().into_iter();
+        facts.extend(exchanges.map(|exchange| (exchange.time_ns, Fact::Exchange(exchange))));
+    }
+    // Of the same moment meetings first, as they come first in each partition.
+    facts.sort_by_key(|(time_ns, fact)| (*time_ns, matches!(fact, Fact::Exchange(_))));
+    for (_, fact) in facts {
+        match fact {
+            Fact::Meeting(index, meeting) => settle_meeting(&mut partitions[index], network, &meeting),
+            Fact::Exchange(Exchange { client, mac, service, time_ns }) => {
+                network.known.remember(client, mac, &service, time_ns);
+            }
         }
     }
 }
 
-/// Whose work it was to meet new servers, and who looked for some.
-pub(super) fn settle_meetings(partitions: &mut [Partition], network: &mut Network) {
+fn settle_meeting(partition: &mut Partition, network: &mut Network, meeting: &Meeting) {
+    let Meeting { client, service, novelty, more, time_ns } = *meeting;
     let hash_key = network.hash_key;
-    for partition in partitions {
-        for Meeting { client, service, novelty, more, time_ns } in take(&mut partition.pending.meetings) {
-            let pair = partition.service_pairs.find(&service.service_pair(&hash_key, client));
-            // Another flow to one that it has turned to is no other meeting.
-            let is_work = pair.is_some_and(|slot| partition.service_pairs.get(slot).is_work())
-                || network.known.is_work(client, &service, time_ns);
-            if is_work && let Some(slot) = pair {
-                partition.service_pairs.get_mut(slot).set_work();
-            }
-            if let Some(slot) = partition.hosts.find(&client.hashed(&hash_key)) {
-                let novelty = if is_work { Novelty::Known } else { novelty };
-                let hashes = service.hashes(&hash_key);
-                partition.hosts.get_mut(slot).open(&service, hashes, novelty, more, time_ns);
-            }
+    let pair = partition.service_pairs.find(&service.service_pair(&hash_key, client));
+    // Another flow to one that it has turned to is no other meeting.
+    let is_work = pair.is_some_and(|slot| partition.service_pairs.get(slot).is_work())
+        || network.known.is_work(client, &service, time_ns);
+    if is_work && let Some(slot) = pair {
+        partition.service_pairs.get_mut(slot).set_work();
+    }
+    if let Some(slot) = partition.hosts.find(&client.hashed(&hash_key)) {
+        let novelty = if is_work { Novelty::Known } else { novelty };
+        partition.hosts.get_mut(slot).explore(service.hashes(&hash_key), novelty, more, time_ns);
+    }
+}
+
+/// Where hosts' packets come from, in the order in which it was shown.
+fn settle_macs(partitions: &mut [Partition], network: &mut Network) {
+    let mut shown: Vec<MacShown> = Vec::new();
+    partitions.iter_mut().for_each(|partition| shown.append(&mut partition.pending.macs.take()));
+    shown.sort_by_key(|shown| shown.time_ns);
+    for MacShown { host, mac, proof, time_ns } in shown {
+        if let Some(summary) = network.summary_mut(&host, mac, time_ns) {
+            summary.macs.learn(mac, proof, time_ns);
         }
     }
 }
@@ -216,7 +266,7 @@ pub(super) fn settle_meetings(partitions: &mut [Partition], network: &mut Networ
 /// Whether both sides of connections are seen, by when each showed it.
 pub(super) fn settle_vantage(partitions: &mut [Partition], network: &mut Network) {
     let mut shown: Vec<(u64, bool)> = Vec::new();
-    partitions.iter_mut().for_each(|partition| shown.append(&mut partition.pending.one_sided));
+    partitions.iter_mut().for_each(|partition| shown.append(&mut partition.pending.one_sided.take()));
     // Of the same moment in the order of the partitions.
     shown.sort_by_key(|(time_ns, _)| *time_ns);
     for (time_ns, is_one_sided) in shown {
@@ -251,7 +301,11 @@ pub(super) fn visit_hosts(
             |host| host.target_level = visit(Subject::Target(host)).anomaly_level,
         );
     }
-    for (kind, merged) in &mut kinds {
+    for (kind, merged) in &kinds {
+        merged.hear(*kind, partitions, network, end_ns);
+    }
+    settle_macs(partitions, network);
+    for (kind, merged) in &kinds {
         merged.share(*kind, partitions, network, end_ns);
     }
 }

@@ -52,7 +52,6 @@ impl HostSummary {
     pub(super) fn take(&mut self, host: &HostState) {
         self.first_ns = host.first_ns;
         (self.source_level, self.target_level) = (host.source_level, host.target_level);
-        self.macs = host.macs;
         self.is_real = host.is_real().into();
     }
 }
@@ -111,7 +110,9 @@ impl Network {
 
     /// What is known of who sends in the name of an address.
     pub(super) fn origin(&self, key: HostKey) -> Origin {
-        match self.summary(&key.hashed(&self.hash_key)) {
+        // Of those who are judged together nobody is verified.
+        let of_host = key.to_ip().and_then(|_| self.summary(&key.hashed(&self.hash_key)));
+        match of_host {
             Some(summary) => Origin { is_verified: summary.is_real(), mac: summary.macs.first() },
             None => Origin { is_verified: false, mac: key.to_mac() },
         }

@@ -19,19 +19,19 @@ use super::{
     contacts::Contacts,
     counts::ContextCounts,
     flow::FlowState,
-    host::HostState,
+    host::{HostState, MacProof},
     host_key::HostKey,
     known::{Novelty, ServiceKey},
     questions::Questions,
     service_pair::ServicePairState,
-    table::Table,
+    table::{Hashed, Table},
 };
 
 /// Partitions of a context; a power of two.
 pub const PARTITIONS: usize = u16::BITS as usize;
 /// MAC addresses and networks of those who have no state of their own.
 const GROUPS: usize = 1024;
-/// Facts of a kind that a partition notes in a second for the second's end; more change nothing.
+/// Facts of a kind that a partition notes in a second for the second's end; more are counted.
 const MOST_PENDING: usize = 16_384;
 
 /// See the module.
@@ -67,11 +67,53 @@ pub(super) struct ActiveHosts {
 /// Facts about more than a pair of addresses, which wait for the end of the second.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    pub(super) exchanges: Vec<Exchange>,
-    pub(super) meetings: Vec<Meeting>,
-    pub(super) solicitations: Vec<Solicitation>,
+    pub(super) exchanges: Facts<Exchange>,
+    pub(super) meetings: Facts<Meeting>,
+    pub(super) solicitations: Facts<Solicitation>,
+    pub(super) macs: Facts<MacShown>,
     /// When a connection showed both its sides, or that only one is seen (`true`).
-    pub(super) one_sided: Vec<(u64, bool)>,
+    pub(super) one_sided: Facts<(u64, bool)>,
+}
+
+/// Facts of a kind, in the order of their times.
+#[derive(Debug)]
+pub(super) struct Facts<T> {
+    facts: Vec<T>,
+    /// Those that there was no room for, of all seconds.
+    lost: u64,
+}
+
+impl<T> Default for Facts<T> {
+    fn default() -> Self {
+        Self { facts: Vec::new(), lost: 0 }
+    }
+}
+
+impl<T> Facts<T> {
+    /// Notes one; whether there was room.
+    fn add(&mut self, fact: T) -> bool {
+        let has_room = self.facts.len() < MOST_PENDING;
+        if has_room {
+            self.facts.push(fact);
+        } else {
+            self.lost += 1;
+        }
+        has_room
+    }
+
+    /// All of them, at the end of the second.
+    pub(super) fn take(&mut self) -> Vec<T> {
+        std::mem::take(&mut self.facts)
+    }
+}
+
+/// A packet showed where a host's packets come from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MacShown {
+    pub(super) host: Hashed<HostKey>,
+    pub(super) mac: [u8; 6],
+    pub(super) proof: MacProof,
+    pub(super) time_ns: u64,
 }
 
 /// Both sides took part: the service is known from now on.
@@ -99,13 +141,6 @@ pub(super) struct Meeting {
 pub(super) struct Solicitation {
     pub(super) record: PacketRecord,
     pub(super) time_ns: u64,
-}
-
-/// Notes a fact where there is room.
-fn note<T>(facts: &mut Vec<T>, fact: T) {
-    if facts.len() < MOST_PENDING {
-        facts.push(fact);
-    }
 }
 
 /// The partition of two hosts, by their hashes, which are keyed; the same for both directions.
@@ -139,6 +174,10 @@ impl Partition {
         counts.groups.add(&self.groups.counts());
         counts.service_pairs.add(&self.service_pairs.counts());
         let ActiveSubjects { service_pairs, hosts, groups } = &self.active;
+        let Pending { exchanges, solicitations, macs, .. } = &self.pending;
+        // What would have become known.
+        counts.known_services.refused += exchanges.lost + macs.lost;
+        counts.links.refused += solicitations.lost;
         let active = [service_pairs, &hosts.sources, &hosts.targets, &groups.sources, &groups.targets];
         counts.passed_over += active.iter().map(|active| active.passed_over).sum::<u64>();
     }
@@ -152,7 +191,7 @@ impl Partition {
 
 impl Default for ActiveSubjects {
     fn default() -> Self {
-        let hosts = || ActiveHosts { sources: Active::of_hosts(), targets: Active::of_hosts() };
-        Self { service_pairs: Active::of_service_pairs(), hosts: hosts(), groups: hosts() }
+        let hosts = || ActiveHosts { sources: Active::of_partition(), targets: Active::of_partition() };
+        Self { service_pairs: Active::of_partition(), hosts: hosts(), groups: hosts() }
     }
 }

@@ -12,6 +12,8 @@ use super::{flow, hash::HashKey, host_key::HostKey};
 const MOST: usize = 1024;
 /// An answer comes within this time: SSDP's longest (`MX`, UPnP Device Architecture 2.0, 1.3.2) and what it takes.
 const ANSWERED_NS: u64 = 10_000_000_000;
+/// The same question within this time is no other one.
+const REPEATED_NS: u64 = 1_000_000_000;
 /// Answers to one question that come to one partition.
 const MOST_ANSWERS: u32 = 64;
 
@@ -37,6 +39,26 @@ impl Default for Questions {
 }
 
 impl Questions {
+    /// Whether a packet asks what was not asked just now, so that it has to be noted; what goes on, as a stream to a group does,
+    /// is noted from time to time.
+    pub(super) fn is_news(
+        &mut self,
+        record: &PacketRecord,
+        asker: HostKey,
+        key: &HashKey,
+        now_ns: u64,
+    ) -> bool {
+        let port = if flow::is_icmp(record) { 0 } else { record.source_port };
+        let question = &self.0[place(key, asker, record.protocol, port)];
+        let is_it = (question.asker, question.protocol, question.port) == (asker, record.protocol, port)
+            && question.asked_ns != 0;
+        let is_news = !is_it || now_ns.saturating_sub(question.asked_ns) >= REPEATED_NS;
+        if is_news {
+            self.note(record, asker, key, now_ns);
+        }
+        is_news
+    }
+
     /// Takes note of a packet that asks many.
     pub(super) fn note(&mut self, record: &PacketRecord, asker: HostKey, key: &HashKey, now_ns: u64) {
         let port = if flow::is_icmp(record) { 0 } else { record.source_port };
@@ -108,7 +130,9 @@ mod tests {
         assert!(!questions.is_answer(&udp(1900, 50_001), asker, &key, 12 * SECOND), "to another port");
         assert!(!questions.is_answer(&answer, HostKey::v4([10, 0, 0, 6]), &key, 12 * SECOND));
         assert!(!questions.is_answer(&answer, asker, &key, 21 * SECOND), "too late");
-        questions.note(&asked, asker, &key, 30 * SECOND);
+        assert!(!questions.is_news(&asked, asker, &key, 10 * SECOND + SECOND / 2), "it was noted");
+        assert!(questions.is_news(&udp(50_001, 1900), asker, &key, 10 * SECOND), "from another port");
+        assert!(questions.is_news(&asked, asker, &key, 30 * SECOND), "long after");
         let answers = (0..10_000).filter(|_| questions.is_answer(&answer, asker, &key, 31 * SECOND)).count();
         assert_eq!(answers, MOST_ANSWERS as usize);
     }

@@ -9,7 +9,7 @@ use super::{
     host_key::HostKey,
     network::Network,
     partition::{Moment, PARTITIONS, Partition, of_pair},
-    questions,
+    questions::{self, Questions},
     subject::Seen,
     table::Hashed,
 };
@@ -160,9 +160,11 @@ impl Route {
         source: &Hashed<HostKey>,
         destination: &Hashed<HostKey>,
         moment: Moment,
+        asked: &mut Questions,
     ) -> Self {
-        let is_question =
-            questions::asks_many(record, destination.key) && !network.is_foreign(source, record.source_mac);
+        let is_question = questions::asks_many(record, destination.key)
+            && !network.is_foreign(source, record.source_mac)
+            && asked.is_news(record, source.key, &network.hash_key, moment.ns);
         let task = if is_question { Task::Question } else { Task::Observe };
         Self { partition: of_pair(source.hash, destination.hash) as u8, moment, task }
     }

@@ -1,7 +1,7 @@
 //! The end of a tick: visiting what was active in it.
 
 use super::{
-    Context,
+    Context, active,
     known::Usual,
     merge::{self, Kind},
     network::Network,
@@ -22,9 +22,11 @@ impl Context {
         let (partitions, network) = (&mut shard.partitions, network.get_mut());
         merge::settle_vantage(partitions, network);
         merge::settle_exchanges(partitions, network);
-        merge::settle_meetings(partitions, network);
         links.settle(partitions, &network.hash_key, *tick);
+        let numbers = partitions.iter().map(|partition| partition.active.service_pairs.len());
+        let most = active::shares(&numbers.collect::<Vec<_>>());
         for partition in &mut *partitions {
+            partition.active.service_pairs.choose_at_most(most);
             partition.visit_service_pairs(network, &mut visit, end_ns);
         }
         let kinds = [(Kind::Hosts, merged), (Kind::Groups, merged_groups)];
@@ -40,7 +42,6 @@ impl Partition {
         visit: &mut impl FnMut(Subject<'_>) -> Verdict,
         end_ns: u64,
     ) {
-        self.active.service_pairs.choose();
         for place in 0..self.active.service_pairs.places.len() {
             let (slot, hash) = self.active.service_pairs.places[place];
             prefetch(&self.service_pairs, &self.active.service_pairs.places, place);

@@ -24,6 +24,8 @@ pub struct DetectorOptions {
     /// Threads that share the packets' work, 1 to [`PARTITIONS`](crate::context::PARTITIONS); with 1, it is done by the
     /// caller's thread alone. What is found does not depend on it.
     pub shards: usize,
+    /// Records of a second from which on they do: handing out work and waiting for it wakes every thread.
+    pub shared_from: u64,
     /// CPUs that these threads are bound to, in turn; none where the kernel chooses.
     pub cpus: Vec<usize>,
 }
@@ -33,7 +35,7 @@ pub struct DetectorOptions {
 pub struct Wanted {
     /// Whether the score of each is.
     pub scores: bool,
-    /// The most above the threshold that are reported with their reasons, of every 512 packets; further ones are only
+    /// The most above the threshold that are reported with their reasons, of every 512 packets that a thread scores; further ones are only
     /// counted. A reason costs as much as some hundred scores, and in a flood every packet has one.
     pub alerts: usize,
 }
@@ -56,6 +58,7 @@ impl Default for DetectorOptions {
             in_background: false,
             wanted: Wanted::ALL,
             shards: 1,
+            shared_from: 16_384,
             cpus: Vec::new(),
         }
     }

@@ -72,8 +72,11 @@ impl Detector {
 
     /// Has the packets of a batch looked at, up to here; what others do of it may be found later.
     pub(super) fn hand_on(&mut self, batch: &RecordBatch, findings: &mut Findings) {
-        // A source that gives few packets at a time has few, and somebody waits for what they are.
-        let most = if batch.len() < BATCH_RECORDS / 2 { 0 } else { MOST_OUTSTANDING };
+        // A source that gives few packets at a time has few, and somebody waits for what they are. And the alerts of a file
+        // come in their order among its incidents.
+        let is_awaited =
+            batch.len() < BATCH_RECORDS / 8 || !self.options.in_background && self.options.wanted.alerts > 0;
+        let most = if is_awaited { 0 } else { MOST_OUTSTANDING };
         self.with_shards(batch, findings, |shards, _, found| shards.collect(most, found));
     }
 

@@ -18,7 +18,7 @@ use std::{
 use nad_common::record::PacketRecord;
 
 use super::{
-    options::Wanted,
+    options::DetectorOptions,
     worker::{Mode, Output, Worker},
 };
 use crate::{
@@ -27,8 +27,6 @@ use crate::{
     model::Model,
 };
 
-/// Records of a second from which on it pays to share them: handing shards out and taking them back wakes every thread.
-const WORTH_SHARING: u64 = 16_384;
 /// Batches that wait for a shard; then the detector's thread waits, and so its source.
 const MOST_QUEUED: usize = 8;
 
@@ -46,6 +44,7 @@ pub(super) struct Shards {
     /// Work that came back and is used again.
     spare: Vec<Work>,
     are_out: bool,
+    shared_from: u64,
     /// Records of this second and of the last one.
     records: [u64; 2],
 }
@@ -95,7 +94,8 @@ impl Shards {
     /// # Errors
     ///
     /// When a thread can't be started.
-    pub(super) fn start(shards: usize, cpus: &[usize], wanted: Wanted, relearns: bool) -> io::Result<Self> {
+    pub(super) fn start(shards: usize, options: &DetectorOptions, relearns: bool) -> io::Result<Self> {
+        let (cpus, wanted) = (&options.cpus, options.wanted);
         let (sender, answers) = mpsc::channel();
         let threads = (0..shards)
             .map(|number| {
@@ -120,6 +120,7 @@ impl Shards {
             next: 0,
             spare: Vec::new(),
             are_out: false,
+            shared_from: options.shared_from,
             records: [0; 2],
         })
     }
@@ -127,6 +128,12 @@ impl Shards {
     /// Whether the context's partitions are with the threads.
     pub(super) fn are_out(&self) -> bool {
         self.are_out
+    }
+
+    /// Batches that were handed out.
+    #[cfg(test)]
+    pub(super) fn handed_out(&self) -> u64 {
+        self.next
     }
 
     /// Puts a model in force for what is routed from now on.
@@ -141,7 +148,7 @@ impl Shards {
     pub(super) fn are_worth_it(&mut self) -> bool {
         let [now, before] = &mut self.records;
         *now += 1;
-        self.are_out || *now > WORTH_SHARING || *before > WORTH_SHARING
+        self.are_out || *now > self.shared_from || *before > self.shared_from
     }
 
     /// A second is over.

@@ -72,6 +72,28 @@ fn any_number_of_shards_gives_the_same_scores_incidents_and_models() {
 }
 
 #[test]
+fn packets_without_times_are_shared_as_well() {
+    let records: Vec<PacketRecord> =
+        records().iter().map(|record| PacketRecord { time_ns: 0, ..*record }).collect();
+    let scores = |shards| {
+        let options = DetectorOptions { shards, shared_from: 0, ..DetectorOptions::default() };
+        let Start::Learn { training, source, .. } = learn(None, 0.01) else { unreachable!() };
+        let start = Start::Learn { baseline: BaselineLength::Packets(1000), training, source };
+        let mut detector = detector(start, Arc::default(), options);
+        let (mut batch, mut findings) = (RecordBatch::default(), Findings::default());
+        for (number, part) in records.chunks(500).enumerate() {
+            batch.clear();
+            let index = |place: usize| (500 * number + place) as u64;
+            part.iter().enumerate().for_each(|(place, record)| batch.push(index(place), *record));
+            detector.process(&batch, &mut findings).unwrap();
+        }
+        detector.finish(&mut findings);
+        findings.scores
+    };
+    assert!(scores(3) == scores(1));
+}
+
+#[test]
 fn as_many_packets_are_anomalous_whether_or_not_their_scores_are_wanted() {
     let records = records();
     let anomalies = |extension_level, contamination, wanted| {
@@ -142,6 +164,7 @@ fn learn(extension_level: Option<usize>, contamination: f64) -> Start {
 fn run(records: &[PacketRecord], length: usize, shards: usize) -> Left {
     let options = DetectorOptions {
         shards,
+        shared_from: 0,
         relearn_every: Some(Duration::from_secs(RELEARN_EVERY)),
         ..DetectorOptions::default()
     };
@@ -163,6 +186,9 @@ fn run(records: &[PacketRecord], length: usize, shards: usize) -> Left {
     detector.finish(&mut findings);
     left.add(&findings);
     left.model = detector.model();
+    if let Some(shards) = &detector.shards {
+        assert!(shards.handed_out() > 10, "the work was shared");
+    }
     left
 }
 

@@ -75,7 +75,7 @@ impl Detector {
         if threshold.is_some() {
             self.tally.add_decisions(&std::mem::take(&mut self.scratch.decisions));
             self.report(findings, coverage, self.moment(end_ns));
-            self.relearn(batch, findings, end_ns);
+            self.relearn(findings, end_ns);
         }
     }
 

@@ -61,8 +61,8 @@ pub fn source(last: u8, target: u8) -> HostState {
 /// A host opens `1 + more` flows to a service.
 pub fn open(host: &mut HostState, service: &ServiceKey, novelty: Novelty, more: u32) {
     let hash_key = HashKey::from_seed(0);
-    let hashes = [service.hash(&hash_key), service.server.hashed(&hash_key).hash];
-    host.open(service, hashes, novelty, more, 0);
+    host.open(service, more, 0);
+    host.explore(service.hashes(&hash_key), novelty, more, 0);
 }
 
 /// A host that was asked by clients of these last bytes.

@@ -1,31 +1,29 @@
 //! The arguments as clap reads them, not yet checked.
 
+mod groups;
+
 use std::{env, ffi::OsString, path::PathBuf};
 
 use clap::{
     Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand,
-    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+    builder::{PossibleValue, PossibleValuesParser},
     error::{ContextKind, ContextValue, ErrorKind},
 };
-use nad_engine::{features::View, model::trainer::TrainerKind, policy::AlertBudget};
+use nad_engine::features::View;
+
+pub(super) use groups::{
+    DecisionArgs, LiveArgs, ModelArgs, OutputArgs, SandboxArgs, TaskArgs, TerminalArgs, ThreadArgs,
+};
 
 use super::{
     UsageError,
     history::{IncidentsArgs, ReportArgs},
 };
 use crate::{
-    config::{
-        ClosedStdout, DEFAULT_COUNT, File, Length, ShardCount, ThreadsSection, refuse_renamed_variables,
-        renamed_flag,
-    },
+    config::{ClosedStdout, DEFAULT_COUNT, File, Length, refuse_renamed_variables, renamed_flag},
     files::FileMode,
-    format::AlertFormat,
-    output::terminal::{Color, Format},
     parts::Part,
-    sandbox::Level,
     settings::Listen,
-    shedding::SamplingMode,
-    source::xdp::{Directions, XdpMode},
 };
 
 const EXIT_CODES: &str = "Exit codes: 0 fine, 1 failed, 2 wrong usage or settings; with --fail-on-anomaly 3 anomalies found, 4 hosts could not be \
@@ -244,143 +242,6 @@ pub(super) struct TestOutputArgs {
     pub(super) output: String,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct LiveArgs {
-    /// Interface to watch: a name, another name (altname), a pattern (* and ?), or "all" (but lo); a bridge or bond with its
-    /// ports; may be given more than once [default: that of the default route]
-    #[arg(long, env = "NAD_IFACE", hide_env_values = true, value_name = "IF", value_delimiter = ',')]
-    pub(super) iface: Vec<String>,
-    /// Which packets of the interface: those that it receives, those that it sends, or both [default: both]
-    #[arg(long, env = "NAD_DIRECTION", hide_env_values = true, value_name = "DIRECTION")]
-    pub(super) direction: Option<Directions>,
-    /// How to attach; auto tries native, then generic, and says which it got and why [default: auto]
-    #[arg(long, env = "NAD_XDP_MODE", hide_env_values = true, value_name = "MODE")]
-    pub(super) xdp_mode: Option<XdpMode>,
-    /// Bytes of each CPU's ring, a power of two [default: 8388608, less where memory is short]
-    #[arg(long, env = "NAD_RING_BYTES", hide_env_values = true, value_name = "BYTES")]
-    pub(super) ring_bytes: Option<u32>,
-    /// Whether packets are left out, by design and counted, where there are more than can be judged [default: auto]
-    #[arg(long, env = "NAD_SAMPLING", hide_env_values = true, value_name = "WHEN")]
-    pub(super) sampling: Option<SamplingMode>,
-    /// Log what the kernel program finds odd
-    #[arg(long)]
-    pub(super) kernel_log: bool,
-    /// Whose rights nad has: a name, a number, or UID:GID [default: nad or the caller of sudo, who can write the outputs]
-    #[arg(long, env = "NAD_USER", hide_env_values = true, value_name = "USER")]
-    pub(super) user: Option<String>,
-}
-
-#[derive(Debug, Default, Args)]
-pub(super) struct SandboxArgs {
-    /// What nad gives up before it reads packets: what is possible, all of it or nothing is started, or capabilities only
-    /// [default: auto]
-    #[arg(long, env = "NAD_SANDBOX", hide_env_values = true, value_name = "LEVEL")]
-    pub(super) sandbox: Option<Level>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct TaskArgs {
-    /// Length of the baseline, such as 300s, 5m or 1h, by the packets' clock [default: 60s]
-    #[arg(long, env = "NAD_TRAIN_FOR", hide_env_values = true, value_name = "TIME")]
-    pub(super) train_for: Option<Length>,
-    /// Packets of the baseline
-    #[arg(long, env = "NAD_TRAIN_PACKETS", hide_env_values = true, value_name = "N")]
-    pub(super) train_packets: Option<u64>,
-    /// A model saved by `nad train`, instead of a baseline
-    #[arg(long, env = "NAD_MODEL", hide_env_values = true, value_name = "MODEL")]
-    pub(super) model: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ModelArgs {
-    /// Share of the baseline above the threshold, up to 0.5 [default: 0.0001; with --count 0.01]
-    #[arg(long, env = "NAD_CONTAMINATION", hide_env_values = true, value_name = "C")]
-    pub(super) contamination: Option<f64>,
-    /// Extension level of the forests; 0 is the standard isolation forest [default: 0 for packets, else full]
-    #[arg(long, env = "NAD_EXTENSION_LEVEL", hide_env_values = true, value_name = "N")]
-    pub(super) extension_level: Option<usize>,
-    /// Number that everything that is drawn follows from: the same packets give the same model [default: 0]
-    #[arg(long, env = "NAD_SEED", hide_env_values = true, value_name = "N")]
-    pub(super) seed: Option<u64>,
-    /// Who grows the forests; the crate's are other ones each time [default: seeded]
-    #[arg(long, env = "NAD_TRAINER", hide_env_values = true, value_name = "TRAINER", value_parser = trainer())]
-    pub(super) trainer: Option<TrainerKind>,
-    /// Leave a feature out, as view/feature, or in every view that has it; may be given more than once (for evaluation)
-    #[arg(long, value_name = "FEATURE", hide = true)]
-    pub(super) without: Vec<String>,
-}
-
-#[derive(Debug, Default, Args)]
-pub(super) struct OutputArgs {
-    /// Write one JSON object per incident, when it closes
-    #[arg(long, env = "NAD_INCIDENTS", hide_env_values = true, value_name = "OUT.jsonl")]
-    pub(super) incidents: Option<PathBuf>,
-    /// Write incidents whenever there is something new of them, not only when they close
-    #[arg(long, requires = "incidents")]
-    pub(super) follow: bool,
-    /// Show and log each anomalous packet, too
-    #[arg(long)]
-    pub(super) packets: bool,
-    /// Write one JSON object per anomalous packet
-    #[arg(long, env = "NAD_ALERTS", hide_env_values = true, value_name = "OUT.jsonl")]
-    pub(super) alerts: Option<PathBuf>,
-    /// What both files contain: nad's own JSON, Suricata's EVE, Elastic Common Schema, or OCSF [default: native]
-    #[arg(long, env = "NAD_ALERT_FORMAT", hide_env_values = true, value_name = "FORMAT")]
-    pub(super) alert_format: Option<AlertFormat>,
-    /// Keep incidents and what went on in this file, for `nad incidents` and `nad report`
-    #[arg(long, env = "NAD_HISTORY", hide_env_values = true, value_name = "FILE", hide = !Part::History.is_built())]
-    pub(super) history: Option<PathBuf>,
-    /// What is printed on standard output [default: table on a terminal, plain elsewhere]
-    #[arg(long, env = "NAD_FORMAT", hide_env_values = true, value_name = "FORMAT")]
-    pub(super) format: Option<Format>,
-    #[command(flatten)]
-    pub(super) terminal: TerminalArgs,
-}
-
-#[derive(Debug, Default, Args)]
-pub(super) struct TerminalArgs {
-    /// Print only incidents and errors
-    #[arg(long)]
-    pub(super) quiet: bool,
-    /// When the format table has colour; auto heeds NO_COLOR and CLICOLOR_FORCE [default: auto]
-    #[arg(long, value_name = "WHEN")]
-    pub(super) color: Option<Color>,
-}
-
-#[derive(Debug, Clone, Default, Args)]
-pub(super) struct ThreadArgs {
-    /// Threads that share the packets' work: auto, which is half of the CPUs, or 1 to 16; what is found does not depend on it
-    /// [default: auto]
-    #[arg(long, env = "NAD_SHARDS", hide_env_values = true, value_name = "N")]
-    pub(super) shards: Option<ShardCount>,
-    /// CPUs that these threads are bound to, in turn, such as 2,3 [default: the kernel chooses]
-    #[arg(long, env = "NAD_CPUS", hide_env_values = true, value_name = "CPUS", value_delimiter = ',')]
-    pub(super) cpus: Option<Vec<usize>>,
-}
-
-impl ThreadArgs {
-    /// As if it stood in the file.
-    pub(super) fn section(self) -> ThreadsSection {
-        ThreadsSection { shards: self.shards, cpus: self.cpus }
-    }
-}
-
-#[derive(Debug, Args)]
-pub(super) struct DecisionArgs {
-    #[command(flatten)]
-    pub(super) model: ModelArgs,
-    /// How many incidents that turn out to be nothing are acceptable, such as 5/day, 1/hour or 2/week [default: 5/day]
-    #[arg(long, env = "NAD_ALERT_BUDGET", hide_env_values = true, value_name = "BUDGET")]
-    pub(super) alert_budget: Option<AlertBudget>,
-    #[command(flatten)]
-    pub(super) threads: ThreadArgs,
-    #[command(flatten)]
-    pub(super) outputs: OutputArgs,
-    /// Exit with 3 when there was an incident or an anomalous packet, with 4 when hosts could not be judged
-    #[arg(long)]
-    pub(super) fail_on_anomaly: bool,
-}
-
 /// One line of what clap says in several, as all of nad's errors have one.
 fn from_clap(error: clap::Error) -> UsageError {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
@@ -413,13 +274,4 @@ fn tested() -> PossibleValuesParser {
         None => section.tested().is_err().then(|| PossibleValue::new(name).hide(true)),
     });
     PossibleValuesParser::new(known.collect::<Vec<_>>())
-}
-
-/// Reads a trainer's name.
-fn trainer() -> impl TypedValueParser<Value = TrainerKind> {
-    let known = TrainerKind::ALL.map(|kind| PossibleValue::new(kind.name()).help(kind.summary()));
-    PossibleValuesParser::new(known).try_map(|name| {
-        let named = TrainerKind::ALL.into_iter().find(|kind| kind.name() == name);
-        named.ok_or_else(|| format!("{name} is no trainer"))
-    })
 }

@@ -60,7 +60,7 @@ fn each_setting_says_where_it_comes_from() {
         ("training", "seed", "8", "flag --seed"),
         ("training", "trees", "20", "nad.toml line 3"),
         ("context", "flows", "100", "nad.toml line 6"),
-        ("context", "hosts", "65536", "default"),
+        ("context", "hosts", "131072", "default"),
         ("capture", "sampling", "\"off\"", "environment NAD_SAMPLING"),
         ("alerts", "budget", "\"2/day\"", "flag --alert-budget"),
         ("alerts", "relearn", "\"6h\"", "default"),

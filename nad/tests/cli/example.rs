@@ -100,7 +100,7 @@ fn every_setting_of_the_example_can_be_put_in_force() {
         webhook,
         ["ca_file", "changes", "enabled", "secret_file", "spool", "spool_max", "template", "timeout", "url"]
     );
-    assert_eq!(table.len(), 13);
+    assert_eq!(table.len(), 14);
 }
 
 #[test]
@@ -159,8 +159,8 @@ fn the_defaults_that_the_example_tells_are_those_in_force() {
         "# budget = \"5/day\"",
         "# silence = \"60s\"",
         "# relearn = \"6h\"",
-        "# flows = 262144",
-        "# hosts = 65536",
+        "# flows = 524288",
+        "# hosts = 131072",
         "# service_pairs = 131072",
         "# links = 8192",
         "# known_services = 262144",

@@ -72,9 +72,9 @@ fn an_anomaly_makes_the_exit_code_3_only_where_that_is_asked_for() {
     let folder = folder();
     folder.nad(REPLAY).exits(0);
     folder.nad(&format!("{REPLAY} --fail-on-anomaly")).exits(3);
-    let steady = Capture::steady(2400).pcap();
+    let steady = Capture::steady(4800).pcap();
     folder.write("steady.pcap", steady);
-    folder.nad("replay steady.pcap --train-for 12s --contamination 1e-9 --fail-on-anomaly").exits(0);
+    folder.nad("replay steady.pcap --train-for 40s --contamination 1e-9 --fail-on-anomaly").exits(0);
 }
 
 #[test]

@@ -25,7 +25,8 @@ fn replay(capture: &Capture, train: &str, shards: usize) -> Vec<String> {
 fn any_number_of_shards_gives_the_same() {
     let mut attacked = Network::benign(400);
     attacked.scan(210, [192, 168, 1, 66], 1, 1000, 5_000);
-    attacked.flood(260, 3000, 1_000);
+    // Fast enough for the work to be shared.
+    attacked.flood(260, 40_000, 20);
     attacked.probe(320..350, 5, 60, 22, false);
     attacked.spoof(360, 10, [2, 0, 0, 0, 0, 9], [192, 168, 1, 1], [192, 168, 1, 20]);
     for (name, capture, train) in [

@@ -73,16 +73,16 @@ impl Macs {
         Some(if shown == [0; 6] { self.last } else { shown }).filter(|mac| *mac != [0; 6])
     }
 
-    /// A packet came from this address and a MAC address.
+    /// A packet came from this address and a MAC address; whether something is known by it that was not.
     #[inline]
-    pub fn learn(&mut self, mac: [u8; 6], proof: MacProof, now_ns: u64) {
+    pub fn learn(&mut self, mac: [u8; 6], proof: MacProof, now_ns: u64) -> bool {
         if mac == [0; 6] {
-            return;
+            return false;
         }
         let now_s = (now_ns / 1_000_000_000) as u32;
         if mac == self.shown[0] {
             self.last_s = now_s;
-            return;
+            return false;
         }
         let is_first = self.shown[0] == [0; 6];
         let is_silent = now_s.saturating_sub(self.last_s) > MAC_SILENCE_S;
@@ -100,30 +100,18 @@ impl Macs {
                 }
             }
             MacProof::Proven if !self.shown.contains(&mac) => self.add(mac),
-            _ => {}
+            _ => return false,
         }
+        true
     }
 
-    /// Takes what another partition has learnt of the same host since both knew the same.
-    pub(super) fn add_all(&mut self, other: &Self) {
-        if self.last == [0; 6] {
-            self.last = other.last;
+    /// Takes what a partition, which knew the same at the last second's end, has heard of the host since: up to when from its
+    /// first MAC address, and from where last.
+    pub(in crate::context) fn hear(&mut self, part: &Self) {
+        if part.shown[0] == self.shown[0] {
+            self.last_s = self.last_s.max(part.last_s);
         }
-        if other.shown[0] == [0; 6] {
-            return;
-        }
-        let before = self.shown;
-        if before[0] == [0; 6] || before[0] != other.shown[0] && other.shown[1..].contains(&before[0]) {
-            // It was shown there first, or has moved there.
-            *self = Self { last: self.last, ..*other };
-        }
-        self.last_s = self.last_s.max(other.last_s);
-        // Of two that were shown first at the same time, nothing proves either.
-        for mac in other.shown[1..].iter().chain(&before[1..]) {
-            if *mac != [0; 6] && !self.shown.contains(mac) {
-                self.add(*mac);
-            }
-        }
+        self.last = part.last;
     }
 
     fn add(&mut self, mac: [u8; 6]) {

@@ -11,7 +11,8 @@ impl HostState {
         Self { elsewhere: Elsewhere::zeroed(), ..*self }
     }
 
-    /// Adds the state of another partition, both as of `now_ns`, to which they have faded, and in this tick.
+    /// Adds the state of another partition, both as of `now_ns`, to which they have faded, and in this tick. MAC addresses are
+    /// no sum: see [`Macs::hear`](super::Macs::hear).
     pub(in crate::context) fn add(&mut self, other: &Self, now_ns: u64, tick: u32) {
         self.first_ns = self.first_ns.min(other.first_ns);
         self.last_ns = self.last_ns.max(other.last_ns);
@@ -34,7 +35,6 @@ impl HostState {
         self.services_10.add_all(&other.services_10, now_ns / SHORT_WINDOW_NS);
         self.services_120.add_all(&other.services_120, now_ns / LONG_WINDOW_NS);
         self.peers_10.add_all(&other.peers_10, now_ns / SHORT_WINDOW_NS);
-        self.macs.add_all(&other.macs);
     }
 
     /// Takes what is known of the host over all partitions, of which `all` is the sum.

@@ -17,7 +17,8 @@ fn a_sweep_shows_as_services_peers_and_failures() {
         host.send(key(2), &record, &opened, false, SECOND);
         let service = ServiceKey { server: key(2 + (port % 4) as u8), port, protocol: 6 };
         let hashes = [service.hash(&hash_key), service.server.hashed(&hash_key).hash];
-        host.open(&service, hashes, Novelty::NewEverything, 0, SECOND);
+        host.open(&service, 0, SECOND);
+        host.explore(hashes, Novelty::NewEverything, 0, SECOND);
         let refused = FlowStep { from_initiator: false, refused: true, ..FlowStep::NONE };
         host.receive(key(2), &record, &refused, false, SECOND);
     }
@@ -103,7 +104,8 @@ fn states_of_one_host_add_up_to_what_one_state_would_have() {
         let service = ServiceKey { server: key(100 + number % 30), port: 80, protocol: 6 };
         for host in [&mut parts[usize::from(number % 3)], &mut whole] {
             host.send(service.server, &record, &FlowStep { opened: true, ..FlowStep::NONE }, false, now_ns);
-            host.open(&service, service.hashes(&hash_key), Novelty::NewEverything, 0, now_ns);
+            host.open(&service, 0, now_ns);
+            host.explore(service.hashes(&hash_key), Novelty::NewEverything, 0, now_ns);
             host.begun.count(1, record.length, Volume::default());
         }
     }
@@ -138,28 +140,6 @@ fn states_of_one_host_add_up_to_what_one_state_would_have() {
     parts[0].fade(end_ns + 10 * SECOND);
     let ratio = parts[0].opened_everywhere_10() / whole.opened_10;
     assert!((ratio - 0.3679).abs() < 1e-3, "what others counted fades, too: {ratio}");
-}
-
-#[test]
-fn an_address_that_moved_in_one_partition_has_moved_and_of_two_first_ones_the_earlier_partitions_counts() {
-    let known = |mac| {
-        let mut macs = Macs::zeroed();
-        macs.learn(mac, MacProof::Answered, SECOND);
-        macs
-    };
-    let (still, mut moved) = (known(MACS[0]), known(MACS[0]));
-    moved.learn(MACS[1], MacProof::Proven, 100 * SECOND);
-    for (mut one, other) in [(still, moved), (moved, still)] {
-        one.add_all(&other);
-        assert_eq!(one.first(), Some(MACS[1]));
-        assert!(!one.is_foreign(MACS[0]) && one.is_foreign(MACS[2]));
-    }
-    let mut one = known(MACS[0]);
-    one.add_all(&known(MACS[1]));
-    assert!(one.first() == Some(MACS[0]) && one.is_foreign(MACS[1]));
-    let mut nothing = Macs::zeroed();
-    nothing.add_all(&known(MACS[2]));
-    assert_eq!(nothing.first(), Some(MACS[2]));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use nad_common::record::PacketRecord;
 
-use super::{Exchange, Meeting, Partition, Solicitation, note};
+use super::{Exchange, MacShown, Meeting, Partition, Solicitation};
 use crate::context::{
     OF_HOSTS, PROTOCOL_TCP, SETTLING_NS,
     active::Active,
@@ -63,7 +63,7 @@ impl Partition {
             (step.opened, step.is_stray) = (false, false);
         }
         if flow::is_solicitation(record) {
-            note(&mut self.pending.solicitations, Solicitation { record: *record, time_ns: now_ns });
+            self.pending.solicitations.add(Solicitation { record: *record, time_ns: now_ns });
         } else if step.opened {
             self.contacts.note(asked, record.source_mac, &network.hash_key, now_ns);
         }
@@ -73,7 +73,10 @@ impl Partition {
         }
         if let Some(slot) = own_slot.slot() {
             let proof = MacProof::of(record, &step, is_real);
-            self.hosts.get_mut(slot).macs.learn(record.source_mac, proof, now_ns);
+            if self.hosts.get_mut(slot).macs.learn(record.source_mac, proof, now_ns) {
+                let shown = MacShown { host: keys.source, mac: record.source_mac, proof, time_ns: now_ns };
+                self.pending.macs.add(shown);
+            }
         }
         let target_admission = self.enter_host(network, &keys.destination, record, now_ns);
         let mut source = self.end_of_source(network, keys.source.key, own_slot, is_foreign, record, now_ns);
@@ -96,7 +99,7 @@ impl Partition {
         if (step.established || step.joined || asks_group) && !network.is_suspect(client.key, server.key) {
             let mac = client.slot.and_then(|slot| self.hosts.get(slot).macs.first()).unwrap_or_default();
             let exchange = Exchange { client: client.key, mac, service, time_ns: now_ns };
-            note(&mut self.pending.exchanges, exchange);
+            self.pending.exchanges.add(exchange);
         }
 
         self.change(source, |state| state.send(target.key, record, &step, is_real, now_ns));
@@ -113,16 +116,16 @@ impl Partition {
         };
         if let Some(novelty) = novelty {
             let (of_source, of_target) = Weight::of(record).more_flows();
+            self.change(client, |state| state.open(&service, of_source, now_ns));
             let may_be_work = !is_foreign
+                && client.slot.is_some()
                 && novelty.is_scan_like()
                 && network.known.is_worker(client.key, &service, now_ns);
-            if may_be_work {
-                let meeting =
-                    Meeting { client: client.key, service, novelty, more: of_source, time_ns: now_ns };
-                note(&mut self.pending.meetings, meeting);
-            } else {
+            let meeting = Meeting { client: client.key, service, novelty, more: of_source, time_ns: now_ns };
+            // Where there are too many, it is no work.
+            if !(may_be_work && self.pending.meetings.add(meeting)) {
                 let hashes = service.hashes(&network.hash_key);
-                self.change(client, |state| state.open(&service, hashes, novelty, of_source, now_ns));
+                self.change(client, |state| state.explore(hashes, novelty, of_source, now_ns));
             }
             self.change(server, |state| state.be_asked(client.key, &service, of_target, now_ns));
         }
@@ -183,9 +186,9 @@ impl Partition {
         }
         let is_real = state.is_real();
         if step.one_sided {
-            note(&mut self.pending.one_sided, (now_ns, true));
+            self.pending.one_sided.add((now_ns, true));
         } else if step.proven && is_real && record.protocol == PROTOCOL_TCP {
-            note(&mut self.pending.one_sided, (now_ns, false));
+            self.pending.one_sided.add((now_ns, false));
         }
         (Some(slot), step, is_real)
     }

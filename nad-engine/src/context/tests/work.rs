@@ -41,6 +41,24 @@ fn connections_to_a_new_server_at_the_same_time_are_one_meeting() {
 }
 
 #[test]
+fn a_sweep_of_servers_that_answer_within_a_second_is_no_work() {
+    let mut context = prober();
+    for server in 0..50 {
+        meet(&mut context, 100 + server, 1, 200 * SECOND + u64::from(server) * 10_000_000);
+    }
+    let mut found = None;
+    context.close_tick(|subject| {
+        if let Subject::Source(host) = subject {
+            found = Some((host.services_10(), host.unsuccessful_10(), host.opened_10));
+        }
+        ordinary(subject)
+    });
+    let (services, unsuccessful, opened) = found.expect("it was active");
+    assert!(services > 40.0, "{services} services beyond its work");
+    assert!(unsuccessful < 1.0 && opened > 40.0, "all were answered: {unsuccessful} of {opened}");
+}
+
+#[test]
 fn a_sender_in_a_probers_name_does_not_pass_for_it_and_takes_nothing_from_it() {
     let mut context = prober();
     for server in 1..=50 {

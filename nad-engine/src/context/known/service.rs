@@ -1,0 +1,36 @@
+//! Services.
+
+use super::key::KnownKey;
+use crate::context::{hash::HashKey, host_key::HostKey, service_pair::ServicePairKey, table::Hashed};
+
+/// A service: who offers it, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServiceKey {
+    /// Who offers it.
+    pub server: HostKey,
+    /// Its port; 0 for protocols without ports.
+    pub port: u16,
+    /// IP protocol.
+    pub protocol: u8,
+}
+
+impl ServiceKey {
+    /// The pair of a client and this service. Its entry among the known services has the same hash.
+    #[inline]
+    pub fn service_pair(self, hash_key: &HashKey, client: HostKey) -> Hashed<ServicePairKey> {
+        let hash = KnownKey::service_pair(client, &self).hash(hash_key);
+        Hashed { hash, key: ServicePairKey { client, service: self } }
+    }
+
+    /// Its hash and that of its server, for sketches.
+    #[inline]
+    pub fn hashes(&self, hash_key: &HashKey) -> [u64; 2] {
+        [self.hash(hash_key), self.server.hashed(hash_key).hash]
+    }
+
+    /// Its hash for sketches.
+    #[inline]
+    pub fn hash(&self, hash_key: &HashKey) -> u64 {
+        KnownKey::offer(self).hash(hash_key)
+    }
+}
