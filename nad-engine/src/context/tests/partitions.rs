@@ -1,0 +1,80 @@
+//! A host that has peers in several partitions.
+
+use super::*;
+use crate::context::{flow::FlowStep, table::Entry as _};
+
+/// Addresses that lie in one partition with the host, for each partition.
+fn peers(host: [u8; 4]) -> Vec<[u8; 4]> {
+    let hash = |address| HostKey::v4(address).hashed(&HashKey::from_seed(0)).hash;
+    let peer = |partition| {
+        let mut addresses = (0..=u16::MAX).map(|number| [10, 5, (number >> 8) as u8, number as u8]);
+        addresses.find(|peer| partition::of_pair(hash(host), hash(*peer)) == partition).unwrap()
+    };
+    (0..PARTITIONS).map(peer).collect()
+}
+
+#[test]
+fn of_mac_addresses_that_partitions_learn_in_one_second_a_handshake_proves_its_own_and_a_forged_request_none()
+{
+    let mut context = context();
+    let owner = [10, 0, 0, 1];
+    let [first, last] = [peers(owner)[0], peers(owner)[PARTITIONS - 1]];
+    let udp =
+        |mac, source, destination| from(mac, PacketRecord { protocol: 17, ..tcp(source, destination, 0) });
+    // The answer to a forged request is the owner's; the request came from the forger.
+    observe(&mut context, &udp(OTHER_MAC, (owner, 5000), (first, 53)), 100 * SECOND);
+    observe(&mut context, &udp(SERVER_MAC, (first, 53), (owner, 5000)), 100 * SECOND);
+    observe(&mut context, &udp(OTHER_MAC, (owner, 5000), (first, 53)), 100 * SECOND + 1);
+    for (mac, source, destination, flags) in [
+        (CLIENT_MAC, (owner, 1000), (last, 443), SYN),
+        (SERVER_MAC, (last, 443), (owner, 1000), SYN | ACK),
+        (CLIENT_MAC, (owner, 1000), (last, 443), ACK),
+    ] {
+        observe(&mut context, &from(mac, tcp(source, destination, flags)), 100 * SECOND + 2);
+    }
+    context.close_tick(ordinary);
+    for peer in peers(owner) {
+        observe(&mut context, &from(CLIENT_MAC, tcp((owner, 1001), (peer, 443), SYN)), 101 * SECOND);
+    }
+    let judged: Vec<String> = sources(&mut context).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(judged, ["10.0.0.1"], "its packets are its own in every partition");
+}
+
+#[test]
+fn those_who_are_judged_together_are_never_verified() {
+    let mut context = context();
+    connect(&mut context, [10, 0, 0, 1], [10, 0, 0, 2], 1000, 100 * SECOND);
+    let mac = HostKey::mac(OTHER_MAC);
+    let hashed = mac.hashed(&HashKey::from_seed(0));
+    let mut state = host::HostState::begin(mac);
+    let answer = FlowStep { from_initiator: false, ..FlowStep::NONE };
+    state.receive(
+        HostKey::v4([10, 0, 0, 2]),
+        &tcp(([10, 0, 0, 1], 1), ([10, 0, 0, 2], 2), ACK),
+        &answer,
+        true,
+        SECOND,
+    );
+    context.network.get_mut().summary_mut(&hashed, OTHER_MAC, SECOND).unwrap().take(&state);
+    assert_eq!(context.origin(mac), Origin { is_verified: false, mac: Some(OTHER_MAC) });
+}
+
+#[test]
+fn a_fast_host_shows_at_the_end_of_a_window_as_at_any_other_second() {
+    let mut context = context();
+    let host = [10, 0, 0, 1];
+    for second in 100..112_u64 {
+        for (number, peer) in peers(host).into_iter().enumerate() {
+            for port in 0..4 {
+                // Up to the last moment, so that nothing has to fade.
+                let now_ns = (second + 1) * SECOND - 1_000_000 + number as u64;
+                let syn = tcp((host, 5000), (peer, second as u16 * 10 + port), SYN);
+                observe(&mut context, &syn, now_ns);
+            }
+        }
+        let found = sources(&mut context);
+        let services =
+            found.iter().find(|(name, _)| name == "10.0.0.1").map_or(0.0, |(_, services)| *services);
+        assert!(services > 50.0, "{services} in second {second}");
+    }
+}
