@@ -40,7 +40,7 @@ fn the_memory_of_each_part_is_told_as_it_is_configured() {
     let all = &before[before.len() - 1];
     assert!(all.0.starts_with("all of it") && (all.1 - sum).abs() < 5.0, "{before:?}");
 
-    folder.write("nad.toml", "[context]\nflows = 4194304\n[capture]\nring_bytes = 1048576\n");
+    folder.write("nad.toml", "[context]\nflows = 8388608\n[capture]\nring_bytes = 1048576\n");
     let after = memory();
     assert!(after[0].1 > 10.0 * before[0].1 && after[1..5] == before[1..5], "{before:?} {after:?}");
     assert!(after[5].1 < before[5].1, "{before:?} {after:?}");

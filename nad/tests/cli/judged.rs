@@ -74,7 +74,7 @@ fn the_summary_for_machines_says_what_was_judged() {
     };
     let whole = judged("--model m");
     assert_eq!((&whole["packets"], &whole["hosts"]), (&true.into(), &true.into()));
-    assert_eq!((&whole["missing"], &whole["views"]["packet"]), (&serde_json::Value::Null, &2400.into()));
+    assert_eq!((&whole["missing"], &whole["views"]["packet"]), (&serde_json::Value::Null, &4800.into()));
     assert!(whole["views"]["scan"].as_u64().unwrap() > 0, "{whole}");
     let short = judged("--train-packets 300");
     assert_eq!((&short["packets"], &short["hosts"]), (&true.into(), &false.into()));
