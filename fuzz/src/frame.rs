@@ -3,7 +3,7 @@
 use bytemuck::Zeroable;
 use nad_common::{
     frame::SliceFrame,
-    parse::{LinkType, MAX_DNS_LABELS, Stamp, parse},
+    parse::{LinkType, Stamp, parse},
     record::{AddressKind, Direction, PacketRecord, flag},
 };
 
@@ -46,7 +46,7 @@ pub(crate) fn run(input: &[u8]) {
     );
     assert!(record.length >= frame.len() as u32, "{record:?}");
     assert_eq!(record.has(flag::CUT), (frame.len() as u32) < length);
-    assert!(usize::from(record.dns_label_count) <= MAX_DNS_LABELS, "{record:?}");
+    assert_eq!(record.reserved, [0; 2], "{record:?}");
     assert_eq!((record.time_ns, record.interface, record.direction()), (1, 7, stamp.direction));
     let _ = (record.addresses(), record.tunnel(), record.defect(), record.sampled_out());
     if record.address_kind() == AddressKind::Link {

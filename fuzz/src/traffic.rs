@@ -174,7 +174,7 @@ fn short(bytes: &mut Bytes<'_>, now: u64) -> PacketRecord {
     }
     if kind & 32 != 0 {
         record.flags |= flag::DNS | if flags & 1 == 0 { 0 } else { flag::DNS_RESPONSE };
-        (record.dns_name_length, record.dns_label_count, record.dns_query_type) = (length, length & 63, 16);
+        (record.dns_name_length, record.dns_query_type) = (length, 16);
     }
     if kind & 64 != 0 {
         // ARP, of which one address answers for another.

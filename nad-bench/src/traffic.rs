@@ -159,7 +159,7 @@ mod tests {
     fn a_question_is_read_as_one() {
         let (client, server) = flow(0);
         let record = read(&dns(client, End { port: 53, ..server }, 1, false));
-        assert_eq!((record.dns_query_type, record.dns_label_count), (1, 3));
+        assert_eq!((record.dns_query_type, record.dns_name_length), (1, 16));
     }
 
     #[test]

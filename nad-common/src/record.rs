@@ -64,8 +64,6 @@ pub struct PacketRecord {
     pub protocol: u8,
     /// IPv4 time to live or IPv6 hop limit.
     pub ttl: u8,
-    /// IPv4 type of service or IPv6 traffic class.
-    pub traffic_class: u8,
     /// TCP flags from FIN (bit 0) to CWR (bit 7).
     pub tcp_flags: u8,
     /// ICMP, ICMPv6 or IGMP type, or the ARP operation.
@@ -74,8 +72,8 @@ pub struct PacketRecord {
     pub message_code: u8,
     /// Bytes of the first DNS question's name as on the wire, without the root label; 255 also for more.
     pub dns_name_length: u8,
-    /// Labels of that name, at most [`parse::MAX_DNS_LABELS`](crate::parse::MAX_DNS_LABELS).
-    pub dns_label_count: u8,
+    /// Always 0: what is left of the cache line of a record with IPv4 addresses.
+    pub reserved: [u8; 2],
     /// Source and destination, laid out by the [`AddressKind`]; see [`PacketRecord::addresses`].
     pub address_bytes: [u8; 32],
     /// Packets that were not recorded and travel with this one, see [`PacketRecord::sampled_out`]; live only.

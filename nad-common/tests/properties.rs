@@ -5,7 +5,7 @@ mod frames;
 use frames::cases;
 use nad_common::{
     frame::SliceFrame,
-    parse::{self, LinkType, MAX_DNS_LABELS, Stamp},
+    parse::{self, LinkType, Stamp},
     record::{AddressKind, Addresses, LONG_RECORD, PacketRecord, flag},
     refusal::Refusal,
 };
@@ -116,7 +116,7 @@ proptest! {
         frame.extend(&tcp);
         let record = parse(&frame, LinkType::Ethernet, frame.len() as u32).expect("a good frame");
         prop_assert_eq!(record.addresses(), Addresses::V4(source, destination));
-        prop_assert_eq!((record.traffic_class, record.ttl, record.source_mac), (tos, ttl, [2, 0, 0, 0, 0, 2]));
+        prop_assert_eq!((record.ttl, record.source_mac), (ttl, [2, 0, 0, 0, 0, 2]));
         prop_assert_eq!(record.has(flag::DONT_FRAGMENT), dont_fragment);
         prop_assert_eq!((record.ether_type, record.protocol), (0x0800, 6));
         segment.check(&record)?;
@@ -136,7 +136,7 @@ proptest! {
         frame.extend(&tcp);
         let record = parse(&frame, LinkType::Ethernet, frame.len() as u32).expect("a good frame");
         prop_assert_eq!(record.addresses(), Addresses::V6(source, destination));
-        prop_assert_eq!((record.traffic_class, record.ttl, record.source_mac), (class, ttl, [2, 0, 0, 0, 0, 2]));
+        prop_assert_eq!((record.ttl, record.source_mac), (ttl, [2, 0, 0, 0, 0, 2]));
         prop_assert_eq!((record.ether_type, record.protocol), (0x86dd, 6));
         segment.check(&record)?;
     }
@@ -217,14 +217,14 @@ fn is_sound(bytes: &[u8], length: u32, outcome: Result<PacketRecord, Refusal>) -
     prop_assert_eq!(record.length, length.max(bytes.len() as u32));
     prop_assert_eq!(record.has(flag::CUT), bytes.len() < length as usize);
     prop_assert!(u32::from(record.payload_length) <= record.length);
-    prop_assert!(usize::from(record.dns_label_count) <= MAX_DNS_LABELS);
+    prop_assert_eq!(record.reserved, [0; 2]);
     prop_assert!(record.fragment_offset < 1 << 13);
     let fragment = record.fragment_offset != 0 || record.has(flag::MORE_FRAGMENTS);
     prop_assert_eq!(record.has(flag::FRAGMENT), fragment);
     prop_assert!(!record.has(flag::VLAN_STACKED) || record.has(flag::VLAN));
     prop_assert!(!record.has(flag::LINK_BROADCAST) || record.has(flag::LINK_MULTICAST));
     prop_assert!(!record.has(flag::DNS_RESPONSE) || record.has(flag::DNS));
-    prop_assert!(record.has(flag::DNS) || record.dns_label_count | record.dns_name_length == 0);
+    prop_assert!(record.has(flag::DNS) || record.dns_name_length == 0);
     prop_assert!(record.fragment_offset == 0 || record.source_port | record.destination_port == 0);
     if record.address_kind() == AddressKind::Link {
         prop_assert_eq!((record.protocol, record.ttl, record.source_port), (0, 0, 0));

@@ -8,7 +8,7 @@ use crate::{
     record::{Defect, PacketRecord, flag},
 };
 
-/// Labels of a DNS name that are counted; a name with more is noted as a [`Defect::DnsName`]. The reverse name of
+/// Labels of a DNS name that are stepped over; a name with more is noted as a [`Defect::DnsName`]. The reverse name of
 /// an IPv6 address has 34, and service discovery puts three before it.
 pub const MAX_DNS_LABELS: usize = 40;
 
@@ -103,7 +103,6 @@ fn parse_question<F: Frame>(frame: &F, start: usize, end: usize, record: &mut Pa
             break;
         }
         offset += 1 + usize::from(length);
-        record.dns_label_count += 1;
     }
     let name = offset.min(end) - start;
     // 255 bytes with the root label (RFC 1035, 2.3.4).

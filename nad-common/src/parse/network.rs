@@ -122,7 +122,6 @@ fn parse_ipv4<F: Frame>(
     record.address_bytes[4..8].copy_from_slice(&header.dst_addr);
     record.protocol = header.proto;
     record.ttl = header.ttl;
-    record.traffic_class = header.tos;
     let fragment = u16::from_be_bytes(header.frags);
     if fragment & DONT_FRAGMENT != 0 {
         record.flags |= flag::DONT_FRAGMENT;
@@ -158,7 +157,6 @@ fn parse_ipv6<F: Frame>(
     record.address_bytes[..16].copy_from_slice(&header.src_addr);
     record.address_bytes[16..].copy_from_slice(&header.dst_addr);
     record.ttl = header.hop_limit;
-    record.traffic_class = header.vcf[0] << 4 | header.vcf[1] >> 4;
     let payload = usize::from(u16::from_be_bytes(header.payload_len));
     // A jumbo payload (RFC 2675) says 0 here and its length in a hop-by-hop option, which Linux leaves out where
     // it has yet to cut the packet up.

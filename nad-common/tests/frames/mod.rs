@@ -98,7 +98,6 @@ fn expect_ipv4(record: &mut PacketRecord, protocol: u8) {
     record.address_bytes[..8].copy_from_slice(&[10, 1, 2, 3, 192, 0, 2, 80]);
     record.protocol = protocol;
     record.ttl = 57;
-    record.traffic_class = 0xb9;
 }
 
 /// The header of [`build::Ipv4::inner`].
@@ -108,7 +107,6 @@ fn expect_inner_ipv4(record: &mut PacketRecord, tunnel: Tunnel, protocol: u8) {
     record.address_bytes[..8].copy_from_slice(&[172, 16, 5, 6, 198, 51, 100, 7]);
     record.protocol = protocol;
     record.ttl = 33;
-    record.traffic_class = 0x04;
     expect_tunnel(record, tunnel);
 }
 
@@ -120,7 +118,6 @@ fn expect_ipv6(record: &mut PacketRecord, protocol: u8) {
     record.address_bytes[16..].copy_from_slice(&build::SERVER_V6);
     record.protocol = protocol;
     record.ttl = 61;
-    record.traffic_class = 0xa3;
 }
 
 /// The header of [`build::Ipv6::inner`].

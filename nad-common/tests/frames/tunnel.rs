@@ -217,7 +217,6 @@ pub(crate) fn cases() -> Vec<Case> {
                 r.flags |= flag::DNS;
                 r.dns_query_type = 28;
                 r.dns_name_length = 3;
-                r.dns_label_count = 1;
             },
         ),
         case("A tunnel in a tunnel is reported one level in", v4(IPV4, &nested), |r| {
