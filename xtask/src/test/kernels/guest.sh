@@ -87,7 +87,7 @@ ip neigh add 10.77.0.2 lladdr 02:00:00:00:77:02 dev v0 nud permanent
 in_peer ip neigh add 10.77.0.1 lladdr 02:00:00:00:77:01 dev v1 nud permanent
 
 # The verifier's statistics, and every frame of the table as in userspace, byte for byte.
-kernel-tests --ignored --nocapture --test-threads=1 verifier table::every_frame thinning::the_kernel >tests 2>&1
+kernel-tests --ignored --nocapture --test-threads=1 verifier table::every_frame sampling::the_kernel >tests 2>&1
 say tests code $?
 sed -n 's/^.*verifier: nad_/@ verifier nad_/p' tests
 sed -n 's/^test result: /@ tests result /p' tests
