@@ -7,7 +7,6 @@ pub mod allow;
 pub mod coverage;
 mod decay_suppression;
 pub mod reason;
-pub mod shape;
 pub mod tracker;
 
 #[cfg(any(test, feature = "examples"))]
@@ -15,6 +14,7 @@ pub mod example;
 
 use std::fmt;
 
+pub use crate::features::shape;
 use crate::{
     context::{
         Origin, Subject, host::HostState, host_key::HostKey, known::Usual, link::LinkState,
@@ -184,6 +184,11 @@ impl Deviation {
     pub fn parties(&self) -> Parties {
         Parties { origin: self.origin, ..self.subject.parties() }
     }
+
+    /// What it looks like.
+    pub fn shape(&self) -> Shape {
+        self.view.shape(&self.subject.borrowed())
+    }
 }
 
 impl SubjectState {
@@ -194,6 +199,15 @@ impl SubjectState {
             Subject::Source(state) => Self::Source(Box::new(**state)),
             Subject::Target(state) => Self::Target(Box::new(**state)),
             Subject::Link(state) => Self::Link(Box::new(**state)),
+        }
+    }
+
+    fn borrowed(&self) -> Subject<'_> {
+        match self {
+            Self::ServicePair(state, usual) => Subject::ServicePair(state, *usual),
+            Self::Source(state) => Subject::Source(state),
+            Self::Target(state) => Subject::Target(state),
+            Self::Link(state) => Subject::Link(state),
         }
     }
 

@@ -50,8 +50,7 @@ impl<'a> Judge<'a> {
             let judgement = scratch.judgements.judge(view, part, &scratch.vector);
             scratch.decisions[view as usize] += 1;
             least = least.min(judgement.probability);
-            if view != View::SlowScan {
-                // What a host did minutes ago says little about the packets of now.
+            if view.row().tells_of_now {
                 views += 1.0;
                 lately = lately.min(judgement.probability);
             }

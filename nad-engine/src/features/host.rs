@@ -1,6 +1,6 @@
 //! Features of a host: as the one who begins, and as the one who is asked.
 
-use super::{Column, Feature, Persistence};
+use super::{Column, Feature, Persistence, shape::Shape};
 use crate::context::host::HostState;
 
 pub(super) type Read = fn(&HostState) -> f32;
@@ -128,3 +128,31 @@ pub(super) static INBOUND_FLOOD: [Column<Read>; 4] = [
         read: |host| host.icmp_in_10,
     },
 ];
+
+/// What a source's attempts look like.
+pub(super) fn shape_of_attempts(host: &HostState) -> Shape {
+    of_tried(host, host.opened_10)
+}
+
+/// What all that a source sends looks like: unanswered packets count even where they open no flow.
+pub(super) fn shape_of_sent(host: &HostState) -> Shape {
+    let tried = host.opened_10.max(host.stray_10);
+    if host.icmp_10 > 0.5 * tried && host.peers_10() < 4.0 { Shape::Flood } else { of_tried(host, tried) }
+}
+
+/// What comes over a target looks like.
+pub(super) fn shape_of_received(host: &HostState) -> Shape {
+    let connections = host.half_open_10 + host.turned_away_10;
+    let is_syns = connections > 0.25 * host.pressed_10 && host.is_asked_mostly_tcp();
+    if is_syns && !host.is_pressed_by_pings() { Shape::SynFlood } else { Shape::Flood }
+}
+
+fn of_tried(host: &HostState, tried: f32) -> Shape {
+    let (peers, services) = (host.peers_10(), host.services_10().max(host.services_120()));
+    if services < 0.1 * tried {
+        // The same few services again and again.
+        let is_syns = host.opens_mostly_tcp() && host.unsuccessful_10() > 0.25 * tried;
+        return if is_syns { Shape::SynFlood } else { Shape::Flood };
+    }
+    if peers > 0.5 * services && peers > 4.0 { Shape::HostSweep } else { Shape::PortScan }
+}

@@ -1,6 +1,6 @@
 //! Features of a MAC address.
 
-use super::{Column, Feature, Persistence};
+use super::{Column, Feature, Persistence, shape::Shape};
 use crate::context::link::LinkState;
 
 pub(super) type Read = fn(&LinkState) -> f32;
@@ -38,3 +38,16 @@ pub(super) static ARP: [Column<Read>; 4] = [
         read: |link| link.malformed_10,
     },
 ];
+
+/// What a MAC address does looks like.
+pub(super) fn shape(link: &LinkState) -> Shape {
+    if link.conflicts_60 >= 1.0 {
+        Shape::ArpSpoofing
+    } else if link.malformed_10 >= 1.0 {
+        Shape::MalformedPackets
+    } else if link.asked_10() > link.unasked_60 {
+        Shape::HostSweep
+    } else {
+        Shape::ArpSpoofing
+    }
+}

@@ -1,6 +1,6 @@
 //! Features of a client-service pair.
 
-use super::{Column, Feature, Persistence, scale::doublings};
+use super::{Column, Feature, Persistence, scale::doublings, shape::Shape};
 use crate::context::{
     known::{Novelty, Usual},
     service_pair::ServicePairState,
@@ -9,8 +9,21 @@ use crate::context::{
 /// Regular intervals in a row from which on it makes no difference how many there were.
 const ENOUGH_INTERVALS: f32 = 32.0;
 
+/// Services that ask for a password.
+const LOGIN_PORTS: [u16; 20] =
+    [21, 22, 23, 110, 143, 389, 445, 465, 587, 636, 993, 995, 1433, 1521, 3306, 3389, 5432, 5900, 5985, 6379];
+
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ICMP: [u8; 2] = [1, 58];
+
 /// Reads a feature from a service pair and what is usual for clients of its service.
 pub(super) type Read = fn(&ServicePairState, &Usual) -> f32;
+
+/// For views of all service pairs.
+pub(super) fn any(_: &ServicePairState) -> bool {
+    true
+}
 
 /// Whether names were asked for.
 pub(super) fn has_names(pair: &ServicePairState) -> bool {
@@ -19,8 +32,7 @@ pub(super) fn has_names(pair: &ServicePairState) -> bool {
 
 /// Whether it is UDP, where a forged source gets the answers.
 pub(super) fn is_datagram(pair: &ServicePairState) -> bool {
-    const PROTOCOL_UDP: u8 = 17;
-    pair.protocol == PROTOCOL_UDP
+    pair.protocol == UDP
 }
 
 /// How new the service pair is: a [`Novelty`].
@@ -181,3 +193,58 @@ pub(super) static NAMES: [Column<Read>; 4] = [
         read: |pair, _| pair.no_such_name,
     },
 ];
+
+/// What the connections of a client to a service look like.
+pub(super) fn shape_of_connections(pair: &ServicePairState) -> Shape {
+    /// Bytes of payload that a connection's client has sent in a slow request, at most.
+    const LITTLE: f32 = 1_000.0;
+    let is_tcp = pair.protocol == TCP;
+    if has_long_names(pair) {
+        Shape::DnsTunnel
+    } else if is_tcp && pair.unsuccessful_10() > 0.5 * pair.opened_10 {
+        Shape::SynFlood
+    } else if is_tcp && LOGIN_PORTS.contains(&pair.port) {
+        Shape::BruteForce
+    } else if is_tcp && pair.open_now > 0.5 * pair.opened_60 && pair.up_60 < LITTLE * pair.opened_60 {
+        Shape::SlowRequests
+    } else if is_tcp && pair.turns_10 >= pair.opened_10 {
+        Shape::Enumeration
+    } else {
+        Shape::Flood
+    }
+}
+
+/// What the requests of a client look like.
+pub(super) fn shape_of_exchange(pair: &ServicePairState) -> Shape {
+    if has_long_names(pair) {
+        Shape::DnsTunnel
+    } else if ICMP.contains(&pair.protocol) {
+        Shape::Flood
+    } else if LOGIN_PORTS.contains(&pair.port) {
+        Shape::BruteForce
+    } else if pair.protocol == TCP {
+        Shape::Enumeration
+    } else {
+        Shape::Unusual
+    }
+}
+
+/// What an upload looks like.
+pub(super) fn shape_of_upload(pair: &ServicePairState) -> Shape {
+    if has_long_names(pair) { Shape::DnsTunnel } else { Shape::UnusualUpload }
+}
+
+/// What large answers look like.
+pub(super) fn shape_of_answers(pair: &ServicePairState) -> Shape {
+    if has_long_names(pair) { Shape::DnsTunnel } else { Shape::Amplification }
+}
+
+/// What the names that a client asks for look like.
+pub(super) fn shape_of_names(pair: &ServicePairState) -> Shape {
+    if has_long_names(pair) || pair.rare_types > 0.5 { Shape::DnsTunnel } else { Shape::Unusual }
+}
+
+fn has_long_names(pair: &ServicePairState) -> bool {
+    const LONG_NAME: f32 = 50.0;
+    pair.queries_10 > 1.0 && pair.name_length > LONG_NAME
+}

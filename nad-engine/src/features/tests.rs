@@ -1,4 +1,5 @@
 use bytemuck::Zeroable;
+use nad_common::record::PacketRecord;
 
 use super::*;
 use crate::context::{Context, Sizes, Tables, Verdict, hash::HashKey};
@@ -11,6 +12,17 @@ fn every_name_is_used_once_in_its_view_and_no_view_is_too_wide() {
         assert!((2..=MOST_FEATURES).contains(&names.len()), "{}", view.name());
         assert_eq!(View::named(view.name()), Some(view));
         assert_eq!(View::ALL[view as usize], view);
+    }
+}
+
+#[test]
+fn every_view_and_feature_of_a_subject_is_documented() {
+    let page = include_str!("../../../docs/features.md");
+    for view in View::ALL {
+        assert!(page.contains(&format!("\n| {} | ", view.name())), "{}", view.name());
+        for feature in view.features().filter(|_| view != View::Packet) {
+            assert!(page.contains(feature.name), "{}: {}", view.name(), feature.name);
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::{Deviation, Parties};
+use super::{Deviation, Parties, SubjectState};
 use crate::{
     context::host_key::HostKey,
     features::{Feature, Persistence, View},
@@ -31,14 +31,13 @@ type Key = (View, Option<HostKey>, Option<HostKey>, Option<u16>);
 impl DecaySuppression {
     /// Whether a deviation only decays from an earlier one; one that does not is kept.
     pub(super) fn is_decaying(&mut self, deviation: &Deviation, parties: &Parties) -> bool {
-        let key = match deviation.view {
+        let (source, target, port) = match deviation.subject {
             // A host's favourite changes; the view judges the host.
-            View::Scan | View::SlowScan | View::OutboundFlood | View::Malformed | View::Arp => {
-                (deviation.view, parties.source, None, None)
-            }
-            View::InboundFlood => (deviation.view, None, parties.target, None),
-            _ => (deviation.view, parties.source, parties.target, parties.port),
+            SubjectState::Source(_) | SubjectState::Link(_) => (parties.source, None, None),
+            SubjectState::Target(_) => (None, parties.target, None),
+            SubjectState::ServicePair(..) => (parties.source, parties.target, parties.port),
         };
+        let key = (deviation.view, source, target, port);
         let is_full = self.last.len() >= MOST;
         match self.last.get_mut(&key) {
             Some((vector, time_ns)) => {

@@ -10,7 +10,6 @@ use super::{
 };
 use crate::{
     context::{TICK_NS, host_key::HostKey},
-    features::View,
     model::Evidence,
     time::Now,
 };
@@ -148,7 +147,7 @@ impl Tracker {
 
     fn take(&mut self, deviation: &Deviation, now: Now, updates: &mut Vec<IncidentUpdate>) {
         let parties = deviation.parties();
-        let shape = Shape::of(deviation);
+        let shape = deviation.shape();
         if self.rules.suppress(&parties, shape, now.unix_ns)
             || self.suppression.is_decaying(deviation, &parties)
         {
@@ -248,16 +247,6 @@ impl Tracker {
     }
 }
 
-/// How much a view's word counts when an incident is named: who does something to many says more than what comes over
-/// one of them, or what one of many service pairs looks like.
-fn weight_of(view: View) -> f64 {
-    match view {
-        View::Scan | View::Arp => 4.0,
-        View::InboundFlood | View::Periodicity => 0.5,
-        _ => 1.0,
-    }
-}
-
 fn is_flood(shape: Shape) -> bool {
     matches!(shape, Shape::SynFlood | Shape::Flood | Shape::Amplification)
 }
@@ -279,7 +268,7 @@ impl Open {
     /// Whether a deviation shows no more than that this flood's target does not serve one of its clients.
     fn harms(&self, deviation: &Deviation, parties: &Parties) -> bool {
         is_flood(self.incident.shape)
-            && deviation.view != View::OutboundFlood
+            && deviation.view.row().can_be_harm
             && deviation.time_ns.saturating_sub(self.incident.end_ns) <= AFTERMATH_NS
             && Some(self.principal) != parties.source
             && parties.target.is_some_and(|target| self.incident.targets.items.contains(&target))
@@ -343,7 +332,7 @@ impl Open {
             let is_of_one = has_one_source || !deviation.subject.is_target_of_many();
             (is_of_one, deviation.judgement.probability, deviation.view)
         };
-        let weight = -deviation.judgement.probability.log10() * weight_of(deviation.view);
+        let weight = -deviation.judgement.probability.log10() * deviation.view.row().vote;
         match self.votes.iter_mut().find(|vote| vote.shape == shape) {
             Some(vote) => {
                 vote.weight += weight;

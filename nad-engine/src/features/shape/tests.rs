@@ -5,6 +5,7 @@ use crate::{
         known::{Novelty, ServiceKey},
         service_pair::ServicePairState,
     },
+    features::View,
     incident::example::{
         key, of_service_pair, of_source, of_target, open, service_pair, source, target, with,
     },
@@ -38,7 +39,7 @@ fn what_a_client_does_at_a_service_names_the_shape() {
     for (case, (view, port, protocol, set, shape)) in cases.into_iter().enumerate() {
         let mut state = service_pair(port, protocol);
         set(&mut state);
-        assert_eq!(Shape::of(&of_service_pair(view, state, 1)), shape, "case {case}");
+        assert_eq!(of_service_pair(view, state, 1).shape(), shape, "case {case}");
     }
 }
 
@@ -56,7 +57,7 @@ fn scan(ports: u16, hosts: u8) -> HostState {
 
 #[test]
 fn a_sources_reach_tells_a_scan_from_a_sweep_and_a_flood() {
-    let shape = |view, host| Shape::of(&of_source(view, host, 1));
+    let shape = |view, host| of_source(view, host, 1).shape();
     assert_eq!(shape(View::Scan, scan(100, 1)), Shape::PortScan);
     assert_eq!(shape(View::SlowScan, scan(1, 100)), Shape::HostSweep);
     assert_eq!(shape(View::Malformed, scan(100, 1)), Shape::MalformedPackets);
@@ -83,7 +84,7 @@ fn a_sources_reach_tells_a_scan_from_a_sweep_and_a_flood() {
 
 #[test]
 fn what_comes_over_a_target_is_a_syn_flood_where_it_asks_for_connections() {
-    let shape = |host| Shape::of(&of_target(host, 1));
+    let shape = |host| of_target(host, 1).shape();
     assert_eq!(shape(target(2, 10..200)), Shape::SynFlood);
     assert_eq!(shape(with(target(2, 10..200), |host| host.icmp_in_10 = 900.0)), Shape::Flood);
     assert_eq!(shape(with(target(2, 10..200), |host| host.pressed_10 = 9000.0)), Shape::Flood);

@@ -1,0 +1,81 @@
+//! Names for what deviations look like. The forest has decided; the name only explains.
+
+use serde::{Deserialize, Serialize};
+
+/// What an incident looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// Many ports of few hosts.
+    PortScan,
+    /// Many hosts.
+    HostSweep,
+    /// Connections that nobody means to complete.
+    SynFlood,
+    /// More packets than are answered.
+    Flood,
+    /// Small requests whose large answers go to somebody else.
+    Amplification,
+    /// Many logins.
+    BruteForce,
+    /// Many requests for things that may exist.
+    Enumeration,
+    /// Connections held open with as little as possible.
+    SlowRequests,
+    /// Data in names.
+    DnsTunnel,
+    /// Another's address claimed.
+    ArpSpoofing,
+    /// Much sent where nobody sends.
+    UnusualUpload,
+    /// Coming back on time.
+    Beacon,
+    /// Packets that no ordinary stack sends.
+    MalformedPackets,
+    /// Anything else.
+    Unusual,
+}
+
+impl Shape {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PortScan => "port scan",
+            Self::HostSweep => "host sweep",
+            Self::SynFlood => "SYN flood",
+            Self::Flood => "flood",
+            Self::Amplification => "amplification",
+            Self::BruteForce => "brute force",
+            Self::Enumeration => "enumeration",
+            Self::SlowRequests => "slow requests",
+            Self::DnsTunnel => "DNS tunnel",
+            Self::ArpSpoofing => "ARP spoofing",
+            Self::UnusualUpload => "unusual upload",
+            Self::Beacon => "beacon",
+            Self::MalformedPackets => "malformed packets",
+            Self::Unusual => "unusual traffic",
+        }
+    }
+
+    /// Its technique in MITRE ATT&CK (Enterprise, version 15).
+    pub const fn technique(self) -> Option<&'static str> {
+        match self {
+            Self::PortScan => Some("T1046"),
+            Self::HostSweep => Some("T1018"),
+            Self::SynFlood => Some("T1499.001"),
+            Self::Flood => Some("T1498.001"),
+            Self::Amplification => Some("T1498.002"),
+            Self::BruteForce => Some("T1110"),
+            Self::Enumeration => Some("T1595.003"),
+            Self::SlowRequests => Some("T1499.002"),
+            Self::DnsTunnel => Some("T1071.004"),
+            Self::ArpSpoofing => Some("T1557.002"),
+            Self::UnusualUpload => Some("T1048"),
+            Self::Beacon => Some("T1071"),
+            Self::MalformedPackets | Self::Unusual => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
