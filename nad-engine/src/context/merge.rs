@@ -45,7 +45,7 @@ struct Candidate {
 pub(super) enum Kind {
     /// Those of hosts.
     Hosts,
-    /// Those of whom there was no room for, or whom nobody knows.
+    /// Those of MAC addresses and networks, for packets whose host has no state of its own.
     Groups,
 }
 
@@ -209,8 +209,8 @@ fn active(kind: Kind, partitions: &mut [Partition], tick: u32) -> Vec<Candidate>
     candidates
 }
 
-/// What both sides took part in is known from now on; and whose work it was to meet new servers, and who looked for some. Both in
-/// the order of their times: a server is met before it has answered.
+/// Makes known what both sides took part in, and decides whether clients that met new servers did their work or scanned. In the
+/// order of time: a client meets a server before the server answers.
 pub(super) fn settle_exchanges(partitions: &mut [Partition], network: &mut Network) {
     enum Fact {
         Meeting(usize, Meeting),

@@ -188,7 +188,8 @@ fn at_every_level_a_forged_flood_has_its_targets_budget_and_a_scan_of_that_targe
                 println!("{name}, level {level}: {recorded} of {seen} recorded, {busiest} in a window, {probes} probes");
                 // Fragments but the first are another service.
                 let budget = 2 * u64::from(settings.service) * source.ring_count() as u64;
-                assert!(busiest <= budget, "{name}, level {level}: {busiest} of {budget}: {:#?}", kinds(&flood));
+                // The first packets of a window may bear a time of the one before: times are shared.
+                assert!(busiest <= budget + budget / 8, "{name}, level {level}: {busiest} of {budget}: {:#?}", kinds(&flood));
                 assert!(seen >= FLOOD, "{name}, level {level}: a flood of {seen} packets");
                 assert!(probes >= usize::from(PROBES) * 9 / 10, "{name}, level {level}: {probes} of {PROBES}");
             }

@@ -78,7 +78,7 @@ impl EmailSection {
         Ok(Arc::new(self.check(password())?))
     }
 
-    /// Checks the settings, and reads the files that they name. `password` is what [`PASSWORD_VARIABLE`] says.
+    /// Checks the settings, and reads the files that they name. `password` is what the variable of the password says.
     ///
     /// # Errors
     ///
