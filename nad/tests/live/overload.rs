@@ -121,7 +121,7 @@ fn a_flood_far_beyond_what_can_be_judged_hides_no_scan_and_loses_nothing() {
         let flood = flood.unwrap_or_else(|| panic!("no SYN flood: {incidents:#?}"));
         let packets = flood["packets"].as_u64().expect("a number");
         assert!(packets > arrived / 4, "in its true size, {arrived} packets came: {flood:#}");
-        let is_told = ended.stdout.contains(" % of all packets looked at");
+        let is_told = ended.stdout.contains(" % of all packets analysed");
         assert_eq!(is_told, levels != [0, 0], "{}", ended.stdout);
     });
 }
