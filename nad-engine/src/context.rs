@@ -191,7 +191,7 @@ impl Context {
             let Keys { source, destination, .. } = &self.shard.keys[place];
             Route::of_pair(&self.network.0, record, source, destination, moment, &mut self.asked)
         };
-        let seen = self.shard.follow(&self.network.0, place, record, &route);
+        let seen = self.shard.observe(&self.network, place, record, &route);
         seen.unwrap_or_else(|| unreachable!("all partitions are here"))
     }
 

@@ -313,27 +313,11 @@ impl HostState {
         let Some(age) = now_ns.checked_sub(self.last_ns).filter(|age| *age >= FADE_STEP_NS) else { return };
         let decay = Decay::after(age);
         self.sent_1 *= decay.second;
-        for count in [
-            &mut self.opened_10,
-            &mut self.opened_tcp_10,
-            &mut self.failed_10,
-            &mut self.waiting_10,
-            &mut self.stray_10,
-            &mut self.icmp_10,
-            &mut self.sent_10,
-            &mut self.received_10,
-            &mut self.asked_10,
-            &mut self.asked_tcp_10,
-            &mut self.half_open_10,
-            &mut self.turned_away_10,
-            &mut self.pressed_10,
-            &mut self.icmp_in_10,
-            &mut self.malformed_10,
-            &mut self.unusual_headers_10,
-            &mut self.elsewhere.opened_10,
-            &mut self.elsewhere.failed_10,
-            &mut self.elsewhere.stray_10,
-        ] {
+        let Elsewhere { opened_10, failed_10, stray_10 } = &mut self.elsewhere;
+        for count in [opened_10, failed_10, stray_10] {
+            *count *= decay.ten;
+        }
+        for count in self.counts_10() {
             *count *= decay.ten;
         }
         self.failed_60 *= decay.minute;

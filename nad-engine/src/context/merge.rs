@@ -17,10 +17,19 @@ use super::{
 #[derive(Debug, Default)]
 pub(super) struct Merged {
     hosts: Vec<Sum>,
-    /// States of hosts, by partition: those of one after those of another.
-    parts: Vec<(usize, Slot)>,
+    /// States of hosts in partitions: those of one host after those of another.
+    parts: Vec<Part>,
     /// Hosts that were active and not visited, of all ticks.
     pub(super) passed_over: u64,
+}
+
+/// A host's state in one partition.
+#[derive(Debug)]
+struct Part {
+    partition: usize,
+    slot: Slot,
+    /// About when the host was last seen there.
+    seen_ns: u64,
 }
 
 /// A host over all partitions.
@@ -119,12 +128,12 @@ impl Merged {
             let table = kind.table_mut(partition);
             let Some(slot) = table.find(host) else { continue };
             let part = table.get_mut(slot);
+            self.parts.push(Part { partition: index, slot, seen_ns: part.last_ns });
             part.fade(end_ns);
             match &mut all {
                 None => all = Some(part.alone()),
                 Some(all) => all.add(part, end_ns, tick),
             }
-            self.parts.push((index, slot));
         }
         if let Some(mut state) = all {
             // Sketches are of the windows up to now, whether or not the counts had to fade.
@@ -143,16 +152,16 @@ impl Merged {
     fn hear(&self, kind: Kind, partitions: &[Partition], network: &mut Network, end_ns: u64) {
         for Sum { hash, state, parts } in &self.hosts {
             let host = Hashed { hash: *hash, key: state.key };
-            let Some(summary) = network.summary_mut(&host, state.macs.first().unwrap_or_default(), end_ns)
-            else {
+            let Some(slot) = network.enter(&host, state.macs.first().unwrap_or_default(), end_ns) else {
                 continue;
             };
-            let parts = self.parts[parts.clone()].iter();
-            let mut parts: Vec<_> =
-                parts.map(|(index, slot)| kind.table(&partitions[*index]).get(*slot)).collect();
-            // The newest one says where the last packet came from.
-            parts.sort_by_key(|part| part.last_ns);
-            parts.iter().for_each(|part| summary.macs.hear(&part.macs));
+            let summary = network.hosts.get_mut(slot);
+            let mut newest_ns = 0;
+            for Part { partition, slot, seen_ns } in &self.parts[parts.clone()] {
+                let macs = &kind.table(&partitions[*partition]).get(*slot).macs;
+                summary.macs.hear(macs, *seen_ns >= newest_ns);
+                newest_ns = newest_ns.max(*seen_ns);
+            }
         }
     }
 
@@ -161,18 +170,19 @@ impl Merged {
         for Sum { hash, state, parts } in &self.hosts {
             let host = Hashed { hash: *hash, key: state.key };
             let mac = state.macs.first().unwrap_or_default();
+            let parts = &self.parts[parts.clone()];
+            let slot = network.enter(&host, mac, end_ns);
             let mut unknown = HostSummary::begin(state.key);
             unknown.macs = state.macs;
-            let summary = network.summary_mut(&host, mac, end_ns).unwrap_or(&mut unknown);
+            let summary = slot.map_or(&mut unknown, |slot| network.hosts.get_mut(slot));
             summary.take(state);
-            let parts = &self.parts[parts.clone()];
-            summary.partitions = parts.iter().fold(0, |bits, (partition, _)| bits | 1 << partition);
-            for (partition, slot) in parts {
+            summary.partitions = parts.iter().fold(0, |bits, part| bits | 1 << part.partition);
+            for Part { partition, slot, .. } in parts {
                 let table = kind.table_mut(&mut partitions[*partition]);
                 table.get_mut(*slot).share(state, summary);
                 table.confirm(*slot);
             }
-            network.confirm(&host);
+            slot.into_iter().for_each(|slot| network.hosts.confirm(slot));
         }
     }
 }
@@ -257,8 +267,8 @@ fn settle_macs(partitions: &mut [Partition], network: &mut Network) {
     partitions.iter_mut().for_each(|partition| shown.append(&mut partition.pending.macs.take()));
     shown.sort_by_key(|shown| shown.time_ns);
     for MacShown { host, mac, proof, time_ns } in shown {
-        if let Some(summary) = network.summary_mut(&host, mac, time_ns) {
-            summary.macs.learn(mac, proof, time_ns);
+        if let Some(slot) = network.enter(&host, mac, time_ns) {
+            network.hosts.get_mut(slot).macs.learn(mac, proof, time_ns);
         }
     }
 }

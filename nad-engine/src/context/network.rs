@@ -11,7 +11,7 @@ use super::{
     host_key::HostKey,
     known::KnownServices,
     subject::Origin,
-    table::{Entry, Group, Hashed, Table},
+    table::{Entry, Group, Hashed, Slot, Table},
     vantage::Vantage,
 };
 
@@ -84,23 +84,10 @@ impl Network {
         self.hosts.find(host).map(|slot| self.hosts.get(slot))
     }
 
-    /// The summary of a host, to be changed; none where there is no room.
-    pub(super) fn summary_mut(
-        &mut self,
-        host: &Hashed<HostKey>,
-        mac: [u8; 6],
-        now_ns: u64,
-    ) -> Option<&mut HostSummary> {
+    /// The place of a host's summary, a new one where it has none yet; none where there is no room.
+    pub(super) fn enter(&mut self, host: &Hashed<HostKey>, mac: [u8; 6], now_ns: u64) -> Option<Slot> {
         let hash_key = self.hash_key;
-        let slot = self.hosts.enter(host, || Group::of(&hash_key, host.key, mac), now_ns).slot()?;
-        Some(self.hosts.get_mut(slot))
-    }
-
-    /// Notes that a host's summary is of one that is real, where it is.
-    pub(super) fn confirm(&mut self, host: &Hashed<HostKey>) {
-        if let Some(slot) = self.hosts.find(host) {
-            self.hosts.confirm(slot);
-        }
+        self.hosts.enter(host, || Group::of(&hash_key, host.key, mac), now_ns).slot()
     }
 
     /// Whether a packet in a host's name came from another MAC address than its packets come from.

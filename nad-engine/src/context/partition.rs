@@ -2,8 +2,8 @@
 //!
 //! A pair of addresses belongs to one partition with all its flows, in both directions. So what follows from the order of
 //! a pair's packets is decided here, at once. What concerns a host over all its peers is added up at the end of each
-//! second, and only that value, as it stands in [`Network`], is used here. There is always the same number of partitions, and
-//! each sees its records in their order: what comes out does not depend on how many threads share them.
+//! second; of other partitions, packets use it as it stood at the end of the last one. There is always the same number of
+//! partitions, and each sees its records in their order: what comes out does not depend on how many threads share them.
 
 mod observe;
 

@@ -108,6 +108,7 @@ impl Shard {
 
     /// Takes the record at a place of the prepared batch into account; nothing where it only asks, and belongs to a pair of
     /// another shard.
+    #[inline]
     pub fn observe(
         &mut self,
         network: &SharedNetwork,
@@ -115,24 +116,13 @@ impl Shard {
         record: &PacketRecord,
         route: &Route,
     ) -> Option<Seen<'_>> {
-        self.follow(&network.0, place, record, route)
-    }
-
-    #[inline]
-    pub(super) fn follow(
-        &mut self,
-        network: &Network,
-        place: usize,
-        record: &PacketRecord,
-        route: &Route,
-    ) -> Option<Seen<'_>> {
+        let network = &*network.0;
         self.look_further(network, place);
         let keys = &self.keys[place];
         match route.task {
             Task::Observe => {}
             Task::Question => {
                 // Whoever answers belongs to another pair.
-                let keys = *keys;
                 for partition in &mut self.partitions {
                     partition.questions.note(record, keys.source.key, &network.hash_key, route.moment.ns);
                 }

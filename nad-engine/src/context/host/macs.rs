@@ -106,12 +106,14 @@ impl Macs {
     }
 
     /// Takes what a partition, which knew the same at the last second's end, has heard of the host since: up to when from its
-    /// first MAC address, and from where last.
-    pub(in crate::context) fn hear(&mut self, part: &Self) {
+    /// first MAC address, and from where last, where no other has heard of it later.
+    pub(in crate::context) fn hear(&mut self, part: &Self, is_newest: bool) {
         if part.shown[0] == self.shown[0] {
             self.last_s = self.last_s.max(part.last_s);
         }
-        self.last = part.last;
+        if is_newest {
+            self.last = part.last;
+        }
     }
 
     fn add(&mut self, mac: [u8; 6]) {

@@ -16,8 +16,11 @@ impl HostState {
     pub(in crate::context) fn add(&mut self, other: &Self, now_ns: u64, tick: u32) {
         self.first_ns = self.first_ns.min(other.first_ns);
         self.last_ns = self.last_ns.max(other.last_ns);
+        self.sent_1 += other.sent_1;
+        self.failed_60 += other.failed_60;
+        self.unfamiliar_60 += other.unfamiliar_60;
         let mut other_counts = *other;
-        for (count, more) in self.counts().into_iter().zip(other_counts.counts()) {
+        for (count, more) in self.counts_10().into_iter().zip(other_counts.counts_10()) {
             *count += *more;
         }
         self.marks |= other.marks;
@@ -74,17 +77,15 @@ impl HostState {
         self.stray_10 + self.elsewhere.stray_10
     }
 
-    /// Every count that is a sum over partitions.
-    fn counts(&mut self) -> [&mut f32; 19] {
+    /// Every count that fades over ten seconds, and is a sum over partitions.
+    pub(super) fn counts_10(&mut self) -> [&mut f32; 16] {
         [
             &mut self.opened_10,
+            &mut self.opened_tcp_10,
             &mut self.failed_10,
-            &mut self.failed_60,
             &mut self.waiting_10,
-            &mut self.unfamiliar_60,
             &mut self.stray_10,
             &mut self.icmp_10,
-            &mut self.sent_1,
             &mut self.sent_10,
             &mut self.received_10,
             &mut self.asked_10,
@@ -95,7 +96,6 @@ impl HostState {
             &mut self.icmp_in_10,
             &mut self.malformed_10,
             &mut self.unusual_headers_10,
-            &mut self.opened_tcp_10,
         ]
     }
 }

@@ -55,7 +55,9 @@ fn those_who_are_judged_together_are_never_verified() {
         true,
         SECOND,
     );
-    context.network.get_mut().summary_mut(&hashed, OTHER_MAC, SECOND).unwrap().take(&state);
+    let network = context.network.get_mut();
+    let slot = network.enter(&hashed, OTHER_MAC, SECOND).unwrap();
+    network.hosts.get_mut(slot).take(&state);
     assert_eq!(context.origin(mac), Origin { is_verified: false, mac: Some(OTHER_MAC) });
 }
 
@@ -76,5 +78,22 @@ fn a_fast_host_shows_at_the_end_of_a_window_as_at_any_other_second() {
         let services =
             found.iter().find(|(name, _)| name == "10.0.0.1").map_or(0.0, |(_, services)| *services);
         assert!(services > 50.0, "{services} in second {second}");
+    }
+}
+
+#[test]
+fn where_nothing_is_shown_the_last_packet_says_where_a_host_is_whatever_its_partition() {
+    for place in [0, PARTITIONS - 1] {
+        let mut context = context();
+        let host = [10, 0, 0, 1];
+        let peers = peers(host);
+        for (number, peer) in peers.iter().enumerate().filter(|(number, _)| *number != place) {
+            let syn = tcp((host, 1000), (*peer, 443), SYN);
+            observe(&mut context, &from(OTHER_MAC, syn), 100 * SECOND + number as u64);
+        }
+        let syn = tcp((host, 1000), (peers[place], 443), SYN);
+        observe(&mut context, &from(CLIENT_MAC, syn), 100 * SECOND + SECOND / 2);
+        context.close_tick(ordinary);
+        assert_eq!(context.origin(HostKey::v4(host)).mac, Some(CLIENT_MAC), "{place}");
     }
 }
