@@ -279,18 +279,20 @@ impl FlowState {
             step.refused = !from_initiator && has(mark::SYN) && !has(mark::ANSWERED | mark::CLOSED);
             step.aborted = from_initiator && has(mark::SYN) && !has(mark::ESTABLISHED | mark::CLOSED);
             step.closed = has(mark::ESTABLISHED) && !has(mark::CLOSED);
-        } else if flags & SYN != 0 {
-            let is_answer = has(mark::SYN) && has(mark::PROVEN[1]);
-            if flags & ACK != 0 && !from_initiator && is_answer && !has(mark::ANSWERED) {
+        } else {
+            // Whatever acknowledges the SYN shows that it was answered, where the SYN-ACK was not recorded.
+            let is_answer = flags & ACK != 0 && !from_initiator && has(mark::SYN) && has(mark::PROVEN[1]);
+            if is_answer && !has(mark::ANSWERED) {
                 self.marks |= mark::ANSWERED;
                 step.answered = true;
             }
-        } else {
-            if from_initiator && has(mark::ANSWERED) && has(mark::PROVEN[0]) && !has(mark::ESTABLISHED) {
+            let is_handshake = flags & SYN != 0;
+            let completes = !is_handshake && from_initiator && has(mark::ANSWERED) && has(mark::PROVEN[0]);
+            if completes && !has(mark::ESTABLISHED) {
                 self.marks |= mark::ESTABLISHED;
                 step.established = true;
             }
-            if flags & FIN != 0 && !has(mark::CLOSED) {
+            if !is_handshake && flags & FIN != 0 && !has(mark::CLOSED) {
                 self.marks |= mark::CLOSED;
                 step.closed = has(mark::ESTABLISHED) || step.established;
             }

@@ -89,6 +89,24 @@ fn a_connection_opens_is_answered_established_and_closed_once() {
 }
 
 #[test]
+fn a_connection_whose_syn_ack_was_missed_is_answered_by_whatever_acknowledges_its_syn() {
+    let mut wire = Wire::new();
+    wire.tcp(true, SYN, 100, 0);
+    wire.forge(true, ACK, [101, 901], 50);
+    let answer = wire.forge(false, ACK, [901, 151], 300);
+    assert!(answer.answered && answer.proven && !answer.established);
+    let step = wire.forge(true, ACK, [151, 1201], 0);
+    assert!(step.established && !step.answered && !step.is_stray && wire.state.is_real());
+    assert!(!wire.forge(true, ACK, [151, 1201], 20).established);
+    assert!(wire.forge(false, ACK | FIN, [1201, 171], 0).closed);
+    // Who does not know the client's number has answered nothing.
+    let mut wire = Wire::new();
+    wire.tcp(true, SYN, 100, 0);
+    assert!(!wire.forge(false, ACK, [901, 4_000_000], 300).answered);
+    assert!(!wire.forge(true, ACK, [101, 1201], 0).established && !wire.state.is_real());
+}
+
+#[test]
 fn a_closed_port_refuses_and_a_half_open_scan_aborts() {
     let mut wire = Wire::new();
     wire.tcp(true, SYN, 1, 0);
