@@ -88,7 +88,7 @@ pub(crate) fn detect<'a>(
 ) -> Said {
     let options = DetectorOptions {
         // As small as to be full soon.
-        sizes: Sizes { flows: 256, hosts: 64, service_pairs: 64, links: 64, known_services: 64 },
+        sizes: Sizes { flows: 256, ..Sizes::all(64) },
         relearn_every: relearns.then_some(Duration::from_secs(20)),
         shards,
         shared_from: 0,
@@ -179,7 +179,7 @@ fn start(is_extended: bool) -> Start {
 /// Trains a small one.
 pub(crate) fn model(is_extended: bool) -> Model {
     let options = DetectorOptions { relearn_every: None, ..DetectorOptions::default() };
-    let sizes = Sizes { flows: 256, hosts: 64, service_pairs: 64, links: 64, known_services: 64 };
+    let sizes = Sizes { flows: 256, ..Sizes::all(64) };
     let tables = Tables::new(&sizes).expect("small tables");
     let start = learn(Duration::from_secs(25), is_extended);
     let mut detector = Detector::new(start, tables, Timeline::capture(), Arc::default(), options);
@@ -199,7 +199,7 @@ pub(crate) fn events() -> Vec<Event> {
     let mut records = [traffic::ordinary(750), scan].concat();
     records.sort_by_key(|record| record.time_ns);
     let options = DetectorOptions::default();
-    let sizes = Sizes { flows: 256, hosts: 64, service_pairs: 64, links: 64, known_services: 64 };
+    let sizes = Sizes { flows: 256, ..Sizes::all(64) };
     let tables = Tables::new(&sizes).expect("small tables");
     let mut detector = Detector::new(start(false), tables, Timeline::capture(), Arc::default(), options);
     let (mut batch, mut findings) = (RecordBatch::default(), Findings::default());

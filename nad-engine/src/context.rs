@@ -40,7 +40,7 @@ use std::{collections::HashSet, sync::Arc};
 use nad_common::record::{AddressKind, PacketRecord};
 
 use ahead::Keys;
-pub use counts::{ContextCounts, CountedTable, TABLES};
+pub use counts::CountedTable;
 use flow::FlowKey;
 use hash::HashKey;
 use host_key::HostKey;
@@ -48,16 +48,19 @@ use known::{KnownEntry, KnownServices, KnownSnapshot};
 use links::Links;
 use merge::Merged;
 use network::Network;
+use partition::Moment;
 pub use partition::PARTITIONS;
-use partition::{Moment, Partition};
 use questions::Questions;
 pub use shard::{Route, Shard, SharedNetwork, owner};
 pub use subject::{Origin, Seen, Subject, Verdict};
-use table::Table;
+use table::{AnyTable, Table, TableCounts};
 use tables::Fetching;
 pub use tables::Tables;
 pub use vantage::Change as VantageChange;
 use vantage::Vantage;
+
+/// Takes a table, for each that there is.
+type EachTable<'e, 'a> = &'e mut dyn FnMut(TableId, &'a dyn AnyTable);
 
 /// Nanoseconds of a tick: subjects that were active in it are visited at its end.
 pub const TICK_NS: u64 = 1_000_000_000;
@@ -75,31 +78,14 @@ const PROTOCOL_TCP: u8 = 6;
 /// The part of its hosts' anomaly level that a packet inherits: not all that an anomalous host sends is anomalous.
 const OF_HOSTS: f32 = 0.8;
 
-/// How many entries each table has room for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sizes {
-    /// Flows.
-    pub flows: usize,
-    /// Hosts.
-    pub hosts: usize,
-    /// Client-service pairs.
-    pub service_pairs: usize,
-    /// MAC addresses, and bindings of IP addresses to them.
-    pub links: usize,
-    /// Known services, with their hosts, clients and ports.
-    pub known_services: usize,
-}
-
-impl Default for Sizes {
-    fn default() -> Self {
-        Self {
-            flows: 1 << 19,
-            hosts: 1 << 17,
-            service_pairs: 1 << 17,
-            links: 1 << 13,
-            known_services: 1 << 18,
-        }
-    }
+counts::tables! {
+    Flows flows: "Flows", entries 1 << 19;
+    Hosts hosts: "Hosts", entries 1 << 17;
+    Groups groups: "Groups of hosts that share a state", with hosts;
+    ServicePairs service_pairs: "Client-service pairs", entries 1 << 17;
+    Links links: "MAC addresses", entries 1 << 13;
+    Bindings bindings: "IP addresses of MAC addresses", with links;
+    KnownServices known_services: "Known services, hosts and pairs", entries 1 << 18;
 }
 
 /// See the module.
@@ -279,28 +265,25 @@ impl Context {
 
     /// What became of those who wanted an entry.
     pub fn counts(&self) -> ContextCounts {
-        let mut counts = ContextCounts {
-            links: self.links.links.counts(),
-            bindings: self.links.bindings.counts(),
-            known_services: self.network.0.known.counts(),
-            passed_over: self.links.passed_over() + self.merged.passed_over + self.merged_groups.passed_over,
-            ..ContextCounts::default()
-        };
-        self.shard.partitions.iter().for_each(|partition| partition.count(&mut counts));
+        let passed_over = self.links.passed_over() + self.merged.passed_over + self.merged_groups.passed_over;
+        let mut counts = ContextCounts { passed_over, ..ContextCounts::default() };
+        self.each_table(&mut |id, table| counts.of_mut(id).add(&table.counts()));
+        self.shard.partitions.iter().for_each(|partition| partition.count_lost(&mut counts));
         counts
     }
 
-    /// The tables by their names in `[context]`, each with the bytes of memory that it takes when it is full.
-    pub fn bytes(&self) -> [(&'static str, usize); 5] {
-        let of = |bytes: fn(&Partition) -> usize| self.shard.partitions.iter().map(bytes).sum::<usize>();
-        let hosts = of(|partition| partition.hosts.bytes() + partition.groups.bytes());
-        [
-            ("flows", of(|partition| partition.flows.bytes())),
-            ("hosts", hosts + self.network.0.hosts.bytes()),
-            ("service_pairs", of(|partition| partition.service_pairs.bytes())),
-            ("links", self.links.links.bytes() + self.links.bindings.bytes()),
-            ("known_services", self.network.0.known.bytes()),
-        ]
+    /// The bytes of memory that tables take when they are full, by the size that decides it.
+    pub fn bytes(&self) -> Sizes {
+        let mut bytes = Sizes::all(0);
+        self.each_table(&mut |id, table| *bytes.of_mut(id) += table.bytes());
+        bytes.hosts += self.network.0.hosts.bytes();
+        bytes
+    }
+
+    fn each_table<'a>(&'a self, each: EachTable<'_, 'a>) {
+        self.links.each_table(each);
+        self.network.0.known.each_table(each);
+        self.shard.partitions.iter().for_each(|partition| partition.each_table(each));
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a person sets: in `nad.toml`, in the environment, by flags.
 
 mod allow;
+mod context;
 mod effective;
 mod file;
 mod files;
@@ -14,10 +15,9 @@ mod written;
 use std::{path::PathBuf, time::Duration};
 
 pub use allow::AllowSection;
+pub use context::ContextSection;
 pub use effective::{Places, shown};
-pub use file::{
-    AlertsSection, CaptureSection, ContextSection, DEFAULT_FILE, File, OneOrMany, Relearn, TrainingSection,
-};
+pub use file::{AlertsSection, CaptureSection, DEFAULT_FILE, File, OneOrMany, Relearn, TrainingSection};
 pub use files::FilesSection;
 pub use log::LogSection;
 pub use output::{ClosedStdout, OutputConfig, OutputSection};
@@ -200,27 +200,13 @@ pub fn detection(
 ) -> Result<DetectorOptions, ConfigError> {
     let default = DetectorOptions::default();
     let alerts = &file.alerts;
-    let context = &file.context;
-    let mut sizes = default.sizes;
-    for (name, chosen, size) in [
-        ("flows", context.flows, &mut sizes.flows),
-        ("hosts", context.hosts, &mut sizes.hosts),
-        ("service_pairs", context.service_pairs, &mut sizes.service_pairs),
-        ("links", context.links, &mut sizes.links),
-        ("known_services", context.known_services, &mut sizes.known_services),
-    ] {
-        if let Some(chosen) = chosen {
-            check(name, chosen, 64, 1 << 26)?;
-            *size = chosen;
-        }
-    }
     let relearn_every = match &alerts.relearn {
         None => default.relearn_every,
         Some(Relearn::Never) => None,
         Some(Relearn::Every(length)) => Some(length.0),
     };
     let mut options = DetectorOptions {
-        sizes,
+        sizes: file.context.sizes()?,
         budget: budget.or(alerts.budget).unwrap_or_default(),
         silence: alerts.silence.map_or(default.silence, |length| length.0),
         rules: AllowRules::new(file.allow.iter().map(|section| section.get_ref().criteria())),

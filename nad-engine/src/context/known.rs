@@ -17,9 +17,10 @@ use std::io;
 use bytemuck::{Pod, Zeroable};
 
 use super::{
+    EachTable, TableId,
     hash::HashKey,
     host_key::HostKey,
-    table::{Entry, Group, Table, TableCounts},
+    table::{Entry, Group, Table},
 };
 use kept::Kept;
 pub use kept::KnownSnapshot;
@@ -345,14 +346,9 @@ impl KnownServices {
         self.epoch_s
     }
 
-    /// What became of those who wanted an entry.
-    pub fn counts(&self) -> TableCounts {
-        self.table.counts()
-    }
-
-    /// Bytes of address space of the full table.
-    pub fn bytes(&self) -> usize {
-        self.table.bytes()
+    /// Its table.
+    pub(super) fn each_table<'a>(&'a self, each: EachTable<'_, 'a>) {
+        each(TableId::KnownServices, &self.table);
     }
 
     fn knows(&self, key: KnownKey, now_ns: u64) -> bool {

@@ -5,7 +5,7 @@
 use nad_common::record::{Addresses, PacketRecord};
 
 use super::{
-    HOST_IDLE_NS, Sizes,
+    EachTable, HOST_IDLE_NS, Sizes, TableId,
     active::Active,
     contacts::Contacts,
     hash::HashKey,
@@ -51,9 +51,10 @@ impl Links {
         })
     }
 
-    /// What it lies in.
-    pub(super) fn memory(&self) -> impl Iterator<Item = &[u8]> {
-        self.links.memory().into_iter().chain(self.bindings.memory())
+    /// Its tables.
+    pub(super) fn each_table<'a>(&'a self, each: EachTable<'_, 'a>) {
+        each(TableId::Links, &self.links);
+        each(TableId::Bindings, &self.bindings);
     }
 
     /// MAC addresses that were active in a tick and not visited at its end.

@@ -14,10 +14,9 @@ use nad_common::record::PacketRecord;
 pub(super) use observe::Moment;
 
 use super::{
-    FLOW_IDLE_NS, HOST_IDLE_NS, Sizes,
+    ContextCounts, EachTable, FLOW_IDLE_NS, HOST_IDLE_NS, Sizes, TableId,
     active::Active,
     contacts::Contacts,
-    counts::ContextCounts,
     flow::FlowState,
     host::{HostState, MacProof},
     host_key::HostKey,
@@ -167,12 +166,16 @@ impl Partition {
         })
     }
 
-    /// Adds what became of those who wanted an entry.
-    pub(super) fn count(&self, counts: &mut ContextCounts) {
-        counts.flows.add(&self.flows.counts());
-        counts.hosts.add(&self.hosts.counts());
-        counts.groups.add(&self.groups.counts());
-        counts.service_pairs.add(&self.service_pairs.counts());
+    /// Its tables.
+    pub(super) fn each_table<'a>(&'a self, each: EachTable<'_, 'a>) {
+        each(TableId::Flows, &self.flows);
+        each(TableId::Hosts, &self.hosts);
+        each(TableId::Groups, &self.groups);
+        each(TableId::ServicePairs, &self.service_pairs);
+    }
+
+    /// Adds what there was no room for besides entries.
+    pub(super) fn count_lost(&self, counts: &mut ContextCounts) {
         let ActiveSubjects { service_pairs, hosts, groups } = &self.active;
         let Pending { exchanges, solicitations, macs, .. } = &self.pending;
         // What would have become known.
@@ -180,12 +183,6 @@ impl Partition {
         counts.links.refused += solicitations.lost;
         let active = [service_pairs, &hosts.sources, &hosts.targets, &groups.sources, &groups.targets];
         counts.passed_over += active.iter().map(|active| active.passed_over).sum::<u64>();
-    }
-
-    /// What it lies in.
-    pub(super) fn memory(&self) -> impl Iterator<Item = &[u8]> {
-        let Self { flows, hosts, groups, service_pairs, .. } = self;
-        [flows.memory(), hosts.memory(), groups.memory(), service_pairs.memory()].into_iter().flatten()
     }
 }
 

@@ -37,6 +37,20 @@ pub trait Entry: Pod {
     fn is_real(&self) -> bool;
 }
 
+/// What is asked of a table, whatever it holds.
+pub trait AnyTable {
+    /// What became of those who wanted an entry.
+    fn counts(&self) -> TableCounts;
+
+    /// What it lies in.
+    fn memory(&self) -> [&[u8]; 2];
+
+    /// Bytes of address space that it takes when it is full.
+    fn bytes(&self) -> usize {
+        self.memory().iter().map(|memory| memory.len()).sum()
+    }
+}
+
 /// A key with its hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hashed<K> {
@@ -260,24 +274,9 @@ impl<V: Entry> Table<V> {
         hashes.zip(values).filter(|(hash, _)| *hash != 0).for_each(|(_, value)| change(value));
     }
 
-    /// What became of those who wanted an entry.
-    pub fn counts(&self) -> TableCounts {
-        self.counts
-    }
-
     /// Entries that there is room for.
     pub fn capacity(&self) -> usize {
         (self.mask + 1) * BUCKET
-    }
-
-    /// What it lies in.
-    pub fn memory(&self) -> [&[u8]; 2] {
-        [&self.buckets, &self.values]
-    }
-
-    /// Bytes of address space that it takes when it is full.
-    pub fn bytes(&self) -> usize {
-        self.buckets.len() + self.values.len()
     }
 
     fn make_room(&mut self, wanted: &Hashed<V::Key>, group: Group, now_ns: u64) -> Admission {
@@ -321,6 +320,16 @@ impl<V: Entry> Table<V> {
     #[inline]
     fn values(&self) -> &[V] {
         bytemuck::cast_slice(&self.values)
+    }
+}
+
+impl<V: Entry> AnyTable for Table<V> {
+    fn counts(&self) -> TableCounts {
+        self.counts
+    }
+
+    fn memory(&self) -> [&[u8]; 2] {
+        [&self.buckets, &self.values]
     }
 }
 

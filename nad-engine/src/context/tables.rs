@@ -10,12 +10,12 @@ use std::{
 };
 
 use super::{
-    Sizes,
+    Sizes, TableId,
     known::{KnownEntry, KnownServices},
     links::Links,
     network::{HostSummary, Network},
     partition::{PARTITIONS, Partition},
-    table::Table,
+    table::{AnyTable, Table},
 };
 
 /// Tables without entries.
@@ -66,10 +66,17 @@ impl Tables {
 
     fn regions(&self) -> Vec<Region> {
         let Self { fetching: _, partitions, hosts, links, known } = self;
-        let memory = partitions.iter().flat_map(Partition::memory).chain(hosts.memory());
-        let region =
-            |memory: &[u8]| Region { address: memory.as_ptr().expose_provenance(), length: memory.len() };
-        memory.chain(links.memory()).chain(known.memory()).map(region).collect()
+        let mut regions = Vec::new();
+        let mut add = |_, table: &dyn AnyTable| {
+            let region =
+                |memory: &[u8]| Region { address: memory.as_ptr().expose_provenance(), length: memory.len() };
+            regions.extend(table.memory().map(region));
+        };
+        partitions.iter().for_each(|partition| partition.each_table(&mut add));
+        add(TableId::Hosts, hosts);
+        links.each_table(&mut add);
+        add(TableId::KnownServices, known);
+        regions
     }
 }
 
@@ -156,8 +163,9 @@ mod tests {
     };
 
     const PAGE: usize = 4096;
-    const SIZES: Sizes =
-        Sizes { flows: 1 << 17, hosts: 1000, service_pairs: 1000, links: 1000, known_services: 1000 };
+    fn tables() -> Tables {
+        Tables::new(&Sizes { flows: 1 << 17, ..Sizes::all(1000) }).unwrap()
+    }
 
     /// Pages of a table's memory that are there.
     fn pages<V: Entry>(table: &Table<V>) -> usize {
@@ -189,7 +197,7 @@ mod tests {
 
     #[test]
     fn memory_is_there_once_it_is_fetched_and_not_before() {
-        let tables = Tables::new(&SIZES).unwrap();
+        let tables = tables();
         assert_eq!(pages(&tables.partitions[0].flows), 0);
         if tables.regions()[0].fetch().is_err() {
             return skipped("memory that is fetched: the kernel is older than 5.14");
@@ -201,7 +209,7 @@ mod tests {
 
     #[test]
     fn what_is_put_into_a_table_while_its_memory_is_fetched_stays() {
-        let mut tables = Tables::new(&SIZES).unwrap();
+        let mut tables = tables();
         let fetching = Fetching::start(tables.regions()).unwrap();
         for number in 1..=1000 {
             let slot = tables.partitions[0].flows.enter(&flow(number), Group::default, 0).slot().unwrap();

@@ -11,7 +11,7 @@ const ACK: u8 = 0x10;
 const RST: u8 = 0x04;
 
 fn context() -> Context {
-    let sizes = Sizes { flows: 4096, hosts: 4096, service_pairs: 4096, links: 64, known_services: 4096 };
+    let sizes = Sizes { links: 64, ..Sizes::all(4096) };
     Context::new(Tables::new(&sizes).unwrap(), HashKey::from_seed(0), 60)
 }
 
@@ -292,7 +292,7 @@ fn a_sender_in_the_name_of_another_is_judged_by_its_mac_address_and_the_other_is
 
 #[test]
 fn scanners_for_whom_there_is_no_room_show_together() {
-    let sizes = Sizes { flows: 4096, hosts: 8, service_pairs: 4096, links: 64, known_services: 4096 };
+    let sizes = Sizes { hosts: 8, links: 64, ..Sizes::all(4096) };
     let mut context = Context::new(Tables::new(&sizes).unwrap(), HashKey::from_seed(0), 60);
     for host in 0..500_u16 {
         // Of as many networks, each with a MAC address of its own: there is room for some in every partition.

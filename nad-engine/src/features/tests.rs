@@ -37,7 +37,7 @@ fn a_logarithmic_value_is_described_in_its_own_unit() {
 
 #[test]
 fn every_bit_pattern_of_a_record_gives_finite_features() {
-    let sizes = Sizes { flows: 64, hosts: 64, service_pairs: 64, links: 64, known_services: 64 };
+    let sizes = Sizes::all(64);
     let mut context = Context::new(Tables::new(&sizes).unwrap(), HashKey::from_seed(0), 60);
     let mut vector = Vec::new();
     let mut visited = 0;

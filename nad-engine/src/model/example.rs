@@ -29,7 +29,7 @@ pub fn model(extension_level: Option<usize>) -> Model {
         contamination: 0.01,
         without: Vec::new(),
     };
-    let sizes = Sizes { flows: 64, hosts: 64, service_pairs: 64, links: 64, known_services: 64 };
+    let sizes = Sizes::all(64);
     let known = Context::new(
         Tables::new(&sizes).expect("there is memory for small tables"),
         HashKey::from_seed(0),

@@ -20,7 +20,7 @@ use nad_engine::{
         flow::{FlowId, FlowKey, FlowState},
         hash::HashKey,
         host_key::HostKey,
-        table::{Group, Hashed, Table},
+        table::{AnyTable as _, Group, Hashed, Table},
     },
     features::{View, packet_codes},
     model::{

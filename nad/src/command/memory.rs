@@ -65,11 +65,11 @@ impl MemoryNeeds<'_> {
         let rings = self.ring_bytes.map_or(0, |bytes| nr_cpus().unwrap_or(1).saturating_mul(bytes as usize));
         let mut parts = tables(self.sizes);
         parts.extend([
-            Part { name: "rings", bytes: rings, setting: Some("--ring-bytes") },
+            Part { name: "rings", bytes: rings, setting: Some("--ring-bytes".into()) },
             Part { name: "queue to the detector", bytes: self.queue, setting: None },
             // The one that is learnt from and, meanwhile, the one that the next is learnt from.
             Part { name: "samples of the baseline", bytes: 2 * baseline::bytes_when_full(), setting: None },
-            Part { name: "models", bytes: self.models, setting: Some("trees in [training]") },
+            Part { name: "models", bytes: self.models, setting: Some("trees in [training]".into()) },
             Part { name: "the program itself", bytes: PROGRAM_BYTES, setting: None },
         ]);
         parts.retain(|part| part.bytes > 0);
@@ -95,37 +95,26 @@ impl MemoryNeeds<'_> {
 
 /// The context's tables.
 fn tables(sizes: &Sizes) -> Vec<Part> {
-    let setting = |name: &str| match name {
-        "flows" => Some("flows in [context]"),
-        "hosts" => Some("hosts in [context]"),
-        "service_pairs" => Some("service_pairs in [context]"),
-        "links" => Some("links in [context]"),
-        "known_services" => Some("known_services in [context]"),
-        _ => None,
-    };
-    let part = |(name, bytes)| Part { name, bytes, setting: setting(name) };
-    match Tables::new(sizes) {
-        Ok(tables) => Context::new(tables, HashKey::from_seed(0), 0).bytes().map(part).into(),
+    let bytes = match Tables::new(sizes) {
+        Ok(tables) => Context::new(tables, HashKey::from_seed(0), 0).bytes(),
         // They are larger than all that there is: how large they would be follows from small ones.
-        Err(_) => estimated(sizes).into_iter().map(part).collect(),
-    }
+        Err(_) => estimated(*sizes),
+    };
+    let part = |(name, bytes)| Part { name, bytes, setting: Some(format!("{name} in [context]").into()) };
+    bytes.by_name().map(part).into()
 }
 
 /// Bytes of tables that can't be made: they grow as the power of two that their entries need.
-fn estimated(sizes: &Sizes) -> Vec<(&'static str, usize)> {
+fn estimated(mut sizes: Sizes) -> Sizes {
     // At least a bucket in each partition.
     const SMALL: usize = 128;
-    let small =
-        Sizes { flows: SMALL, hosts: SMALL, service_pairs: SMALL, links: SMALL, known_services: SMALL };
-    let Ok(tables) = Tables::new(&small) else { return Vec::new() };
-    let entries = [sizes.flows, sizes.hosts, sizes.service_pairs, sizes.links, sizes.known_services];
+    let Ok(tables) = Tables::new(&Sizes::all(SMALL)) else { return Sizes::all(0) };
+    let mut small = Context::new(tables, HashKey::from_seed(0), 0).bytes();
     let times = |entries: usize| entries.max(SMALL).checked_next_power_of_two().unwrap_or(usize::MAX) / SMALL;
-    let bytes = Context::new(tables, HashKey::from_seed(0), 0).bytes();
-    bytes
-        .into_iter()
-        .zip(entries)
-        .map(|((name, bytes), entries)| (name, bytes.saturating_mul(times(entries))))
-        .collect()
+    for (size, bytes) in sizes.all_mut().into_iter().zip(small.all_mut()) {
+        *size = bytes.saturating_mul(times(*size));
+    }
+    sizes
 }
 
 #[cfg(test)]
@@ -134,15 +123,15 @@ mod tests {
 
     #[test]
     fn tables_that_can_t_be_made_are_as_large_as_they_would_be() {
-        let sizes =
-            Sizes { flows: 100_000, hosts: 128, service_pairs: 5000, links: 8192, known_services: 65 };
+        let mut sizes = Sizes::all(65);
+        (sizes.flows, sizes.hosts, sizes.service_pairs) = (100_000, 128, 5000);
         let made: Vec<_> = tables(&sizes).into_iter().map(|part| (part.name, part.bytes)).collect();
-        assert_eq!(estimated(&sizes), made);
+        assert_eq!(estimated(sizes).by_name().to_vec(), made);
     }
 
     #[test]
     fn what_a_command_needs_is_told_with_the_setting_to_lower() {
-        let sizes = Sizes { flows: 1 << 40, hosts: 64, service_pairs: 64, links: 64, known_services: 64 };
+        let sizes = Sizes { flows: 1 << 40, ..Sizes::all(64) };
         let needs = MemoryNeeds { sizes: &sizes, queue: 1, ring_bytes: None, models: 0 };
         let error = needs.check().unwrap_err().to_string();
         for part in ["too little memory: ", " MiB of memory are needed", "lower flows in [context]"] {

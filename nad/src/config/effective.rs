@@ -151,13 +151,7 @@ fn defaults(task: &Task, training: &Training) -> File {
             ),
         },
         allow: Vec::new(),
-        context: ContextSection {
-            flows: Some(detection.sizes.flows),
-            hosts: Some(detection.sizes.hosts),
-            service_pairs: Some(detection.sizes.service_pairs),
-            links: Some(detection.sizes.links),
-            known_services: Some(detection.sizes.known_services),
-        },
+        context: ContextSection::of(detection.sizes),
         threads: ThreadsSection { shards: Some(Default::default()), cpus: Some(Vec::new()) },
         output: OutputSection {
             // It depends on where it is printed.

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::{
-    AllowSection, ConfigError, FilesSection, Length, LogSection, OutputSection, TaskChoice, ThreadsSection,
-    renamed::renamed_key,
+    AllowSection, ConfigError, ContextSection, FilesSection, Length, LogSection, OutputSection, TaskChoice,
+    ThreadsSection, renamed::renamed_key,
 };
 use crate::{
     files,
@@ -165,22 +165,6 @@ impl TryFrom<String> for Relearn {
     fn try_from(text: String) -> Result<Self, String> {
         if text == "never" { Ok(Self::Never) } else { text.parse().map(Self::Every) }
     }
-}
-
-/// `[context]`: entries of each table.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ContextSection {
-    /// Flows.
-    pub flows: Option<usize>,
-    /// Hosts.
-    pub hosts: Option<usize>,
-    /// Client-service pairs.
-    pub service_pairs: Option<usize>,
-    /// MAC addresses.
-    pub links: Option<usize>,
-    /// Known services, with their hosts, clients and ports.
-    pub known_services: Option<usize>,
 }
 
 /// One name or a list of names.

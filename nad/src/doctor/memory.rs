@@ -2,6 +2,8 @@
 
 mod room;
 
+use std::borrow::Cow;
+
 use super::{Finding, resources::mebibytes};
 pub(in crate::doctor) use room::line_bytes;
 pub use room::{Room, room};
@@ -9,14 +11,14 @@ pub use room::{Room, room};
 const CHECK: &str = "memory";
 
 /// Something that takes memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
     /// What it is.
     pub name: &'static str,
     /// Its bytes when it is full.
     pub bytes: usize,
     /// The setting that makes it smaller, where there is one.
-    pub setting: Option<&'static str>,
+    pub setting: Option<Cow<'static, str>>,
 }
 
 /// How what is needed compares with what there is.
@@ -82,7 +84,7 @@ pub(super) fn examine(parts: &[Part], room: Option<&Room>) -> Vec<Finding> {
 fn remedy(parts: &[Part]) -> String {
     let mut parts: Vec<_> = parts.iter().filter(|part| part.setting.is_some()).collect();
     parts.sort_by_key(|part| std::cmp::Reverse(part.bytes));
-    let settings: Vec<&str> = parts.iter().filter_map(|part| part.setting).take(2).collect();
+    let settings: Vec<&str> = parts.iter().filter_map(|part| part.setting.as_deref()).take(2).collect();
     if settings.is_empty() { "more memory".into() } else { format!("lower {}", settings.join(" or ")) }
 }
 
@@ -94,7 +96,7 @@ mod tests {
     #[test]
     fn parts_are_listed_and_more_than_there_is_in_all_is_a_failure() {
         let parts = [
-            Part { name: "flows", bytes: 24 << 20, setting: Some("flows in [context]") },
+            Part { name: "flows", bytes: 24 << 20, setting: Some("flows in [context]".into()) },
             Part { name: "rings", bytes: (16 << 20) + (1 << 19), setting: None },
         ];
         let room = |bytes| Some(Room { bytes, limit: "that the machine has left".into() });
@@ -123,7 +125,7 @@ mod tests {
              as flows alone may take 24 MiB"
         );
         assert_eq!(fit(&parts, None), Fit::Fits);
-        let huge = [Part { name: "a", bytes: usize::MAX, setting: None }; 2];
+        let huge = [1, 2].map(|_| Part { name: "a", bytes: usize::MAX, setting: None });
         assert!(
             matches!(fit(&huge, room(1).as_ref()), Fit::Short(_)),
             "a sum that overflows is no small one"

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use nad_engine::context::Sizes;
+
 use crate::{REPLAY, folder};
 
 pub(crate) const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../nad.example.toml");
@@ -64,7 +66,9 @@ fn every_setting_of_the_example_can_be_put_in_force() {
         ]
     );
     assert_eq!(keys("alerts"), ["budget", "relearn", "silence"]);
-    assert_eq!(keys("context"), ["flows", "hosts", "known_services", "links", "service_pairs"]);
+    let mut tables: Vec<&str> = Sizes::USUAL.iter().map(|(name, _)| *name).collect();
+    tables.sort_unstable();
+    assert_eq!(keys("context"), tables);
     let rules = table["allow"].as_array().unwrap();
     let criteria: Vec<_> =
         rules.iter().map(|rule| rule.as_table().unwrap().keys().collect::<Vec<_>>()).collect();
@@ -159,11 +163,6 @@ fn the_defaults_that_the_example_tells_are_those_in_force() {
         "# budget = \"5/day\"",
         "# silence = \"60s\"",
         "# relearn = \"6h\"",
-        "# flows = 524288",
-        "# hosts = 131072",
-        "# service_pairs = 131072",
-        "# links = 8192",
-        "# known_services = 262144",
         "# max_age = \"90d\"",
         "# max_size = \"256MiB\"",
         "# security = \"starttls\"",
@@ -177,5 +176,8 @@ fn the_defaults_that_the_example_tells_are_those_in_force() {
         "# alert_format = \"native\"",
     ] {
         assert!(text.contains(default), "{default}");
+    }
+    for (table, entries) in Sizes::USUAL {
+        assert!(text.contains(&format!("\n# {table} = {entries}\n")), "{table}");
     }
 }

@@ -9,16 +9,9 @@ fn numbered() -> (Ledger, Vec<u64>) {
         number
     };
     let mut table = || TableCounts { entered: next(), evicted: next(), displaced: next(), refused: next() };
-    let context = ContextCounts {
-        flows: table(),
-        hosts: table(),
-        groups: table(),
-        service_pairs: table(),
-        links: table(),
-        bindings: table(),
-        known_services: table(),
-        passed_over: next(),
-    };
+    let mut context = ContextCounts::default();
+    context.tables_mut().into_iter().for_each(|counts| *counts = table());
+    context.passed_over = next();
     let mut ledger = Ledger {
         source: KernelCounters {
             seen: next(),
