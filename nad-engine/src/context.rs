@@ -24,6 +24,7 @@ mod active;
 mod ahead;
 mod contacts;
 mod counts;
+mod kinds;
 mod links;
 mod merge;
 mod network;
@@ -44,15 +45,15 @@ pub use counts::CountedTable;
 use flow::FlowKey;
 use hash::HashKey;
 use host_key::HostKey;
+use kinds::{End, KindPart, PairPacket, SubjectKind};
 use known::{KnownEntry, KnownServices, KnownSnapshot};
-use links::Links;
-use merge::Merged;
 use network::Network;
 use partition::Moment;
 pub use partition::PARTITIONS;
 use questions::Questions;
 pub use shard::{Route, Shard, SharedNetwork, owner};
-pub use subject::{Origin, Seen, Subject, Verdict};
+pub(crate) use subject::{Identity, OneOf};
+pub use subject::{Judged, Origin, Parties, Seen, Verdict};
 use table::{AnyTable, Table, TableCounts};
 use tables::Fetching;
 pub use tables::Tables;
@@ -88,6 +89,23 @@ counts::tables! {
     KnownServices known_services: "Known services, hosts and pairs", entries 1 << 18;
 }
 
+kinds::kinds! {
+    service_pairs: service_pair::ServicePairs {
+        /// A client and a service, and what is usual for clients of it.
+        ServicePair: service_pair::ServicePair,
+    }
+    hosts: merge::Hosts {
+        /// A host as the one who begins.
+        Source: host::Source,
+        /// A host as the one who is asked.
+        Target: host::Target,
+    }
+    links: links::Links {
+        /// A MAC address, and the IP address that it used first.
+        Link: link::Link,
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Context {
@@ -97,11 +115,9 @@ pub struct Context {
     /// All partitions, or none while other threads have them.
     shard: Shard,
     network: SharedNetwork,
-    links: Links,
+    kinds: Kinds,
     /// Who has just asked many.
     asked: Questions,
-    merged: Merged,
-    merged_groups: Merged,
     tick: u64,
     now_ns: u64,
     has_begun: bool,
@@ -138,10 +154,8 @@ impl Context {
             fetching: tables.fetching,
             shard: Shard::whole(tables.partitions),
             network: SharedNetwork(Arc::new(network)),
-            links: tables.links,
+            kinds: tables.kinds,
             asked: Questions::default(),
-            merged: Merged::default(),
-            merged_groups: Merged::default(),
             tick: 0,
             now_ns: 0,
             has_begun: false,
@@ -171,8 +185,9 @@ impl Context {
     /// Takes the record at a place of the prepared batch into account.
     pub fn observe(&mut self, place: usize, record: &PacketRecord, now_ns: u64) -> Seen<'_> {
         let moment = self.advance(now_ns);
+        let inherited_level = self.kinds.observe(record, &self.network.0.hash_key, moment);
         let route = if record.address_kind() == AddressKind::Link {
-            Route::of_link(moment, self.links.observe(record, &self.network.0.hash_key, moment))
+            Route::of_link(moment, inherited_level)
         } else {
             let Keys { source, destination, .. } = &self.shard.keys[place];
             Route::of_pair(&self.network.0, record, source, destination, moment, &mut self.asked)
@@ -186,8 +201,9 @@ impl Context {
     pub fn route(&mut self, record: &PacketRecord, now_ns: u64) -> Route {
         let moment = self.advance(now_ns);
         let network = &self.network.0;
+        let inherited_level = self.kinds.observe(record, &network.hash_key, moment);
         if record.address_kind() == AddressKind::Link {
-            return Route::of_link(moment, self.links.observe(record, &network.hash_key, moment));
+            return Route::of_link(moment, inherited_level);
         }
         let (source, destination) = HostKey::of(record);
         let (source, destination) = (source.hashed(&network.hash_key), destination.hashed(&network.hash_key));
@@ -260,13 +276,12 @@ impl Context {
 
     /// The IP address that a MAC address used first, where it is known.
     pub fn ip_of_link(&self, mac: HostKey) -> Option<HostKey> {
-        self.links.ip_of(&mac.hashed(&self.network.0.hash_key))
+        self.kinds.links.ip_of(&mac.hashed(&self.network.0.hash_key))
     }
 
     /// What became of those who wanted an entry.
     pub fn counts(&self) -> ContextCounts {
-        let passed_over = self.links.passed_over() + self.merged.passed_over + self.merged_groups.passed_over;
-        let mut counts = ContextCounts { passed_over, ..ContextCounts::default() };
+        let mut counts = ContextCounts { passed_over: self.kinds.passed_over(), ..ContextCounts::default() };
         self.each_table(&mut |id, table| counts.of_mut(id).add(&table.counts()));
         self.shard.partitions.iter().for_each(|partition| partition.count_lost(&mut counts));
         counts
@@ -281,7 +296,7 @@ impl Context {
     }
 
     fn each_table<'a>(&'a self, each: EachTable<'_, 'a>) {
-        self.links.each_table(each);
+        self.kinds.each_table(each);
         self.network.0.known.each_table(each);
         self.shard.partitions.iter().for_each(|partition| partition.each_table(each));
     }

@@ -5,16 +5,11 @@
 //! second what was active in that second: a client-service pair, a host as source or as target, a
 //! MAC address.
 
-mod host;
-mod link;
-mod packet;
 pub mod scale;
-mod service_pair;
 pub mod shape;
 mod views;
 
-pub use packet::{WIDTH as PACKET_FEATURES, codes as packet_codes};
-pub use views::View;
+pub use views::{PACKET_FEATURES, View, packet_codes};
 
 /// The most features that a view has.
 pub const MOST_FEATURES: usize = 32;

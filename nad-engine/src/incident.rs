@@ -14,14 +14,14 @@ pub mod example;
 
 use std::fmt;
 
-pub use crate::features::shape;
 use crate::{
-    context::{
-        Origin, Subject, host::HostState, host_key::HostKey, known::Usual, link::LinkState,
-        service_pair::ServicePairState,
-    },
+    context::{Origin, host_key::HostKey},
     features::View,
     model::Judgement,
+};
+pub use crate::{
+    context::{Parties, SubjectState},
+    features::shape,
 };
 use coverage::Coverage;
 use shape::Shape;
@@ -46,38 +46,6 @@ pub struct Deviation {
     pub threshold: f64,
     /// What is known of its source, where it has one.
     pub origin: Origin,
-}
-
-/// The state that was judged.
-#[derive(Debug, Clone)]
-pub enum SubjectState {
-    /// A client-service pair, and what is usual for the service.
-    ServicePair(Box<ServicePairState>, Usual),
-    /// A host as source.
-    Source(Box<HostState>),
-    /// A host as target.
-    Target(Box<HostState>),
-    /// A MAC address, and the IP address that it used first.
-    Link(Box<LinkState>),
-}
-
-/// Who did what to whom, as far as a deviation shows.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Parties {
-    /// Who did it; a flood from everywhere has nobody.
-    pub source: Option<HostKey>,
-    /// Another name of the source: the MAC address of an IP address.
-    pub alias: Option<HostKey>,
-    /// What is known of the source.
-    pub origin: Origin,
-    /// To whom.
-    pub target: Option<HostKey>,
-    /// To whom else.
-    pub other_targets: Vec<HostKey>,
-    /// Port of the service, where it is one.
-    pub port: Option<u16>,
-    /// IP protocol, where it is one.
-    pub protocol: Option<u8>,
 }
 
 /// Where an incident is in its life.
@@ -182,107 +150,12 @@ impl Change {
 impl Deviation {
     /// Who did what to whom.
     pub fn parties(&self) -> Parties {
-        Parties { origin: self.origin, ..self.subject.parties() }
+        Parties { origin: self.origin, ..self.subject.borrowed().parties() }
     }
 
     /// What it looks like.
     pub fn shape(&self) -> Shape {
         self.view.shape(&self.subject.borrowed())
-    }
-}
-
-impl SubjectState {
-    /// Copies what is judged.
-    pub fn of(subject: &Subject<'_>) -> Self {
-        match subject {
-            Subject::ServicePair(state, usual) => Self::ServicePair(Box::new(**state), *usual),
-            Subject::Source(state) => Self::Source(Box::new(**state)),
-            Subject::Target(state) => Self::Target(Box::new(**state)),
-            Subject::Link(state) => Self::Link(Box::new(**state)),
-        }
-    }
-
-    fn borrowed(&self) -> Subject<'_> {
-        match self {
-            Self::ServicePair(state, usual) => Subject::ServicePair(state, *usual),
-            Self::Source(state) => Subject::Source(state),
-            Self::Target(state) => Subject::Target(state),
-            Self::Link(state) => Subject::Link(state),
-        }
-    }
-
-    /// Who did what to whom.
-    pub fn parties(&self) -> Parties {
-        match self {
-            Self::ServicePair(pair, _) => Parties {
-                source: Some(pair.client),
-                target: Some(pair.server),
-                port: (pair.port != 0).then_some(pair.port),
-                protocol: Some(pair.protocol),
-                ..Parties::default()
-            },
-            Self::Source(host) => {
-                let favourite = host.favourite.winner();
-                Parties {
-                    source: Some(host.key),
-                    target: favourite.map(|(host, _)| host),
-                    ..Parties::default()
-                }
-            }
-            Self::Target(host) => {
-                Parties { source: host.presser(), target: Some(host.key), ..Parties::default() }
-            }
-            Self::Link(link) => {
-                let named = |key: HostKey| Some(key).filter(|key| *key != HostKey::NOBODY);
-                Parties {
-                    source: named(link.own_ip).or(Some(link.key)),
-                    alias: named(link.own_ip).map(|_| link.key),
-                    target: named(link.claimed),
-                    other_targets: named(link.claimed_to).into_iter().collect(),
-                    ..Parties::default()
-                }
-            }
-        }
-    }
-
-    /// Whether what is known of its source holds for what it did: packets that nobody answered may as well be another's,
-    /// unless they came from a MAC address of its own, as those from the same network do.
-    pub fn shows_its_source(&self) -> bool {
-        match self {
-            Self::ServicePair(pair, _) => pair.is_answered() || !pair.client.is_global(),
-            Self::Source(host) => !host.key.is_global() || host.unsuccessful_10() < 0.5 * host.opened_10,
-            Self::Target(host) => host.presser().is_none_or(|source| !source.is_global()),
-            Self::Link(_) => true,
-        }
-    }
-
-    /// Whether it is a client that is not served, and asks for no more than is usual and for nothing that is new to it:
-    /// what a flood does to those who use its target.
-    pub fn is_unserved(&self) -> bool {
-        match self {
-            Self::ServicePair(pair, usual) => {
-                pair.novelty() == 0.0
-                    && pair.opened_10 <= 2.0 * usual.opened_10.max(1.0)
-                    && pair.unsuccessful_10() > 0.5 * pair.opened_10
-            }
-            Self::Source(host) => host.services_10() < 0.5 && host.unsuccessful_10() > 0.5 * host.opened_10,
-            Self::Target(_) | Self::Link(_) => false,
-        }
-    }
-
-    /// Whether it is a host over which comes what no single source sends most of.
-    pub fn is_target_of_many(&self) -> bool {
-        matches!(self, Self::Target(host) if host.presser().is_none())
-    }
-
-    /// Packets and bytes of the second that was judged.
-    pub fn volume(&self) -> (u64, u64) {
-        match self {
-            Self::ServicePair(pair, _) => (pair.tick_packets.into(), pair.tick_bytes),
-            Self::Source(host) => (host.begun.packets.into(), host.begun.bytes),
-            Self::Target(host) => (host.asked.packets.into(), host.asked.bytes),
-            Self::Link(link) => (link.sent.packets.into(), link.sent.bytes),
-        }
     }
 }
 

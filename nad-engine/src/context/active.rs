@@ -1,6 +1,11 @@
 //! Which subjects of a kind were active in a tick, and which of them are visited where there are too many.
 
-use super::table::Slot;
+use std::io;
+
+use super::{
+    HOST_IDLE_NS,
+    table::{Entry, Slot, Table},
+};
 
 /// Subjects of one kind that are visited at a tick's end; more are counted as passed over.
 pub(super) const MOST_VISITED: usize = 16_384;
@@ -10,6 +15,41 @@ const OF_A_PARTITION: usize = MOST_VISITED / 2;
 
 /// Packets in a tick from which on a subject is busy. Forged sources of a flood send a packet or two each.
 pub(super) const BUSY_PACKETS: u32 = 4;
+
+/// Subjects ahead of whose turn the memory is asked for their states.
+const AHEAD: usize = 8;
+
+/// A table of subjects, and which of them were active in this tick.
+#[derive(Debug)]
+pub(super) struct SubjectTable<S> {
+    pub(super) table: Table<S>,
+    pub(super) active: Active,
+    /// The subject that the last packet counted with, good until the next.
+    pub(super) at_hand: Option<Slot>,
+}
+
+impl<S: Entry> SubjectTable<S> {
+    /// One of at least so many entries.
+    pub(super) fn of(entries: usize, active: Active) -> io::Result<Self> {
+        Ok(Self { table: Table::new(entries, HOST_IDLE_NS)?, active, at_hand: None })
+    }
+
+    /// Visits those that were chosen, as far as they are still there, and begins another tick. With each comes the hash of
+    /// one whose turn is soon.
+    pub(super) fn visit(&mut self, mut visit: impl FnMut(&mut S, Option<u64>)) {
+        for place in 0..self.active.places.len() {
+            let (slot, hash) = self.active.places[place];
+            let ahead = self.active.places.get(place + AHEAD);
+            if let Some((slot, _)) = ahead {
+                self.table.prefetch_slot(*slot);
+            }
+            if self.table.holds(slot, hash) {
+                visit(self.table.get_mut(slot), ahead.map(|(_, hash)| *hash));
+            }
+        }
+        self.active.places.clear();
+    }
+}
 
 /// What a packet is among those of its subject in a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

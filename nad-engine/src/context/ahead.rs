@@ -81,7 +81,7 @@ impl Shard {
         partition.flows.prefetch(keys.flow.id.hash);
         partition.hosts.prefetch(keys.source.hash);
         partition.hosts.prefetch(keys.destination.hash);
-        partition.service_pairs.prefetch(keys.service_pair);
+        partition.kinds.service_pairs.table.prefetch(keys.service_pair);
     }
 
     #[inline]
@@ -94,6 +94,6 @@ impl Shard {
         }
         partition.hosts.prefetch_value(keys.source.hash, HostState::HOT_BYTES);
         partition.hosts.prefetch_value(keys.destination.hash, HostState::HOT_BYTES);
-        partition.service_pairs.prefetch_value(keys.service_pair, size_of::<ServicePairState>());
+        partition.kinds.service_pairs.table.prefetch_value(keys.service_pair, size_of::<ServicePairState>());
     }
 }

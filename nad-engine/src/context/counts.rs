@@ -22,7 +22,7 @@ macro_rules! tables {
     )*) => {
         /// A table of the context.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(super) enum TableId {
+        enum TableId {
             $(#[doc = $what] $id,)*
         }
 
@@ -62,7 +62,7 @@ macro_rules! tables {
             }
 
             /// Those of a table.
-            pub(super) fn of_mut(&mut self, table: TableId) -> &mut TableCounts {
+            fn of_mut(&mut self, table: TableId) -> &mut TableCounts {
                 match table {
                     $(TableId::$id => &mut self.$table,)*
                 }
@@ -94,7 +94,7 @@ macro_rules! tables {
             }
 
             /// The size by which a table is made.
-            pub(super) fn of_mut(&mut self, table: TableId) -> &mut usize {
+            fn of_mut(&mut self, table: TableId) -> &mut usize {
                 match table {
                     $(TableId::$id => {
                         $(&mut self.$owner)?

@@ -3,6 +3,7 @@
 mod macs;
 mod merge;
 mod peers;
+mod subject;
 
 use bytemuck::{Pod, Zeroable};
 use nad_common::record::{PacketRecord, flag};
@@ -20,6 +21,7 @@ use super::{
 };
 pub use macs::{MacProof, Macs};
 use peers::{Majority, Recent};
+pub use subject::{Source, Target};
 
 /// Nanoseconds of a sketch's window: it covers one to two of them.
 const SHORT_WINDOW_NS: u64 = 5_000_000_000;

@@ -5,6 +5,8 @@ use nad_common::record::PacketRecord;
 
 use super::{decay::Decay, distinct::Distinct, host::TickCount, host_key::HostKey, table::Entry};
 
+pub use super::links::Link;
+
 const WINDOW_NS: u64 = 5_000_000_000;
 /// Another MAC address that used an IP address within this time still has it.
 const HELD_NS: u64 = 120_000_000_000;

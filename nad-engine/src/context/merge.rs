@@ -1,15 +1,17 @@
 //! The end of a second: what the partitions know of hosts is added up, and each is told the sum.
 
-use std::{collections::HashMap, ops::Range};
+use std::{collections::HashMap, io, ops::Range};
 
 use super::{
+    Sizes, Subject,
     active::{BUSY_PACKETS, MOST_VISITED},
     host::HostState,
     host_key::HostKey,
+    kinds::{End, SubjectKind},
     known::Novelty,
     network::{HostSummary, Network},
     partition::{ActiveHosts, Exchange, MacShown, Meeting, Partition},
-    subject::{Subject, Verdict},
+    subject::Verdict,
     table::{Entry, Hashed, Slot, Table},
 };
 
@@ -248,12 +250,12 @@ pub(super) fn settle_exchanges(partitions: &mut [Partition], network: &mut Netwo
 fn settle_meeting(partition: &mut Partition, network: &mut Network, meeting: &Meeting) {
     let Meeting { client, service, novelty, more, time_ns } = *meeting;
     let hash_key = network.hash_key;
-    let pair = partition.service_pairs.find(&service.service_pair(&hash_key, client));
+    let pair = partition.kinds.service_pairs.table.find(&service.service_pair(&hash_key, client));
     // Another flow to one that it has turned to is no other meeting.
-    let is_work = pair.is_some_and(|slot| partition.service_pairs.get(slot).is_work())
+    let is_work = pair.is_some_and(|slot| partition.kinds.service_pairs.table.get(slot).is_work())
         || network.known.is_work(client, &service, time_ns);
     if is_work && let Some(slot) = pair {
-        partition.service_pairs.get_mut(slot).set_work();
+        partition.kinds.service_pairs.table.get_mut(slot).set_work();
     }
     if let Some(slot) = partition.hosts.find(&client.hashed(&hash_key)) {
         let novelty = if is_work { Novelty::Known } else { novelty };
@@ -288,34 +290,51 @@ pub(super) fn settle_vantage(partitions: &mut [Partition], network: &mut Network
     }
 }
 
-/// Visits hosts in both of their roles, and tells the partitions what is known of them.
-pub(super) fn visit_hosts(
-    mut kinds: [(Kind, &mut Merged); 2],
-    partitions: &mut [Partition],
-    network: &mut Network,
-    visit: &mut impl FnMut(Subject<'_>) -> Verdict,
-    (end_ns, tick): (u64, u32),
-) {
-    for (kind, merged) in &mut kinds {
-        merged.collect(*kind, partitions, network, (end_ns, tick));
+/// All hosts, and groups of them: a state in each partition, which the end of a second adds up.
+#[derive(Debug, Default)]
+pub(super) struct Hosts {
+    hosts: Merged,
+    groups: Merged,
+}
+
+impl SubjectKind for Hosts {
+    // Every packet needs them, so a partition has them by name.
+    type Part = ();
+
+    fn new(_: &Sizes) -> io::Result<Self> {
+        Ok(Self::default())
     }
-    for (_, merged) in &mut kinds {
-        merged.visit(
-            |host| host.begun.packets_in(tick) > 0,
-            |host| host.source_level = visit(Subject::Source(host)).anomaly_level,
-        );
+
+    fn passed_over(&self) -> u64 {
+        self.hosts.passed_over + self.groups.passed_over
     }
-    for (_, merged) in &mut kinds {
-        merged.visit(
-            |host| host.asked.packets_in(tick) > 0,
-            |host| host.target_level = visit(Subject::Target(host)).anomaly_level,
-        );
-    }
-    for (kind, merged) in &kinds {
-        merged.hear(*kind, partitions, network, end_ns);
-    }
-    settle_macs(partitions, network);
-    for (kind, merged) in &kinds {
-        merged.share(*kind, partitions, network, end_ns);
+
+    /// In both of their roles; then tells the partitions what is known of them.
+    fn visit(&mut self, end: &mut End<'_>, visit: &mut impl FnMut(Subject<'_>) -> Verdict) {
+        let End { partitions, network, ns: end_ns, tick } = end;
+        let (end_ns, tick) = (*end_ns, *tick as u32);
+        let mut kinds = [(Kind::Hosts, &mut self.hosts), (Kind::Groups, &mut self.groups)];
+        for (kind, merged) in &mut kinds {
+            merged.collect(*kind, partitions, network, (end_ns, tick));
+        }
+        for (_, merged) in &mut kinds {
+            merged.visit(
+                |host| host.begun.packets_in(tick) > 0,
+                |host| host.source_level = visit(Subject::Source(host)).anomaly_level,
+            );
+        }
+        for (_, merged) in &mut kinds {
+            merged.visit(
+                |host| host.asked.packets_in(tick) > 0,
+                |host| host.target_level = visit(Subject::Target(host)).anomaly_level,
+            );
+        }
+        for (kind, merged) in &kinds {
+            merged.hear(*kind, partitions, network, end_ns);
+        }
+        settle_macs(partitions, network);
+        for (kind, merged) in &kinds {
+            merged.share(*kind, partitions, network, end_ns);
+        }
     }
 }

@@ -14,7 +14,7 @@ use nad_common::record::PacketRecord;
 pub(super) use observe::Moment;
 
 use super::{
-    ContextCounts, EachTable, FLOW_IDLE_NS, HOST_IDLE_NS, Sizes, TableId,
+    ContextCounts, EachTable, FLOW_IDLE_NS, HOST_IDLE_NS, KindParts, Sizes, TableId,
     active::Active,
     contacts::Contacts,
     flow::FlowState,
@@ -22,7 +22,6 @@ use super::{
     host_key::HostKey,
     known::{Novelty, ServiceKey},
     questions::Questions,
-    service_pair::ServicePairState,
     table::{Hashed, Table},
 };
 
@@ -41,17 +40,17 @@ pub(super) struct Partition {
     /// Those who have no state of their own, by MAC address or network: hosts for which there was no room, and whoever
     /// sends in the name of an address that belongs to another MAC address.
     pub(super) groups: Table<HostState>,
-    pub(super) service_pairs: Table<ServicePairState>,
+    /// What it has of each kind of subject.
+    pub(super) kinds: KindParts,
     pub(super) questions: Questions,
     pub(super) contacts: Contacts,
-    pub(super) active: ActiveSubjects,
+    pub(super) active: ActiveStates,
     pub(super) pending: Pending,
 }
 
-/// Subjects that were active in this tick, by kind.
+/// States of hosts that were active in this tick.
 #[derive(Debug)]
-pub(super) struct ActiveSubjects {
-    pub(super) service_pairs: Active,
+pub(super) struct ActiveStates {
     pub(super) hosts: ActiveHosts,
     pub(super) groups: ActiveHosts,
 }
@@ -150,18 +149,22 @@ pub(super) fn of_pair(one: u64, other: u64) -> usize {
     ((one ^ other) >> SHIFT) as usize
 }
 
+/// A partition's share of so many entries.
+pub(super) fn share(entries: usize) -> usize {
+    entries.div_ceil(PARTITIONS)
+}
+
 impl Partition {
     /// One of the partitions of a context of these sizes.
     pub(super) fn new(sizes: &Sizes) -> io::Result<Self> {
-        let share = |entries: usize| entries.div_ceil(PARTITIONS);
         Ok(Self {
             flows: Table::new(share(sizes.flows), FLOW_IDLE_NS)?,
             hosts: Table::new(share(sizes.hosts), HOST_IDLE_NS)?,
             groups: Table::new(share(GROUPS), HOST_IDLE_NS)?,
-            service_pairs: Table::new(share(sizes.service_pairs), HOST_IDLE_NS)?,
+            kinds: KindParts::new(sizes)?,
             questions: Questions::default(),
             contacts: Contacts::default(),
-            active: ActiveSubjects::default(),
+            active: ActiveStates::default(),
             pending: Pending::default(),
         })
     }
@@ -171,24 +174,25 @@ impl Partition {
         each(TableId::Flows, &self.flows);
         each(TableId::Hosts, &self.hosts);
         each(TableId::Groups, &self.groups);
-        each(TableId::ServicePairs, &self.service_pairs);
+        self.kinds.each_table(each);
     }
 
     /// Adds what there was no room for besides entries.
     pub(super) fn count_lost(&self, counts: &mut ContextCounts) {
-        let ActiveSubjects { service_pairs, hosts, groups } = &self.active;
+        let ActiveStates { hosts, groups } = &self.active;
         let Pending { exchanges, solicitations, macs, .. } = &self.pending;
         // What would have become known.
         counts.known_services.refused += exchanges.lost + macs.lost;
         counts.links.refused += solicitations.lost;
-        let active = [service_pairs, &hosts.sources, &hosts.targets, &groups.sources, &groups.targets];
+        let active = [&hosts.sources, &hosts.targets, &groups.sources, &groups.targets];
         counts.passed_over += active.iter().map(|active| active.passed_over).sum::<u64>();
+        counts.passed_over += self.kinds.passed_over();
     }
 }
 
-impl Default for ActiveSubjects {
+impl Default for ActiveStates {
     fn default() -> Self {
         let hosts = || ActiveHosts { sources: Active::of_partition(), targets: Active::of_partition() };
-        Self { service_pairs: Active::of_partition(), hosts: hosts(), groups: hosts() }
+        Self { hosts: hosts(), groups: hosts() }
     }
 }

@@ -3,6 +3,8 @@
 //! Brute force, slow requests, uploads, tunnels and beacons show here, where neither a single flow nor the whole
 //! host stands out.
 
+mod subject;
+
 use bytemuck::{Pod, Zeroable};
 use nad_common::record::{PacketRecord, flag};
 
@@ -15,6 +17,9 @@ use super::{
     table::Entry,
     weight::Weight,
 };
+
+pub(super) use subject::ServicePairs;
+pub use subject::{JudgedPair, ServicePair};
 
 const PROTOCOL_TCP: u8 = 6;
 

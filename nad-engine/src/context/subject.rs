@@ -1,13 +1,14 @@
 //! What the context knows of packets and subjects.
 
+use std::fmt;
+
 use bytemuck::Zeroable;
 
 use super::{
+    Subject,
     flow::{FlowState, FlowStep},
     host::HostState,
     host_key::HostKey,
-    known::Usual,
-    link::LinkState,
     service_pair::ServicePairState,
 };
 
@@ -43,29 +44,86 @@ impl Seen<'_> {
     }
 }
 
-impl Subject<'_> {
-    /// Who is behind what it does, or whom it is done to.
-    pub fn principal(&self) -> HostKey {
-        match self {
-            Self::ServicePair(pair, _) => pair.client,
-            Self::Source(host) | Self::Target(host) => host.key,
-            Self::Link(link) if link.own_ip != HostKey::NOBODY => link.own_ip,
-            Self::Link(link) => link.key,
-        }
+/// What a view judges: the state, and what is said of it wherever it is told.
+pub trait Judged {
+    /// What is judged.
+    type State: fmt::Debug + Copy + 'static;
+
+    /// See [`Subject::principal`].
+    fn principal(state: &Self::State) -> HostKey;
+
+    /// See [`Subject::parties`].
+    fn parties(state: &Self::State) -> Parties;
+
+    /// See [`Subject::cap_target`].
+    fn cap_target(state: &Self::State) -> HostKey;
+
+    /// See [`Subject::volume`].
+    fn volume(state: &Self::State) -> (u64, u64);
+
+    /// See [`Subject::identity`].
+    fn identity(parties: &Parties) -> Identity;
+
+    /// See [`Subject::name`].
+    fn name(state: &Self::State) -> String;
+
+    /// See [`Subject::other_side`].
+    fn other_side(_state: &Self::State) -> String {
+        String::new()
+    }
+
+    /// See [`Subject::host`].
+    fn host(_state: &Self::State) -> Option<HostKey> {
+        None
+    }
+
+    /// See [`Subject::shows_its_source`].
+    fn shows_its_source(_state: &Self::State) -> bool {
+        true
+    }
+
+    /// See [`Subject::is_unserved`].
+    fn is_unserved(_state: &Self::State) -> bool {
+        false
+    }
+
+    /// See [`Subject::is_target_of_many`].
+    fn is_target_of_many(_state: &Self::State) -> bool {
+        false
+    }
+
+    /// See [`Subject::may_follow_others`].
+    fn may_follow_others(_state: &Self::State) -> bool {
+        false
     }
 }
 
-/// What a view judges.
-#[derive(Debug, Clone, Copy)]
-pub enum Subject<'a> {
-    /// A client and a service, and what is usual for clients of it.
-    ServicePair(&'a ServicePairState, Usual),
-    /// A host as the one who begins.
-    Source(&'a HostState),
-    /// A host as the one who is asked.
-    Target(&'a HostState),
-    /// A MAC address.
-    Link(&'a LinkState),
+/// One of the subjects that there are.
+pub(crate) trait OneOf: Judged {
+    /// Its state, where the subject is it.
+    fn state<'a>(subject: &Subject<'a>) -> Option<&'a Self::State>;
+}
+
+/// Source, target and port that tell subjects of a view apart, as far as they do.
+pub(crate) type Identity = (Option<HostKey>, Option<HostKey>, Option<u16>);
+
+/// Who did what to whom, as far as a deviation shows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Parties {
+    /// Who did it; a flood from everywhere has nobody.
+    pub source: Option<HostKey>,
+    /// Another name of the source: the MAC address of an IP address.
+    pub alias: Option<HostKey>,
+    /// What is known of the source.
+    pub origin: Origin,
+    /// To whom.
+    pub target: Option<HostKey>,
+    /// To whom else.
+    pub other_targets: Vec<HostKey>,
+    /// Port of the service, where it is one.
+    pub port: Option<u16>,
+    /// IP protocol, where it is one.
+    pub protocol: Option<u8>,
 }
 
 /// What is known of who sends in the name of an address.

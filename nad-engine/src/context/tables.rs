@@ -10,9 +10,8 @@ use std::{
 };
 
 use super::{
-    Sizes, TableId,
+    Kinds, Sizes, TableId,
     known::{KnownEntry, KnownServices},
-    links::Links,
     network::{HostSummary, Network},
     partition::{PARTITIONS, Partition},
     table::{AnyTable, Table},
@@ -25,7 +24,7 @@ pub struct Tables {
     pub(super) fetching: Option<Fetching>,
     pub(super) partitions: Vec<Partition>,
     pub(super) hosts: Table<HostSummary>,
-    pub(super) links: Links,
+    pub(super) kinds: Kinds,
     pub(super) known: Table<KnownEntry>,
 }
 
@@ -40,7 +39,7 @@ impl Tables {
             fetching: None,
             partitions: (0..PARTITIONS).map(|_| Partition::new(sizes)).collect::<io::Result<_>>()?,
             hosts: Network::hosts(sizes.hosts)?,
-            links: Links::new(sizes)?,
+            kinds: Kinds::new(sizes)?,
             known: KnownServices::table(sizes.known_services)?,
         })
     }
@@ -65,7 +64,7 @@ impl Tables {
     }
 
     fn regions(&self) -> Vec<Region> {
-        let Self { fetching: _, partitions, hosts, links, known } = self;
+        let Self { fetching: _, partitions, hosts, kinds, known } = self;
         let mut regions = Vec::new();
         let mut add = |_, table: &dyn AnyTable| {
             let region =
@@ -74,7 +73,7 @@ impl Tables {
         };
         partitions.iter().for_each(|partition| partition.each_table(&mut add));
         add(TableId::Hosts, hosts);
-        links.each_table(&mut add);
+        kinds.each_table(&mut add);
         add(TableId::KnownServices, known);
         regions
     }

@@ -64,13 +64,13 @@ fn ordinary(_: Subject<'_>) -> Verdict {
 fn visited(context: &mut Context) -> [usize; 4] {
     let mut counts = [0; 4];
     context.close_tick(|subject| {
-        let kind = match subject {
-            Subject::ServicePair(..) => 0,
-            Subject::Source(_) => 1,
-            Subject::Target(_) => 2,
-            Subject::Link(_) => 3,
-        };
-        counts[kind] += 1;
+        let kinds = [
+            matches!(subject, Subject::ServicePair(_)),
+            matches!(subject, Subject::Source(_)),
+            matches!(subject, Subject::Target(_)),
+            matches!(subject, Subject::Link(_)),
+        ];
+        counts.iter_mut().zip(kinds).for_each(|(count, is_it)| *count += usize::from(is_it));
         ordinary(subject)
     });
     counts
@@ -255,7 +255,7 @@ fn forged_packets_make_nobody_a_client_and_nothing_known() {
     context.close_tick(|subject| {
         match subject {
             Subject::Source(host) if host.key == HostKey::v4(silent) => as_source = Some(*host),
-            Subject::ServicePair(pair, _) if pair.client == HostKey::v4(silent) => service_pairs += 1,
+            Subject::ServicePair(pair) if pair.client == HostKey::v4(silent) => service_pairs += 1,
             _ => {}
         }
         ordinary(subject)

@@ -32,13 +32,7 @@ impl DeviationCap {
         probability: f64,
         deviation: impl FnOnce() -> Deviation,
     ) {
-        let target = match subject {
-            Subject::ServicePair(pair, _) => pair.server,
-            Subject::Source(host) => host.favourite.winner().map_or(HostKey::NOBODY, |(host, _)| host),
-            Subject::Target(host) => host.key,
-            Subject::Link(link) => link.claimed,
-        };
-        let (count, least) = self.seen.entry((view, target)).or_insert((0, f64::INFINITY));
+        let (count, least) = self.seen.entry((view, subject.cap_target())).or_insert((0, f64::INFINITY));
         *count += 1;
         if *count <= TARGET_CAP || probability < *least {
             self.deviations.push(deviation());
@@ -86,11 +80,7 @@ mod tests {
         let kept = cap.sorted();
         assert_eq!(kept.len(), TARGET_CAP as usize + 2);
         assert_eq!(kept[0].judgement.probability, 1e-12);
-        assert_eq!(
-            kept.last().unwrap().subject.parties().target,
-            Some(key(3)),
-            "another target has its own cap"
-        );
+        assert_eq!(kept.last().unwrap().parties().target, Some(key(3)), "another target has its own cap");
         assert_eq!(cap.clear(), 10_000 - u64::from(TARGET_CAP));
         assert_eq!((cap.sorted().len(), cap.clear()), (0, 0));
     }

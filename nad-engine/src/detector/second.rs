@@ -76,12 +76,9 @@ impl Ongoing {
 
     /// Takes a subject's volume into account.
     pub(super) fn visit(&mut self, subject: &Subject<'_>) {
-        let (host, count) = match subject {
-            Subject::Source(host) => (host.key, host.begun),
-            Subject::Target(host) => (host.key, host.asked),
-            Subject::ServicePair(..) | Subject::Link(_) => return,
-        };
-        let volume = HostVolume { host, packets: count.packets.into(), bytes: count.bytes };
+        let Some(host) = subject.host() else { return };
+        let (packets, bytes) = subject.volume();
+        let volume = HostVolume { host, packets, bytes };
         if self.hosts.len() < MOST_NAMED {
             self.hosts.push(volume);
         } else if let Some(least) = self.hosts.iter_mut().min_by_key(|volume| volume.bytes)

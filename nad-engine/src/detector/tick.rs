@@ -5,16 +5,17 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 use super::{Detector, Findings, Notice, State, judge::Judge, packets::score_of, shards::Shards};
 use crate::{
     batch::RecordBatch,
-    context::{Context, Origin, Verdict},
+    context::{Context, Origin, Subject, Verdict},
     incident::{Deviation, SubjectState, coverage::Coverage},
     time::Now,
 };
 
 /// What is known of who did what a subject shows.
-fn origin(context: &Context, subject: &SubjectState) -> Origin {
+fn origin(context: &Context, state: &SubjectState) -> Origin {
+    let subject = state.borrowed();
     let Some(source) = subject.parties().source else { return Origin::default() };
     let known = context.origin(source);
-    if let SubjectState::Link(link) = subject {
+    if let Subject::Link(link) = subject {
         // What it is judged by names its MAC address itself.
         let mac = link.key.to_mac();
         return Origin { is_verified: source.is_mac() || known.is_verified && known.mac == mac, mac };

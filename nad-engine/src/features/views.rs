@@ -1,18 +1,29 @@
 //! The table of views: a row for each, and what is asked of all by their rows.
 
+mod host;
+mod link;
+mod packet;
+mod service_pair;
+
 use std::sync::LazyLock;
 
 use nad_common::record::PacketRecord;
 
-use super::{Column, Feature, PACKET_FEATURES, host, link, packet, service_pair, shape::Shape};
-use crate::context::{Seen, Subject, host::HostState, link::LinkState, service_pair::ServicePairState};
+use super::{Column, Feature, shape::Shape};
+use crate::context::{
+    Judged, OneOf, Seen, Subject,
+    host::{Source, Target},
+    link::Link,
+    service_pair::ServicePair,
+};
+pub use packet::{WIDTH as PACKET_FEATURES, codes as packet_codes};
 
 /// All that the engine knows of a view.
 pub(crate) struct Row {
     /// Its name in models, files and tables.
     name: &'static str,
     /// What it judges, by which features, and what a deviation of it looks like.
-    judges: Judges,
+    judges: &'static dyn Judges,
     /// How much a deviation counts when an incident is named: who does something to many says more than what comes over
     /// one of them, or what one of many service pairs looks like.
     pub(crate) vote: f64,
@@ -24,21 +35,64 @@ pub(crate) struct Row {
 
 /// What a view judges. Votes and the like are of subjects: packets are no deviations. The subject is also what deviations
 /// are grouped by.
-enum Judges {
-    /// Each packet.
-    Packets { features: &'static [Feature] },
-    /// Each host that begins something.
-    Sources { columns: &'static [Column<host::Read>], shape: fn(&HostState) -> Shape },
-    /// Each host that is asked.
-    Targets { columns: &'static [Column<host::Read>], shape: fn(&HostState) -> Shape },
-    /// Those clients and services that it is for.
-    ServicePairs {
-        columns: &'static [Column<service_pair::Read>],
-        is_for: fn(&ServicePairState) -> bool,
-        shape: fn(&ServicePairState) -> Shape,
-    },
-    /// Each MAC address.
-    Links { columns: &'static [Column<link::Read>], shape: fn(&LinkState) -> Shape },
+trait Judges: Sync {
+    /// The features, in order.
+    fn features(&self) -> Vec<&'static Feature>;
+
+    /// Adds the features of a subject, each on its scale; whether it is one of those that are judged.
+    fn read(&self, subject: &Subject<'_>, vector: &mut Vec<f32>) -> bool;
+
+    /// What a deviation of one of these subjects looks like.
+    fn shape(&self, subject: &Subject<'_>) -> Option<Shape>;
+}
+
+/// Each packet.
+struct Packets {
+    features: &'static [Feature],
+}
+
+impl Judges for Packets {
+    fn features(&self) -> Vec<&'static Feature> {
+        self.features.iter().collect()
+    }
+
+    fn read(&self, _: &Subject<'_>, _: &mut Vec<f32>) -> bool {
+        false
+    }
+
+    fn shape(&self, _: &Subject<'_>) -> Option<Shape> {
+        None
+    }
+}
+
+/// Reads a feature from a subject's state.
+type Read<J> = fn(&<J as Judged>::State) -> f32;
+
+/// Those subjects of a sort that it is for.
+struct Of<J: Judged> {
+    columns: &'static [Column<Read<J>>],
+    is_for: fn(&J::State) -> bool,
+    shape: fn(&J::State) -> Shape,
+}
+
+impl<J: OneOf> Judges for Of<J> {
+    fn features(&self) -> Vec<&'static Feature> {
+        self.columns.iter().map(|column| &column.feature).collect()
+    }
+
+    fn read(&self, subject: &Subject<'_>, vector: &mut Vec<f32>) -> bool {
+        let Some(state) = J::state(subject).filter(|state| (self.is_for)(state)) else { return false };
+        vector.extend(self.columns.iter().map(|column| column.feature.scaled((column.read)(state))));
+        true
+    }
+
+    fn shape(&self, subject: &Subject<'_>) -> Option<Shape> {
+        J::state(subject).map(self.shape)
+    }
+}
+
+fn all<S>(_: &S) -> bool {
+    true
 }
 
 /// Makes the enum, the list of all and the rows, in one order.
@@ -64,7 +118,7 @@ views! {
     /// Every packet: its header, its flow and what its sender is about.
     Packet => Row {
         name: "packet",
-        judges: Judges::Packets { features: &packet::FEATURES },
+        judges: &Packets { features: &packet::FEATURES },
         vote: 1.0,
         tells_of_now: true,
         can_be_harm: true,
@@ -72,7 +126,7 @@ views! {
     /// Services and hosts that a source tries in seconds: scans and sweeps.
     Scan => Row {
         name: "scan",
-        judges: Judges::Sources { columns: &host::SCAN, shape: host::shape_of_attempts },
+        judges: &Of::<Source> { columns: &host::SCAN, is_for: all, shape: host::shape_of_attempts },
         vote: 4.0,
         tells_of_now: true,
         can_be_harm: true,
@@ -80,7 +134,7 @@ views! {
     /// The same over minutes: slow scans.
     SlowScan => Row {
         name: "slow-scan",
-        judges: Judges::Sources { columns: &host::SLOW_SCAN, shape: host::shape_of_attempts },
+        judges: &Of::<Source> { columns: &host::SLOW_SCAN, is_for: all, shape: host::shape_of_attempts },
         vote: 1.0,
         tells_of_now: false,
         can_be_harm: true,
@@ -88,7 +142,7 @@ views! {
     /// What a source sends without waiting for answers: outbound floods.
     OutboundFlood => Row {
         name: "outbound-flood",
-        judges: Judges::Sources { columns: &host::OUTBOUND_FLOOD, shape: host::shape_of_sent },
+        judges: &Of::<Source> { columns: &host::OUTBOUND_FLOOD, is_for: all, shape: host::shape_of_sent },
         vote: 1.0,
         tells_of_now: true,
         can_be_harm: false,
@@ -96,7 +150,7 @@ views! {
     /// Packets of a source that no ordinary stack sends.
     Malformed => Row {
         name: "malformed",
-        judges: Judges::Sources { columns: &host::MALFORMED, shape: |_| Shape::MalformedPackets },
+        judges: &Of::<Source> { columns: &host::MALFORMED, is_for: all, shape: |_| Shape::MalformedPackets },
         vote: 1.0,
         tells_of_now: true,
         can_be_harm: true,
@@ -104,7 +158,7 @@ views! {
     /// What a target receives without an exchange: inbound floods, also from many sources.
     InboundFlood => Row {
         name: "inbound-flood",
-        judges: Judges::Targets { columns: &host::INBOUND_FLOOD, shape: host::shape_of_received },
+        judges: &Of::<Target> { columns: &host::INBOUND_FLOOD, is_for: all, shape: host::shape_of_received },
         vote: 0.5,
         tells_of_now: true,
         can_be_harm: true,
@@ -112,9 +166,9 @@ views! {
     /// How a client connects to a service: brute force, exhaustion of connections.
     Connections => Row {
         name: "connections",
-        judges: Judges::ServicePairs {
+        judges: &Of::<ServicePair> {
             columns: &service_pair::CONNECTIONS,
-            is_for: service_pair::any,
+            is_for: all,
             shape: service_pair::shape_of_connections,
         },
         vote: 1.0,
@@ -124,9 +178,9 @@ views! {
     /// How fast a client asks a service: enumeration.
     Exchange => Row {
         name: "exchange",
-        judges: Judges::ServicePairs {
+        judges: &Of::<ServicePair> {
             columns: &service_pair::EXCHANGE,
-            is_for: service_pair::any,
+            is_for: all,
             shape: service_pair::shape_of_exchange,
         },
         vote: 1.0,
@@ -136,9 +190,9 @@ views! {
     /// What a client uploads.
     Upload => Row {
         name: "upload",
-        judges: Judges::ServicePairs {
+        judges: &Of::<ServicePair> {
             columns: &service_pair::UPLOAD,
-            is_for: service_pair::any,
+            is_for: all,
             shape: service_pair::shape_of_upload,
         },
         vote: 1.0,
@@ -148,7 +202,7 @@ views! {
     /// What comes back for little: amplification.
     Answers => Row {
         name: "answers",
-        judges: Judges::ServicePairs {
+        judges: &Of::<ServicePair> {
             columns: &service_pair::ANSWERS,
             is_for: service_pair::is_datagram,
             shape: service_pair::shape_of_answers,
@@ -160,9 +214,9 @@ views! {
     /// How regular the intervals are at which a client comes back: beacons.
     Periodicity => Row {
         name: "periodicity",
-        judges: Judges::ServicePairs {
+        judges: &Of::<ServicePair> {
             columns: &service_pair::PERIODICITY,
-            is_for: service_pair::any,
+            is_for: all,
             shape: |_| Shape::Beacon,
         },
         vote: 0.5,
@@ -172,7 +226,7 @@ views! {
     /// What names a client asks for: tunnels.
     Names => Row {
         name: "names",
-        judges: Judges::ServicePairs {
+        judges: &Of::<ServicePair> {
             columns: &service_pair::NAMES,
             is_for: service_pair::has_names,
             shape: service_pair::shape_of_names,
@@ -184,7 +238,7 @@ views! {
     /// What a MAC address claims and asks by ARP.
     Arp => Row {
         name: "arp",
-        judges: Judges::Links { columns: &link::ARP, shape: link::shape },
+        judges: &Of::<Link> { columns: &link::ARP, is_for: all, shape: link::shape },
         vote: 4.0,
         tells_of_now: true,
         can_be_harm: true,
@@ -206,35 +260,16 @@ impl View {
     pub fn features(self) -> impl ExactSizeIterator<Item = &'static Feature> {
         /// Made once: this is asked for each subject of each second.
         static ALL: LazyLock<[Vec<&'static Feature>; View::ALL.len()]> =
-            LazyLock::new(|| View::ALL.map(View::list));
+            LazyLock::new(|| View::ALL.map(|view| view.row().judges.features()));
         ALL[self as usize].iter().copied()
-    }
-
-    fn list(self) -> Vec<&'static Feature> {
-        match &self.row().judges {
-            Judges::Packets { features } => features.iter().collect(),
-            Judges::Sources { columns, .. } | Judges::Targets { columns, .. } => list(columns),
-            Judges::ServicePairs { columns, .. } => list(columns),
-            Judges::Links { columns, .. } => list(columns),
-        }
     }
 
     /// Reads the features of a subject into `vector`, on the scale of each; `false` where this view does not look
     /// at such a subject. All values are finite.
     pub fn read(self, subject: &Subject<'_>, vector: &mut Vec<f32>) -> bool {
         vector.clear();
-        match (&self.row().judges, subject) {
-            (Judges::Sources { columns, .. }, Subject::Source(host))
-            | (Judges::Targets { columns, .. }, Subject::Target(host)) => {
-                read(columns, vector, |read| read(host));
-            }
-            (Judges::ServicePairs { columns, is_for, .. }, Subject::ServicePair(pair, usual))
-                if is_for(pair) =>
-            {
-                read(columns, vector, |read| read(pair, usual));
-            }
-            (Judges::Links { columns, .. }, Subject::Link(link)) => read(columns, vector, |read| read(link)),
-            _ => return false,
+        if !self.row().judges.read(subject, vector) {
+            return false;
         }
         self.drop_circumstances(vector);
         true
@@ -258,13 +293,7 @@ impl View {
 
     /// What a deviation of a subject in this view looks like.
     pub(crate) fn shape(self, subject: &Subject<'_>) -> Shape {
-        match (&self.row().judges, subject) {
-            (Judges::Sources { shape, .. }, Subject::Source(host))
-            | (Judges::Targets { shape, .. }, Subject::Target(host)) => shape(host),
-            (Judges::ServicePairs { shape, .. }, Subject::ServicePair(pair, _)) => shape(pair),
-            (Judges::Links { shape, .. }, Subject::Link(link)) => shape(link),
-            _ => Shape::Unusual,
-        }
+        self.row().judges.shape(subject).unwrap_or(Shape::Unusual)
     }
 
     /// Whether a feature has a value that is hostile on any network.
@@ -285,12 +314,4 @@ impl View {
     pub(crate) const fn row(self) -> &'static Row {
         &ROWS[self as usize]
     }
-}
-
-fn list<F>(columns: &'static [Column<F>]) -> Vec<&'static Feature> {
-    columns.iter().map(|column| &column.feature).collect()
-}
-
-fn read<F>(columns: &[Column<F>], vector: &mut Vec<f32>, value: impl Fn(&F) -> f32) {
-    vector.extend(columns.iter().map(|column| column.feature.scaled(value(&column.read))));
 }

@@ -6,9 +6,9 @@
 
 use std::collections::HashMap;
 
-use super::{Deviation, Parties, SubjectState};
+use super::{Deviation, Parties};
 use crate::{
-    context::host_key::HostKey,
+    context::Identity,
     features::{Feature, Persistence, View},
 };
 
@@ -26,18 +26,12 @@ pub(super) struct DecaySuppression {
     last: HashMap<Key, (Vec<f32>, u64)>,
 }
 
-type Key = (View, Option<HostKey>, Option<HostKey>, Option<u16>);
+type Key = (View, Identity);
 
 impl DecaySuppression {
     /// Whether a deviation only decays from an earlier one; one that does not is kept.
     pub(super) fn is_decaying(&mut self, deviation: &Deviation, parties: &Parties) -> bool {
-        let (source, target, port) = match deviation.subject {
-            // A host's favourite changes; the view judges the host.
-            SubjectState::Source(_) | SubjectState::Link(_) => (parties.source, None, None),
-            SubjectState::Target(_) => (None, parties.target, None),
-            SubjectState::ServicePair(..) => (parties.source, parties.target, parties.port),
-        };
-        let key = (deviation.view, source, target, port);
+        let key = (deviation.view, deviation.subject.borrowed().identity(parties));
         let is_full = self.last.len() >= MOST;
         match self.last.get_mut(&key) {
             Some((vector, time_ns)) => {

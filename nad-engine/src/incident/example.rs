@@ -13,7 +13,7 @@ use crate::{
         host::HostState,
         host_key::HostKey,
         known::{Novelty, ServiceKey, Usual},
-        service_pair::ServicePairState,
+        service_pair::{JudgedPair, ServicePairState},
     },
     features::View,
     model::{Evidence, Judgement},
@@ -91,7 +91,7 @@ pub fn deviation(view: View, subject: SubjectState, second: u64) -> Deviation {
 
 /// See [`deviation`].
 pub fn of_service_pair(view: View, pair: ServicePairState, second: u64) -> Deviation {
-    deviation(view, SubjectState::ServicePair(Box::new(pair), USUAL), second)
+    deviation(view, SubjectState::ServicePair(Box::new(JudgedPair { pair, usual: USUAL })), second)
 }
 
 /// See [`deviation`].

@@ -2,7 +2,7 @@
 
 use super::{Deviation, SubjectState};
 use crate::{
-    context::{Origin, host_key::HostKey, known::Usual, service_pair::ServicePairState},
+    context::{Origin, known::Usual, service_pair::ServicePairState},
     features::Feature,
     model::Evidence,
     presentation,
@@ -16,15 +16,16 @@ pub fn reason(deviation: &Deviation, evidence: &[Evidence]) -> String {
     let remarkable = |evidence: &&&Evidence| evidence.value > evidence.feature.ordinary * 1.001;
     let main = said.iter().find(beyond).or(said.iter().find(remarkable)).or(said.first());
     let Some(main) = main else { return "an unusual combination of features".into() };
-    let mut sentence = format!("{} {}", subject(deviation), phrase(main.feature, main.value));
-    sentence += &whom(deviation);
+    let subject = deviation.subject.borrowed();
+    let mut sentence = format!("{} {}", subject.name(), phrase(main.feature, main.value));
+    sentence += &subject.other_side();
     sentence += &against(deviation, main);
     if let Some(second) =
         said.iter().filter(beyond).find(|evidence| evidence.feature.name != main.feature.name)
     {
         sentence += &format!(", and {}{}", phrase(second.feature, second.value), against(deviation, second));
     }
-    if let SubjectState::ServicePair(pair, _) = &deviation.subject {
+    if let SubjectState::ServicePair(pair) = &deviation.subject {
         sentence += novelty(pair);
     }
     sentence + &origin(deviation)
@@ -32,7 +33,7 @@ pub fn reason(deviation: &Deviation, evidence: &[Evidence]) -> String {
 
 /// Whether somebody else may have sent it, and from where it came.
 fn origin(deviation: &Deviation) -> String {
-    let Some(source) = deviation.subject.parties().source else { return String::new() };
+    let Some(source) = deviation.subject.borrowed().parties().source else { return String::new() };
     if source.is_mac() {
         return "; its packets have addresses of others, or of more hosts than there is room for".into();
     }
@@ -46,40 +47,11 @@ fn origin(deviation: &Deviation) -> String {
     }
 }
 
-fn subject(deviation: &Deviation) -> String {
-    match &deviation.subject {
-        SubjectState::ServicePair(pair, _) => pair.client.to_string(),
-        SubjectState::Source(host) | SubjectState::Target(host) => host.key.to_string(),
-        SubjectState::Link(link) if link.own_ip == HostKey::NOBODY => link.key.to_string(),
-        SubjectState::Link(link) => format!("{} ({})", link.own_ip, link.key),
-    }
-}
-
-/// The other side, where there is one.
-fn whom(deviation: &Deviation) -> String {
-    match &deviation.subject {
-        SubjectState::ServicePair(pair, _) => format!(" at {}", service(pair)),
-        SubjectState::Source(host) => match host.favourite.winner() {
-            Some((target, _)) => format!(", mostly at {target}"),
-            None => String::new(),
-        },
-        SubjectState::Target(host) => match host.presser() {
-            Some(source) => format!(", mostly from {source}"),
-            None => ", from many sources".into(),
-        },
-        SubjectState::Link(link) if link.claimed != HostKey::NOBODY => match link.claimed_to {
-            HostKey::NOBODY => format!(", last {}", link.claimed),
-            to if to == link.claimed => format!(", last {}", link.claimed),
-            to => format!(", last {} towards {to}", link.claimed),
-        },
-        SubjectState::Link(_) => String::new(),
-    }
-}
-
 /// What is usual, for the service where that is known, else in the baseline.
 fn against(deviation: &Deviation, evidence: &Evidence) -> String {
     let describe = |value: f32| evidence.feature.describe(evidence.feature.scaled(value));
-    if let SubjectState::ServicePair(_, Usual { opened_10, turns_10, up_60 }) = deviation.subject {
+    if let SubjectState::ServicePair(pair) = &deviation.subject {
+        let Usual { opened_10, turns_10, up_60 } = pair.usual;
         let usual = match evidence.feature.name {
             "connections" => Some(opened_10),
             "requests" => Some(turns_10),
@@ -101,14 +73,6 @@ fn novelty(pair: &ServicePairState) -> &'static str {
         3 => "; nobody had used that server before",
         4 => "; neither that server nor that port had been used before",
         _ => "; no client from outside had used that service before",
-    }
-}
-
-fn service(pair: &ServicePairState) -> String {
-    let protocol = presentation::protocol_name(pair.protocol);
-    match pair.port {
-        0 => format!("{} ({protocol})", pair.server),
-        port => format!("{} port {port} ({protocol})", pair.server),
     }
 }
 

@@ -89,9 +89,9 @@ impl Tracker {
     ) {
         let now = now.into();
         // What a router asks for others comes after what the others did.
-        let is_of_link = |deviation: &&Deviation| matches!(deviation.subject, SubjectState::Link(_));
-        let (of_links, others): (Vec<_>, Vec<_>) = deviations.iter().partition(is_of_link);
-        others.into_iter().chain(of_links).for_each(|deviation| self.take(deviation, now, updates));
+        let may_follow = |deviation: &&Deviation| deviation.subject.borrowed().may_follow_others();
+        let (last, first): (Vec<_>, Vec<_>) = deviations.iter().partition(may_follow);
+        first.into_iter().chain(last).for_each(|deviation| self.take(deviation, now, updates));
         self.suppression.forget(now.sensor_ns);
         for open in &mut self.open {
             open.silent_coverage.add(coverage);
@@ -272,7 +272,7 @@ impl Open {
             && deviation.time_ns.saturating_sub(self.incident.end_ns) <= AFTERMATH_NS
             && Some(self.principal) != parties.source
             && parties.target.is_some_and(|target| self.incident.targets.items.contains(&target))
-            && deviation.subject.is_unserved()
+            && deviation.subject.borrowed().is_unserved()
     }
 
     /// Whether another source does the same to the same target: bots of one flood.
@@ -320,7 +320,7 @@ impl Open {
             incident.view = deviation.view;
         }
         incident.probability = incident.probability.min(deviation.judgement.probability);
-        let (packets, bytes) = deviation.subject.volume();
+        let (packets, bytes) = deviation.subject.borrowed().volume();
         self.tick_volume = (self.tick_volume.0.max(packets), self.tick_volume.1.max(bytes));
         self.had_alerts = true;
         self.vote(deviation, shape);
@@ -329,7 +329,7 @@ impl Open {
     fn vote(&mut self, deviation: &Deviation, shape: Shape) {
         let has_one_source = self.incident.sources.items.len() == 1;
         let rank = |deviation: &Deviation| {
-            let is_of_one = has_one_source || !deviation.subject.is_target_of_many();
+            let is_of_one = has_one_source || !deviation.subject.borrowed().is_target_of_many();
             (is_of_one, deviation.judgement.probability, deviation.view)
         };
         let weight = -deviation.judgement.probability.log10() * deviation.view.row().vote;

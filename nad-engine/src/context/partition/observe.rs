@@ -10,6 +10,7 @@ use crate::context::{
     flow::{self, FlowKey, FlowStep},
     host::{HostState, MacProof},
     host_key::HostKey,
+    kinds::PairPacket,
     known::{Novelty, ServiceKey},
     network::Network,
     subject::{Seen, nobody},
@@ -109,11 +110,16 @@ impl Partition {
                 state.be_unreached();
             }
         });
-        let pair_slot = if is_error || is_foreign || !step.has_roles {
-            None
-        } else {
-            self.update_service_pair(network, record, client.key, service, &step, novelty, moment)
-        };
+        self.kinds.observe(&PairPacket {
+            network,
+            record,
+            step: &step,
+            client: client.key,
+            service,
+            novelty,
+            is_own: !is_error && !is_foreign && step.has_roles,
+            moment,
+        });
         if let Some(novelty) = novelty {
             let (of_source, of_target) = Weight::of(record).more_flows();
             self.change(client, |state| state.open(&service, of_source, now_ns));
@@ -144,7 +150,8 @@ impl Partition {
             (None, Some(group)) => self.groups.get(group),
             (None, None) => &nobody.host,
         };
-        let pair = pair_slot.map_or(&nobody.service_pair, |slot| self.service_pairs.get(slot));
+        let pairs = &self.kinds.service_pairs;
+        let pair = pairs.at_hand.map_or(&nobody.service_pair, |slot| pairs.table.get(slot));
         // What a host does to many shows in packets outside of the service pairs that are usual for it.
         let is_apart = !is_real || step.opened || pair.novelty() > f32::from(Novelty::NewClient as u8);
         let of_hosts = host(client).source_level.max(host(server).target_level);
@@ -252,31 +259,6 @@ impl Partition {
             inherit(self.hosts.get_mut(slot), network, wanted);
         }
         admission
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "all that one packet changes of a pair")]
-    fn update_service_pair(
-        &mut self,
-        network: &Network,
-        record: &PacketRecord,
-        client: HostKey,
-        service: ServiceKey,
-        step: &FlowStep,
-        novelty: Option<Novelty>,
-        moment: Moment,
-    ) -> Option<Slot> {
-        let wanted = service.service_pair(&network.hash_key, client);
-        let group = || Group::of(&network.hash_key, client, record.source_mac);
-        let slot = self.service_pairs.enter(&wanted, group, moment.ns).slot()?;
-        let state = self.service_pairs.get_mut(slot);
-        state.update(record, step, moment.ns);
-        if let Some(novelty) = novelty {
-            state.set_novelty(novelty);
-        }
-        let turn = state.count(moment.tick as u32, record);
-        self.active.service_pairs.add(turn, slot, || wanted.hash);
-        self.service_pairs.confirm(slot);
-        Some(slot)
     }
 
     /// Counts a packet with the one who began its flow and the one who was asked.

@@ -9,7 +9,7 @@ fn scan(services: f32, failures: f32, at_s: u64) -> Deviation {
 }
 
 fn is_decaying(suppression: &mut DecaySuppression, deviation: &Deviation) -> bool {
-    suppression.is_decaying(deviation, &deviation.subject.parties())
+    suppression.is_decaying(deviation, &deviation.subject.borrowed().parties())
 }
 
 #[test]

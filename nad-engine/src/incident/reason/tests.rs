@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    context::{host::HostState, known::Novelty},
+    context::{host::HostState, host_key::HostKey, known::Novelty},
     features::View,
     incident::example::{
         VERIFIED, evidence, of_service_pair, of_source, of_target, service_pair, source, target, with,

@@ -1,7 +1,9 @@
 //! Features of a host: as the one who begins, and as the one who is asked.
 
-use super::{Column, Feature, Persistence, shape::Shape};
-use crate::context::host::HostState;
+use crate::{
+    context::host::HostState,
+    features::{Column, Feature, Persistence, shape::Shape},
+};
 
 pub(super) type Read = fn(&HostState) -> f32;
 

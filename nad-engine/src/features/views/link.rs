@@ -1,7 +1,9 @@
 //! Features of a MAC address.
 
-use super::{Column, Feature, Persistence, shape::Shape};
-use crate::context::link::LinkState;
+use crate::{
+    context::link::LinkState,
+    features::{Column, Feature, Persistence, shape::Shape},
+};
 
 pub(super) type Read = fn(&LinkState) -> f32;
 

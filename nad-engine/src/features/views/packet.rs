@@ -2,11 +2,13 @@
 
 use nad_common::record::{AddressKind, PacketRecord, flag};
 
-use super::{
-    Feature,
-    scale::{code, doublings},
+use crate::{
+    context::{Seen, malformed::is_malformed},
+    features::{
+        Feature,
+        scale::{code, doublings},
+    },
 };
-use crate::context::{Seen, malformed::is_malformed};
 
 /// Features of a packet.
 pub const WIDTH: usize = 23;

@@ -1,9 +1,11 @@
 //! Features of a client-service pair.
 
-use super::{Column, Feature, Persistence, scale::doublings, shape::Shape};
-use crate::context::{
-    known::{Novelty, Usual},
-    service_pair::ServicePairState,
+use crate::{
+    context::{
+        known::Novelty,
+        service_pair::{JudgedPair, ServicePairState},
+    },
+    features::{Column, Feature, Persistence, scale::doublings, shape::Shape},
 };
 
 /// Regular intervals in a row from which on it makes no difference how many there were.
@@ -17,21 +19,15 @@ const TCP: u8 = 6;
 const UDP: u8 = 17;
 const ICMP: [u8; 2] = [1, 58];
 
-/// Reads a feature from a service pair and what is usual for clients of its service.
-pub(super) type Read = fn(&ServicePairState, &Usual) -> f32;
-
-/// For views of all service pairs.
-pub(super) fn any(_: &ServicePairState) -> bool {
-    true
-}
+pub(super) type Read = fn(&JudgedPair) -> f32;
 
 /// Whether names were asked for.
-pub(super) fn has_names(pair: &ServicePairState) -> bool {
+pub(super) fn has_names(pair: &JudgedPair) -> bool {
     pair.queries_10 > 0.01
 }
 
 /// Whether it is UDP, where a forged source gets the answers.
-pub(super) fn is_datagram(pair: &ServicePairState) -> bool {
+pub(super) fn is_datagram(pair: &JudgedPair) -> bool {
     pair.protocol == UDP
 }
 
@@ -41,7 +37,7 @@ const NOVELTY: Column<Read> = Column {
         .finely()
         .up_to(Novelty::Exposed as u8 as f32)
         .circumstance(Novelty::NewEverything as u8 as f32),
-    read: |pair, _| pair.novelty(),
+    read: |pair| pair.novelty(),
 };
 
 /// How many times as many as is usual for the service, on a logarithmic scale; no more than usual is 0.
@@ -61,20 +57,20 @@ pub(super) static CONNECTIONS: [Column<Read>; 5] = [
         feature: Feature::logarithmic("connections", "")
             .ordinary(4.0)
             .phrase("opened {} connections to the service in 10 s"),
-        read: |pair, _| unless_known(pair, pair.opened_10),
+        read: |pair| unless_known(pair, pair.opened_10),
     },
     Column {
         feature: Feature::logarithmic("times the usual connections", "")
             .ordinary(1.0)
             .phrase("opened {} times more connections in 10 s than is usual there"),
-        read: |pair, usual| excess(pair.opened_10, usual.opened_10),
+        read: |pair| excess(pair.opened_10, pair.usual.opened_10),
     },
     Column {
         feature: Feature::logarithmic("connections open", "")
             .persistence(Persistence::Lasts)
             .ordinary(16.0)
             .phrase("holds {} connections to the service open"),
-        read: |pair, _| pair.open_now,
+        read: |pair| pair.open_now,
     },
     Column {
         // A client that retries a service that is down, once a second or several at a time, is ordinary.
@@ -82,7 +78,7 @@ pub(super) static CONNECTIONS: [Column<Read>; 5] = [
             .ordinary(16.0)
             .hostile(100.0)
             .phrase("had {} connections there without success in 10 s"),
-        read: |pair, _| pair.unsuccessful_10(),
+        read: |pair| pair.unsuccessful_10(),
     },
     NOVELTY,
 ];
@@ -93,13 +89,13 @@ pub(super) static EXCHANGE: [Column<Read>; 3] = [
         feature: Feature::logarithmic("requests", "")
             .ordinary(32.0)
             .phrase("made {} requests of the service in 10 s"),
-        read: |pair, _| unless_known(pair, pair.turns_10),
+        read: |pair| unless_known(pair, pair.turns_10),
     },
     Column {
         feature: Feature::logarithmic("times the usual requests", "")
             .ordinary(1.0)
             .phrase("made {} times more requests in 10 s than is usual there"),
-        read: |pair, usual| excess(pair.turns_10, usual.turns_10),
+        read: |pair| excess(pair.turns_10, pair.usual.turns_10),
     },
     NOVELTY,
 ];
@@ -111,19 +107,19 @@ pub(super) static UPLOAD: [Column<Read>; 4] = [
             .persistence(Persistence::Fades(60.0))
             .ordinary(65_536.0)
             .phrase("uploaded {} in a minute"),
-        read: |pair, _| unless_known(pair, pair.up_60),
+        read: |pair| unless_known(pair, pair.up_60),
     },
     Column {
         feature: Feature::logarithmic("times the usual upload", "")
             .persistence(Persistence::Fades(60.0))
             .ordinary(2.0)
             .phrase("uploaded {} times more in a minute than is usual there"),
-        read: |pair, usual| excess(pair.up_60, usual.up_60),
+        read: |pair| excess(pair.up_60, pair.usual.up_60),
     },
     NOVELTY,
     Column {
         feature: Feature::linear("outside").finely().circumstance(1.0),
-        read: |pair, _| f32::from(u8::from(pair.server.is_global())),
+        read: |pair| f32::from(u8::from(pair.server.is_global())),
     },
 ];
 
@@ -137,13 +133,13 @@ pub(super) static ANSWERS: [Column<Read>; 3] = [
             .persistence(Persistence::Fades(60.0))
             .ordinary(MUCH)
             .phrase("was answered with {} in a minute"),
-        read: |pair, _| unless_known(pair, pair.down_60),
+        read: |pair| unless_known(pair, pair.down_60),
     },
     Column {
         feature: Feature::logarithmic("times more received than sent", "")
             .persistence(Persistence::Fades(60.0))
             .ordinary(8.0),
-        read: |pair, _| if pair.down_60 > MUCH { excess(pair.down_60, pair.up_60) } else { 0.0 },
+        read: |pair| if pair.down_60 > MUCH { excess(pair.down_60, pair.up_60) } else { 0.0 },
     },
     NOVELTY,
 ];
@@ -157,11 +153,11 @@ pub(super) static PERIODICITY: [Column<Read>; 3] = [
             .persistence(Persistence::Lasts)
             .ordinary(3.0)
             .phrase("came back {} times in a row at regular intervals"),
-        read: |pair, _| unless_known(pair, pair.regular_intervals.min(ENOUGH_INTERVALS)),
+        read: |pair| unless_known(pair, pair.regular_intervals.min(ENOUGH_INTERVALS)),
     },
     Column {
         feature: Feature::linear("brevity of an interval").finely().circumstance(16.0),
-        read: |pair, _| brevity(pair.interval_bytes_mean),
+        read: |pair| brevity(pair.interval_bytes_mean),
     },
     NOVELTY,
 ];
@@ -175,27 +171,27 @@ fn brevity(bytes: f32) -> f32 {
 pub(super) static NAMES: [Column<Read>; 4] = [
     Column {
         feature: Feature::logarithmic("queries", "").ordinary(16.0).phrase("made {} DNS queries in 10 s"),
-        read: |pair, _| pair.queries_10,
+        read: |pair| pair.queries_10,
     },
     Column {
         feature: Feature::logarithmic("name length", "bytes")
             .persistence(Persistence::Lasts)
             .ordinary(40.0)
             .phrase("asked for names of {} on average"),
-        read: |pair, _| pair.name_length,
+        read: |pair| pair.name_length,
     },
     Column {
         feature: Feature::linear("rare types").finely().up_to(1.0).circumstance(1.0),
-        read: |pair, _| pair.rare_types,
+        read: |pair| pair.rare_types,
     },
     Column {
         feature: Feature::linear("names that do not exist").finely().up_to(1.0).circumstance(1.0),
-        read: |pair, _| pair.no_such_name,
+        read: |pair| pair.no_such_name,
     },
 ];
 
 /// What the connections of a client to a service look like.
-pub(super) fn shape_of_connections(pair: &ServicePairState) -> Shape {
+pub(super) fn shape_of_connections(pair: &JudgedPair) -> Shape {
     /// Bytes of payload that a connection's client has sent in a slow request, at most.
     const LITTLE: f32 = 1_000.0;
     let is_tcp = pair.protocol == TCP;
@@ -215,7 +211,7 @@ pub(super) fn shape_of_connections(pair: &ServicePairState) -> Shape {
 }
 
 /// What the requests of a client look like.
-pub(super) fn shape_of_exchange(pair: &ServicePairState) -> Shape {
+pub(super) fn shape_of_exchange(pair: &JudgedPair) -> Shape {
     if has_long_names(pair) {
         Shape::DnsTunnel
     } else if ICMP.contains(&pair.protocol) {
@@ -230,17 +226,17 @@ pub(super) fn shape_of_exchange(pair: &ServicePairState) -> Shape {
 }
 
 /// What an upload looks like.
-pub(super) fn shape_of_upload(pair: &ServicePairState) -> Shape {
+pub(super) fn shape_of_upload(pair: &JudgedPair) -> Shape {
     if has_long_names(pair) { Shape::DnsTunnel } else { Shape::UnusualUpload }
 }
 
 /// What large answers look like.
-pub(super) fn shape_of_answers(pair: &ServicePairState) -> Shape {
+pub(super) fn shape_of_answers(pair: &JudgedPair) -> Shape {
     if has_long_names(pair) { Shape::DnsTunnel } else { Shape::Amplification }
 }
 
 /// What the names that a client asks for look like.
-pub(super) fn shape_of_names(pair: &ServicePairState) -> Shape {
+pub(super) fn shape_of_names(pair: &JudgedPair) -> Shape {
     if has_long_names(pair) || pair.rare_types > 0.5 { Shape::DnsTunnel } else { Shape::Unusual }
 }
 
