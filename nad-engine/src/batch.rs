@@ -7,8 +7,6 @@ use nad_common::record::PacketRecord;
 /// Unix time moves against sensor time, from a record on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shift {
-    /// The record's place in its batch; a batch's length stands for the first record of the next.
-    pub place: usize,
     /// The record's index.
     pub index: u64,
     /// By how much Unix time moves against sensor time, in nanoseconds.
@@ -51,6 +49,8 @@ pub struct RecordBatch {
     records: Vec<PacketRecord>,
     indices: Vec<u64>,
     shifts: Vec<Shift>,
+    /// Of each shift, how many records come before it.
+    shifted_after: Vec<usize>,
     strays: Vec<Stray>,
     until_ns: Option<u64>,
 }
@@ -75,6 +75,7 @@ impl RecordBatch {
             records: Vec::new(),
             indices: Vec::new(),
             shifts: Vec::new(),
+            shifted_after: Vec::new(),
             strays: Vec::new(),
             until_ns: None,
         }
@@ -86,9 +87,10 @@ impl RecordBatch {
         self.indices.push(index);
     }
 
-    /// Says that Unix time moves against that of records; shifts are added in the order of their places.
+    /// Says that Unix time moves against that of records from the next record on, in this batch or in the one after it.
     pub fn push_shift(&mut self, shift: Shift) {
         self.shifts.push(shift);
+        self.shifted_after.push(self.len());
     }
 
     /// Says that a packet has the time of its neighbours, as its own is far from theirs.
@@ -101,30 +103,36 @@ impl RecordBatch {
         self.until_ns = Some(until_ns);
     }
 
-    /// Adds those records of another batch whose places are in a range, with what else the other says of them.
-    pub fn append(&mut self, other: &Self, places: Range<usize>) {
+    /// Adds those records of another batch whose places are in a range, with what else the other says of them, and brings
+    /// their time forward by so many nanoseconds.
+    pub fn append(&mut self, other: &Self, places: Range<usize>, forward_ns: u64) {
         let before = self.len();
-        self.records.extend_from_slice(&other.records[places.clone()]);
+        let brought = |record: &PacketRecord| PacketRecord {
+            time_ns: record.time_ns.saturating_sub(forward_ns),
+            ..*record
+        };
+        self.records.extend(other.records[places.clone()].iter().map(brought));
         self.indices.extend_from_slice(&other.indices[places.clone()]);
         let is_last = places.end == other.len();
-        let belongs = |shift: &&Shift| places.contains(&shift.place) || is_last && shift.place >= places.end;
-        let moved = |shift: &Shift| Shift { place: before + shift.place - places.start, ..*shift };
-        self.shifts.extend(other.shifts.iter().filter(belongs).map(moved));
+        for (shift, after) in other.shifts.iter().zip(&other.shifted_after) {
+            if places.contains(after) || is_last && *after >= places.end {
+                self.shifts.push(*shift);
+                self.shifted_after.push(before + after - places.start);
+            }
+        }
         if is_last {
             self.strays.extend_from_slice(&other.strays);
         }
     }
 
-    /// Brings the time of the records from a place on forward, by so many nanoseconds.
-    pub fn bring_forward(&mut self, from: usize, by_ns: u64) {
-        for record in &mut self.records[from..] {
-            record.time_ns = record.time_ns.saturating_sub(by_ns);
-        }
+    /// The records, each in its turn, with what is said of time before it.
+    pub fn arrivals(&self) -> Arrivals<'_> {
+        Arrivals { batch: self, place: 0, shifted: 0 }
     }
 
-    /// Where Unix time moves against that of records, in the order of their places.
-    pub fn shifts(&self) -> &[Shift] {
-        &self.shifts
+    /// Whether it says that Unix time moves.
+    pub fn has_shifts(&self) -> bool {
+        !self.shifts.is_empty()
     }
 
     /// The packets whose own time was not taken.
@@ -167,7 +175,107 @@ impl RecordBatch {
         self.records.clear();
         self.indices.clear();
         self.shifts.clear();
+        self.shifted_after.clear();
         self.strays.clear();
         self.until_ns = None;
+    }
+}
+
+/// A record whose turn it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'b> {
+    /// Its index.
+    pub index: u64,
+    /// The record.
+    pub record: &'b PacketRecord,
+    /// How Unix time moves against that of records, from this one on.
+    pub shifts: &'b [Shift],
+}
+
+/// The records of a batch in their turn. What is said after the last of them is left, for [`Self::end`].
+#[derive(Debug)]
+pub struct Arrivals<'b> {
+    batch: &'b RecordBatch,
+    place: usize,
+    /// Shifts that were handed out.
+    shifted: usize,
+}
+
+impl<'b> Arrivals<'b> {
+    /// How Unix time moves from the next batch's first record on.
+    pub fn end(self) -> &'b [Shift] {
+        &self.batch.shifts[self.shifted..]
+    }
+}
+
+impl<'b> Iterator for Arrivals<'b> {
+    type Item = Arrival<'b>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Arrival<'b>> {
+        let batch = self.batch;
+        let record = batch.records.get(self.place)?;
+        let first = self.shifted;
+        while batch.shifted_after.get(self.shifted).is_some_and(|after| *after <= self.place) {
+            self.shifted += 1;
+        }
+        let arrival =
+            Arrival { index: batch.indices[self.place], record, shifts: &batch.shifts[first..self.shifted] };
+        self.place += 1;
+        Some(arrival)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytemuck::Zeroable;
+
+    use super::*;
+
+    fn shift(index: u64) -> Shift {
+        Shift { index, by_ns: 1, unwatched_ns: 0, cause: Cause::Slew }
+    }
+
+    fn record(time_ns: u64) -> PacketRecord {
+        PacketRecord { time_ns, ..PacketRecord::zeroed() }
+    }
+
+    /// A record's time and index, and the indices of the shifts before it.
+    type Said = (u64, u64, Vec<u64>);
+
+    /// All records, and the indices of the shifts after the last one.
+    fn said(batch: &RecordBatch) -> (Vec<Said>, Vec<u64>) {
+        let indices = |shifts: &[Shift]| shifts.iter().map(|shift| shift.index).collect::<Vec<_>>();
+        let mut arrivals = batch.arrivals();
+        let records = arrivals
+            .by_ref()
+            .map(|arrival| (arrival.record.time_ns, arrival.index, indices(arrival.shifts)))
+            .collect();
+        (records, indices(arrivals.end()))
+    }
+
+    #[test]
+    fn each_shift_comes_with_the_record_that_was_added_after_it_also_into_another_batch() {
+        let mut batch = RecordBatch::default();
+        assert_eq!(said(&batch), (vec![], vec![]));
+        batch.push_shift(shift(10));
+        batch.push_shift(shift(11));
+        batch.push(1, record(100));
+        batch.push(2, record(200));
+        batch.push_shift(shift(12));
+        batch.push(3, record(300));
+        batch.push_shift(shift(13));
+        let whole = vec![(100, 1, vec![10, 11]), (200, 2, vec![]), (300, 3, vec![12])];
+        assert_eq!(said(&batch), (whole.clone(), vec![13]));
+        let mut parts = RecordBatch::default();
+        parts.append(&batch, 0..1, 0);
+        parts.append(&batch, 1..3, 0);
+        assert_eq!(said(&parts), (whole, vec![13]));
+        let mut late = RecordBatch::default();
+        late.push(9, record(250));
+        late.append(&batch, 1..2, 150);
+        assert_eq!(said(&late), (vec![(250, 9, vec![]), (50, 2, vec![])], vec![]));
+        batch.clear();
+        assert_eq!(said(&batch), (vec![], vec![]));
     }
 }

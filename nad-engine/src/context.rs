@@ -41,6 +41,7 @@ use std::{collections::HashSet, sync::Arc};
 use nad_common::record::{AddressKind, PacketRecord};
 
 use ahead::Keys;
+pub use ahead::{Ahead, Prepared};
 pub use counts::CountedTable;
 use flow::FlowKey;
 use hash::HashKey;
@@ -162,10 +163,14 @@ impl Context {
         }
     }
 
-    /// Computes where a batch's states are and asks the memory for them; [`Self::observe`] of the same records,
-    /// by their place in the batch, follows.
-    pub fn prepare(&mut self, records: &[PacketRecord]) {
-        self.shard.prepare(&self.network, records);
+    /// Computes where records' states are and asks the memory for them; [`Self::observe`] of what comes back follows, in its
+    /// order.
+    pub fn prepare<'a>(
+        &self,
+        records: &'a [PacketRecord],
+        ahead: &'a mut Ahead,
+    ) -> impl Iterator<Item = Prepared<'a>> + use<'a> {
+        self.shard.prepare(&self.network, records, ahead)
     }
 
     /// Whether a moment lies past the end of the tick, so that [`Self::close_tick`] is due. Before the first record
@@ -182,18 +187,27 @@ impl Context {
         }
     }
 
-    /// Takes the record at a place of the prepared batch into account.
-    pub fn observe(&mut self, place: usize, record: &PacketRecord, now_ns: u64) -> Seen<'_> {
+    /// Takes a record into account.
+    pub fn observe(&mut self, prepared: &Prepared<'_>, now_ns: u64) -> Seen<'_> {
+        let (record, keys) = (prepared.record(), prepared.keys);
         let moment = self.advance(now_ns);
         let inherited_level = self.kinds.observe(record, &self.network.0.hash_key, moment);
         let route = if record.address_kind() == AddressKind::Link {
             Route::of_link(moment, inherited_level)
         } else {
-            let Keys { source, destination, .. } = &self.shard.keys[place];
+            let Keys { source, destination, .. } = keys;
             Route::of_pair(&self.network.0, record, source, destination, moment, &mut self.asked)
         };
-        let seen = self.shard.observe(&self.network, place, record, &route);
+        let seen = self.shard.observe(&self.network, prepared, &route);
         seen.unwrap_or_else(|| unreachable!("all partitions are here"))
+    }
+
+    /// Takes one record into account that no batch is around.
+    #[cfg(test)]
+    pub(crate) fn observe_one(&mut self, record: &PacketRecord, now_ns: u64) -> Seen<'_> {
+        let mut ahead = Ahead::default();
+        let prepared = self.prepare(std::slice::from_ref(record), &mut ahead).next().unwrap();
+        self.observe(&prepared, now_ns)
     }
 
     /// Where a record is taken into account. The [`owner`] of [`Route::partition`] does so, or every shard, in the order of the

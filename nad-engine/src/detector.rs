@@ -41,7 +41,7 @@ pub use second::{HostVolume, Second};
 
 use crate::{
     batch::RecordBatch,
-    context::{Context, ContextCounts, PARTITIONS, Tables, hash::HashKey},
+    context::{Ahead, Context, ContextCounts, PARTITIONS, Tables, hash::HashKey},
     incident::{allow::AllowRules, tracker::Tracker},
     ledger::{Decisions, Tally},
     model::{Model, Training, forest::ForestError},
@@ -94,8 +94,7 @@ pub struct Detector {
     /// What this thread does with packets, unless others do.
     worker: Worker,
     shards: Option<Shards>,
-    /// Whether the context has looked at the batch at hand.
-    is_prepared: bool,
+    ahead: Ahead,
     second: Ongoing,
     overrun: Overrun,
     /// Of the tables, when they were last all here.
@@ -188,7 +187,7 @@ impl Detector {
             relearning,
             worker,
             shards,
-            is_prepared: false,
+            ahead: Ahead::default(),
             context_counts: ContextCounts::default(),
             second: Ongoing::default(),
             overrun: Overrun::default(),
@@ -220,25 +219,29 @@ impl Detector {
     pub fn process(&mut self, batch: &RecordBatch, findings: &mut Findings) -> Result<(), ForestError> {
         let mut result = self.take_up_model(findings);
         self.times.note(batch.records());
-        self.prepare(batch);
         self.self_traffic.iter_mut().for_each(|traffic| traffic.refresh());
-        self.timeline.begin_batch();
-        for (place, record) in batch.records().iter().enumerate() {
-            let now_ns = self.advance(batch, place, findings);
-            result = result.and(self.reach(batch, now_ns, findings));
+        let mut ahead = std::mem::take(&mut self.ahead);
+        let mut prepared = self.prepare(batch, &mut ahead);
+        let mut arrivals = batch.arrivals();
+        for arrival in &mut arrivals {
+            let prepared = prepared.as_mut().and_then(Iterator::next);
+            let now_ns = self.advance(&arrival, findings);
+            result = result.and(self.reach(now_ns, findings));
             if self.worker.is_full() {
-                self.worker.score(batch);
+                self.worker.score();
             }
-            self.take(batch, place, record, now_ns);
+            self.take(&arrival, prepared.as_ref(), now_ns);
         }
+        drop(prepared);
+        self.ahead = ahead;
         if matches!(&self.state, State::Learning(learning) if learning.is_complete()) {
-            result = result.and(self.end_learning(batch, findings));
+            result = result.and(self.end_learning(findings));
         }
-        self.hand_on(batch, findings);
-        self.advance(batch, batch.len(), findings);
+        self.hand_on(batch.len(), findings);
+        self.end_batch(arrivals, findings);
         if let Some(until_ns) = batch.until_ns() {
             let now_ns = self.timeline.pass(until_ns);
-            result = result.and(self.reach(batch, now_ns, findings));
+            result = result.and(self.reach(now_ns, findings));
             self.context.pass(now_ns);
         }
         self.disorder.note(batch, &self.tally, &mut findings.notices);
@@ -250,7 +253,7 @@ impl Detector {
 
     /// Ends the last tick and closes every incident: no more records will come.
     pub fn finish(&mut self, findings: &mut Findings) {
-        self.close_tick(&RecordBatch::none(), findings);
+        self.close_tick(findings);
         self.count_context();
         let reported = findings.incidents.len();
         self.tracker.finish(&mut findings.incidents);
@@ -265,8 +268,8 @@ impl Detector {
     /// When it can't be trained on.
     pub fn finish_learning(&mut self, findings: &mut Findings) -> Result<Option<Arc<Model>>, ForestError> {
         if matches!(self.state, State::Learning(_)) {
-            self.close_tick(&RecordBatch::none(), findings);
-            self.end_learning(&RecordBatch::none(), findings)?;
+            self.close_tick(findings);
+            self.end_learning(findings)?;
         }
         if let State::Training(_) = self.state {
             self.await_model(findings)?;
@@ -313,8 +316,8 @@ impl Detector {
         self.context_counts
     }
 
-    fn end_learning(&mut self, batch: &RecordBatch, findings: &mut Findings) -> Result<(), ForestError> {
-        self.settle(batch, findings);
+    fn end_learning(&mut self, findings: &mut Findings) -> Result<(), ForestError> {
+        self.settle(findings);
         let State::Learning(learning) = std::mem::replace(&mut self.state, State::Failed) else {
             return Ok(());
         };

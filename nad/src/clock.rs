@@ -45,19 +45,19 @@ impl LiveClock {
         Timeline::live(self.zero_ns, self.unix_ns())
     }
 
-    /// Looks whether the system's clock was set, and says from which record on.
-    pub fn look(&mut self, place: usize, index: u64) -> Option<Shift> {
-        self.follow(measured_zero_ns(), place, index)
+    /// Looks whether the system's clock was set, before the record of an index.
+    pub fn look(&mut self, index: u64) -> Option<Shift> {
+        self.follow(measured_zero_ns(), index)
     }
 
-    fn follow(&mut self, zero_ns: u64, place: usize, index: u64) -> Option<Shift> {
+    fn follow(&mut self, zero_ns: u64, index: u64) -> Option<Shift> {
         let by_ns = zero_ns.wrapping_sub(self.zero_ns) as i64;
         if by_ns.unsigned_abs() < UNCERTAIN_NS {
             return None;
         }
         self.zero_ns = zero_ns;
         let cause = if by_ns.unsigned_abs() < STEERED_NS { Cause::Slew } else { Cause::Step(by_ns) };
-        Some(Shift { place, index, by_ns: by_ns.into(), unwatched_ns: 0, cause })
+        Some(Shift { index, by_ns: by_ns.into(), unwatched_ns: 0, cause })
     }
 }
 
@@ -121,17 +121,14 @@ mod tests {
         let start = LiveClock::start();
         let mut clock = start;
         let at = |by_ns: i64| start.zero_ns.saturating_add_signed(by_ns);
-        assert_eq!(clock.follow(at(1000), 0, 0), None, "two readings are never at once");
-        let shift = clock.follow(at(3600 * SECOND), 7, 9).unwrap();
+        assert_eq!(clock.follow(at(1000), 0), None, "two readings are never at once");
+        let shift = clock.follow(at(3600 * SECOND), 9).unwrap();
         let step = 3600 * SECOND;
-        assert_eq!(
-            (shift.place, shift.index, shift.by_ns, shift.cause),
-            (7, 9, step.into(), Cause::Step(step))
-        );
-        assert_eq!(clock.follow(at(3600 * SECOND), 0, 0), None);
-        let back = clock.follow(at(3599 * SECOND), 0, 0).unwrap();
+        assert_eq!((shift.index, shift.by_ns, shift.cause), (9, step.into(), Cause::Step(step)));
+        assert_eq!(clock.follow(at(3600 * SECOND), 0), None);
+        let back = clock.follow(at(3599 * SECOND), 0).unwrap();
         assert_eq!(back.cause, Cause::Step(-SECOND));
-        let steered = clock.follow(at(3599 * SECOND + 1_000_000), 0, 0).unwrap();
+        let steered = clock.follow(at(3599 * SECOND + 1_000_000), 0).unwrap();
         assert_eq!((steered.by_ns, steered.cause), (1_000_000, Cause::Slew));
     }
 

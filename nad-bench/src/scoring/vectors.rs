@@ -9,7 +9,7 @@ use nad_common::{
 };
 use nad_engine::{
     batch::BATCH_RECORDS,
-    context::{Context, Seen, Sizes, Tables, Verdict, hash::HashKey},
+    context::{Ahead, Context, Seen, Sizes, Tables, Verdict, hash::HashKey},
     features::{PACKET_FEATURES, View},
     model::{matrix::Matrix, scaler::Scaler},
 };
@@ -61,13 +61,14 @@ pub(crate) fn each_seen(
     records: &[PacketRecord],
     mut take: impl FnMut(&PacketRecord, &Seen<'_>),
 ) {
+    let mut ahead = Ahead::default();
     for batch in records.chunks(BATCH_RECORDS) {
-        context.prepare(batch);
-        for (place, record) in batch.iter().enumerate() {
+        for prepared in context.prepare(batch, &mut ahead) {
+            let record = prepared.record();
             if context.is_tick_over(record.time_ns) {
                 context.close_tick(|_| Verdict { anomaly_level: 0.0, is_ordinary: true });
             }
-            let seen = context.observe(place, record, record.time_ns);
+            let seen = context.observe(&prepared, record.time_ns);
             take(record, &seen);
         }
     }

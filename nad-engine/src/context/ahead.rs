@@ -14,7 +14,7 @@ use super::{
     network::Network,
     partition::{PARTITIONS, of_pair},
     service_pair::ServicePairState,
-    shard::Shard,
+    shard::{Shard, SharedNetwork},
     table::Hashed,
 };
 
@@ -54,29 +54,60 @@ impl Keys {
     }
 }
 
+/// Room for where the states of records are, used for one batch after the other.
+#[derive(Debug, Default)]
+pub struct Ahead(Vec<Keys>);
+
+/// A record that was looked ahead for, with where its states are.
+#[derive(Debug)]
+pub struct Prepared<'a> {
+    record: &'a PacketRecord,
+    pub(super) keys: &'a Keys,
+    /// Those of the records after it.
+    after: &'a [Keys],
+}
+
+impl<'a> Prepared<'a> {
+    /// The record.
+    pub fn record(&self) -> &'a PacketRecord {
+        self.record
+    }
+}
+
 impl Shard {
-    /// Computes where a batch's states are, and asks for those of the first records.
-    pub(super) fn look_ahead(&mut self, network: &Network, records: &[PacketRecord]) {
-        self.keys.clear();
-        self.keys.extend(records.iter().map(|record| Keys::of(&network.hash_key, record, &self.locals)));
-        for place in 0..BUCKETS_AHEAD.min(self.keys.len()) {
-            self.prefetch_buckets(place);
-        }
-        for place in 0..VALUES_AHEAD.min(self.keys.len()) {
-            self.prefetch_values(network, place);
-        }
+    /// Computes where records' states are, and asks the memory for those of the first ones. What comes back is to be
+    /// observed here, in its order, while the shard has the same partitions.
+    pub fn prepare<'a>(
+        &self,
+        network: &SharedNetwork,
+        records: &'a [PacketRecord],
+        ahead: &'a mut Ahead,
+    ) -> impl Iterator<Item = Prepared<'a>> + use<'a> {
+        let network = &*network.0;
+        let Ahead(keys) = ahead;
+        keys.clear();
+        keys.extend(records.iter().map(|record| Keys::of(&network.hash_key, record, &self.locals)));
+        let keys = &keys[..];
+        keys.iter().take(BUCKETS_AHEAD).for_each(|keys| self.prefetch_buckets(keys));
+        keys.iter().take(VALUES_AHEAD).for_each(|keys| self.prefetch_values(network, keys));
+        let prepared = |(place, record)| Prepared { record, keys: &keys[place], after: &keys[place + 1..] };
+        records.iter().enumerate().map(prepared)
     }
 
     /// Asks for states of records after the one whose turn it is.
     #[inline]
-    pub(super) fn look_further(&self, network: &Network, place: usize) {
-        self.prefetch_buckets(place + BUCKETS_AHEAD);
-        self.prefetch_values(network, place + VALUES_AHEAD);
+    pub(super) fn look_further(&self, network: &Network, prepared: &Prepared<'_>) {
+        let after = prepared.after;
+        if let Some(keys) = after.get(BUCKETS_AHEAD - 1) {
+            self.prefetch_buckets(keys);
+        }
+        if let Some(keys) = after.get(VALUES_AHEAD - 1) {
+            self.prefetch_values(network, keys);
+        }
     }
 
     #[inline]
-    fn prefetch_buckets(&self, place: usize) {
-        let Some(keys) = self.keys.get(place) else { return };
+    fn prefetch_buckets(&self, keys: &Keys) {
         let partition = &self.partitions[keys.local];
         partition.flows.prefetch(keys.flow.id.hash);
         partition.hosts.prefetch(keys.source.hash);
@@ -85,8 +116,7 @@ impl Shard {
     }
 
     #[inline]
-    fn prefetch_values(&self, network: &Network, place: usize) {
-        let Some(keys) = self.keys.get(place) else { return };
+    fn prefetch_values(&self, network: &Network, keys: &Keys) {
         let partition = &self.partitions[keys.local];
         if !partition.flows.prefetch_value(keys.flow.id.hash, size_of::<FlowState>()) {
             // It begins, so its novelty will be asked for.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nad_common::record::PacketRecord;
 
 use super::{
-    ahead::Keys,
+    ahead::Prepared,
     host_key::HostKey,
     network::Network,
     partition::{Moment, PARTITIONS, Partition, of_pair},
@@ -22,7 +22,6 @@ pub struct Shard {
     /// Of each partition of the context, its place here where it is here.
     pub(super) locals: [u8; PARTITIONS],
     is_here: [bool; PARTITIONS],
-    pub(super) keys: Vec<Keys>,
 }
 
 /// What all shards may read between the ends of two seconds.
@@ -83,7 +82,6 @@ impl Shard {
             locals: std::array::from_fn(|partition| {
                 if owner(partition, shards) == number { (partition / shards) as u8 } else { 0 }
             }),
-            keys: Vec::new(),
         }
     }
 
@@ -100,25 +98,17 @@ impl Shard {
         }
     }
 
-    /// Computes where a batch's states are and asks the memory for them; [`Self::observe`] of the same records, by their
-    /// place in the batch, follows.
-    pub fn prepare(&mut self, network: &SharedNetwork, records: &[PacketRecord]) {
-        self.look_ahead(&network.0, records);
-    }
-
-    /// Takes the record at a place of the prepared batch into account; nothing where it only asks, and belongs to a pair of
-    /// another shard.
+    /// Takes a record into account; nothing where it only asks, and belongs to a pair of another shard.
     #[inline]
     pub fn observe(
         &mut self,
         network: &SharedNetwork,
-        place: usize,
-        record: &PacketRecord,
+        prepared: &Prepared<'_>,
         route: &Route,
     ) -> Option<Seen<'_>> {
         let network = &*network.0;
-        self.look_further(network, place);
-        let keys = &self.keys[place];
+        self.look_further(network, prepared);
+        let (record, keys) = (prepared.record(), prepared.keys);
         match route.task {
             Task::Observe => {}
             Task::Question => {

@@ -44,8 +44,7 @@ fn observe(context: &mut Context, record: &PacketRecord, now_ns: u64) -> f32 {
     if context.is_tick_over(now_ns) {
         context.close_tick(ordinary);
     }
-    context.prepare(std::slice::from_ref(record));
-    context.observe(0, record, now_ns).service_pair.novelty()
+    context.observe_one(record, now_ns).service_pair.novelty()
 }
 
 /// A whole handshake of a client with a server's port 443.
@@ -97,11 +96,9 @@ fn a_verdict_stays_with_its_subject_until_the_next() {
         is_ordinary: false,
     });
     let record = tcp(([10, 0, 0, 1], 1000), ([10, 0, 0, 2], 443), ACK);
-    context.prepare(&[record]);
-    assert_eq!(context.observe(0, &record, 101 * SECOND).inherited_level, 5.0);
+    assert_eq!(context.observe_one(&record, 101 * SECOND).inherited_level, 5.0);
     context.close_tick(ordinary);
-    context.prepare(&[record]);
-    assert_eq!(context.observe(0, &record, 102 * SECOND).inherited_level, 0.0);
+    assert_eq!(context.observe_one(&record, 102 * SECOND).inherited_level, 0.0);
 }
 
 #[test]
@@ -152,22 +149,20 @@ fn a_million_forged_sources_leave_those_that_were_there_in_place() {
     }
     let before = context.counts();
     let bytes = context.bytes();
-    let mut batch = Vec::new();
+    let (mut batch, mut ahead) = (Vec::new(), Ahead::default());
     for forged in 0..1_000_000_u32 {
         let [a, b, c, d] = (forged.wrapping_mul(0x9e37_79b1) | 0x4000_0000).to_be_bytes();
         batch.push(tcp(([a, b, c, d], forged as u16), ([10, 0, 1, 0], 443), SYN));
         if batch.len() == 4000 {
-            context.prepare(&batch);
-            for (place, record) in batch.iter().enumerate() {
-                context.observe(place, record, 101 * SECOND + u64::from(forged));
+            for prepared in context.prepare(&batch, &mut ahead) {
+                context.observe(&prepared, 101 * SECOND + u64::from(forged));
             }
             batch.clear();
         }
     }
     for host in 0..HOSTS {
         let record = tcp(([10, 0, 0, host], 1000), ([10, 0, 1, host % 8], 443), ACK);
-        context.prepare(&[record]);
-        let seen = context.observe(0, &record, 103 * SECOND);
+        let seen = context.observe_one(&record, 103 * SECOND);
         assert!(!seen.step.opened && seen.flow.packets_total() == 5, "the flow of {host} is still there");
         assert_eq!((seen.source.first_ns, seen.target.first_ns), (100 * SECOND, 100 * SECOND));
         assert_eq!(seen.service_pair.first_ns, 100 * SECOND);

@@ -2,8 +2,6 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use nad_common::record::PacketRecord;
-
 use super::{
     Detector, Findings, State,
     judgement_cache::JudgementCache,
@@ -11,8 +9,8 @@ use super::{
     worker::{Mode, Output},
 };
 use crate::{
-    batch::{BATCH_RECORDS, RecordBatch},
-    context::Context,
+    batch::{Arrival, BATCH_RECORDS, RecordBatch},
+    context::{Ahead, Context, Prepared},
     model::Model,
 };
 
@@ -20,7 +18,10 @@ use crate::{
 const MOST_OUTSTANDING: usize = 4;
 
 impl Detector {
-    pub(super) fn take(&mut self, batch: &RecordBatch, place: usize, record: &PacketRecord, now_ns: u64) {
+    /// Takes a record into account: here where the context has looked ahead for it, or else, or where there are many, by a
+    /// shard's thread.
+    pub(super) fn take(&mut self, arrival: &Arrival<'_>, prepared: Option<&Prepared<'_>>, now_ns: u64) {
+        let Arrival { index, record, .. } = *arrival;
         self.second.count(record);
         if self.self_traffic.as_mut().is_some_and(|traffic| traffic.has(record)) {
             self.batch_tally.self_traffic += 1;
@@ -41,24 +42,23 @@ impl Detector {
         }
         let unix_ns = if mode == Mode::Detecting { self.timeline.unix_ns(now_ns) } else { 0 };
         let are_shared = self.shards.as_mut().is_some_and(Shards::are_worth_it);
-        match &mut self.shards {
-            Some(shards) if are_shared || !self.is_prepared => {
-                let index = batch.indices()[place];
-                shards.add(&mut self.context, (index, record), (now_ns, unix_ns));
+        match (prepared.filter(|_| !are_shared), &mut self.shards) {
+            (Some(prepared), _) => {
+                let seen = self.context.observe(prepared, now_ns);
+                self.worker.take((index, record), &seen, (mode, unix_ns));
             }
-            _ => {
-                let seen = self.context.observe(place, record, now_ns);
-                self.worker.take(batch, place, record, &seen, (mode, unix_ns));
-            }
+            (None, Some(shards)) => shards.add(&mut self.context, (index, record), (now_ns, unix_ns)),
+            (None, None) => unreachable!("without shards the context looks ahead for every record"),
         }
     }
 
     /// Has the context look ahead, where it may be this thread that takes the batch's packets.
-    pub(super) fn prepare(&mut self, batch: &RecordBatch) {
-        self.is_prepared = self.are_partitions_here();
-        if self.is_prepared {
-            self.context.prepare(batch.records());
-        }
+    pub(super) fn prepare<'a>(
+        &self,
+        batch: &'a RecordBatch,
+        ahead: &'a mut Ahead,
+    ) -> Option<impl Iterator<Item = Prepared<'a>> + use<'a>> {
+        self.are_partitions_here().then(|| self.context.prepare(batch.records(), ahead))
     }
 
     /// What becomes of packets' vectors just now.
@@ -70,24 +70,23 @@ impl Detector {
         }
     }
 
-    /// Has the packets of a batch looked at, up to here; what others do of it may be found later.
-    pub(super) fn hand_on(&mut self, batch: &RecordBatch, findings: &mut Findings) {
+    /// Has the packets of a batch of so many records looked at; what others do of it may be found later.
+    pub(super) fn hand_on(&mut self, records: usize, findings: &mut Findings) {
         // A source that gives few packets at a time has few, and somebody waits for what they are. And the alerts of a file
         // come in their order among its incidents.
         let is_awaited =
-            batch.len() < BATCH_RECORDS / 8 || !self.options.in_background && self.options.wanted.alerts > 0;
+            records < BATCH_RECORDS / 8 || !self.options.in_background && self.options.wanted.alerts > 0;
         let most = if is_awaited { 0 } else { MOST_OUTSTANDING };
-        self.with_shards(batch, findings, |shards, _, found| shards.collect(most, found));
+        self.with_shards(findings, |shards, _, found| shards.collect(most, found));
     }
 
-    /// Has all packets looked at that came up to here, those of this batch included; the context is then whole.
-    pub(super) fn settle(&mut self, batch: &RecordBatch, findings: &mut Findings) {
-        self.with_shards(batch, findings, |shards, context, found| shards.take_back(context, found));
+    /// Has all packets looked at that came up to here; the context is then whole.
+    pub(super) fn settle(&mut self, findings: &mut Findings) {
+        self.with_shards(findings, |shards, context, found| shards.take_back(context, found));
     }
 
     fn with_shards(
         &mut self,
-        batch: &RecordBatch,
         findings: &mut Findings,
         work: impl FnOnce(&mut Shards, &mut Context, &mut dyn FnMut(&mut Output)),
     ) {
@@ -108,7 +107,7 @@ impl Detector {
             }
         };
         // What this thread took came before what others were given.
-        worker.score(batch);
+        worker.score();
         found(worker.output());
         if let Some(shards) = shards {
             shards.hand_out(context, mode);

@@ -7,10 +7,11 @@ mod extended;
 
 use std::sync::Arc;
 
+use nad_common::record::PacketRecord;
+
 use super::options::Wanted;
 use crate::{
     alert::Alert,
-    batch::RecordBatch,
     features::{PACKET_FEATURES, View, packet_codes},
     model::{
         Model,
@@ -37,6 +38,8 @@ pub(super) struct PacketScorer {
     waiting: Vec<Waiting>,
     /// Their values, where somebody may ask for more than the decision.
     values: Vec<[f32; PACKET_FEATURES]>,
+    /// Themselves, where they may be reported.
+    records: Vec<PacketRecord>,
     blocks: [Block; MOST_WAITING / quantized::BLOCK],
     wanted: Wanted,
     keeps_values: bool,
@@ -50,8 +53,7 @@ struct OwnScores(Vec<(u64, f64)>);
 
 struct Waiting {
     time_ns: u64,
-    /// In its batch.
-    place: u32,
+    index: u64,
     inherited_level: f32,
 }
 
@@ -90,6 +92,7 @@ impl PacketScorer {
         Self {
             waiting: Vec::with_capacity(MOST_WAITING),
             values: Vec::with_capacity(MOST_WAITING),
+            records: Vec::with_capacity(if wanted.alerts > 0 { MOST_WAITING } else { 0 }),
             blocks: std::array::from_fn(|_| Block::default()),
             wanted,
             keeps_values: true,
@@ -98,8 +101,13 @@ impl PacketScorer {
         }
     }
 
-    /// Puts a model in force for what comes from now on; nothing may be waiting.
+    /// Puts a model in force for what comes from now on.
+    ///
+    /// # Panics
+    ///
+    /// When packets wait: they are the old model's.
     pub(super) fn set_model(&mut self, model: Arc<Model>) {
+        assert!(self.waiting.is_empty(), "packets are scored before another model is put in force");
         let view = model.view(View::Packet);
         let limit = score_of(model.contamination());
         let near = limit * (1.0 - OF_THE_LOWER);
@@ -125,30 +133,28 @@ impl PacketScorer {
         self.waiting.len() == MOST_WAITING
     }
 
-    /// Adds a packet by its values on their scales, the anomaly level that it inherits, and its place in its batch.
+    /// Adds a packet by its values on their scales, the anomaly level that it inherits, and its index.
     #[inline]
     pub(super) fn add(
         &mut self,
         values: &[f32; PACKET_FEATURES],
         inherited_level: f32,
-        place: usize,
+        (index, record): (u64, &PacketRecord),
         time_ns: u64,
     ) {
         let number = self.waiting.len();
         self.blocks[number / quantized::BLOCK].set(number % quantized::BLOCK, &packet_codes(values));
-        self.waiting.push(Waiting { time_ns, place: place as u32, inherited_level });
+        self.waiting.push(Waiting { time_ns, index, inherited_level });
         if self.keeps_values {
             self.values.push(*values);
         }
+        if self.wanted.alerts > 0 {
+            self.records.push(*record);
+        }
     }
 
-    /// Scores every packet that waits; all are of this batch.
-    pub(super) fn score(
-        &mut self,
-        batch: &RecordBatch,
-        scores: &mut Vec<(u64, f64)>,
-        alerts: &mut Vec<Alert>,
-    ) -> Scored {
+    /// Scores every packet that waits.
+    pub(super) fn score(&mut self, scores: &mut Vec<(u64, f64)>, alerts: &mut Vec<Alert>) -> Scored {
         let mut scored = Scored::default();
         let Some(rule) = &mut self.rule else { return scored };
         let view = rule.model.view(View::Packet);
@@ -184,20 +190,22 @@ impl PacketScorer {
             };
             let score = combine(own, inherited);
             if self.wanted.scores {
-                scores.push((batch.indices()[packet.place as usize], score));
+                scores.push((packet.index, score));
             }
             if score <= rule.threshold {
                 continue;
             }
             scored.anomalies += 1;
             if alerts.len() - alerts_before < self.wanted.alerts {
-                alerts.push(packet.alert(batch, &self.values[number], rule, score, inherited > own));
+                let (record, values) = (self.records[number], &self.values[number]);
+                alerts.push(packet.alert(record, values, rule, score, inherited > own));
             } else if self.wanted.alerts > 0 {
                 scored.unreported += 1;
             }
         }
         self.waiting.clear();
         self.values.clear();
+        self.records.clear();
         scored
     }
 }
@@ -260,25 +268,17 @@ impl Waiting {
 
     fn alert(
         &self,
-        batch: &RecordBatch,
+        record: PacketRecord,
         values: &[f32; PACKET_FEATURES],
         rule: &Rule,
         score: f64,
         is_inherited: bool,
     ) -> Alert {
-        let place = self.place as usize;
         let mut reason = explain(&rule.model, values);
         if is_inherited {
             reason += INHERITED;
         }
-        Alert {
-            time_ns: self.time_ns,
-            index: batch.indices()[place],
-            record: batch.records()[place],
-            score,
-            threshold: rule.threshold,
-            reason,
-        }
+        Alert { time_ns: self.time_ns, index: self.index, record, score, threshold: rule.threshold, reason }
     }
 }
 

@@ -2,41 +2,41 @@
 
 use super::{Detector, Findings, Notice, State};
 use crate::{
-    batch::{RecordBatch, Shift},
+    batch::{Arrival, Arrivals, Shift},
     incident::IncidentUpdate,
     model::forest::ForestError,
     time::Now,
 };
 
 impl Detector {
-    /// The sensor time at a place of a batch. What it says of clocks is noted.
-    pub(super) fn advance(&mut self, batch: &RecordBatch, place: usize, findings: &mut Findings) -> u64 {
+    /// The sensor time at a record. What it says of clocks is noted.
+    pub(super) fn advance(&mut self, arrival: &Arrival<'_>, findings: &mut Findings) -> u64 {
         let disorder = &mut self.disorder;
-        let mut notice = |shift: &Shift| disorder.shift(shift, &self.tally, &mut findings.notices);
-        let now_ns = self.timeline.advance(batch, place, &mut notice);
-        if place < batch.len()
-            && let Some(model_ns) = self.model_ns.take()
-        {
+        let notice = |shift: &Shift| disorder.shift(shift, &self.tally, &mut findings.notices);
+        let now_ns = self.timeline.advance(arrival, notice);
+        if let Some(model_ns) = self.model_ns.take() {
             findings.notices.extend(Notice::distance(model_ns, self.timeline.unix_ns(now_ns)));
         }
         now_ns
     }
 
+    /// Takes note of what a batch says of clocks after its last record.
+    pub(super) fn end_batch(&mut self, arrivals: Arrivals<'_>, findings: &mut Findings) {
+        let disorder = &mut self.disorder;
+        let notice = |shift: &Shift| disorder.shift(shift, &self.tally, &mut findings.notices);
+        self.timeline.end_batch(arrivals, notice);
+    }
+
     /// Ends what is over at a moment of sensor time, before a packet of then is judged.
-    pub(super) fn reach(
-        &mut self,
-        batch: &RecordBatch,
-        now_ns: u64,
-        findings: &mut Findings,
-    ) -> Result<(), ForestError> {
+    pub(super) fn reach(&mut self, now_ns: u64, findings: &mut Findings) -> Result<(), ForestError> {
         if self.context.is_tick_over(now_ns) {
-            self.close_tick(batch, findings);
+            self.close_tick(findings);
         }
         let watched_ns = self.timeline.watched_ns();
         let State::Learning(learning) = &mut self.state else { return Ok(()) };
         if learning.is_over(watched_ns) {
             learning.extend(now_ns);
-            return self.end_learning(batch, findings);
+            return self.end_learning(findings);
         }
         findings.notices.extend(learning.is_waiting(watched_ns));
         Ok(())

@@ -4,7 +4,6 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use super::{Detector, Findings, Notice, State, judge::Judge, packets::score_of, shards::Shards};
 use crate::{
-    batch::RecordBatch,
     context::{Context, Origin, Subject, Verdict},
     incident::{Deviation, SubjectState, coverage::Coverage},
     time::Now,
@@ -24,10 +23,10 @@ fn origin(context: &Context, state: &SubjectState) -> Origin {
 }
 
 impl Detector {
-    /// Ends a tick within a batch.
-    pub(super) fn close_tick(&mut self, batch: &RecordBatch, findings: &mut Findings) {
+    /// Ends a tick.
+    pub(super) fn close_tick(&mut self, findings: &mut Findings) {
         // What waits belongs to the second that ends.
-        self.settle(batch, findings);
+        self.settle(findings);
         self.shards.iter_mut().for_each(Shards::end_second);
         let has_times = self.has_times();
         let (scratch, second) = (&mut self.scratch, &mut self.second);

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     alert::Alert,
     batch::RecordBatch,
-    context::{Route, Seen, Shard, SharedNetwork},
+    context::{Ahead, Route, Seen, Shard, SharedNetwork},
     features::{PACKET_FEATURES, View},
     model::Model,
 };
@@ -37,6 +37,7 @@ pub(super) struct Worker {
     packets: PacketScorer,
     relearns: bool,
     output: Output,
+    ahead: Ahead,
 }
 
 /// What a worker found, in the order of its packets.
@@ -54,7 +55,12 @@ pub(super) struct Output {
 
 impl Worker {
     pub(super) fn new(wanted: Wanted, relearns: bool) -> Self {
-        Self { packets: PacketScorer::new(wanted), relearns, output: Output::default() }
+        Self {
+            packets: PacketScorer::new(wanted),
+            relearns,
+            output: Output::default(),
+            ahead: Ahead::default(),
+        }
     }
 
     /// Puts a model in force for what comes from now on; nothing may be waiting.
@@ -62,13 +68,11 @@ impl Worker {
         self.packets.set_model(model);
     }
 
-    /// Takes what the context says of the packet at a place of a batch.
+    /// Takes what the context says of a packet.
     #[inline]
     pub(super) fn take(
         &mut self,
-        batch: &RecordBatch,
-        place: usize,
-        record: &PacketRecord,
+        (index, record): (u64, &PacketRecord),
         seen: &Seen<'_>,
         (mode, unix_ns): (Mode, u64),
     ) {
@@ -76,16 +80,15 @@ impl Worker {
             Mode::Ignoring => {}
             Mode::Learning => {
                 let vector = View::read_packet(record, seen);
-                self.output.vectors.push((batch.indices()[place], vector));
+                self.output.vectors.push((index, vector));
             }
             Mode::Detecting => {
                 let values = View::read_packet(record, seen);
-                let index = batch.indices()[place];
                 if self.relearns && index.is_multiple_of(PACKET_STEP) && seen.inherited_level < ORDINARY_LEVEL
                 {
                     self.output.vectors.push((index, values));
                 }
-                self.packets.add(&values, seen.inherited_level, place, unix_ns);
+                self.packets.add(&values, seen.inherited_level, (index, record), unix_ns);
             }
         }
     }
@@ -96,10 +99,10 @@ impl Worker {
         self.packets.is_full()
     }
 
-    /// Scores the packets that wait; all are of this batch.
-    pub(super) fn score(&mut self, batch: &RecordBatch) {
+    /// Scores the packets that wait.
+    pub(super) fn score(&mut self) {
         let Output { scores, alerts, scored, .. } = &mut self.output;
-        scored.add(self.packets.score(batch, scores, alerts));
+        scored.add(self.packets.score(scores, alerts));
     }
 
     /// Takes all packets of a batch into account.
@@ -111,16 +114,18 @@ impl Worker {
         routes: &[(Route, u64)],
         mode: Mode,
     ) {
-        shard.prepare(network, batch.records());
-        for (place, (record, (route, unix_ns))) in batch.records().iter().zip(routes).enumerate() {
+        let mut ahead = std::mem::take(&mut self.ahead);
+        let prepared = shard.prepare(network, batch.records(), &mut ahead);
+        for ((arrival, prepared), (route, unix_ns)) in batch.arrivals().zip(prepared).zip(routes) {
             if self.is_full() {
-                self.score(batch);
+                self.score();
             }
-            if let Some(seen) = shard.observe(network, place, record, route) {
-                self.take(batch, place, record, &seen, (mode, *unix_ns));
+            if let Some(seen) = shard.observe(network, &prepared, route) {
+                self.take((arrival.index, arrival.record), &seen, (mode, *unix_ns));
             }
         }
-        self.score(batch);
+        self.ahead = ahead;
+        self.score();
     }
 
     /// What it found.

@@ -45,8 +45,7 @@ fn every_bit_pattern_of_a_record_gives_finite_features() {
         let record: PacketRecord = bytemuck::pod_read_unaligned(&[byte; size_of::<PacketRecord>()]);
         for flags in [record.flags & !3, record.flags & !3 | 1, record.flags & !3 | 2] {
             let record = PacketRecord { flags, ..record };
-            context.prepare(&[record]);
-            let seen = context.observe(0, &record, round as u64 * 7_000_000_000);
+            let seen = context.observe_one(&record, round as u64 * 7_000_000_000);
             let vector = View::read_packet(&record, &seen);
             assert!(vector.iter().all(|value| value.is_finite()), "{byte:#x}: {vector:?}");
         }

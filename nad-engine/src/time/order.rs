@@ -51,7 +51,7 @@ pub struct Placed<T> {
     pub index: u64,
     /// Its sensor time, in nanoseconds: never less than that of the one before.
     pub sensor_ns: u64,
-    /// Where Unix time moves with it; its place is not known here, and 0.
+    /// How Unix time moves with it.
     pub shift: Option<Shift>,
     /// Where its own time was not taken.
     pub stray: Option<Stray>,
@@ -122,7 +122,7 @@ impl<T> Order<T> {
                 let by_ns = self.offset_ns - offset_ns;
                 self.set_offset(offset_ns);
                 let unwatched_ns = unwatched_ns as u64;
-                placed.shift = Some(Shift { place: 0, index, by_ns, unwatched_ns, cause });
+                placed.shift = Some(Shift { index, by_ns, unwatched_ns, cause });
             }
             Verdict::Stray | Verdict::Unknown => {
                 let distance_ns = saturated(time_ns + self.offset_ns - now_ns);

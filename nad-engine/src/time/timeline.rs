@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::batch::{Cause, RecordBatch, Shift};
+use crate::batch::{Arrival, Arrivals, Cause, Shift};
 
 /// Shifts that are kept, for incidents that began before them.
 const REMEMBERED: usize = 64;
@@ -19,8 +19,6 @@ pub struct Timeline {
     /// Unix time less sensor time from a moment on, the oldest first.
     offsets: VecDeque<(u64, i128)>,
     unwatched_ns: u64,
-    /// Shifts of the batch that were taken into account.
-    taken: usize,
 }
 
 impl Timeline {
@@ -33,7 +31,6 @@ impl Timeline {
             now_ns: 0,
             offsets: VecDeque::from([(0, 0)]),
             unwatched_ns: 0,
-            taken: 0,
         }
     }
 
@@ -47,26 +44,18 @@ impl Timeline {
         self.is_live
     }
 
-    /// Begins a batch.
-    pub fn begin_batch(&mut self) {
-        self.taken = 0;
+    /// The sensor time at a record. What it says of clocks is handed to `notice`.
+    #[inline]
+    pub fn advance(&mut self, arrival: &Arrival<'_>, notice: impl FnMut(&Shift)) -> u64 {
+        self.now_ns = self.now_ns.max(arrival.record.time_ns.saturating_add(self.zero_ns));
+        self.shift_all(arrival.shifts, notice);
+        self.began_ns.get_or_insert(self.now_ns);
+        self.now_ns
     }
 
-    /// The sensor time at a record of the batch, by its place; a place past the last record stands for the batch's end.
-    /// Places come in order. Shifts up to there are handed to `notice`.
-    pub fn advance(&mut self, batch: &RecordBatch, place: usize, mut notice: impl FnMut(&Shift)) -> u64 {
-        let at_ns = batch.records().get(place).map(|record| record.time_ns.saturating_add(self.zero_ns));
-        let now_ns = self.now_ns.max(at_ns.unwrap_or(0));
-        while let Some(shift) = batch.shifts().get(self.taken).filter(|shift| shift.place <= place) {
-            self.taken += 1;
-            self.shift(shift, now_ns);
-            notice(shift);
-        }
-        if at_ns.is_some() {
-            self.began_ns.get_or_insert(now_ns);
-        }
-        self.now_ns = now_ns;
-        now_ns
+    /// Takes what is said after the last record of a batch.
+    pub fn end_batch(&mut self, arrivals: Arrivals<'_>, notice: impl FnMut(&Shift)) {
+        self.shift_all(arrivals.end(), notice);
     }
 
     /// Sensor time passes without packets, up to a moment of the records' clock.
@@ -94,7 +83,15 @@ impl Timeline {
         i128::from(sensor_ns).saturating_add(offset_ns).clamp(0, u64::MAX.into()) as u64
     }
 
-    fn shift(&mut self, shift: &Shift, now_ns: u64) {
+    #[inline]
+    fn shift_all(&mut self, shifts: &[Shift], mut notice: impl FnMut(&Shift)) {
+        for shift in shifts {
+            self.shift(shift);
+            notice(shift);
+        }
+    }
+
+    fn shift(&mut self, shift: &Shift) {
         self.unwatched_ns = self.unwatched_ns.saturating_add(shift.unwatched_ns);
         if shift.by_ns == 0 {
             return;
@@ -103,7 +100,7 @@ impl Timeline {
             self.offsets.back().map_or(0, |(_, offset_ns)| *offset_ns).saturating_add(shift.by_ns);
         match self.offsets.back_mut() {
             Some(last) if shift.cause == Cause::Slew => last.1 = offset_ns,
-            _ => self.offsets.push_back((now_ns, offset_ns)),
+            _ => self.offsets.push_back((self.now_ns, offset_ns)),
         }
         if self.offsets.len() > REMEMBERED {
             self.offsets.pop_front();
@@ -117,26 +114,33 @@ mod tests {
     use nad_common::record::PacketRecord;
 
     use super::*;
+    use crate::batch::RecordBatch;
 
     const SECOND: u64 = 1_000_000_000;
 
-    fn shift(place: usize, by_ns: i128, unwatched_ns: u64, cause: Cause) -> Shift {
-        Shift { place, index: 0, by_ns, unwatched_ns, cause }
+    /// After so many records.
+    fn shift(after: usize, by_ns: i128, unwatched_ns: u64, cause: Cause) -> (usize, Shift) {
+        (after, Shift { index: 0, by_ns, unwatched_ns, cause })
     }
 
-    fn batch(seconds: &[u64], shifts: &[Shift]) -> RecordBatch {
+    fn batch(seconds: &[u64], shifts: &[(usize, Shift)]) -> RecordBatch {
         let mut batch = RecordBatch::default();
-        for (index, second) in seconds.iter().enumerate() {
-            let time_ns = second * SECOND;
-            batch.push(index as u64, PacketRecord { time_ns, ..PacketRecord::zeroed() });
+        for index in 0..=seconds.len() {
+            let shifts = shifts.iter().filter(|(after, _)| *after == index);
+            shifts.for_each(|(_, shift)| batch.push_shift(*shift));
+            if let Some(second) = seconds.get(index) {
+                let time_ns = second * SECOND;
+                batch.push(index as u64, PacketRecord { time_ns, ..PacketRecord::zeroed() });
+            }
         }
-        shifts.iter().for_each(|shift| batch.push_shift(*shift));
         batch
     }
 
     fn run(timeline: &mut Timeline, batch: &RecordBatch) -> Vec<u64> {
-        timeline.begin_batch();
-        (0..batch.len()).map(|place| timeline.advance(batch, place, |_| {}) / SECOND).collect()
+        let mut arrivals = batch.arrivals();
+        let seconds = arrivals.by_ref().map(|arrival| timeline.advance(&arrival, |_| {}) / SECOND).collect();
+        timeline.end_batch(arrivals, |_| {});
+        seconds
     }
 
     #[test]
@@ -158,7 +162,6 @@ mod tests {
         // A shift at a batch's end counts from the next record on.
         let again = shift(1, SECOND.into(), 0, Cause::Step(0));
         run(&mut timeline, &batch(&[5004], &[again]));
-        timeline.advance(&batch(&[5004], &[again]), 1, |_| {});
         assert_eq!(timeline.unix_ns(5010 * SECOND), 1411 * SECOND);
     }
 

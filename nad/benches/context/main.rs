@@ -16,7 +16,7 @@ use nad_common::record::PacketRecord;
 use nad_engine::{
     batch::BATCH_RECORDS,
     context::{
-        Context, Sizes, Tables, Verdict,
+        Ahead, Context, Sizes, Tables, Verdict,
         flow::{FlowId, FlowKey, FlowState},
         hash::HashKey,
         host_key::HostKey,
@@ -172,6 +172,7 @@ struct Bench {
     forest: QuantizedForest,
     block: Block,
     batch: Vec<PacketRecord>,
+    ahead: Ahead,
     vector: Vec<f32>,
     scorers: Vec<Scorer>,
 }
@@ -195,9 +196,10 @@ impl Bench {
         let mut handshakes: Vec<PacketRecord> = traffic.handshakes().collect();
         traffic.fill(&mut batch);
         handshakes.append(&mut batch);
-        context.prepare(&handshakes);
-        for (place, record) in handshakes.iter().enumerate() {
-            let seen = context.observe(place, record, record.time_ns);
+        let mut ahead = Ahead::default();
+        for prepared in context.prepare(&handshakes, &mut ahead) {
+            let record = prepared.record();
+            let seen = context.observe(&prepared, record.time_ns);
             baseline.add(View::Packet, &View::read_packet(record, &seen));
         }
         context.close_tick(|_| Verdict { anomaly_level: 0.0, is_ordinary: true });
@@ -220,7 +222,17 @@ impl Bench {
         let compiled = model.view(View::Packet).compile();
         let forest = compiled.expect("it is a standard forest over codes").forest;
         let scorers = View::ALL.iter().map(|view| model.view(*view).scorer()).collect();
-        Self { context, traffic, model, forest, block: Block::default(), batch, vector: Vec::new(), scorers }
+        Self {
+            context,
+            traffic,
+            model,
+            forest,
+            block: Block::default(),
+            batch,
+            ahead,
+            vector: Vec::new(),
+            scorers,
+        }
     }
 
     /// The time that batches take; making them and closing ticks is left out.
@@ -248,9 +260,9 @@ impl Bench {
             black_box(self.batch.iter().map(|record| u64::from(record.length)).sum::<u64>());
             return;
         }
-        self.context.prepare(&self.batch);
-        for (place, record) in self.batch.iter().enumerate() {
-            let seen = self.context.observe(place, record, record.time_ns);
+        for (place, prepared) in self.context.prepare(&self.batch, &mut self.ahead).enumerate() {
+            let record = prepared.record();
+            let seen = self.context.observe(&prepared, record.time_ns);
             if depth == Depth::Context {
                 black_box(&seen);
                 continue;

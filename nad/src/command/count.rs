@@ -123,7 +123,7 @@ fn keep(captured: &mut Vec<RecordBatch>, batch: &RecordBatch, count: usize) {
         }
         if let Some(last) = captured.last_mut() {
             let to = count.min(from + BATCH_RECORDS - last.len());
-            last.append(batch, from..to);
+            last.append(batch, from..to, 0);
             from = to;
         }
     }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::atomic::AtomicBool, time::Duration};
 use anyhow::Result;
 use nad_engine::{
     batch::RecordBatch,
-    context::{Context, Sizes, Verdict, hash::HashKey},
+    context::{Ahead, Context, Sizes, Verdict, hash::HashKey},
     detector::LEAST_BASELINE,
     features::View,
     time::Timeline,
@@ -118,6 +118,7 @@ struct Reader {
     view: View,
     context: Context,
     timeline: Timeline,
+    ahead: Ahead,
     baseline: BaselineClock,
     table: FeatureFile,
     rows: u64,
@@ -130,6 +131,7 @@ impl Reader {
             view: config.view,
             context: Context::new(tables(&config.sizes)?, HashKey::from_seed(0), config.train_for.as_secs()),
             timeline: Timeline::capture(),
+            ahead: Ahead::default(),
             baseline: BaselineClock { length: config.train_for, packets: 0, is_over: false },
             table,
             rows: 0,
@@ -138,24 +140,27 @@ impl Reader {
     }
 
     fn read(&mut self, batch: &RecordBatch) -> Result<(), OutputError> {
-        self.context.prepare(batch.records());
-        self.timeline.begin_batch();
-        for (place, record) in batch.records().iter().enumerate() {
-            let now_ns = self.timeline.advance(batch, place, |_| {});
+        let mut arrivals = batch.arrivals();
+        let mut ahead = std::mem::take(&mut self.ahead);
+        let prepared = self.context.prepare(batch.records(), &mut ahead);
+        for (arrival, prepared) in arrivals.by_ref().zip(prepared) {
+            let now_ns = self.timeline.advance(&arrival, |_| {});
             if self.context.is_tick_over(now_ns) {
                 self.close_tick()?;
             }
             if self.baseline.ends_before(self.timeline.watched_ns()) {
                 self.context.end_baseline();
             }
-            let seen = self.context.observe(place, record, now_ns);
+            let seen = self.context.observe(&prepared, now_ns);
             if self.view == View::Packet {
-                let vector = View::read_packet(record, &seen);
+                let vector = View::read_packet(arrival.record, &seen);
                 let time_ns = self.timeline.unix_ns(now_ns);
-                self.table.write(batch.indices()[place], time_ns, &vector)?;
+                self.table.write(arrival.index, time_ns, &vector)?;
                 self.rows += 1;
             }
         }
+        self.ahead = ahead;
+        self.timeline.end_batch(arrivals, |_| {});
         Ok(())
     }
 

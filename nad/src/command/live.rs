@@ -271,7 +271,7 @@ fn drain<S: LiveSource>(
             batch.set_until(before_ns.saturating_sub(GRACE.as_nanos() as u64));
         }
         if last_look.elapsed() >= CLOCK_INTERVAL
-            && let Some(shift) = clock.look(batch.len(), tally.drained.load(Relaxed) + batch.len() as u64)
+            && let Some(shift) = clock.look(tally.drained.load(Relaxed) + batch.len() as u64)
         {
             batch.push_shift(shift);
         }
@@ -283,7 +283,7 @@ fn drain<S: LiveSource>(
         tally.attributed.store(source.attributed(), Relaxed);
         look(&mut shedding, &mut source, tally)?;
         let is_empty = batch.is_empty();
-        if !is_empty || !batch.shifts().is_empty() || last_sent.elapsed() > HEARTBEAT {
+        if !is_empty || batch.has_shifts() || last_sent.elapsed() > HEARTBEAT {
             last_sent = Instant::now();
             let discarded = batch.len() as u64;
             let mut looked = Ok(());

@@ -94,7 +94,7 @@ impl Sink for MetricsSink {
 
     fn deliver(&mut self, events: &[Event]) -> Result<Done, Failure> {
         // Events have been dated by the system's clock, which may have been set.
-        let _ = self.clock.look(0, 0);
+        let _ = self.clock.look(0);
         for event in events {
             match event {
                 Event::Alert(alert) => self.latencies.alert.observe(self.seconds_since(alert.time_ns)),

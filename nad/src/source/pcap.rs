@@ -29,7 +29,7 @@ pub use ahead::ReadAhead;
 pub use damage::Damage;
 pub use error::{CaptureError, Compression, Offset};
 use nad_engine::{
-    batch::{BATCH_RECORDS, RecordBatch, Shift},
+    batch::{BATCH_RECORDS, RecordBatch},
     time::Order,
 };
 
@@ -179,9 +179,7 @@ impl PcapSource {
         while !batch.is_full()
             && let Some(placed) = self.order.next(is_all)
         {
-            if let Some(shift) = placed.shift {
-                batch.push_shift(Shift { place: batch.len(), ..shift });
-            }
+            placed.shift.into_iter().for_each(|shift| batch.push_shift(shift));
             placed.stray.into_iter().for_each(|stray| batch.push_stray(stray));
             let record = PacketRecord { time_ns: placed.sensor_ns, ..placed.item };
             self.push(placed.index, record, batch);

@@ -304,11 +304,9 @@ impl Source for Several<'_> {
             let room = BATCH_RECORDS - batch.len();
             let rest = open.batch.records()[open.place..].iter().skip(1).take(room - 1);
             let run = 1 + rest.take_while(|record| record.time_ns < until_ns).count();
-            let from = batch.len();
-            batch.append(&open.batch, open.place..open.place + run);
+            batch.append(&open.batch, open.place..open.place + run, self.skipped_ns);
             open.place += run;
-            self.last_ns = batch.records().last().map(|record| record.time_ns);
-            batch.bring_forward(from, self.skipped_ns);
+            self.last_ns = Some(open.batch.records()[open.place - 1].time_ns);
         }
         Ok(Fill::More)
     }
@@ -341,8 +339,8 @@ impl Several<'_> {
         self.skipped_ns = self.skipped_ns.saturating_add(skipped_ns);
         let unwatched_ns = gap_ns - LONGEST_PAUSE_NS - skipped_ns;
         let index = batch.indices().last().copied().unwrap_or(0);
-        let (place, cause) = (batch.len(), Cause::Gap(gap_ns));
-        batch.push_shift(Shift { place, index, by_ns: skipped_ns.into(), unwatched_ns, cause });
+        let cause = Cause::Gap(gap_ns);
+        batch.push_shift(Shift { index, by_ns: skipped_ns.into(), unwatched_ns, cause });
     }
 
     /// Whether a file that waits begins before what is next.
