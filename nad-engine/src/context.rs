@@ -13,6 +13,7 @@ pub mod flow;
 pub mod hash;
 pub mod host;
 pub mod host_key;
+pub mod icmp;
 pub mod known;
 pub mod link;
 pub mod malformed;

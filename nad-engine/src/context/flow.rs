@@ -13,7 +13,11 @@ mod step;
 use bytemuck::{Pod, Zeroable};
 use nad_common::record::{PacketRecord, flag};
 
-use super::{table::Entry, weight::Weight};
+use super::{
+    icmp::{is_icmp, is_icmp_answer},
+    table::Entry,
+    weight::Weight,
+};
 pub use key::{FlowId, FlowKey};
 pub use step::FlowStep;
 
@@ -23,8 +27,6 @@ const RST: u8 = 0x04;
 const FIN: u8 = 0x01;
 
 const PROTOCOL_TCP: u8 = 6;
-const PROTOCOL_ICMP: u8 = 1;
-const PROTOCOL_ICMPV6: u8 = 58;
 
 /// A flow without TCP's marks begins anew after this silence.
 const SILENCE_NS: u64 = 60_000_000_000;
@@ -152,6 +154,7 @@ impl FlowState {
         step.from_initiator = from_initiator;
         step.is_stray = from_initiator && !self.is_real();
         step.has_roles = self.marks & mark::MIDSTREAM == 0 || self.is_real();
+        step.probes = opened && step.is_stray && self.is_midstream() && is_tcp && is_probe(record, flags);
         step.gap = gap;
         step
     }
@@ -313,47 +316,11 @@ impl FlowState {
     }
 }
 
-/// Whether it is ICMP of either version.
-pub fn is_icmp(record: &PacketRecord) -> bool {
-    matches!(record.protocol, PROTOCOL_ICMP | PROTOCOL_ICMPV6)
-}
-
-/// Whether it is ICMP that one host sends another of its own accord: neighbour discovery (RFC 4861) and multicast
-/// listeners (RFC 3810) are the network's own business.
-pub fn is_ping(record: &PacketRecord) -> bool {
-    match record.protocol {
-        PROTOCOL_ICMP => true,
-        PROTOCOL_ICMPV6 => !matches!(record.message_type, 130..=143),
-        _ => false,
-    }
-}
-
-/// Whether it is neighbour discovery (RFC 4861), IPv6's ARP: what a router does of it for others is not its own doing.
-pub fn is_discovery(record: &PacketRecord) -> bool {
-    record.protocol == PROTOCOL_ICMPV6 && matches!(record.message_type, 133..=137)
-}
-
-/// Whether it asks for the MAC address of an IPv6 address (RFC 4861, 4.3).
-pub fn is_solicitation(record: &PacketRecord) -> bool {
-    record.protocol == PROTOCOL_ICMPV6 && record.message_type == 135
-}
-
-/// Whether an ICMP message answers another packet: echo, timestamp and mask replies.
-pub fn is_icmp_answer(record: &PacketRecord) -> bool {
-    match record.protocol {
-        PROTOCOL_ICMP => matches!(record.message_type, 0 | 14 | 16 | 18),
-        _ => matches!(record.message_type, 129 | 136),
-    }
-}
-
-/// Whether an ICMP message says that a packet could not be delivered: unreachable and, in IPv6, such as are
-/// errors. Time exceeded is not one: traceroute lives on it.
-pub fn is_unreachable(record: &PacketRecord) -> bool {
-    match record.protocol {
-        PROTOCOL_ICMP => record.message_type == 3,
-        PROTOCOL_ICMPV6 => record.message_type == 1,
-        _ => false,
-    }
+/// Whether a packet that begins outside of any connection asks something: it is no answer, which SYN-ACK and RST are, and what
+/// comes from the lower port with ACK may go on with a connection that nobody saw begin.
+fn is_probe(record: &PacketRecord, flags: u8) -> bool {
+    let is_answer = flags & RST != 0 || flags & (SYN | ACK) == SYN | ACK;
+    !is_answer && (flags & ACK == 0 || record.source_port > record.destination_port)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use super::{
     distinct::Distinct,
     flow::FlowStep,
     host_key::HostKey,
+    icmp,
     known::{Novelty, ServiceKey},
     malformed::{is_group_report, is_malformed},
     table::Entry,
@@ -85,7 +86,8 @@ pub struct HostState {
     opened_tcp_10: f32,
     /// What other partitions counted of the host up to the last second's end.
     elsewhere: Elsewhere,
-    padding: u32,
+    /// ICMP errors to it.
+    errors_10: f32,
     /// What went on in the flows that it began, and in those that others began to it.
     pub begun: TickCount,
     /// See `begun`.
@@ -102,13 +104,16 @@ pub struct HostState {
     /// minutes.
     services_10: Distinct,
     services_120: Distinct,
-    /// Hosts of such services, of the last 5 to 10 s.
+    /// Hosts of such services, likewise.
     peers_10: Distinct,
+    peers_120: Distinct,
+    /// Servers outside of one's own network that it opened flows to and is not known to use, at ports that are known.
+    outside_120: Distinct,
     /// Who sent most of the pings to it.
     pinger: Majority,
     /// Where its packets come from.
     pub macs: Macs,
-    rest: [u32; 5],
+    rest: [u32; 17],
 }
 
 /// The counts of a host's other states that the packets here are judged by.
@@ -193,9 +198,9 @@ impl HostState {
         let is_unusual = record.flags & (flag::FRAGMENT | flag::IP_OPTIONS) != 0 && !is_group_report(record);
         self.unusual_headers_10 += if is_unusual { flows } else { 0.0 };
         if step.from_initiator {
-            self.icmp_10 += if super::flow::is_ping(record) { packets } else { 0.0 };
+            self.icmp_10 += if icmp::is_ping(record) { packets } else { 0.0 };
             if step.is_stray {
-                self.stray_10 += packets;
+                self.stray_10 += packets * share_of_group(record);
             }
             if step.aborted {
                 self.failed_10 += flows;
@@ -237,7 +242,7 @@ impl HostState {
             }
             return;
         }
-        if super::flow::is_ping(record) {
+        if icmp::is_ping(record) {
             self.icmp_in_10 += packets;
             self.pinger.vote(peer, 0, packets, now_ns);
         }
@@ -279,17 +284,52 @@ impl HostState {
 
     /// The flow that it opened leads to a service of some novelty, and so do `more` like it. The hashes are those of the service
     /// and of its host.
-    pub fn explore(&mut self, [service_hash, peer_hash]: [u64; 2], novelty: Novelty, more: u32, now_ns: u64) {
-        let flows = 1.0 + more as f32;
-        if novelty > Novelty::NewClient {
-            self.unfamiliar_60 += flows;
+    pub fn explore(
+        &mut self,
+        [service_hash, peer_hash]: [u64; 2],
+        new: impl Into<Exploration>,
+        more: u32,
+        now_ns: u64,
+    ) {
+        let new = new.into();
+        if new.is_browsing {
+            self.outside_120.add(peer_hash, now_ns / LONG_WINDOW_NS);
+            return;
+        }
+        if new.novelty > Novelty::NewClient {
+            self.unfamiliar_60 += 1.0 + more as f32;
         }
         // Known services do not count as scanning, also when every flow is new to a sensor that has just started.
-        if novelty > Novelty::Known {
+        if new.novelty > Novelty::Known {
             self.services_10.add(service_hash, now_ns / SHORT_WINDOW_NS);
             self.services_120.add(service_hash, now_ns / LONG_WINDOW_NS);
             self.peers_10.add(peer_hash, now_ns / SHORT_WINDOW_NS);
+            self.peers_120.add(peer_hash, now_ns / LONG_WINDOW_NS);
         }
+    }
+
+    /// It sent a packet outside of any connection to a service.
+    pub fn probe(&mut self, service: &ServiceKey, now_ns: u64) {
+        self.favourite.vote(service.server, service.port, 1.0, now_ns);
+        self.recent_targets.add(service.server);
+    }
+
+    /// It was sent an ICMP error; whether that is about a packet of its own, as far as there were as many.
+    pub fn take_error(&mut self, record: &PacketRecord) -> bool {
+        self.errors_10 += Weight::of(record).received();
+        self.errors_10 <= 1.0 + self.sent_10 + self.opened_everywhere_10() + self.stray_everywhere_10()
+    }
+
+    /// It sent an ICMP error to a host about nothing that this has sent.
+    pub fn send_orphan(&mut self, record: &PacketRecord) {
+        self.icmp_10 += Weight::of(record).sent();
+    }
+
+    /// A host sent it an ICMP error about nothing that it has sent.
+    pub fn receive_orphan(&mut self, peer: HostKey, record: &PacketRecord, now_ns: u64) {
+        let packets = Weight::of(record).received();
+        self.icmp_in_10 += packets;
+        self.pinger.vote(peer, 0, packets, now_ns);
     }
 
     /// A client opened a flow to this host, and whoever else `more` like it.
@@ -367,6 +407,16 @@ impl HostState {
         self.peers_10.estimate(self.last_ns / SHORT_WINDOW_NS)
     }
 
+    /// Those of the last one to two minutes.
+    pub fn peers_120(&self) -> f32 {
+        self.peers_120.estimate(self.last_ns / LONG_WINDOW_NS)
+    }
+
+    /// Different servers outside, at known ports, that it opened flows to in the last one to two minutes.
+    pub fn outside_120(&self) -> f32 {
+        self.outside_120.estimate(self.last_ns / LONG_WINDOW_NS)
+    }
+
     fn come(&mut self, now_ns: u64) {
         if self.last_ns == 0 {
             self.last_ns = now_ns;
@@ -375,6 +425,35 @@ impl HostState {
             }
         }
     }
+}
+
+/// What a flow that a host opens leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exploration {
+    /// How new it is.
+    pub novelty: Novelty,
+    /// Whether it is what browsers do: another server outside of one's own network, at a port that is known.
+    pub is_browsing: bool,
+}
+
+impl Exploration {
+    /// Of a client that opens a flow to a service of some novelty.
+    pub fn new(client: HostKey, service: &ServiceKey, novelty: Novelty) -> Self {
+        let leads_outside = service.server.is_global() && !client.is_global();
+        Self { novelty, is_browsing: novelty == Novelty::NewServer && leads_outside }
+    }
+}
+
+impl From<Novelty> for Exploration {
+    /// Of a flow that is not what browsers do.
+    fn from(novelty: Novelty) -> Self {
+        Self { novelty, is_browsing: false }
+    }
+}
+
+/// How much a packet outside of any flow counts: groups never answer, and what is announced to them is repeated.
+fn share_of_group(record: &PacketRecord) -> f32 {
+    if record.flags & (flag::LINK_BROADCAST | flag::LINK_MULTICAST) != 0 { 1.0 / 16.0 } else { 1.0 }
 }
 
 #[cfg(test)]

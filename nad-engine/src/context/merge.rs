@@ -5,7 +5,7 @@ use std::{collections::HashMap, io, ops::Range};
 use super::{
     Sizes, Subject,
     active::{BUSY_PACKETS, MOST_VISITED},
-    host::HostState,
+    host::{Exploration, HostState},
     host_key::HostKey,
     kinds::{End, SubjectKind},
     known::Novelty,
@@ -259,7 +259,8 @@ fn settle_meeting(partition: &mut Partition, network: &mut Network, meeting: &Me
     }
     if let Some(slot) = partition.hosts.find(&client.hashed(&hash_key)) {
         let novelty = if is_work { Novelty::Known } else { novelty };
-        partition.hosts.get_mut(slot).explore(service.hashes(&hash_key), novelty, more, time_ns);
+        let new = Exploration::new(client, &service, novelty);
+        partition.hosts.get_mut(slot).explore(service.hashes(&hash_key), new, more, time_ns);
     }
 }
 

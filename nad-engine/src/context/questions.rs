@@ -6,7 +6,7 @@
 
 use nad_common::record::{PacketRecord, flag};
 
-use super::{flow, hash::HashKey, host_key::HostKey};
+use super::{hash::HashKey, host_key::HostKey, icmp};
 
 /// Questions that are kept; a later one takes the place of one with the same hash.
 const MOST: usize = 1024;
@@ -48,7 +48,7 @@ impl Questions {
         key: &HashKey,
         now_ns: u64,
     ) -> bool {
-        let port = if flow::is_icmp(record) { 0 } else { record.source_port };
+        let port = if icmp::is_icmp(record) { 0 } else { record.source_port };
         let question = &self.0[place(key, asker, record.protocol, port)];
         let is_it = (question.asker, question.protocol, question.port) == (asker, record.protocol, port)
             && question.asked_ns != 0;
@@ -61,7 +61,7 @@ impl Questions {
 
     /// Takes note of a packet that asks many.
     pub(super) fn note(&mut self, record: &PacketRecord, asker: HostKey, key: &HashKey, now_ns: u64) {
-        let port = if flow::is_icmp(record) { 0 } else { record.source_port };
+        let port = if icmp::is_icmp(record) { 0 } else { record.source_port };
         let protocol = record.protocol;
         let place = place(key, asker, protocol, port);
         self.0[place] = Question { asker, protocol, port, asked_ns: now_ns, answers: 0 };
@@ -75,10 +75,10 @@ impl Questions {
         key: &HashKey,
         now_ns: u64,
     ) -> bool {
-        if !(record.protocol == PROTOCOL_UDP || flow::is_icmp_answer(record)) {
+        if !(record.protocol == PROTOCOL_UDP || icmp::is_icmp_answer(record)) {
             return false;
         }
-        let port = if flow::is_icmp(record) { 0 } else { record.destination_port };
+        let port = if icmp::is_icmp(record) { 0 } else { record.destination_port };
         let question = &mut self.0[place(key, to, record.protocol, port)];
         let is_it = question.asked_ns != 0
             && (question.asker, question.protocol, question.port) == (to, record.protocol, port)
@@ -91,7 +91,7 @@ impl Questions {
 
 /// Whether a packet goes to many.
 pub(super) fn asks_many(record: &PacketRecord, destination: HostKey) -> bool {
-    let is_question = record.protocol == PROTOCOL_UDP || flow::is_icmp(record);
+    let is_question = record.protocol == PROTOCOL_UDP || icmp::is_icmp(record);
     is_question
         && (destination.is_group() || record.has(flag::LINK_BROADCAST) || record.has(flag::LINK_MULTICAST))
 }

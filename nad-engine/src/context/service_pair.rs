@@ -197,6 +197,11 @@ impl ServicePairState {
         self.failed_10 + self.waiting_10
     }
 
+    /// Flows that were answered and not refused: a client that tries again where nobody answers comes no further.
+    pub fn successful_10(&self) -> f32 {
+        (self.opened_10 - self.unsuccessful_10()).max(0.0)
+    }
+
     /// The service.
     pub fn service(&self) -> ServiceKey {
         ServiceKey { server: self.server, port: self.port, protocol: self.protocol }
@@ -356,9 +361,9 @@ mod tests {
         let mut state = ServicePairState::zeroed();
         send(&mut state, 0, &step(true, true), SECOND);
         send(&mut state, 0, &step(true, true), SECOND);
-        assert_eq!(state.unsuccessful_10(), 2.0);
+        assert_eq!((state.unsuccessful_10(), state.successful_10()), (2.0, 0.0));
         send(&mut state, 0, &FlowStep { answered: true, ..step(false, false) }, SECOND);
-        assert_eq!(state.unsuccessful_10(), 1.0);
+        assert_eq!((state.unsuccessful_10(), state.successful_10()), (1.0, 1.0));
         send(&mut state, 0, &FlowStep { refused: true, ..step(false, false) }, SECOND);
         assert_eq!(state.unsuccessful_10(), 1.0, "a refusal is an answer and a failure");
         assert!(state.is_answered());

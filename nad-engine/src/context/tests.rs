@@ -1,4 +1,5 @@
 mod partitions;
+mod probes;
 mod work;
 
 use bytemuck::Zeroable;

@@ -31,6 +31,8 @@ pub struct FlowStep {
     pub repeat: bool,
     /// The packet lies outside of any real flow, and its sender is not the one who answers.
     pub is_stray: bool,
+    /// It begins outside of any connection, as who looks for what there is does with ACK, FIN or no flags at all.
+    pub probes: bool,
     /// Only one side of the flow is seen, as shows with this packet: what it acknowledges has moved on.
     pub one_sided: bool,
     /// Seconds since the flow's last packet, on average where packets were left out; 0 for its first.
@@ -52,6 +54,7 @@ impl FlowStep {
         closed: false,
         repeat: false,
         is_stray: false,
+        probes: false,
         one_sided: false,
         gap: 0.0,
     };

@@ -166,6 +166,26 @@ fn forged_packets_make_no_flow_real_whatever_is_answered() {
 }
 
 #[test]
+fn a_packet_outside_of_any_connection_probes_unless_it_may_be_an_answer() {
+    for (flags, from_client, probes) in [
+        (ACK, true, true),
+        (FIN, true, true),
+        (0, true, true),
+        (0, false, true),
+        (ACK, false, false),
+        (SYN | ACK, false, false),
+        (SYN | ACK, true, false),
+        (RST, true, false),
+    ] {
+        let mut wire = Wire::new();
+        assert_eq!(wire.forge(from_client, flags, [7, 9], 0).probes, probes, "{flags:#x} {from_client}");
+        assert!(!wire.forge(from_client, flags, [7, 9], 0).probes, "it is one probe");
+    }
+    let mut wire = Wire::new();
+    assert!(!wire.forge(true, SYN, [7, 0], 0).probes, "that is a connection of its own");
+}
+
+#[test]
 fn one_side_alone_is_enough_only_where_the_other_is_never_seen() {
     for trusts_one_side in [false, true] {
         let mut wire = Wire { trusts_one_side, ..Wire::new() };

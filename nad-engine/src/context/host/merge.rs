@@ -38,6 +38,8 @@ impl HostState {
         self.services_10.add_all(&other.services_10, now_ns / SHORT_WINDOW_NS);
         self.services_120.add_all(&other.services_120, now_ns / LONG_WINDOW_NS);
         self.peers_10.add_all(&other.peers_10, now_ns / SHORT_WINDOW_NS);
+        self.peers_120.add_all(&other.peers_120, now_ns / LONG_WINDOW_NS);
+        self.outside_120.add_all(&other.outside_120, now_ns / LONG_WINDOW_NS);
     }
 
     /// Takes what is known of the host over all partitions, of which `all` is the sum.
@@ -78,7 +80,7 @@ impl HostState {
     }
 
     /// Every count that fades over ten seconds, and is a sum over partitions.
-    pub(super) fn counts_10(&mut self) -> [&mut f32; 16] {
+    pub(super) fn counts_10(&mut self) -> [&mut f32; 17] {
         [
             &mut self.opened_10,
             &mut self.opened_tcp_10,
@@ -96,6 +98,7 @@ impl HostState {
             &mut self.icmp_in_10,
             &mut self.malformed_10,
             &mut self.unusual_headers_10,
+            &mut self.errors_10,
         ]
     }
 }

@@ -7,9 +7,10 @@ use crate::context::{
     OF_HOSTS, PROTOCOL_TCP, SETTLING_NS,
     active::Active,
     ahead::Keys,
-    flow::{self, FlowKey, FlowStep},
-    host::{HostState, MacProof},
+    flow::{FlowKey, FlowStep},
+    host::{Exploration, HostState, MacProof},
     host_key::HostKey,
+    icmp,
     kinds::PairPacket,
     known::{Novelty, ServiceKey},
     network::Network,
@@ -44,7 +45,7 @@ impl Partition {
         moment: Moment,
     ) -> Seen<'_> {
         let now_ns = moment.ns;
-        let is_error = flow::is_unreachable(record);
+        let is_error = icmp::is_icmp_error(record);
         let own_slot = self.enter_host(network, &keys.source, record, now_ns);
         let is_foreign =
             own_slot.slot().is_some_and(|slot| self.hosts.get(slot).macs.is_foreign(record.source_mac));
@@ -60,10 +61,12 @@ impl Partition {
             let is_verified = own_slot.slot().is_some_and(|slot| self.hosts.get(slot).is_real());
             step.is_stray = !is_verified || is_foreign;
         }
-        if flow::is_discovery(record) {
+        // The network's own business.
+        let is_management = icmp::is_discovery(record) || icmp::is_group_management(record);
+        if is_management {
             (step.opened, step.is_stray) = (false, false);
         }
-        if flow::is_solicitation(record) {
+        if icmp::is_solicitation(record) {
             self.pending.solicitations.add(Solicitation { record: *record, time_ns: now_ns });
         } else if step.opened {
             self.contacts.note(asked, record.source_mac, &network.hash_key, now_ns);
@@ -106,10 +109,13 @@ impl Partition {
         self.change(source, |state| state.send(target.key, record, &step, is_real, now_ns));
         self.change(target, |state| {
             state.receive(source.key, record, &step, is_real, now_ns);
-            if is_error {
+            if icmp::is_unreachable(record) {
                 state.be_unreached();
             }
         });
+        if is_error {
+            self.count_error(source, target, record, now_ns);
+        }
         self.kinds.observe(&PairPacket {
             network,
             record,
@@ -117,7 +123,7 @@ impl Partition {
             client: client.key,
             service,
             novelty,
-            is_own: !is_error && !is_foreign && step.has_roles,
+            is_own: !is_error && !is_management && !is_foreign && step.has_roles,
             moment,
         });
         if let Some(novelty) = novelty {
@@ -131,9 +137,19 @@ impl Partition {
             // Where there are too many, it is no work.
             if !(may_be_work && self.pending.meetings.add(meeting)) {
                 let hashes = service.hashes(&network.hash_key);
-                self.change(client, |state| state.explore(hashes, novelty, of_source, now_ns));
+                let new = Exploration::new(client.key, &service, novelty);
+                self.change(client, |state| state.explore(hashes, new, of_source, now_ns));
             }
             self.change(server, |state| state.be_asked(client.key, &service, of_target, now_ns));
+        }
+        if step.probes && step.is_stray {
+            let novelty = network.known.novelty(client.key, &service, now_ns);
+            let hashes = service.hashes(&network.hash_key);
+            let new = Exploration::new(client.key, &service, novelty);
+            self.change(client, |state| {
+                state.probe(&service, now_ns);
+                state.explore(hashes, new, 0, now_ns);
+            });
         }
         self.count_hosts([client, server], record, step.from_initiator, moment.tick);
 
@@ -166,6 +182,16 @@ impl Partition {
             } else {
                 pair.anomaly_level
             },
+        }
+    }
+
+    /// Counts an ICMP error: it belongs to what its receiver sent, or is sent of its sender's own accord.
+    fn count_error(&mut self, source: End, target: End, record: &PacketRecord, now_ns: u64) {
+        let mut is_asked_for = false;
+        self.change(target, |state| is_asked_for |= state.take_error(record));
+        if !is_asked_for {
+            self.change(source, |state| state.send_orphan(record));
+            self.change(target, |state| state.receive_orphan(source.key, record, now_ns));
         }
     }
 

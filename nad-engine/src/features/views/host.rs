@@ -1,5 +1,6 @@
 //! Features of a host: as the one who begins, and as the one who is asked.
 
+use super::service_pair::LOGIN_PORTS;
 use crate::{
     context::host::HostState,
     features::{Column, Feature, Persistence, shape::Shape},
@@ -36,7 +37,7 @@ pub(super) static SCAN: [Column<Read>; 3] = [
 ];
 
 /// The same over minutes, for whoever takes the time.
-pub(super) static SLOW_SCAN: [Column<Read>; 3] = [
+pub(super) static SLOW_SCAN: [Column<Read>; 4] = [
     Column {
         feature: Feature::logarithmic("services 120 s", "")
             .persistence(Persistence::Holds(120.0))
@@ -59,6 +60,14 @@ pub(super) static SLOW_SCAN: [Column<Read>; 3] = [
             .ordinary(16.0)
             .phrase("opened {} flows in a minute to services that nobody had used"),
         read: |host| host.unfamiliar_60,
+    },
+    Column {
+        // A browser turns to dozens of servers within seconds, and to hundreds with many pages.
+        feature: Feature::logarithmic("servers outside", "")
+            .persistence(Persistence::Holds(120.0))
+            .ordinary(160.0)
+            .phrase("opened flows to {} servers outside in two minutes that it is not known to use, at ports that are"),
+        read: HostState::outside_120,
     },
 ];
 
@@ -150,11 +159,27 @@ pub(super) fn shape_of_received(host: &HostState) -> Shape {
 }
 
 fn of_tried(host: &HostState, tried: f32) -> Shape {
-    let (peers, services) = (host.peers_10(), host.services_10().max(host.services_120()));
+    let services = host.services_10().max(host.services_120()).max(host.outside_120());
     if services < 0.1 * tried {
-        // The same few services again and again.
-        let is_syns = host.opens_mostly_tcp() && host.unsuccessful_10() > 0.25 * tried;
-        return if is_syns { Shape::SynFlood } else { Shape::Flood };
+        return of_repeated(host, tried);
     }
-    if peers > 0.5 * services && peers > 4.0 { Shape::HostSweep } else { Shape::PortScan }
+    // Hosts and services of the same time.
+    let (peers, services) = (host.peers_120(), host.services_120());
+    let is_sweep = peers > 0.5 * services && peers > 4.0 || host.outside_120() > services;
+    if is_sweep { Shape::HostSweep } else { Shape::PortScan }
+}
+
+/// The same few services again and again.
+fn of_repeated(host: &HostState, tried: f32) -> Shape {
+    if !host.opens_mostly_tcp() {
+        return Shape::Flood;
+    }
+    let asks_for_passwords = host.favourite.winner().is_some_and(|(_, port)| LOGIN_PORTS.contains(&port));
+    if host.unsuccessful_10() > 0.25 * tried {
+        Shape::SynFlood
+    } else if asks_for_passwords && host.opened_10 > 0.1 * tried {
+        Shape::BruteForce
+    } else {
+        Shape::Flood
+    }
 }

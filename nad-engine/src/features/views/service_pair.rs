@@ -12,7 +12,7 @@ use crate::{
 const ENOUGH_INTERVALS: f32 = 32.0;
 
 /// Services that ask for a password.
-const LOGIN_PORTS: [u16; 20] =
+pub(super) const LOGIN_PORTS: [u16; 20] =
     [21, 22, 23, 110, 143, 389, 445, 465, 587, 636, 993, 995, 1433, 1521, 3306, 3389, 5432, 5900, 5985, 6379];
 
 const TCP: u8 = 6;
@@ -57,13 +57,13 @@ pub(super) static CONNECTIONS: [Column<Read>; 5] = [
         feature: Feature::logarithmic("connections", "")
             .ordinary(4.0)
             .phrase("opened {} connections to the service in 10 s"),
-        read: |pair| unless_known(pair, pair.opened_10),
+        read: |pair| unless_known(pair, pair.successful_10()),
     },
     Column {
         feature: Feature::logarithmic("times the usual connections", "")
             .ordinary(1.0)
             .phrase("opened {} times more connections in 10 s than is usual there"),
-        read: |pair| excess(pair.opened_10, pair.usual.opened_10),
+        read: |pair| excess(pair.successful_10(), pair.usual.opened_10),
     },
     Column {
         feature: Feature::logarithmic("connections open", "")
