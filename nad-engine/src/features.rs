@@ -21,6 +21,8 @@ pub enum Scale {
     Linear,
     /// By [`scale::doublings`]: 100 against 200 differ as much as 1,000 against 2,000.
     Logarithmic,
+    /// The same, where a doubling says as much as four times the value does of others.
+    Steep,
 }
 
 /// What becomes of a feature's value when nothing more happens.
@@ -97,6 +99,10 @@ impl Feature {
         }
     }
 
+    const fn steep(self) -> Self {
+        Self { scale: Scale::Steep, ..self }
+    }
+
     const fn up_to(self, most: f32) -> Self {
         Self { is_open: true, most, ..self }
     }
@@ -127,6 +133,7 @@ impl Feature {
         match self.scale {
             Scale::Linear => value,
             Scale::Logarithmic => scale::doublings(value.max(0.0)),
+            Scale::Steep => 2.0 * scale::doublings(value.max(0.0)),
         }
     }
 
@@ -135,6 +142,7 @@ impl Feature {
         match self.scale {
             Scale::Linear => value,
             Scale::Logarithmic => scale::undoubled(value),
+            Scale::Steep => scale::undoubled(0.5 * value),
         }
     }
 

@@ -7,9 +7,11 @@
 //! forged source makes nothing known. The known services are part of the model.
 
 mod check;
+mod first_contact;
 mod kept;
 mod key;
 mod meetings;
+mod pace;
 mod service;
 
 use std::io;
@@ -22,6 +24,8 @@ use super::{
     host_key::HostKey,
     table::{Entry, Group, Table},
 };
+use first_contact::RecentContacts;
+pub(super) use first_contact::{FREQUENT_H, FirstContact, are_together, together};
 use kept::Kept;
 pub use kept::KnownSnapshot;
 use key::KnownKey;
@@ -132,7 +136,7 @@ impl KnownEntry {
 
     /// What goes into a model.
     fn all(&self) -> Peaks {
-        if self.key.is_meetings() {
+        if self.key.has_own_numbers() {
             return self.settled;
         }
         std::array::from_fn(|i| self.settled[i].max(self.growing[i]))
@@ -162,6 +166,7 @@ pub struct KnownServices {
     before_s: u32,
     /// The moment of sensor time with which this run began.
     began_ns: Option<u64>,
+    recent: RecentContacts,
 }
 
 impl KnownServices {
@@ -173,7 +178,14 @@ impl KnownServices {
     /// One in which nothing is known, for a baseline of this many seconds.
     pub(super) fn new(table: Table<KnownEntry>, hash_key: HashKey, baseline_s: u64) -> Self {
         let epoch_s = (baseline_s / 4).clamp(EPOCH_RANGE_S.0.into(), EPOCH_RANGE_S.1.into()) as u32;
-        Self { table, hash_key, epoch_s, before_s: FIRST_S, began_ns: None }
+        Self {
+            table,
+            hash_key,
+            epoch_s,
+            before_s: FIRST_S,
+            began_ns: None,
+            recent: RecentContacts::default(),
+        }
     }
 
     /// One that continues a model's.
@@ -191,7 +203,14 @@ impl KnownServices {
                 *table.get_mut(slot) = entry;
             }
         }
-        Self { table, hash_key, epoch_s: known.epoch_s, before_s: known.watched_s, began_ns: None }
+        Self {
+            table,
+            hash_key,
+            epoch_s: known.epoch_s,
+            before_s: known.watched_s,
+            began_ns: None,
+            recent: RecentContacts::default(),
+        }
     }
 
     /// A run begins at a moment of sensor time.
@@ -278,10 +297,16 @@ impl KnownServices {
             KnownKey::offer(service),
             KnownKey::host(service.server),
             KnownKey::host(client),
+            KnownKey::client(client, service.server.is_global()),
             KnownKey::port(service),
         ] {
             self.refresh(key, client, mac, now_s);
         }
+    }
+
+    /// Whether a client and a service have had an exchange, however lately.
+    pub(super) fn has_met(&self, client: HostKey, service: &ServiceKey) -> bool {
+        self.table.find(&KnownKey::service_pair(client, service).hashed(&self.hash_key)).is_some()
     }
 
     /// Notes that an entry was seen; whether it is new.

@@ -226,22 +226,28 @@ fn active(kind: Kind, partitions: &mut [Partition], tick: u32) -> Vec<Candidate>
 pub(super) fn settle_exchanges(partitions: &mut [Partition], network: &mut Network) {
     enum Fact {
         Meeting(usize, Meeting),
-        Exchange(Exchange),
+        Exchange(usize, Exchange),
     }
     let mut facts: Vec<(u64, Fact)> = Vec::new();
     for (index, partition) in partitions.iter_mut().enumerate() {
         let meetings = partition.pending.meetings.take().into_iter();
         facts.extend(meetings.map(|meeting| (meeting.time_ns, Fact::Meeting(index, meeting))));
         let exchanges = partition.pending.exchanges.take().into_iter();
-        facts.extend(exchanges.map(|exchange| (exchange.time_ns, Fact::Exchange(exchange))));
+        facts.extend(exchanges.map(|exchange| (exchange.time_ns, Fact::Exchange(index, exchange))));
     }
     // Of the same moment meetings first, as they come first in each partition.
-    facts.sort_by_key(|(time_ns, fact)| (*time_ns, matches!(fact, Fact::Exchange(_))));
+    facts.sort_by_key(|(time_ns, fact)| (*time_ns, matches!(fact, Fact::Exchange(..))));
     for (_, fact) in facts {
         match fact {
             Fact::Meeting(index, meeting) => settle_meeting(&mut partitions[index], network, &meeting),
-            Fact::Exchange(Exchange { client, mac, service, time_ns }) => {
-                network.known.remember(client, mac, &service, time_ns);
+            Fact::Exchange(index, exchange) => {
+                let Exchange { client, service, .. } = exchange;
+                if let Some(contact) = network.remember(&exchange) {
+                    let pairs = &mut partitions[index].kinds.service_pairs.table;
+                    if let Some(slot) = pairs.find(&service.service_pair(&network.hash_key, client)) {
+                        pairs.get_mut(slot).set_contact(&contact);
+                    }
+                }
             }
         }
     }

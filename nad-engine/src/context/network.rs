@@ -9,7 +9,8 @@ use super::{
     hash::HashKey,
     host::{HostState, Macs},
     host_key::HostKey,
-    known::KnownServices,
+    known::{self, FirstContact, KnownServices},
+    partition::Exchange,
     subject::Origin,
     table::{Entry, Group, Hashed, Slot, Table},
     vantage::Vantage,
@@ -35,6 +36,8 @@ pub(super) struct HostSummary {
     key: HostKey,
     /// When it was first seen, in nanoseconds; 0 where nothing is known.
     pub(super) first_ns: u64,
+    /// When it last made a first contact, in nanoseconds.
+    contact_ns: u64,
     /// How far out it was as source and as target when it was last visited: -log10 of the probability.
     pub(super) source_level: f32,
     /// See `source_level`.
@@ -45,6 +48,9 @@ pub(super) struct HostSummary {
     pub(super) partitions: u16,
     /// 1 where it took part in an exchange both ways.
     is_real: u16,
+    /// How rare its first contacts of the last minutes are together, in hours.
+    contact_hours: f32,
+    padding: u32,
 }
 
 impl HostSummary {
@@ -103,6 +109,31 @@ impl Network {
             Some(summary) => Origin { is_verified: summary.is_real(), mac: summary.macs.first() },
             None => Origin { is_verified: false, mac: key.to_mac() },
         }
+    }
+
+    /// A client and a service had an exchange: both become known. If it was the first, how rare such a contact is.
+    pub(super) fn remember(&mut self, exchange: &Exchange) -> Option<FirstContact> {
+        let Exchange { client, mac, service, begins, time_ns } = *exchange;
+        let is_contact = begins && !service.server.is_group() && !self.known.has_met(client, &service);
+        // By what was known before.
+        let contact = is_contact.then(|| {
+            let novelty = self.known.novelty(client, &service, time_ns);
+            self.known.contact(client, mac, &service, novelty, time_ns)
+        });
+        self.known.remember(client, mac, &service, time_ns);
+        let mut contact = contact?;
+        let hash_key = self.hash_key;
+        if let Some(slot) = self.hosts.find(&client.hashed(&hash_key)) {
+            let host = self.hosts.get_mut(slot);
+            let goes_on = known::are_together(time_ns.saturating_sub(host.contact_ns));
+            host.contact_hours =
+                known::together(if goes_on { host.contact_hours } else { 0.0 }, contact.hours);
+            host.contact_ns = time_ns;
+            if contact.hours > known::FREQUENT_H {
+                contact.hours_together = host.contact_hours;
+            }
+        }
+        Some(contact)
     }
 
     /// Whether either end belongs to an open incident.

@@ -120,6 +120,8 @@ pub(super) struct Exchange {
     pub(super) client: HostKey,
     pub(super) mac: [u8; 6],
     pub(super) service: ServiceKey,
+    /// Whether it began just now; otherwise it was found in its middle.
+    pub(super) begins: bool,
     pub(super) time_ns: u64,
 }
 

@@ -13,7 +13,7 @@ use super::{
     decay::{Decay, FADE_STEP_NS, step_mean},
     flow::FlowStep,
     host_key::HostKey,
-    known::{Novelty, ServiceKey},
+    known::{FirstContact, Novelty, ServiceKey},
     table::Entry,
     weight::Weight,
 };
@@ -27,6 +27,10 @@ const PROTOCOL_TCP: u8 = 6;
 const PAUSE_S: f32 = 1.0;
 /// An interval is regular when it differs from the mean interval by at most this part of it.
 const REGULAR: f32 = 0.4;
+/// Intervals from which on it is known how regular they are.
+const FEWEST_INTERVALS: f32 = 3.0;
+/// The least deviation that is told apart.
+const LEAST_SPREAD: f32 = 0.02;
 /// Intervals over which the mean is taken.
 const AVERAGED_INTERVALS: f32 = 8.0;
 
@@ -70,6 +74,10 @@ pub struct ServicePairState {
     pub interval_mean: f32,
     /// How many intervals in a row were regular.
     pub regular_intervals: f32,
+    /// By how many bits the intervals speak for a clock and against chance.
+    pub regularity_bits: f32,
+    /// Mean deviation of an interval from their mean, as a part of that.
+    interval_spread: f32,
     /// Intervals begun so far.
     interval_count: f32,
     /// Bytes of payload, both ways, since the last interval began, and their mean.
@@ -96,16 +104,24 @@ pub struct ServicePairState {
     pub port: u16,
     /// IP protocol.
     pub protocol: u8,
-    /// Bit 0: answered; bit 1: the server spoke last; bit 2: to meet the server is the client's work.
+    /// Bit 0: answered; bit 1: the server spoke last; bit 2: to meet the server is the client's work; bit 3: the client called
+    /// back; bit 4: its pace is one that the client had elsewhere before.
     marks: u8,
     /// [`Novelty`], as of its last flow.
     novelty: u8,
-    padding: [u8; 27],
+    padding: [u8; 3],
+    /// Hours between two first contacts such as this pair's was, on this network; it fades over a minute.
+    pub contact_60: f32,
+    /// The same of all that the client had within minutes.
+    pub contacts_60: f32,
+    rest: [u32; 2],
 }
 
 const ANSWERED: u8 = 1;
 const SERVER_SPOKE_LAST: u8 = 2;
 const WORK: u8 = 4;
+const CALLED_BACK: u8 = 8;
+const USUAL_PACE: u8 = 16;
 
 /// What identifies a client-service pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,7 +202,13 @@ impl ServicePairState {
         ] {
             *count *= decay.ten;
         }
-        for count in [&mut self.opened_60, &mut self.up_60, &mut self.down_60] {
+        for count in [
+            &mut self.opened_60,
+            &mut self.up_60,
+            &mut self.down_60,
+            &mut self.contact_60,
+            &mut self.contacts_60,
+        ] {
             *count *= decay.minute;
         }
         self.last_ns = now_ns;
@@ -230,6 +252,27 @@ impl ServicePairState {
     /// Notes that it is.
     pub fn set_work(&mut self) {
         self.marks |= WORK;
+    }
+
+    /// Notes that it had its first exchange.
+    pub(super) fn set_contact(&mut self, contact: &FirstContact) {
+        (self.contact_60, self.contacts_60) = (contact.hours, contact.hours_together);
+        self.marks |= if contact.calls_back { CALLED_BACK } else { 0 };
+    }
+
+    /// Notes whether its intervals are as long as others of the client at such a port were before.
+    pub(super) fn set_usual_pace(&mut self, is_usual: bool) {
+        self.marks = self.marks & !USUAL_PACE | if is_usual { USUAL_PACE } else { 0 };
+    }
+
+    /// Whether its intervals are as long as others of the client at such a port were before.
+    pub fn has_usual_pace(&self) -> bool {
+        self.marks & USUAL_PACE != 0
+    }
+
+    /// Whether the server had just turned to the client when that turned to it.
+    pub fn calls_back(&self) -> bool {
+        self.marks & CALLED_BACK != 0
     }
 
     fn count_flows(&mut self, step: &FlowStep) {
@@ -276,7 +319,19 @@ impl ServicePairState {
         if self.interval_count > 0.0 {
             let interval = now_ns.saturating_sub(self.interval_began_ns) as f32 * 1e-9;
             let is_regular = (interval - self.interval_mean).abs() <= REGULAR * self.interval_mean;
+            let deviation = (interval / self.interval_mean.max(1e-3) - 1.0).abs();
+            if self.interval_count > FEWEST_INTERVALS {
+                self.regularity_bits = (self.regularity_bits
+                    + bits_of_interval(interval / self.interval_mean.max(1e-3), self.interval_spread))
+                .max(0.0);
+            }
             if self.interval_count > 1.0 {
+                step_mean(
+                    &mut self.interval_spread,
+                    self.interval_count - 1.0,
+                    AVERAGED_INTERVALS,
+                    deviation,
+                );
                 self.regular_intervals =
                     if is_regular { self.regular_intervals + 1.0 } else { self.regular_intervals * 0.5 };
             }
@@ -309,6 +364,14 @@ impl ServicePairState {
         step_mean(&mut self.name_length, self.query_count, AVERAGED_QUERIES, record.dns_name_length.into());
         step_mean(&mut self.rare_types, self.query_count, AVERAGED_QUERIES, rare);
     }
+}
+
+/// By how many bits an interval, as a part of the mean, speaks for a clock whose intervals deviate by `spread` on average
+/// (Laplace), and against events that come by chance (a Poisson process).
+fn bits_of_interval(interval: f32, spread: f32) -> f32 {
+    let spread = spread.max(LEAST_SPREAD);
+    let by_clock = -libm::log2f(2.0 * spread) - (interval - 1.0).abs() / spread * std::f32::consts::LOG2_E;
+    by_clock + interval * std::f32::consts::LOG2_E
 }
 
 #[cfg(test)]

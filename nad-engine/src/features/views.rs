@@ -223,6 +223,18 @@ views! {
         tells_of_now: true,
         can_be_harm: true,
     },
+    /// How rare first contacts such as a pair's are: intrusions and what follows them.
+    Contact => Row {
+        name: "contact",
+        judges: &Of::<ServicePair> {
+            columns: &service_pair::CONTACT,
+            is_for: service_pair::had_contact,
+            shape: |_| Shape::Unusual,
+        },
+        vote: 1.0,
+        tells_of_now: true,
+        can_be_harm: true,
+    },
     /// What names a client asks for: tunnels.
     Names => Row {
         name: "names",

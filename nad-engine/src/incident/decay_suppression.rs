@@ -12,8 +12,9 @@ use crate::{
     features::{Feature, Persistence, View},
 };
 
-/// What was seen last is kept for this long.
+/// What was seen last is kept for this long, and of views that judge only what lasts for a day.
 const KEPT_NS: u64 = 3_600_000_000_000;
+const LASTING_KEPT_NS: u64 = 24 * KEPT_NS;
 /// Subjects that are kept; when there are more, those that fade are taken for new.
 const MOST: usize = 8_192;
 /// The part of a count, and of what is unremarkable, that does not count as growth.
@@ -55,12 +56,14 @@ impl DecaySuppression {
 
     /// Forgets what was seen long ago.
     pub(super) fn forget(&mut self, now_ns: u64) {
-        self.last.retain(|_, (_, time_ns)| now_ns.saturating_sub(*time_ns) < KEPT_NS);
+        self.last.retain(|(view, ..), (_, time_ns)| {
+            let lasts = view.features().all(|feature| feature.persistence == Persistence::Lasts);
+            now_ns.saturating_sub(*time_ns) < if lasts { LASTING_KEPT_NS } else { KEPT_NS }
+        });
     }
 }
 
-/// Whether more has come to a feature than is unremarkable. What lasts shows nothing, unless it alone is what the view
-/// judges.
+/// Whether more has come to a feature than is unremarkable. What lasts without being said shows nothing.
 fn grows(feature: &Feature, before: f32, now: f32, elapsed_s: f32) -> bool {
     let (before, now) = (feature.unscaled(before), feature.unscaled(now));
     let left = match feature.persistence {
@@ -68,7 +71,7 @@ fn grows(feature: &Feature, before: f32, now: f32, elapsed_s: f32) -> bool {
         Persistence::Holds(window_s) if elapsed_s < window_s => before,
         Persistence::Holds(_) => 0.0,
         Persistence::Lasts if feature.phrase.is_empty() => return false,
-        Persistence::Lasts => 0.0,
+        Persistence::Lasts => before,
     };
     let margin = (TOLERANCE * left).max(UNREMARKABLE * feature.ordinary);
     now > left.max(feature.ordinary) + margin

@@ -27,6 +27,9 @@ pub fn reason(deviation: &Deviation, evidence: &[Evidence]) -> String {
     }
     if let SubjectState::ServicePair(pair) = &deviation.subject {
         sentence += novelty(pair);
+        if pair.calls_back() {
+            sentence += &format!("; {} had just turned to it for the first time", pair.server);
+        }
     }
     sentence + &origin(deviation)
 }
@@ -55,7 +58,7 @@ fn against(deviation: &Deviation, evidence: &Evidence) -> String {
         let usual = match evidence.feature.name {
             "connections" => Some(opened_10),
             "requests" => Some(turns_10),
-            "bytes uploaded" => Some(up_60),
+            "bytes uploaded" | "bytes uploaded outside" => Some(up_60),
             _ => None,
         };
         if let Some(usual) = usual {

@@ -279,6 +279,12 @@ impl Open {
     fn is_joined_by(&self, parties: &Parties, shape: Shape, time_ns: u64) -> bool {
         let is_the_same = match shape {
             Shape::BruteForce | Shape::SlowRequests => self.incident.shape == shape,
+            // What nobody has a name for is the same where it goes to the same service.
+            Shape::Unusual => {
+                let is_near = time_ns.saturating_sub(self.incident.end_ns) <= AFTERMATH_NS;
+                let is_port = parties.port.is_some_and(|port| self.incident.ports.items.contains(&port));
+                self.incident.shape == shape && is_near && is_port
+            }
             shape if shape == self.incident.shape => is_flood(shape),
             // What one of many sends looks like another kind of flood than all of it, while that goes on.
             shape => {

@@ -63,7 +63,7 @@ pub(super) fn augment(baseline: &Matrix, features: &[&'static Feature], random: 
     let mut margin: Vec<_> = (0..times * count(MARGIN)).map(|_| moved(1, MARGIN_DISTANCE)).collect();
     let beyond: Vec<_> = (0..count(BEYOND)).map(|_| moved(2, BEYOND_DISTANCE)).collect();
     if !bounded.is_empty() {
-        margin.extend((0..count(MARGIN)).map(|_| unremarkable(features, &bounded, random)));
+        margin.extend((0..count(MARGIN)).map(|_| unremarkable(features, &bounded, &limits, random)));
     }
     margin.iter().for_each(|row| ordinary.push(row));
     let mut training = ordinary.clone();
@@ -71,11 +71,18 @@ pub(super) fn augment(baseline: &Matrix, features: &[&'static Feature], random: 
     Augmented { ordinary, training }
 }
 
-/// A row in which one feature is hardly above what is unremarkable, in whatever circumstances.
-fn unremarkable(features: &[&'static Feature], bounded: &[usize], random: &mut Random) -> Vec<f32> {
+/// A row in which one feature is hardly above what is unremarkable, or no higher than in the baseline, in whatever circumstances:
+/// where the baseline has high values and none between, those between are no odder.
+fn unremarkable(
+    features: &[&'static Feature],
+    bounded: &[usize],
+    limits: &[f32],
+    random: &mut Random,
+) -> Vec<f32> {
     let mut row: Vec<f32> = features.iter().map(|feature| feature.scaled(0.0)).collect();
     let column = bounded[random.below(bounded.len() as u32) as usize];
-    row[column] += random.between(UNREMARKABLE_DISTANCE.0, UNREMARKABLE_DISTANCE.1);
+    let highest = UNREMARKABLE_DISTANCE.1.max(limits[column] - row[column]);
+    row[column] += random.between(UNREMARKABLE_DISTANCE.0, highest);
     for (value, feature) in row.iter_mut().zip(features).filter(|(_, feature)| feature.circumstance > 0.0) {
         *value = feature.scaled((random.uniform() as f32 * feature.circumstance).round());
     }

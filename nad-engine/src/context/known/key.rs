@@ -30,8 +30,13 @@ mod kind {
     pub(super) const PORT: u8 = 5;
     pub(super) const MEETINGS_INSIDE: u8 = 6;
     pub(super) const MEETINGS_OUTSIDE: u8 = 7;
+    pub(super) const CLIENT_INSIDE: u8 = 8;
+    pub(super) const CLIENT_OUTSIDE: u8 = 9;
+    pub(super) const CONTACTS: u8 = 10;
+    pub(super) const CONTACTS_OF_HOST: u8 = 11;
+    pub(super) const PACE: u8 = 12;
     /// All of them are below this.
-    pub(super) const END: u8 = 8;
+    pub(super) const END: u8 = 13;
 }
 
 impl KnownKey {
@@ -61,6 +66,27 @@ impl KnownKey {
         Self::of_service(kind::HOST, &nowhere)
     }
 
+    /// A host that has turned to others of its own network, or outside of it.
+    pub(in crate::context) fn client(host: HostKey, is_outside: bool) -> Self {
+        let kind = if is_outside { kind::CLIENT_OUTSIDE } else { kind::CLIENT_INSIDE };
+        Self { kind, ..Self::host(host) }
+    }
+
+    /// At what pace a client comes back to servers at one port.
+    pub(in crate::context) fn pace(client: HostKey, service: &ServiceKey) -> Self {
+        Self { client, host: HostKey::NOBODY, ..Self::of_service(kind::PACE, service) }
+    }
+
+    /// First contacts of one kind, by its code.
+    pub(in crate::context) fn contacts(code: u16) -> Self {
+        Self { port: code, kind: kind::CONTACTS, ..Self::host(HostKey::NOBODY) }
+    }
+
+    /// Those of a host.
+    pub(in crate::context) fn contacts_of(client: HostKey, code: u16) -> Self {
+        Self { client, kind: kind::CONTACTS_OF_HOST, ..Self::contacts(code) }
+    }
+
     /// A client's meetings with new servers at one port, on its own side of the network or outside.
     pub(in crate::context) fn meetings(client: HostKey, service: &ServiceKey) -> Self {
         let is_outside = service.server.is_global();
@@ -68,8 +94,9 @@ impl KnownKey {
         Self { client, host: HostKey::NOBODY, ..Self::of_service(kind, service) }
     }
 
-    pub(in crate::context) fn is_meetings(&self) -> bool {
-        matches!(self.kind, kind::MEETINGS_INSIDE | kind::MEETINGS_OUTSIDE)
+    /// Whether its entry has numbers of its own in the place of what is usual for clients.
+    pub(in crate::context) fn has_own_numbers(&self) -> bool {
+        matches!(self.kind, kind::MEETINGS_INSIDE | kind::MEETINGS_OUTSIDE | kind::CONTACTS | kind::PACE)
     }
 
     /// Whether it is one that there can be.

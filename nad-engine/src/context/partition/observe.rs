@@ -102,7 +102,8 @@ impl Partition {
         let asks_group = step.opened && server.key.is_group() && !is_foreign && is_real_of(client);
         if (step.established || step.joined || asks_group) && !network.is_suspect(client.key, server.key) {
             let mac = client.slot.and_then(|slot| self.hosts.get(slot).macs.first()).unwrap_or_default();
-            let exchange = Exchange { client: client.key, mac, service, time_ns: now_ns };
+            let begins = step.established;
+            let exchange = Exchange { client: client.key, mac, service, begins, time_ns: now_ns };
             self.pending.exchanges.add(exchange);
         }
 

@@ -18,6 +18,9 @@ use crate::{
     presentation,
 };
 
+/// Regular intervals in a row from which on a pair shows its client's pace.
+const REGULAR_INTERVALS: f32 = 4.0;
+
 /// A client-service pair, with what is usual for clients of the service.
 #[derive(Debug, Clone, Copy)]
 pub struct JudgedPair {
@@ -132,13 +135,18 @@ fn judge(
     let novelty = network.known.novelty(pair.client, &service, end_ns);
     stored.set_novelty(novelty);
     pair.set_novelty(novelty);
+    if pair.regular_intervals >= REGULAR_INTERVALS {
+        let is_usual = network.known.has_pace(&pair, end_ns);
+        stored.set_usual_pace(is_usual);
+        pair.set_usual_pace(is_usual);
+    }
     let judged = JudgedPair { pair, usual: network.known.usual(&service, end_ns) };
     let verdict = visit(Subject::ServicePair(&judged));
     stored.anomaly_level = verdict.anomaly_level;
     if !verdict.is_ordinary {
         return;
     }
-    let reached = Usual { opened_10: pair.opened_10, turns_10: pair.turns_10, up_60: pair.up_60 };
+    let reached = Usual { opened_10: pair.successful_10(), turns_10: pair.turns_10, up_60: pair.up_60 };
     network.known.learn_usual(&service, reached, end_ns);
     // What never answers, such as a log server, becomes known by being used for long, by a client that has shown
     // elsewhere that it is there.

@@ -158,6 +158,9 @@ pub(super) fn shape_of_received(host: &HostState) -> Shape {
     if is_syns && !host.is_pressed_by_pings() { Shape::SynFlood } else { Shape::Flood }
 }
 
+/// Services of a scan, at least.
+const FEWEST_SERVICES: f32 = 4.0;
+
 fn of_tried(host: &HostState, tried: f32) -> Shape {
     let services = host.services_10().max(host.services_120()).max(host.outside_120());
     if services < 0.1 * tried {
@@ -165,6 +168,9 @@ fn of_tried(host: &HostState, tried: f32) -> Shape {
     }
     // Hosts and services of the same time.
     let (peers, services) = (host.peers_120(), host.services_120());
+    if services.max(host.outside_120()) < FEWEST_SERVICES {
+        return Shape::Unusual;
+    }
     let is_sweep = peers > 0.5 * services && peers > 4.0 || host.outside_120() > services;
     if is_sweep { Shape::HostSweep } else { Shape::PortScan }
 }

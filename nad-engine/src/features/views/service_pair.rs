@@ -5,7 +5,7 @@ use crate::{
         known::Novelty,
         service_pair::{JudgedPair, ServicePairState},
     },
-    features::{Column, Feature, Persistence, scale::doublings, shape::Shape},
+    features::{Column, Feature, Persistence, shape::Shape},
 };
 
 /// Regular intervals in a row from which on it makes no difference how many there were.
@@ -101,27 +101,48 @@ pub(super) static EXCHANGE: [Column<Read>; 3] = [
 ];
 
 /// A nightly backup goes to a known service; a theft to somewhere nobody dealt with.
-pub(super) static UPLOAD: [Column<Read>; 4] = [
+pub(super) static UPLOAD: [Column<Read>; 5] = [
     Column {
         feature: Feature::logarithmic("bytes uploaded", "bytes")
             .persistence(Persistence::Fades(60.0))
             .ordinary(65_536.0)
             .phrase("uploaded {} in a minute"),
-        read: |pair| unless_known(pair, pair.up_60),
+        read: |pair| if leads_outside(pair) { 0.0 } else { unless_known(pair, pair.up_60) },
+    },
+    Column {
+        // What comes back as much is a call or a game.
+        feature: Feature::logarithmic("bytes uploaded outside", "bytes")
+            .persistence(Persistence::Fades(60.0))
+            .ordinary(262_144.0)
+            .phrase("uploaded {} in a minute, to the outside and beyond what came back,"),
+        read: |pair| {
+            let one_way = (pair.up_60 - pair.down_60).max(0.0);
+            if leads_outside(pair) { unless_known(pair, one_way) } else { 0.0 }
+        },
     },
     Column {
         feature: Feature::logarithmic("times the usual upload", "")
             .persistence(Persistence::Fades(60.0))
             .ordinary(2.0)
             .phrase("uploaded {} times more in a minute than is usual there"),
-        read: |pair| excess(pair.up_60, pair.usual.up_60),
+        read: |pair| if leads_outside(pair) { 0.0 } else { excess(pair.up_60, pair.usual.up_60) },
+    },
+    Column {
+        feature: Feature::logarithmic("times the usual upload outside", "")
+            .persistence(Persistence::Fades(60.0))
+            .ordinary(4.0)
+            .phrase("uploaded {} times more in a minute, to the outside, than is usual there"),
+        read: |pair| {
+            let one_way = (pair.up_60 - pair.down_60).max(0.0);
+            if leads_outside(pair) { excess(one_way, pair.usual.up_60) } else { 0.0 }
+        },
     },
     NOVELTY,
-    Column {
-        feature: Feature::linear("outside").finely().circumstance(1.0),
-        read: |pair| f32::from(u8::from(pair.server.is_global())),
-    },
 ];
+
+fn leads_outside(pair: &ServicePairState) -> bool {
+    pair.server.is_global()
+}
 
 /// Bytes of answers in a minute that are worth a look.
 const MUCH: f32 = 16_384.0;
@@ -146,25 +167,44 @@ pub(super) static ANSWERS: [Column<Read>; 3] = [
 
 /// A beacon comes back on time with little to say, to somewhere new; probes and clocks are regular, too, but known,
 /// and streams have much to say.
-pub(super) static PERIODICITY: [Column<Read>; 3] = [
+pub(super) static PERIODICITY: [Column<Read>; 2] = [
+    Column {
+        // Four bits are as much as a doubling of a count says elsewhere.
+        feature: Feature::linear("regularity").up_to(64.0).ordinary(4.0),
+        read: |pair| if_beacon(pair, pair.regularity_bits / 4.0),
+    },
     Column {
         feature: Feature::logarithmic("regular intervals", "")
             .up_to(ENOUGH_INTERVALS)
             .persistence(Persistence::Lasts)
-            .ordinary(3.0)
+            .ordinary(6.0)
             .phrase("came back {} times in a row at regular intervals"),
-        read: |pair| unless_known(pair, pair.regular_intervals.min(ENOUGH_INTERVALS)),
+        read: |pair| if_beacon(pair, pair.regular_intervals.min(ENOUGH_INTERVALS)),
     },
-    Column {
-        feature: Feature::linear("brevity of an interval").finely().circumstance(16.0),
-        read: |pair| brevity(pair.interval_bytes_mean),
-    },
-    NOVELTY,
 ];
 
-/// How much less than 64 KiB is said, in halvings.
-fn brevity(bytes: f32) -> f32 {
-    (16.0 - doublings(bytes)).max(0.0)
+/// Bytes in an interval from which on it is a stream.
+const STREAM: f32 = 65_536.0;
+
+/// A value where it may be a beacon: a client comes back to a server outside that nobody is known to use, or to a port of it, and
+/// is answered little. Inside, only services of which nothing is known count, and half. Clocks, and what the client has already been
+/// seen to do at the same pace elsewhere, are none.
+fn if_beacon(pair: &ServicePairState, value: f32) -> f32 {
+    const CLOCK: u16 = 123;
+    let novelty = pair.novelty();
+    let reached = |least: Novelty| novelty >= f32::from(least as u8);
+    let is_outside = pair.server.is_global();
+    let part = match (pair.client.is_global(), is_outside) {
+        (true, false) => 0.0,
+        (_, true) if reached(Novelty::NewServer) || novelty == f32::from(Novelty::NewPort as u8) => 1.0,
+        (false, false) if reached(Novelty::NewEverything) => 0.5,
+        _ => 0.0,
+    };
+    let is_clock = pair.protocol == UDP && pair.port == CLOCK;
+    let is_small = pair.interval_bytes_mean < STREAM;
+    let may_be =
+        is_small && pair.is_answered() && !pair.server.is_group() && !is_clock && !pair.has_usual_pace();
+    if may_be { part * value } else { 0.0 }
 }
 
 /// A tunnel asks for long names without end, and for types that carry much.
@@ -189,6 +229,32 @@ pub(super) static NAMES: [Column<Read>; 4] = [
         read: |pair| pair.no_such_name,
     },
 ];
+
+/// Networks have their first contacts every minute, but few at ports that nobody uses, from outside, or of who has just been
+/// called itself.
+pub(super) static CONTACT: [Column<Read>; 2] = [
+    Column {
+        feature: Feature::logarithmic("rarity of its first contact", "h")
+            .steep()
+            .persistence(Persistence::Fades(60.0))
+            .ordinary(6.0)
+            .phrase("made a first contact of a kind that comes up once in {}"),
+        read: |pair| pair.contact_60,
+    },
+    Column {
+        feature: Feature::logarithmic("rarity of its first contacts", "h")
+            .steep()
+            .persistence(Persistence::Fades(60.0))
+            .ordinary(12.0)
+            .phrase("made first contacts of several kinds that come up together once in {}"),
+        read: |pair| pair.contacts_60,
+    },
+];
+
+/// Whether its first exchange was just now.
+pub(super) fn had_contact(pair: &JudgedPair) -> bool {
+    pair.contact_60 > 0.01
+}
 
 /// What the connections of a client to a service look like.
 pub(super) fn shape_of_connections(pair: &JudgedPair) -> Shape {
