@@ -12,12 +12,13 @@
 //! flood costs a bucket's two lines a newcomer.
 
 mod bucket;
+mod mapped;
 
 use bytemuck::Pod;
-use memmap2::{Advice, MmapMut};
 
 use super::{hash::HashKey, host_key::HostKey};
 use bucket::{BUCKET, Bucket, Choice, Quotas};
+use mapped::Mapped;
 
 /// An entry that was used within this time has a state that matters: its loss is counted.
 pub const LIVELY_NS: u64 = 10_000_000_000;
@@ -85,12 +86,11 @@ const LINE: usize = 64;
 /// See the module.
 #[derive(Debug)]
 pub struct Table<V> {
-    buckets: MmapMut,
-    values: MmapMut,
+    buckets: Mapped<Bucket>,
+    values: Mapped<V>,
     mask: usize,
     quotas: Quotas,
     counts: TableCounts,
-    kind: std::marker::PhantomData<V>,
 }
 
 /// What became of those who wanted an entry.
@@ -166,26 +166,19 @@ impl<V: Entry> Table<V> {
     /// When there is not enough memory.
     pub fn new(capacity: usize, idle_ns: u64) -> std::io::Result<Self> {
         let buckets = capacity.div_ceil(BUCKET).next_power_of_two();
-        let map = |bytes: usize| {
-            let map = MmapMut::map_anon(bytes)?;
-            // A kernel without huge pages gives small ones.
-            let _ = map.advise(Advice::HugePage);
-            Ok::<_, std::io::Error>(map)
-        };
         Ok(Self {
-            buckets: map(buckets * size_of::<Bucket>())?,
-            values: map(buckets * BUCKET * size_of::<V>())?,
+            buckets: Mapped::new(buckets)?,
+            values: Mapped::new(buckets * BUCKET)?,
             mask: buckets - 1,
             quotas: Quotas::of(idle_ns),
             counts: TableCounts::default(),
-            kind: std::marker::PhantomData,
         })
     }
 
     /// Asks the memory for the bucket of a hash that is looked up soon.
     #[inline]
     pub fn prefetch(&self, hash: u64) {
-        let bucket = &self.buckets()[self.bucket(hash)];
+        let bucket = &self.buckets[self.bucket(hash)];
         prefetch(&bucket.low);
         prefetch(&bucket.stamps);
     }
@@ -195,7 +188,7 @@ impl<V: Entry> Table<V> {
     #[inline]
     pub fn prefetch_value(&self, hash: u64, bytes: usize) -> bool {
         let bucket = self.bucket(hash);
-        let Some(place) = self.buckets()[bucket].place_of(hash) else { return false };
+        let Some(place) = self.buckets[bucket].place_of(hash) else { return false };
         let value = bytemuck::bytes_of(self.get(Slot(bucket * BUCKET + place)));
         value[..bytes.min(value.len())].iter().step_by(LINE).for_each(prefetch);
         true
@@ -204,7 +197,7 @@ impl<V: Entry> Table<V> {
     /// Asks the memory for the value at a place, and for whose it is.
     #[inline]
     pub fn prefetch_slot(&self, slot: Slot) {
-        prefetch(&self.buckets()[slot.0 / BUCKET].low);
+        prefetch(&self.buckets[slot.0 / BUCKET].low);
         bytemuck::bytes_of(self.get(slot)).iter().step_by(LINE).for_each(prefetch);
     }
 
@@ -213,7 +206,7 @@ impl<V: Entry> Table<V> {
     pub fn find(&self, wanted: &Hashed<V::Key>) -> Option<Slot> {
         let bucket = self.bucket(wanted.hash);
         let mut slots =
-            self.buckets()[bucket].places_of(wanted.hash).map(|place| Slot(bucket * BUCKET + place));
+            self.buckets[bucket].places_of(wanted.hash).map(|place| Slot(bucket * BUCKET + place));
         slots.find(|slot| self.get(*slot).key() == wanted.key)
     }
 
@@ -227,7 +220,7 @@ impl<V: Entry> Table<V> {
     ) -> Admission {
         let Some(slot) = self.find(wanted) else { return self.make_room(wanted, group(), now_ns) };
         let is_real = self.get(slot).is_real();
-        self.buckets_mut()[slot.0 / BUCKET].touch(slot.0 % BUCKET, is_real, now_ns);
+        self.buckets[slot.0 / BUCKET].touch(slot.0 % BUCKET, is_real, now_ns);
         Admission::Here(slot)
     }
 
@@ -235,12 +228,12 @@ impl<V: Entry> Table<V> {
     #[inline]
     pub fn confirm(&mut self, slot: Slot) {
         let is_real = self.get(slot).is_real();
-        self.buckets_mut()[slot.0 / BUCKET].confirm(slot.0 % BUCKET, is_real);
+        self.buckets[slot.0 / BUCKET].confirm(slot.0 % BUCKET, is_real);
     }
 
     /// The hash at a place.
     pub fn hash(&self, slot: Slot) -> u64 {
-        self.buckets()[slot.0 / BUCKET].hash(slot.0 % BUCKET)
+        self.buckets[slot.0 / BUCKET].hash(slot.0 % BUCKET)
     }
 
     /// Whether a place still belongs to a hash. Where another key has the same, it is as good.
@@ -251,27 +244,25 @@ impl<V: Entry> Table<V> {
     /// The value at a place.
     #[inline]
     pub fn get(&self, slot: Slot) -> &V {
-        &self.values()[slot.0]
+        &self.values[slot.0]
     }
 
     /// The value at a place, to be changed.
     #[inline]
     pub fn get_mut(&mut self, slot: Slot) -> &mut V {
-        &mut bytemuck::cast_slice_mut::<u8, V>(&mut self.values)[slot.0]
+        &mut self.values[slot.0]
     }
 
     /// Every entry with its hash.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &V)> {
-        let hashes = self.buckets().iter().flat_map(|bucket| bucket.hashes());
-        hashes.zip(self.values()).filter(|(hash, _)| *hash != 0)
+        let hashes = self.buckets.iter().flat_map(|bucket| bucket.hashes());
+        hashes.zip(&*self.values).filter(|(hash, _)| *hash != 0)
     }
 
     /// Changes every entry.
     pub fn for_each_mut(&mut self, mut change: impl FnMut(&mut V)) {
-        let buckets: &[Bucket] = bytemuck::cast_slice(&self.buckets);
-        let values = bytemuck::cast_slice_mut::<u8, V>(&mut self.values);
-        let hashes = buckets.iter().flat_map(|bucket| bucket.hashes());
-        hashes.zip(values).filter(|(hash, _)| *hash != 0).for_each(|(_, value)| change(value));
+        let hashes = self.buckets.iter().flat_map(|bucket| bucket.hashes());
+        hashes.zip(&mut *self.values).filter(|(hash, _)| *hash != 0).for_each(|(_, value)| change(value));
     }
 
     /// Entries that there is room for.
@@ -281,7 +272,7 @@ impl<V: Entry> Table<V> {
 
     fn make_room(&mut self, wanted: &Hashed<V::Key>, group: Group, now_ns: u64) -> Admission {
         let index = self.bucket(wanted.hash);
-        let choice = self.buckets()[index].choose(group, &self.quotas, now_ns);
+        let choice = self.buckets[index].choose(group, &self.quotas, now_ns);
         let (place, is_lively) = match choice {
             Choice::Free(place) => (place, false),
             Choice::Evict { place, is_early, is_lively } => {
@@ -296,7 +287,7 @@ impl<V: Entry> Table<V> {
         self.counts.entered += 1;
         self.counts.displaced += u64::from(is_lively);
         let slot = Slot(index * BUCKET + place);
-        self.buckets_mut()[index].occupy(place, wanted.hash, group, now_ns);
+        self.buckets[index].occupy(place, wanted.hash, group, now_ns);
         *self.get_mut(slot) = V::begin(wanted.key);
         if is_lively { Admission::Displacing(slot) } else { Admission::Here(slot) }
     }
@@ -306,21 +297,6 @@ impl<V: Entry> Table<V> {
         // The low bits choose bits in sketches; the high ones a bucket.
         (hash >> 32) as usize & self.mask
     }
-
-    #[inline]
-    fn buckets(&self) -> &[Bucket] {
-        bytemuck::cast_slice(&self.buckets)
-    }
-
-    #[inline]
-    fn buckets_mut(&mut self) -> &mut [Bucket] {
-        bytemuck::cast_slice_mut(&mut self.buckets)
-    }
-
-    #[inline]
-    fn values(&self) -> &[V] {
-        bytemuck::cast_slice(&self.values)
-    }
 }
 
 impl<V: Entry> AnyTable for Table<V> {
@@ -329,7 +305,7 @@ impl<V: Entry> AnyTable for Table<V> {
     }
 
     fn memory(&self) -> [&[u8]; 2] {
-        [&self.buckets, &self.values]
+        [self.buckets.bytes(), self.values.bytes()]
     }
 }
 
