@@ -21,15 +21,9 @@ struct Contact {
     time_ns: u64,
 }
 
-/// See the module.
-#[derive(Debug)]
+/// See the module. Its memory is there from the first contact on: each partition has some, and many see none.
+#[derive(Debug, Default)]
 pub(super) struct Contacts(Vec<[Contact; 2]>);
-
-impl Default for Contacts {
-    fn default() -> Self {
-        Self(vec![<[Contact; 2]>::default(); MOST / 2])
-    }
-}
 
 /// What a question names of an address: all of an IPv4 address, the end of an IPv6 one.
 fn end_of(key: HostKey) -> u64 {
@@ -44,6 +38,9 @@ fn place(key: &HashKey, end: u64) -> usize {
 impl Contacts {
     /// Somebody opens a flow to a host, in a packet from a MAC address.
     pub(super) fn note(&mut self, to: HostKey, from: [u8; 6], key: &HashKey, now_ns: u64) {
+        if self.0.is_empty() {
+            self.0.resize(MOST / 2, Default::default());
+        }
         let end = end_of(to);
         let [last, other] = &mut self.0[place(key, end)];
         if (last.end, last.from) != (end, from) {
@@ -60,7 +57,7 @@ impl Contacts {
     /// Whether a MAC address asks for a host, or the group of one, because of another that had tried it before.
     pub(super) fn is_cause(&self, asked: HostKey, by: [u8; 6], key: &HashKey, now_ns: u64) -> bool {
         let end = end_of(asked);
-        self.0[place(key, end)].iter().any(|contact| {
+        self.0.get(place(key, end)).into_iter().flatten().any(|contact| {
             contact.end == end
                 && contact.time_ns != 0
                 && contact.from != by

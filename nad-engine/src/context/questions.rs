@@ -28,15 +28,9 @@ struct Question {
     answers: u32,
 }
 
-/// See the module.
-#[derive(Debug)]
+/// See the module. Its memory is there from the first question on.
+#[derive(Debug, Default)]
 pub(super) struct Questions(Vec<Question>);
-
-impl Default for Questions {
-    fn default() -> Self {
-        Self(vec![Question::default(); MOST])
-    }
-}
 
 impl Questions {
     /// Whether a packet asks what was not asked just now, so that it has to be noted; what goes on, as a stream to a group does,
@@ -49,10 +43,12 @@ impl Questions {
         now_ns: u64,
     ) -> bool {
         let port = if icmp::is_icmp(record) { 0 } else { record.source_port };
-        let question = &self.0[place(key, asker, record.protocol, port)];
-        let is_it = (question.asker, question.protocol, question.port) == (asker, record.protocol, port)
-            && question.asked_ns != 0;
-        let is_news = !is_it || now_ns.saturating_sub(question.asked_ns) >= REPEATED_NS;
+        let is_it = |question: &&Question| {
+            (question.asker, question.protocol, question.port) == (asker, record.protocol, port)
+                && question.asked_ns != 0
+        };
+        let question = self.0.get(place(key, asker, record.protocol, port)).filter(is_it);
+        let is_news = question.is_none_or(|question| now_ns.saturating_sub(question.asked_ns) >= REPEATED_NS);
         if is_news {
             self.note(record, asker, key, now_ns);
         }
@@ -64,6 +60,9 @@ impl Questions {
         let port = if icmp::is_icmp(record) { 0 } else { record.source_port };
         let protocol = record.protocol;
         let place = place(key, asker, protocol, port);
+        if self.0.is_empty() {
+            self.0.resize(MOST, Question::default());
+        }
         self.0[place] = Question { asker, protocol, port, asked_ns: now_ns, answers: 0 };
     }
 
@@ -79,7 +78,7 @@ impl Questions {
             return false;
         }
         let port = if icmp::is_icmp(record) { 0 } else { record.destination_port };
-        let question = &mut self.0[place(key, to, record.protocol, port)];
+        let Some(question) = self.0.get_mut(place(key, to, record.protocol, port)) else { return false };
         let is_it = question.asked_ns != 0
             && (question.asker, question.protocol, question.port) == (to, record.protocol, port)
             && now_ns.saturating_sub(question.asked_ns) < ANSWERED_NS
