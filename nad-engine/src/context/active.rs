@@ -17,7 +17,7 @@ const OF_A_PARTITION: usize = MOST_VISITED / 2;
 pub(super) const BUSY_PACKETS: u32 = 4;
 
 /// Subjects ahead of whose turn the memory is asked for their states.
-const AHEAD: usize = 8;
+pub(super) const AHEAD: usize = 8;
 
 /// A table of subjects, and which of them were active in this tick.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl<S: Entry> SubjectTable<S> {
             let (slot, hash) = self.active.places[place];
             let ahead = self.active.places.get(place + AHEAD);
             if let Some((slot, _)) = ahead {
-                self.table.prefetch_slot(*slot);
+                self.table.prefetch_slot(*slot, size_of::<S>());
             }
             if self.table.holds(slot, hash) {
                 visit(self.table.get_mut(slot), ahead.map(|(_, hash)| *hash));

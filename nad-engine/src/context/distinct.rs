@@ -38,11 +38,17 @@ impl Distinct {
         if window > other.window + 1 {
             return;
         }
-        let mut other = *other;
         self.turn(window);
-        other.turn(window);
-        let words = self.current.iter_mut().chain(&mut self.previous);
-        words.zip(other.current.iter().chain(&other.previous)).for_each(|(word, more)| *word |= more);
+        let add = |words: &mut [u64; WORDS], more: &[u64; WORDS]| {
+            words.iter_mut().zip(more).for_each(|(word, more)| *word |= more);
+        };
+        if window <= other.window {
+            add(&mut self.current, &other.current);
+            add(&mut self.previous, &other.previous);
+        } else {
+            // What is current there belongs to the window before this one.
+            add(&mut self.previous, &other.current);
+        }
     }
 
     /// About how many there were in the window of this number and the one before it.

@@ -359,7 +359,7 @@ impl HostState {
         for count in [opened_10, failed_10, stray_10] {
             *count *= decay.ten;
         }
-        for count in self.counts_10() {
+        for count in self.counts_10_mut() {
             *count *= decay.ten;
         }
         self.failed_60 *= decay.minute;

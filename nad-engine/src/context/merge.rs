@@ -1,10 +1,15 @@
 //! The end of a second: what the partitions know of hosts is added up, and each is told the sum.
 
-use std::{collections::HashMap, io, ops::Range};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+    io,
+    ops::Range,
+};
 
 use super::{
     Sizes, Subject,
-    active::{BUSY_PACKETS, MOST_VISITED},
+    active::{AHEAD, BUSY_PACKETS, MOST_VISITED},
     host::{Exploration, HostState},
     host_key::HostKey,
     kinds::{End, SubjectKind},
@@ -49,6 +54,27 @@ struct Candidate {
     packets: u32,
     /// A bit for each partition in which it was.
     partitions: u16,
+}
+
+/// Places by hashes that are keyed already, so that nobody can choose them.
+type Places = HashMap<u64, usize, BuildHasherDefault<AsItIs>>;
+
+/// Hashes a number as itself.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
 }
 
 /// Which states are added up.
@@ -100,13 +126,12 @@ impl Merged {
             active.sort_by_key(|candidate| candidate.packets < BUSY_PACKETS);
             active.truncate(MOST_VISITED);
         }
-        for candidate in active {
+        for (number, candidate) in active.iter().enumerate() {
+            ask_ahead(&active[number..], kind, partitions, network);
             // It may have others, in which it was not active just now.
             let summary = network.summary(&candidate.host);
             let known = summary.map_or(0, |summary| summary.partitions);
-            let places = candidate.partitions | known;
-            let among = partitions.iter_mut().enumerate().filter(|(index, _)| places >> index & 1 == 1);
-            self.add(&candidate.host, kind, among, end_ns, tick);
+            self.add(&candidate.host, kind, partitions, candidate.partitions | known, (end_ns, tick));
             let levels = summary.map(|summary| (summary.source_level, summary.target_level));
             if let (Some(levels), Some(Sum { state, .. })) = (levels, self.hosts.last_mut()) {
                 // Where it is not judged in one of its roles.
@@ -115,32 +140,32 @@ impl Merged {
         }
     }
 
-    /// Adds up the states of a host.
-    fn add<'a>(
+    /// Adds up the states of a host in those partitions whose bit is set.
+    fn add(
         &mut self,
         host: &Hashed<HostKey>,
         kind: Kind,
-        partitions: impl Iterator<Item = (usize, &'a mut Partition)>,
-        end_ns: u64,
-        tick: u32,
+        partitions: &mut [Partition],
+        places: u16,
+        (end_ns, tick): (u64, u32),
     ) {
         let first = self.parts.len();
-        let mut all: Option<HostState> = None;
-        for (index, partition) in partitions {
-            let table = kind.table_mut(partition);
+        let sum = self.hosts.len();
+        for index in bits(places) {
+            let table = kind.table_mut(&mut partitions[index]);
             let Some(slot) = table.find(host) else { continue };
             let part = table.get_mut(slot);
             self.parts.push(Part { partition: index, slot, seen_ns: part.last_ns });
             part.fade(end_ns);
-            match &mut all {
-                None => all = Some(part.alone()),
-                Some(all) => all.add(part, end_ns, tick),
+            match self.hosts.get_mut(sum) {
+                None => self.hosts.push(Sum { hash: host.hash, state: part.alone(), parts: first..first }),
+                Some(Sum { state, .. }) => state.add(part, end_ns, tick),
             }
         }
-        if let Some(mut state) = all {
+        if let Some(Sum { state, parts, .. }) = self.hosts.get_mut(sum) {
             // Sketches are of the windows up to now, whether or not the counts had to fade.
             state.last_ns = end_ns;
-            self.hosts.push(Sum { hash: host.hash, state, parts: first..self.parts.len() });
+            parts.end = self.parts.len();
         }
     }
 
@@ -152,7 +177,8 @@ impl Merged {
 
     /// Takes into the summaries what was heard of the hosts.
     fn hear(&self, kind: Kind, partitions: &[Partition], network: &mut Network, end_ns: u64) {
-        for Sum { hash, state, parts } in &self.hosts {
+        for (number, Sum { hash, state, parts }) in self.hosts.iter().enumerate() {
+            self.ask_ahead(number, kind, partitions, network);
             let host = Hashed { hash: *hash, key: state.key };
             let Some(slot) = network.enter(&host, state.macs.first().unwrap_or_default(), end_ns) else {
                 continue;
@@ -169,7 +195,8 @@ impl Merged {
 
     /// Tells the partitions what is known of the hosts from now on.
     fn share(&self, kind: Kind, partitions: &mut [Partition], network: &mut Network, end_ns: u64) {
-        for Sum { hash, state, parts } in &self.hosts {
+        for (number, Sum { hash, state, parts }) in self.hosts.iter().enumerate() {
+            self.ask_ahead(number, kind, partitions, network);
             let host = Hashed { hash: *hash, key: state.key };
             let mac = state.macs.first().unwrap_or_default();
             let parts = &self.parts[parts.clone()];
@@ -187,12 +214,48 @@ impl Merged {
             slot.into_iter().for_each(|slot| network.hosts.confirm(slot));
         }
     }
+
+    /// Asks the memory for what is told to and heard of a host some places further.
+    fn ask_ahead(&self, number: usize, kind: Kind, partitions: &[Partition], network: &Network) {
+        if let Some(Sum { hash, .. }) = self.hosts.get(number + 2 * AHEAD) {
+            network.hosts.prefetch(*hash);
+        }
+        if let Some(Sum { hash, parts, .. }) = self.hosts.get(number + AHEAD) {
+            network.hosts.prefetch_value(*hash, size_of::<HostSummary>());
+            for Part { partition, slot, .. } in &self.parts[parts.clone()] {
+                kind.table(&partitions[*partition]).prefetch_slot(*slot, size_of::<HostState>());
+            }
+        }
+    }
+}
+
+/// The places of bits that are set, from the lowest on.
+fn bits(mut bits: u16) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(place)
+    })
+}
+
+/// Asks the memory for the states of hosts some places after the first.
+fn ask_ahead(hosts: &[Candidate], kind: Kind, partitions: &[Partition], network: &Network) {
+    if let Some(Candidate { host, partitions: places, .. }) = hosts.get(2 * AHEAD) {
+        network.hosts.prefetch(host.hash);
+        bits(*places).for_each(|index| kind.table(&partitions[index]).prefetch(host.hash));
+    }
+    if let Some(Candidate { host, partitions: places, .. }) = hosts.get(AHEAD) {
+        network.hosts.prefetch_value(host.hash, size_of::<HostSummary>());
+        for index in bits(*places) {
+            kind.table(&partitions[index]).prefetch_value(host.hash, size_of::<HostState>());
+        }
+    }
 }
 
 /// Those that were active in a tick, in the order of the partitions and of their packets in each.
 fn active(kind: Kind, partitions: &mut [Partition], tick: u32) -> Vec<Candidate> {
     let mut candidates: Vec<Candidate> = Vec::new();
-    let mut places: HashMap<u64, usize> = HashMap::new();
+    let mut places = Places::default();
     for (index, partition) in partitions.iter_mut().enumerate() {
         let active = kind.active(partition);
         let mut slots = Vec::new();
@@ -201,7 +264,13 @@ fn active(kind: Kind, partitions: &mut [Partition], tick: u32) -> Vec<Candidate>
             slots.append(&mut active.places);
         }
         let table = kind.table(partition);
-        for (slot, hash) in slots.into_iter().filter(|(slot, hash)| table.holds(*slot, *hash)) {
+        for (number, (slot, hash)) in slots.iter().copied().enumerate() {
+            if let Some((slot, _)) = slots.get(number + AHEAD) {
+                table.prefetch_slot(*slot, HostState::HOT_BYTES);
+            }
+            if !table.holds(slot, hash) {
+                continue;
+            }
             let state = table.get(slot);
             let place = *places.entry(hash).or_insert_with(|| {
                 candidates.push(Candidate {

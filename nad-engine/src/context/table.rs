@@ -194,11 +194,12 @@ impl<V: Entry> Table<V> {
         true
     }
 
-    /// Asks the memory for the value at a place, and for whose it is.
+    /// Asks the memory for the first `bytes` of the value at a place, and for whose it is.
     #[inline]
-    pub fn prefetch_slot(&self, slot: Slot) {
+    pub fn prefetch_slot(&self, slot: Slot, bytes: usize) {
         prefetch(&self.buckets[slot.0 / BUCKET].low);
-        bytemuck::bytes_of(self.get(slot)).iter().step_by(LINE).for_each(prefetch);
+        let value = bytemuck::bytes_of(self.get(slot));
+        value[..bytes.min(value.len())].iter().step_by(LINE).for_each(prefetch);
     }
 
     /// The place of a key, where it has one.

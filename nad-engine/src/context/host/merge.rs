@@ -19,9 +19,8 @@ impl HostState {
         self.sent_1 += other.sent_1;
         self.failed_60 += other.failed_60;
         self.unfamiliar_60 += other.unfamiliar_60;
-        let mut other_counts = *other;
-        for (count, more) in self.counts_10().into_iter().zip(other_counts.counts_10()) {
-            *count += *more;
+        for (count, more) in self.counts_10_mut().into_iter().zip(other.counts_10()) {
+            *count += more;
         }
         self.marks |= other.marks;
         self.begun.add(&other.begun, tick);
@@ -78,29 +77,28 @@ impl HostState {
     pub fn stray_everywhere_10(&self) -> f32 {
         self.stray_10 + self.elsewhere.stray_10
     }
+}
 
-    /// Every count that fades over ten seconds, and is a sum over partitions.
-    pub(super) fn counts_10(&mut self) -> [&mut f32; 17] {
-        [
-            &mut self.opened_10,
-            &mut self.opened_tcp_10,
-            &mut self.failed_10,
-            &mut self.waiting_10,
-            &mut self.stray_10,
-            &mut self.icmp_10,
-            &mut self.sent_10,
-            &mut self.received_10,
-            &mut self.asked_10,
-            &mut self.asked_tcp_10,
-            &mut self.half_open_10,
-            &mut self.turned_away_10,
-            &mut self.pressed_10,
-            &mut self.icmp_in_10,
-            &mut self.malformed_10,
-            &mut self.unusual_headers_10,
-            &mut self.errors_10,
-        ]
-    }
+/// Counts of [`HostState`], to be read and to be changed.
+macro_rules! counts_10 {
+    ($($count:ident)*) => {
+        impl HostState {
+            /// Every count that fades over ten seconds, and is a sum over partitions.
+            fn counts_10(&self) -> [f32; 17] {
+                [$(self.$count),*]
+            }
+
+            /// The same, to be changed.
+            pub(super) fn counts_10_mut(&mut self) -> [&mut f32; 17] {
+                [$(&mut self.$count),*]
+            }
+        }
+    };
+}
+
+counts_10! {
+    opened_10 opened_tcp_10 failed_10 waiting_10 stray_10 icmp_10 sent_10 received_10 asked_10 asked_tcp_10
+    half_open_10 turned_away_10 pressed_10 icmp_in_10 malformed_10 unusual_headers_10 errors_10
 }
 
 impl TickCount {
