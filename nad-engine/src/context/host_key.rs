@@ -110,12 +110,18 @@ impl HostKey {
     }
 
     /// Whether it is a group address: multicast, or the broadcast address of all networks.
+    #[inline]
     pub fn is_group(self) -> bool {
-        match self.to_ip() {
-            Some(IpAddr::V4(address)) => address.is_multicast() || address.is_broadcast(),
-            Some(IpAddr::V6(address)) => address.is_multicast(),
-            None => self.is_mac() && self.low >> 40 & 1 == 1,
+        const MULTICAST_V6: u64 = 0xff;
+        const MULTICAST_V4: u32 = 0xe;
+        if self.high >> 56 == MULTICAST_V6 {
+            return true;
         }
+        if self.high == 0 && self.low & MAPPED_MASK == MAPPED {
+            let address = self.low as u32;
+            return address >> 28 == MULTICAST_V4 || address == u32::MAX;
+        }
+        self.is_mac() && self.low >> 40 & 1 == 1
     }
 
     /// Whether the address belongs to no network of one's own by its kind: neither private (RFC 1918), shared
@@ -238,6 +244,36 @@ mod tests {
             assert_eq!(key.to_ip().map(HostKey::ip), Some(key), "{forged}");
         }
         assert_eq!(v6("::ffff:10.0.0.5").to_string(), "::ffff:10.0.0.5");
+    }
+
+    #[test]
+    fn group_addresses_are_multicast_and_broadcast_of_every_kind_and_no_others() {
+        let ips = [
+            "223.255.255.255",
+            "224.0.0.0",
+            "239.255.255.255",
+            "240.0.0.0",
+            "255.255.255.254",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:224.0.0.1",
+            "1000::ff00:0:0",
+            "1000::1:ff00:0:0",
+            "feff::1",
+            "ff00::",
+            "ff02::1:ff12:3456",
+        ];
+        for ip in ips.map(|text| text.parse::<IpAddr>().unwrap()) {
+            let is_group = match ip {
+                IpAddr::V4(address) => address.is_multicast() || address.is_broadcast(),
+                IpAddr::V6(address) => address.is_multicast(),
+            };
+            assert_eq!(HostKey::ip(ip).is_group(), is_group, "{ip}");
+            assert!(!HostKey::ip(ip).prefix().is_group(), "{ip}");
+        }
+        assert!(HostKey::mac([1, 0, 0x5e, 0, 0, 1]).is_group() && HostKey::mac([0xff; 6]).is_group());
+        assert!(!HostKey::mac([2, 0xff, 0, 0, 0, 1]).is_group());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::host_key::HostKey;
 
 /// Whether a packet is none that an ordinary network stack sends: a defect, TCP flags that contradict each other
 /// or are all absent, or the same address and port at both ends.
+#[inline]
 pub fn is_malformed(record: &PacketRecord) -> bool {
     const PROTOCOL_TCP: u8 = 6;
     const FIN: u8 = 0x01;

@@ -32,6 +32,10 @@ impl Weight {
     /// What a record stands for besides itself.
     #[inline]
     pub fn of(record: &PacketRecord) -> Self {
+        // As nearly always: it is asked for several times a packet.
+        if record.sampled_out_packets == 0 {
+            return Self::default();
+        }
         record.sampled_out().map_or(Self::default(), |sampled_out| Self::of_sampled_out(&sampled_out))
     }
 
