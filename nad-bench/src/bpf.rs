@@ -3,7 +3,10 @@
 //! They are loaded by bpf(2) as it is. The sensor's programs are loaded by nad itself.
 
 mod assembler;
+#[cfg(test)]
+pub(crate) mod interpreter;
 pub(crate) mod programs;
+pub(crate) mod sending;
 mod system;
 
 pub(crate) use system::{Link, Map, Program, RunTime, TestRun};

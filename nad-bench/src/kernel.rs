@@ -11,7 +11,7 @@ use crate::{
     Options,
     bpf::{Map, Program, RunTime, TestRun, programs},
     lab::{self, Cable},
-    measure::{self, pin},
+    measure::pin,
     report::{Part, Row, Target},
     sender::Sender,
     traffic::{self, ACK, End, PUSH, SYN},
@@ -34,7 +34,7 @@ pub(crate) fn measure(options: &Options) -> Result<Part> {
     if part.skipped.is_some() {
         return Ok(part);
     }
-    let cpu = measure::cpus()?[0];
+    let cpu = options.cpus[0];
     lab::inside(|| {
         pin(cpu)?;
         test_runs(options, &mut part)?;
@@ -119,13 +119,15 @@ fn test_runs(options: &Options, part: &mut Part) -> Result<()> {
         }
     }
     let all: Vec<f64> = times.iter().flat_map(|times| times.counting.iter().copied()).collect();
-    part.rows.push(Row::new("counting and passing, any frame (test run)", UNIT, &all)?);
+    part.rows.push(Row::new("counting and passing, any frame (test run)", UNIT, &all)?.id("kernel.counting"));
     for ((name, _), times) in frames.iter().zip(&times) {
-        for (how, values) in [("record written", &times.written), ("ring full", &times.full)] {
+        for (how, id, values) in
+            [("record written", "written", &times.written), ("ring full", "full", &times.full)]
+        {
             let over: Vec<f64> = values.iter().zip(&times.counting).map(|(own, other)| own - other).collect();
-            part.rows.push(
-                Row::new(format!("{name}, {how}: over counting (test run)"), UNIT, &over)?.aims(TARGET),
-            );
+            let row = Row::new(format!("{name}, {how}: over counting (test run)"), UNIT, &over)?.aims(TARGET);
+            let is_shown = *name == "TCP" && id == "written";
+            part.rows.push(if is_shown { row.id("kernel.tcp") } else { row });
         }
     }
     part.notes.push(format!(
@@ -174,10 +176,14 @@ fn flows(options: &Options, part: &mut Part) -> Result<()> {
             times.written.iter().zip(&times.counting).map(|(own, other)| own - other).collect();
         let row =
             Row::new(format!("{name}, record written: over counting (packets)"), UNIT, &over)?.aims(TARGET);
+        let row = match name.strip_suffix(" flows") {
+            Some(flows) => row.id(format!("kernel.{flows}")),
+            None => row,
+        };
         part.rows.push(row.by("counting", &times.written, &times.counting, None)?);
     }
     if let [first, .., flood] = &times[..] {
-        let row = Row::new("a packet of the flood", UNIT, &flood.written)?;
+        let row = Row::new("a packet of the flood", UNIT, &flood.written)?.id("kernel.flood");
         part.rows.push(row.by(
             "a packet of 1 flow",
             &flood.written,

@@ -2,6 +2,8 @@
 //!
 //! It is a namespace without a name, which is gone with the last process that is in it.
 
+mod raw;
+
 use std::{
     ffi::CString,
     fs, io,
@@ -11,6 +13,8 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+
+pub(crate) use raw::RawSender;
 
 /// Whether there is a way to load programs and to make namespaces, or why not, in one line.
 pub(crate) fn why_not() -> Option<String> {
@@ -35,6 +39,11 @@ pub(crate) fn inside<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result
         };
         scope.spawn(inside).join().unwrap_or_else(|_| bail!("the measuring thread failed"))
     })
+}
+
+/// The same where a network of its own is wanted and may be made; otherwise in this one.
+pub(crate) fn inside_if<T: Send>(is_wanted: bool, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    if is_wanted { inside(work) } else { work() }
 }
 
 /// A cable: frames that are sent into `sender` arrive at `receiver`.

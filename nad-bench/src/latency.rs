@@ -2,8 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead as _, BufReader, Write as _},
-    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
+    io::{BufRead as _, BufReader, Write as _},
     path::Path,
     sync::{
         Mutex, PoisonError,
@@ -17,16 +16,17 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
     Options,
-    lab::{self, Cable},
-    live::{self, Lab},
-    measure::{self, pin, quantile},
+    lab::{self, RawSender},
+    live::{self, Lab, Post},
+    measure::{pin, quantile},
     report::{Part, Row, Target},
     sender::Sender,
     sensor,
-    traffic::{self, ACK, End, PUSH, SYN},
+    traffic::{self, End, SYN},
 };
 
-const FLOWS: u32 = 1 << 10;
+/// Numbers of flows, and whether idle is measured, too.
+const CASES: [(u32, bool); 2] = [(1 << 10, true), (1 << 20, false)];
 /// Packets that must alert, and the time between them.
 const ODD: u16 = 300;
 const ODD_GAP: Duration = Duration::from_millis(17);
@@ -43,20 +43,30 @@ const LAST: &str = "end";
 
 /// Idle, then at half of the rate that is loss-free.
 pub(crate) fn measure(options: &Options) -> Result<Part> {
-    let mut part = Part::new("latency", format!("from the packet to the line in nad's file, {FLOWS} flows"));
-    part.skipped = live::why_not();
+    let mut part = Part::new("latency", "from the packet to the line in nad's file");
+    part.skipped = live::why_not(options);
     if part.skipped.is_some() {
         return Ok(part);
     }
-    let cpus = measure::cpus()?;
     lab::inside(|| {
-        pin(cpus[0])?;
-        both(options, cpus[1], &mut part)?;
+        pin(options.cpus[0])?;
+        let lab = Lab::new()?;
+        for (flows, is_idle) in CASES.into_iter().filter(|(flows, _)| options.wants_flows(*flows)) {
+            of_flows(options, &lab, flows, is_idle, &mut part)?;
+        }
+        part.notes.push(format!(
+            "Sent by a packet socket; the time is from just before sending to the line's coming out of a pipe in the place \
+             of nad's file. Idle is one ordinary packet every {} ms. Hosts are judged at the end of each second of the \
+             packets' clock, so an incident takes up to a second by design; so may the first alerts of a stranger whose packets \
+             are not odd enough alone, which are not among these. Under load, where much is above the threshold at once, \
+             alerts beyond those told are dropped and counted.",
+            TRICKLE_GAP.as_millis()
+        ));
         Ok(part)
     })
 }
 
-fn both(options: &Options, cpu: usize, part: &mut Part) -> Result<()> {
+fn of_flows(options: &Options, lab: &Lab, flows: u32, is_idle: bool, part: &mut Part) -> Result<()> {
     let folder = tempfile::tempdir_in(&options.out).context("no folder can be made for nad's files")?;
     let (alerts, incidents) = (folder.path().join("alerts"), folder.path().join("incidents"));
     let shown = |path: &Path| path.display().to_string();
@@ -65,55 +75,53 @@ fn both(options: &Options, cpu: usize, part: &mut Part) -> Result<()> {
     let (alert_lines, incident_lines) = (Lines::default(), Lines::default());
     let (alert_pipe, incident_pipe) = (sensor::make_pipe(&alerts)?, sensor::make_pipe(&incidents)?);
     let ends = [alert_pipe.try_clone()?, incident_pipe.try_clone()?];
+    let variant = options.program().with_shards(1).context("nad has no way to judge with one thread")?;
     let mut lost_under_load = 0;
-    let lab = Lab::new()?;
     let ended = thread::scope(|scope| -> Result<sensor::Ended> {
         scope.spawn(|| alert_lines.read(alert_pipe));
         scope.spawn(|| incident_lines.read(incident_pipe));
         let mut work = || -> Result<sensor::Ended> {
-            let sender = Sender::new(FLOWS)?;
-            let nad = lab.learnt(options, cpu, &sender, &arguments)?;
-            let raw = RawSender::open(&lab.own)?;
+            let sender = Sender::new(flows)?;
+            let post = Post::learnt(options, variant, &format!("nad{flows}"), &sender, &arguments)?;
+            let raw = RawSender::open(&post.cable)?;
             let mut strangers = Strangers::default();
-            let trickle = |stop: &AtomicBool| {
-                let (client, server) = traffic::flow(0);
-                while !stop.load(Relaxed) {
-                    raw.send(&traffic::tcp(client, server, ACK | PUSH, 1, 400))?;
-                    thread::sleep(TRICKLE_GAP);
+            let idle = beside(
+                |stop| trickle(&raw, stop),
+                || {
+                    strangers.become_known(&raw, &alert_lines)?;
+                    if !is_idle {
+                        return Ok(None);
+                    }
+                    Times::measure(&raw, &mut strangers, &alert_lines, &incident_lines).map(Some)
+                },
+            )?;
+            if let Some(idle) = idle {
+                idle.add_to("idle", "latency.idle", part)?;
+                if idle.lost > 0 {
+                    part.failures.push(format!("idle: {} alerts or incidents did not come", idle.lost));
                 }
-                Ok(())
-            };
-            let idle = beside(trickle, || {
-                strangers.become_known(&raw, &alert_lines)?;
-                Times::measure(&raw, &mut strangers, &alert_lines, &incident_lines)
-            })?;
-            idle.add_to("idle", part)?;
-            if idle.lost > 0 {
-                part.failures.push(format!("idle: {} alerts or incidents did not come", idle.lost));
             }
-            let climbed = lab.loss_free(&nad, &sender)?;
+            let climbed = post.loss_free(lab, &sender)?;
             match climbed.rate() {
                 Some(rate) => {
                     let load = |stop: &AtomicBool| {
                         while !stop.load(Relaxed) {
-                            sender.send(lab.own.sender, (rate / 20.0) as u64, Some(rate / 2.0))?;
+                            sender.send(post.cable.sender, (rate / 20.0) as u64, Some(rate / 2.0))?;
                         }
                         Ok(())
                     };
                     let loaded =
                         beside(load, || Times::measure(&raw, &mut strangers, &alert_lines, &incident_lines))?;
-                    loaded.add_to(
-                        &format!("at {:.0} packets/s, half of what is loss-free", rate / 2.0),
-                        part,
-                    )?;
+                    let when =
+                        format!("{flows} flows at {:.0} packets/s, half of what is loss-free", rate / 2.0);
+                    loaded.add_to(&when, &format!("latency.{flows}"), part)?;
                     lost_under_load = loaded.lost;
                 }
-                None => {
-                    part.notes.push("No rate was loss-free, so that there is none to be loaded with.".into())
-                }
+                None => part.notes.push(format!(
+                    "{flows} flows: no rate was loss-free, so that there is none to be loaded with."
+                )),
             }
-            nad.wait_until_idle(PATIENCE)?;
-            nad.end()
+            post.end()
         };
         let ended = work();
         // Nobody reads on after this.
@@ -122,22 +130,24 @@ fn both(options: &Options, cpu: usize, part: &mut Part) -> Result<()> {
         }
         ended
     })?;
-    part.notes.push(format!("nad's ledger: {}", ended.ledger));
+    part.notes.push(format!("{flows} flows: {}", ended.ledger));
     let dropped = ended.count("alerts_dropped");
     if lost_under_load as u64 > dropped {
         part.failures.push(format!(
-            "under load {lost_under_load} alerts or incidents did not come, and only {dropped} were dropped"
+            "{flows} flows: under load {lost_under_load} alerts or incidents did not come, and only {dropped} were dropped"
         ));
     }
     part.failures.extend(ended.failure);
-    part.notes.push(format!(
-        "Sent by a packet socket; the time is from just before sending to the line's coming out of a pipe in the place \
-         of nad's file. Idle is one ordinary packet every {} ms. Hosts are judged at the end of each second of the \
-         packets' clock, so an incident takes up to a second by design; so may the first alerts of a stranger whose packets \
-         are not odd enough alone, which are not among these. Under load, where much is above the threshold at once, \
-         alerts beyond those told are dropped and counted.",
-        TRICKLE_GAP.as_millis()
-    ));
+    Ok(())
+}
+
+/// An ordinary connection, one packet at a time, so that there is something else.
+fn trickle(raw: &RawSender, stop: &AtomicBool) -> Result<()> {
+    let mut frames = traffic::connection();
+    while !stop.load(Relaxed) {
+        raw.send(&frames.next().context("a connection goes on")?)?;
+        thread::sleep(TRICKLE_GAP);
+    }
     Ok(())
 }
 
@@ -255,19 +265,20 @@ impl Times {
         Ok(Self { alerts: odd, incidents: scans, lost })
     }
 
-    fn add_to(&self, when: &str, part: &mut Part) -> Result<()> {
+    fn add_to(&self, when: &str, id: &str, part: &mut Part) -> Result<()> {
         const UNIT: &str = "ms";
-        for (what, times, target) in [
-            ("alert on a packet", &self.alerts, Some(Target::AtMost(50.0))),
-            ("incident after a scan's last packet", &self.incidents, None),
+        for (what, times, name, target) in [
+            ("alert on a packet", &self.alerts, "alert", Some(Target::AtMost(50.0))),
+            ("incident after a scan's last packet", &self.incidents, "incident", None),
         ] {
             ensure!(!times.is_empty(), "{when}: no {what} came");
             part.rows.push(Row::new(format!("{what}, {when}"), UNIT, times)?);
             let row = Row::new(
-                format!("the same, 99 % within (of {})", times.len()),
+                format!("{what}, {when}: 99 % within (of {})", times.len()),
                 UNIT,
                 &[quantile(times, 0.99)],
-            )?;
+            )?
+            .id(format!("{id}.{name}"));
             part.rows.push(match target {
                 Some(target) => row.aims(target),
                 None => row,
@@ -286,42 +297,4 @@ fn awaited(sent: Vec<(Instant, String)>, lines: &Lines) -> Result<Vec<f64>> {
         times.extend(came.map(|came| came.saturating_duration_since(begun).as_secs_f64() * 1e3));
     }
     Ok(times)
-}
-
-/// Sends whole frames through one interface, one at a time (packet(7)).
-struct RawSender {
-    socket: OwnedFd,
-    address: libc::sockaddr_ll,
-}
-
-impl RawSender {
-    fn open(cable: &Cable) -> Result<Self> {
-        // Protocol 0: it receives nothing.
-        // SAFETY: no pointers are passed.
-        let socket = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
-        ensure!(socket >= 0, "a packet socket can't be made: {}", io::Error::last_os_error());
-        // SAFETY: the descriptor is new and ours, and zeros are an address.
-        let (socket, mut address) =
-            unsafe { (OwnedFd::from_raw_fd(socket), std::mem::zeroed::<libc::sockaddr_ll>()) };
-        address.sll_family = libc::AF_PACKET as u16;
-        address.sll_ifindex = cable.sender as i32;
-        address.sll_halen = 6;
-        Ok(Self { socket, address })
-    }
-
-    fn send(&self, frame: &[u8]) -> Result<()> {
-        // SAFETY: the frame and the address live through the call, and their lengths are passed.
-        let sent = unsafe {
-            libc::sendto(
-                self.socket.as_raw_fd(),
-                frame.as_ptr().cast(),
-                frame.len(),
-                0,
-                (&raw const self.address).cast(),
-                size_of_val(&self.address) as u32,
-            )
-        };
-        ensure!(sent == frame.len() as isize, "a frame can't be sent: {}", io::Error::last_os_error());
-        Ok(())
-    }
 }

@@ -1,288 +1,240 @@
 //! The whole way live: packets into the real program, each with context, scored and decided, at rising rates.
 
-use std::time::Duration;
+mod climb;
+mod post;
 
 use anyhow::Result;
 
+pub(crate) use self::{
+    climb::Climbed,
+    post::{Lab, Post},
+};
+use self::{climb::RUNGS, post::BASELINE_SECONDS};
 use crate::{
-    Options,
-    bpf::{Map, programs},
-    lab::{self, Cable},
-    measure::{self, pin},
+    Options, lab,
+    measure::{pin, quantile},
     report::{Part, Row, Target},
     sender::Sender,
-    sensor::Sensor,
+    subject::Variant,
 };
 
-/// Shares of the rate at which a program only counts.
-const RUNGS: [f64; 17] =
-    [0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
-/// Faster than any sender: so that what is not held back has the same clock as what is.
-const FULL_SPEED: f64 = 1e9;
-/// Where less than this share of a rate is reached, the sender gives no more.
-const REACHED: f64 = 0.95;
-/// Of a rung.
-const TRIES: usize = 3;
-const STEP_SECONDS: f64 = 1.0;
+/// Of one measurement of a rate that stood.
 const REPEATED_SECONDS: f64 = 0.4;
-/// Packets of one measurement of the counting program.
-const COUNTED: u64 = 1 << 18;
-/// Packets a second at which flows are begun, and of the baseline.
-const QUIET_RATE: f64 = 250_000.0;
-const BASELINE_RATE: f64 = 50_000.0;
-/// Of the baseline, after all flows have begun.
-const BASELINE_SECONDS: f64 = 12.0;
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Whose time is shown beside that of all threads: what the threads are called, without their numbers.
+const THREADS: [&str; 3] = ["nad-drain", "nad-detect", "nad-shard"];
 
 struct Case {
     flows: u32,
     extension_level: Option<&'static str>,
     target: Target,
+    /// Whether there is anything that more than one thread could do: one flow belongs to one partition.
+    is_shared: bool,
 }
 
 const CASES: [Case; 5] = [
-    Case { flows: 1, extension_level: None, target: Target::AtLeast(0.6) },
-    Case { flows: 1 << 10, extension_level: None, target: Target::AtLeast(0.6) },
-    Case { flows: 1 << 16, extension_level: None, target: Target::AtLeast(0.6) },
-    Case { flows: 1 << 20, extension_level: None, target: Target::AtLeast(0.5) },
-    Case { flows: 1 << 10, extension_level: Some("7"), target: Target::AtLeast(0.3) },
+    Case { flows: 1, extension_level: None, target: Target::AtLeast(0.6), is_shared: false },
+    Case { flows: 1 << 10, extension_level: None, target: Target::AtLeast(0.6), is_shared: true },
+    Case { flows: 1 << 16, extension_level: None, target: Target::AtLeast(0.6), is_shared: true },
+    Case { flows: 1 << 20, extension_level: None, target: Target::AtLeast(0.5), is_shared: true },
+    Case { flows: 1 << 10, extension_level: Some("7"), target: Target::AtLeast(0.3), is_shared: false },
 ];
 
 /// At rising rates for each population of flows, then back and forth between nad and counting.
 pub(crate) fn measure(options: &Options) -> Result<Part> {
     let mut part = Part::new("live", "packets captured, put into context, scored and decided, without loss");
-    part.skipped = why_not();
+    part.skipped = why_not(options);
     if part.skipped.is_some() {
         return Ok(part);
     }
-    let cpus = measure::cpus()?;
     lab::inside(|| {
-        pin(cpus[0])?;
-        for case in CASES {
-            let lab = Lab::new()?;
-            lab.climb(options, cpus[1], &case, &mut part)?;
+        pin(options.cpus[0])?;
+        let lab = Lab::new()?;
+        for case in CASES.into_iter().filter(|case| options.wants_flows(case.flows)) {
+            for shards in options.shards() {
+                let variants = options.variants(shards);
+                if !variants.is_empty() && (case.is_shared || shards == 1) {
+                    case.measure(options, &lab, &variants, &mut part)?;
+                }
+            }
         }
         part.notes.push(format!(
-            "Sender and kernel work on CPU {}, all threads of nad on CPU {}. nad learns from the same flows for {BASELINE_SECONDS} s \
-             first. A rate is loss-free where no packet is lost or sampled out, and nad has caught up within a twentieth of \
-             the time after the last one. Each packet is passed on and then dropped by the network stack, in both.",
-            cpus[0], cpus[1]
+            "Sender and kernel work on CPU {}, all threads of nad on {}. Both sides of each flow are sent, an eighth of \
+             them UDP. nad learns from the same flows for {BASELINE_SECONDS} s first. A rate is loss-free where no packet is \
+             lost or sampled out, and nad has caught up within a twentieth of the time after the last one. Each packet is passed \
+             on and then dropped by the network stack, in both. CPU time is what the kernel counts of nad's threads.",
+            options.cpus[0],
+            places(options)
         ));
         Ok(part)
     })
 }
 
 /// Why nothing can be measured live.
-pub(crate) fn why_not() -> Option<String> {
-    let alone = || match measure::cpus() {
-        Ok(cpus) if cpus.len() >= 2 => None,
-        _ => Some("it needs one CPU for the packets and one for nad".to_owned()),
+pub(crate) fn why_not(options: &Options) -> Option<String> {
+    let is_alone = options.cpus.len() < 2;
+    lab::why_not().or_else(|| is_alone.then(|| "it needs one CPU for the packets and one for nad".to_owned()))
+}
+
+/// The CPUs of a sensor by its number of shards.
+fn places(options: &Options) -> String {
+    let of = |shards: usize| {
+        let variant = options.program().with_shards(shards)?;
+        let cpus: Vec<String> = variant.cpus(&options.cpus).iter().map(ToString::to_string).collect();
+        let noun = if cpus.len() == 1 { "CPU" } else { "CPUs" };
+        Some(format!("{noun} {} with {}", cpus.join(" and "), variant.name()))
     };
-    lab::why_not().or_else(alone)
+    options.shards().into_iter().filter_map(of).collect::<Vec<_>>().join(", on ")
 }
 
-/// A cable to nad, and one to a program that counts.
-pub(crate) struct Lab {
-    pub(crate) own: Cable,
-    other: Cable,
-    _link: crate::bpf::Link,
+/// A sensor, how far it came, and what it did there.
+struct Subject<'a> {
+    variant: Variant<'a>,
+    post: Post,
+    climbed: Climbed,
+    /// The rung that is repeated.
+    rung: Option<usize>,
+    pairs: Pairs,
 }
 
-impl Lab {
-    pub(crate) fn new() -> Result<Self> {
-        let (own, other) = (Cable::lay("nad")?, Cable::lay("count")?);
-        let counting = programs::counting(&Map::counter()?)?;
-        let link = counting.attach(other.receiver)?;
-        Ok(Self { own, other, _link: link })
+/// Of the repetitions without loss.
+#[derive(Default)]
+struct Pairs {
+    /// Packets a second.
+    counting: Vec<f64>,
+    rates: Vec<f64>,
+    /// Nanoseconds of CPU time a packet: of all threads, and of each of [`THREADS`].
+    cpu: Vec<f64>,
+    threads: [Vec<f64>; THREADS.len()],
+}
+
+impl Case {
+    fn name(&self) -> String {
+        let flows = if self.flows == 1 { "1 flow".to_owned() } else { format!("{} flows", self.flows) };
+        match self.extension_level {
+            Some(level) => format!("{flows}, packet forest extended to level {level}"),
+            None => flows,
+        }
     }
 
-    fn climb(&self, options: &Options, cpu: usize, case: &Case, part: &mut Part) -> Result<()> {
-        let mut name = format!("{} flows", case.flows);
-        let mut arguments = Vec::new();
-        if let Some(level) = case.extension_level {
-            name += &format!(", packet forest extended to level {level}");
-            arguments.extend(["--extension-level".to_owned(), level.to_owned()]);
+    fn id(&self, shards: usize) -> String {
+        let extended = if self.extension_level.is_some() { ".extended" } else { "" };
+        format!("live.{}{extended}.{shards}", self.flows)
+    }
+
+    /// All variants side by side, each on its own cable, and what is sent goes to each in turn.
+    fn measure(&self, options: &Options, lab: &Lab, variants: &[Variant<'_>], part: &mut Part) -> Result<()> {
+        let arguments: Vec<String> = self
+            .extension_level
+            .iter()
+            .flat_map(|level| ["--extension-level", level])
+            .map(str::to_owned)
+            .collect();
+        let sender = Sender::new(self.flows)?;
+        let mut subjects = Vec::new();
+        for (number, variant) in variants.iter().enumerate() {
+            let post = Post::learnt(options, *variant, &format!("nad{number}"), &sender, &arguments)?;
+            let climbed = post.loss_free(lab, &sender)?;
+            let (rung, pairs) = (climbed.rung, Pairs::default());
+            subjects.push(Subject { variant: *variant, post, climbed, rung, pairs });
         }
-        let sender = Sender::new(case.flows)?;
-        let sensor = self.learnt(options, cpu, &sender, &arguments)?;
-        let climbed = self.loss_free(&sensor, &sender)?;
-        let mut rung = climbed.rung;
-        let mut pairs = Pairs::default();
-        while let Some(at) = rung {
-            pairs = self.repeat(options, &sensor, &sender, RUNGS[at] * climbed.counting)?;
-            if 2 * pairs.loss_free >= usize::from(options.repetitions) {
-                break;
-            }
-            rung = at.checked_sub(1);
+        repeat(options, lab, &sender, &mut subjects)?;
+        for place in 0..subjects.len() {
+            self.report(options, &subjects[place], subjects.get(place + 1), part)?;
         }
-        match rung {
-            Some(_) => {
-                let row = Row::new(name.clone(), "packets/s", &pairs.rates)?;
-                part.rows.push(row.by("counting", &pairs.rates, &pairs.counting, Some(case.target))?);
-                if pairs.loss_free < usize::from(options.repetitions) {
-                    let lossy = usize::from(options.repetitions) - pairs.loss_free;
-                    part.notes.push(format!("{name}: {lossy} repetitions with a loss are left out."));
-                }
-            }
-            None => part.notes.push(format!(
+        for Subject { variant, post, .. } in subjects {
+            let name = format!("{}, {}", self.name(), variant.name());
+            let ended = post.end()?;
+            part.notes.push(format!("{name}: {}", ended.ledger));
+            part.failures.extend(ended.failure.map(|failure| format!("{name}: {failure}")));
+        }
+        Ok(())
+    }
+
+    /// Rows of one subject, compared with another one where there is one.
+    fn report(
+        &self,
+        options: &Options,
+        subject: &Subject<'_>,
+        against: Option<&Subject<'_>>,
+        part: &mut Part,
+    ) -> Result<()> {
+        let Subject { variant, climbed, rung, pairs, .. } = subject;
+        let name = format!("{}, {}", self.name(), variant.name());
+        let is_own = variant.program.against.is_none();
+        let id = if is_own { self.id(variant.shards) } else { String::new() };
+        if rung.is_none() {
+            part.notes.push(format!(
                 "**{name}: not loss-free at {:.0} packets/s, {} of counting**, and no slower rate was tried.",
                 RUNGS[0] * climbed.counting,
                 RUNGS[0]
-            )),
-        }
-        if let Some(why) = climbed.limit {
-            part.notes.push(format!("{name}: {why}."));
-        }
-        let ended = sensor.end()?;
-        part.notes.push(format!("{name}: {}", ended.ledger));
-        part.failures.extend(ended.failure.map(|failure| format!("{name}: {failure}")));
-        self.unplug()
-    }
-
-    /// nad, with a baseline of all flows.
-    pub(crate) fn learnt(
-        &self,
-        options: &Options,
-        cpu: usize,
-        sender: &Sender,
-        arguments: &[String],
-    ) -> Result<Sensor> {
-        let seconds = sender.packets_to_establish() as f64 / QUIET_RATE + BASELINE_SECONDS;
-        let mut all = vec!["--train-for".to_owned(), format!("{seconds:.0}s")];
-        all.extend_from_slice(arguments);
-        let sensor = Sensor::start(options, &self.own, cpu, &settings(sender.flows()), &all)?;
-        sender.establish(self.own.sender, QUIET_RATE)?;
-        let learnt = lab::wait_for(Duration::from_secs_f64(seconds) + 3 * PATIENCE, || {
-            sender.send(self.own.sender, (BASELINE_RATE / 2.0) as u64, Some(BASELINE_RATE))?;
-            Ok(sensor.has_learnt().then_some(()))
-        })?;
-        anyhow::ensure!(learnt.is_some(), "nad did not learn its baseline");
-        sensor.wait_until_idle(PATIENCE)?;
-        Ok(sensor)
-    }
-
-    /// The highest rung without loss.
-    pub(crate) fn loss_free(&self, sensor: &Sensor, sender: &Sender) -> Result<Climbed> {
-        let mut counting = Vec::new();
-        for _ in 0..3 {
-            counting.push(self.count(sender)?);
-        }
-        let counting = measure::quantile(&counting, 0.5);
-        let mut climbed = Climbed { counting, rung: None, rate: 0.0, limit: None };
-        for (rung, share) in RUNGS.into_iter().enumerate() {
-            let asked = share * counting;
-            let mut stumbled = String::new();
-            let mut stood = None;
-            // More than once: whatever else runs on this machine is not to end the climb.
-            for _ in 0..TRIES {
-                let step = self.step(sensor, sender, asked, STEP_SECONDS)?;
-                match step.loss {
-                    Some(why) => stumbled = format!("{:.0} packets/s: {why}", step.rate),
-                    None if step.rate < REACHED * asked => {
-                        stumbled = format!(
-                            "no loss, but beside nad's program only {:.0} packets/s are sent",
-                            step.rate
-                        );
-                    }
-                    None => {
-                        stood = Some(step.rate);
-                        break;
-                    }
+            ));
+        } else {
+            let target = is_own.then_some(self.target);
+            let row = Row::new(name.clone(), "packets/s", &pairs.rates)?.id(&id);
+            let row = row.by("counting", &pairs.rates, &pairs.counting, target)?;
+            let compare = |row: Row, values: &[f64], of: fn(&Pairs) -> &[f64]| match against {
+                Some(other) if other.rung.is_some() => {
+                    row.by_medians(other.variant.name(), values, of(&other.pairs))
+                }
+                _ => Ok(row),
+            };
+            part.rows.push(compare(row, &pairs.rates, |pairs| &pairs.rates)?);
+            let cpu = Row::new(format!("{name}: CPU time of nad"), "ns a packet", &pairs.cpu)?;
+            part.rows.push(compare(cpu.id(sub(&id, "cpu")), &pairs.cpu, |pairs| &pairs.cpu)?);
+            for (thread, times) in THREADS.iter().zip(&pairs.threads) {
+                if quantile(times, 0.5) > 0.0 {
+                    let row = Row::new(format!("{name}: of it {thread}"), "ns a packet", times)?;
+                    part.rows.push(row.id(sub(&id, thread)));
                 }
             }
-            let Some(rate) = stood else {
-                climbed.limit = Some(format!("the climb ended at {share} of counting, {stumbled}"));
-                break;
-            };
-            (climbed.rung, climbed.rate) = (Some(rung), rate);
-        }
-        Ok(climbed)
-    }
-
-    fn count(&self, sender: &Sender) -> Result<f64> {
-        Ok(sender.send(self.other.sender, COUNTED, Some(FULL_SPEED))?.rate())
-    }
-
-    fn step(&self, sensor: &Sensor, sender: &Sender, rate: f64, seconds: f64) -> Result<Step> {
-        let before = sensor.counters()?;
-        let sent = sender.send(self.own.sender, (rate * seconds) as u64, Some(rate))?;
-        let rest = sensor.wait_until_idle(PATIENCE)?;
-        let after = sensor.counters()?;
-        let seen = after.seen - before.seen;
-        anyhow::ensure!(seen == sent.packets, "{seen} of {} packets came to nad", sent.packets);
-        let recorded = after.recorded - before.recorded;
-        let loss = match rest {
-            _ if recorded < seen => Some(format!("{} packets were lost or sampled out", seen - recorded)),
-            None => Some(format!("nad was not done {} s after the last packet", PATIENCE.as_secs())),
-            Some(rest) if rest > 0.05_f64.max(sent.seconds / 20.0) => {
-                Some(format!("nad was done {rest:.2} s after the last packet"))
+            let lossy = usize::from(options.repetitions) - pairs.rates.len();
+            if lossy > 0 {
+                part.notes.push(format!("{name}: {lossy} repetitions with a loss are left out."));
             }
-            Some(_) => None,
-        };
-        Ok(Step { rate: sent.rate(), loss })
+        }
+        if let Some(why) = &climbed.limit {
+            part.notes.push(format!("{name}: {why}."));
+        }
+        Ok(())
     }
+}
 
-    fn repeat(&self, options: &Options, sensor: &Sensor, sender: &Sender, rate: f64) -> Result<Pairs> {
-        let mut pairs = Pairs::default();
-        for _ in 0..options.repetitions {
-            let counting = self.count(sender)?;
-            let step = self.step(sensor, sender, rate, REPEATED_SECONDS)?;
-            if step.loss.is_none() {
+/// Of a row that belongs to another one, which is empty where that has none.
+fn sub(id: &str, name: &str) -> String {
+    if id.is_empty() { String::new() } else { format!("{id}.{name}") }
+}
+
+/// Repeats what stood, in turns with counting; where half of the repetitions lose, the next lower rung instead.
+fn repeat(options: &Options, lab: &Lab, sender: &Sender, subjects: &mut [Subject<'_>]) -> Result<()> {
+    let wanted = usize::from(options.repetitions);
+    let mut open: Vec<usize> = (0..subjects.len()).collect();
+    while !open.is_empty() {
+        for _ in 0..wanted {
+            let counting = lab.count(sender)?;
+            for place in &open {
+                let Subject { post, climbed, rung, pairs, .. } = &mut subjects[*place];
+                let Some(rung) = *rung else { continue };
+                let step = post.step(sender, RUNGS[rung] * climbed.counting, REPEATED_SECONDS)?;
+                if step.loss.is_some() {
+                    continue;
+                }
                 pairs.counting.push(counting);
                 pairs.rates.push(step.rate);
-                pairs.loss_free += 1;
+                pairs.cpu.push(step.threads_ns.values().sum());
+                for (thread, times) in THREADS.iter().zip(&mut pairs.threads) {
+                    times.push(step.threads_ns.get(*thread).copied().unwrap_or(0.0));
+                }
             }
         }
-        Ok(pairs)
+        open.retain(|place| {
+            let Subject { rung, pairs, .. } = &mut subjects[*place];
+            let is_lossy = rung.is_some() && 2 * pairs.rates.len() < wanted;
+            if is_lossy {
+                *rung = rung.and_then(|rung| rung.checked_sub(1));
+                *pairs = Pairs::default();
+            }
+            is_lossy && rung.is_some()
+        });
     }
-
-    fn unplug(&self) -> Result<()> {
-        self.own.cut()?;
-        self.other.cut()
-    }
-}
-
-/// How far the rates rose.
-pub(crate) struct Climbed {
-    /// Packets a second of the program that counts.
-    pub(crate) counting: f64,
-    rung: Option<usize>,
-    rate: f64,
-    /// What keeps it from being higher.
-    limit: Option<String>,
-}
-
-impl Climbed {
-    /// Packets a second.
-    pub(crate) fn rate(&self) -> Option<f64> {
-        self.rung.map(|_| self.rate)
-    }
-}
-
-struct Step {
-    rate: f64,
-    loss: Option<String>,
-}
-
-/// Packets a second of the repetitions without loss.
-#[derive(Default)]
-struct Pairs {
-    counting: Vec<f64>,
-    rates: Vec<f64>,
-    loss_free: usize,
-}
-
-/// nad's settings for so many flows: tables in which they have room, as whoever runs such a network would set them.
-fn settings(flows: u32) -> String {
-    const USUAL: u32 = 1 << 18;
-    if 2 * flows <= USUAL {
-        return String::new();
-    }
-    format!(
-        "[context]\nflows = {}\nhosts = {}\nservice_pairs = {}\nknown_services = {}\n",
-        2 * flows,
-        flows / 8,
-        flows / 2,
-        2 * flows
-    )
+    Ok(())
 }

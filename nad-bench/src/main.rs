@@ -25,10 +25,13 @@ mod ring;
 mod scoring;
 mod sender;
 mod sensor;
+mod start;
+mod subject;
 mod traffic;
 mod workload;
 
 use report::{Part, Report};
+use subject::{Program, Variant};
 
 /// Measures nad.
 #[derive(Debug, Parser)]
@@ -53,12 +56,30 @@ struct Options {
     /// The sensor that is measured as a program
     #[arg(long, value_name = "PROGRAM")]
     nad: PathBuf,
+    /// Another build of the sensor, which live and replay measure in turns with the first
+    #[arg(long, value_name = "PROGRAM", requires = "against_name")]
+    against: Option<PathBuf>,
+    /// What the other one is called in the tables
+    #[arg(long, value_name = "NAME")]
+    against_name: Option<String>,
+    /// How many threads judge packets: each of these numbers in turn
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 2], value_parser = clap::value_parser!(u16).range(1..=16))]
+    shards: Vec<u16>,
+    /// Live and latency only with these numbers of flows, of those that they have
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    flows: Vec<u32>,
     /// A capture to replay, instead of one made for it
     #[arg(long, value_name = "FILE")]
     capture: Option<PathBuf>,
     /// Where the report goes, and what is needed on the way
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// The builds, from the above: the first one, and the one that it is compared with
+    #[arg(skip)]
+    programs: Vec<Program>,
+    /// That this process may run on
+    #[arg(skip)]
+    cpus: Vec<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -75,11 +96,14 @@ enum Which {
     Scoring,
     /// Reading a capture file, beside tcpdump and tshark
     Replay,
+    /// From the program's start to the first packet that is judged
+    Start,
 }
 
 impl Which {
     /// In the order in which they run.
-    const ALL: [Self; 6] = [Self::Kernel, Self::Ring, Self::Scoring, Self::Live, Self::Replay, Self::Latency];
+    const ALL: [Self; 7] =
+        [Self::Kernel, Self::Ring, Self::Scoring, Self::Start, Self::Live, Self::Replay, Self::Latency];
 
     fn measure(self, options: &Options) -> Result<Part> {
         match self {
@@ -89,6 +113,7 @@ impl Which {
             Self::Latency => latency::measure(options),
             Self::Scoring => scoring::measure(options),
             Self::Replay => replay::measure(options),
+            Self::Start => start::measure(options),
         }
     }
 
@@ -100,6 +125,7 @@ impl Which {
             Self::Latency => "latency",
             Self::Scoring => "scoring",
             Self::Replay => "replay",
+            Self::Start => "start",
         }
     }
 }
@@ -126,14 +152,40 @@ impl Options {
             |path: &Path| path.canonicalize().with_context(|| format!("can't find {}", path.display()));
         fs::create_dir_all(&self.out).with_context(|| format!("can't make {}", self.out.display()))?;
         let capture = self.capture.as_deref().map(find).transpose()?;
-        Ok(Self { nad: find(&self.nad)?, out: find(&self.out)?, capture, ..self })
+        let mut programs = vec![Program::new(find(&self.nad)?, None)?];
+        if let Some(against) = &self.against {
+            programs.push(Program::new(find(against)?, self.against_name.clone())?);
+        }
+        Ok(Self { out: find(&self.out)?, capture, programs, cpus: measure::cpus()?, ..self })
+    }
+
+    /// The sensor that is measured.
+    fn program(&self) -> &Program {
+        &self.programs[0]
+    }
+
+    /// All builds with so many shards, the first one first.
+    fn variants(&self, shards: usize) -> Vec<Variant<'_>> {
+        self.programs.iter().filter_map(|program| program.with_shards(shards)).collect()
+    }
+
+    /// With how many threads, smallest first.
+    fn shards(&self) -> Vec<usize> {
+        let mut shards: Vec<usize> = self.shards.iter().map(|shards| usize::from(*shards)).collect();
+        shards.sort_unstable();
+        shards.dedup();
+        shards
+    }
+
+    fn wants_flows(&self, flows: u32) -> bool {
+        self.flows.is_empty() || self.flows.contains(&flows)
     }
 }
 
 /// Runs the parts, prints and writes the report; whether everything held that must.
 fn bench(options: &Options) -> Result<bool> {
     let chosen = |part: &Which| options.only.is_empty() || options.only.contains(part);
-    let mut report = Report::new(&options.nad, options.repetitions)?;
+    let mut report = Report::new(options)?;
     for part in Which::ALL.into_iter().filter(chosen) {
         eprintln!("{} …", part.name());
         let measured = part.measure(options).unwrap_or_else(|error| {

@@ -74,22 +74,22 @@ pub(crate) fn rate(count: usize, mut work: impl FnMut()) -> f64 {
 ///
 /// When the kernel refuses.
 pub(crate) fn pin(cpu: usize) -> Result<()> {
-    pin_process(0, cpu)
+    pin_process(0, &[cpu])
 }
 
-/// Keeps a thread, or the only thread of a process, on one CPU, and what it starts from then on; 0 is the calling one.
+/// Keeps a thread, or the only thread of a process, on some CPUs, and what it starts from then on; 0 is the calling one.
 ///
 /// # Errors
 ///
 /// When the kernel refuses.
-pub(crate) fn pin_process(id: libc::pid_t, cpu: usize) -> Result<()> {
+pub(crate) fn pin_process(id: libc::pid_t, cpus: &[usize]) -> Result<()> {
     // SAFETY: the set is plain bits, for which zeros are a value, and lives through the calls.
     let result = unsafe {
-        let mut one: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(cpu, &mut one);
-        libc::sched_setaffinity(id, size_of_val(&one), &raw const one)
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        cpus.iter().for_each(|cpu| libc::CPU_SET(*cpu, &mut set));
+        libc::sched_setaffinity(id, size_of_val(&set), &raw const set)
     };
-    ensure_success(result).with_context(|| format!("can't stay on CPU {cpu}"))
+    ensure_success(result).with_context(|| format!("can't stay on the CPUs {cpus:?}"))
 }
 
 /// The CPUs that this process may run on, in order.

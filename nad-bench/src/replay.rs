@@ -15,11 +15,13 @@ use crate::{
     Options, capture,
     process::{self, Cost},
     report::{Part, Row, Target},
+    subject::{Program, Variant},
 };
 
-const PACKETS: u64 = 500_000;
-/// So that the half that is trained on is long enough to learn of hosts.
-const SECONDS: u64 = 24;
+/// So many that the time of the start is a small part.
+const PACKETS: u64 = 2_000_000;
+/// As dense as a network of 21,000 packets a second.
+const SECONDS: u64 = 96;
 /// tshark takes seconds, also for the first part of a file.
 const TSHARK_REPETITIONS: usize = 3;
 const TSHARK_PACKETS: u64 = 100_000;
@@ -40,7 +42,7 @@ pub(crate) fn measure(options: &Options) -> Result<Part> {
         }
     };
     let (packets, seconds) = look_at(&file)?;
-    let nad = Replay::new(options, folder.path(), &file, seconds)?;
+    let replay = Replay::new(options, folder.path(), &file, seconds)?;
     let bytes = fs::metadata(&file).with_context(|| format!("can't find {}", file.display()))?.len();
     let title = format!("{packets} packets in a file of {:.0} MiB", bytes as f64 / MEBIBYTE);
     let mut part = Part::new("replay", title);
@@ -51,30 +53,39 @@ pub(crate) fn measure(options: &Options) -> Result<Part> {
         }
     }
 
-    let mut rates = Rates::default();
+    let mut subjects: Vec<Subject<'_>> = Vec::new();
+    for shards in options.shards() {
+        subjects.extend(options.variants(shards).into_iter().map(Subject::new));
+    }
+    let mut others = Others::default();
     // Once without looking, so that the file is in memory for all.
-    nad.run()?;
+    replay.run(options.program().with_shards(1).context("nad has no way to judge with one thread")?)?;
     let begun = Instant::now();
     for repetition in 0..usize::from(options.repetitions) {
         if repetition >= LEAST_REPETITIONS && begun.elapsed() > BUDGET {
             part.notes.push(format!("Ended after {repetition} repetitions, which took {BUDGET:?}."));
             break;
         }
-        let cost = nad.run()?;
-        rates.nad.push(packets as f64 / cost.seconds);
-        rates.memory.push(cost.peak_memory as f64 / MEBIBYTE);
+        for subject in &mut subjects {
+            let cost = replay.run(subject.variant)?;
+            subject.rates.push(packets as f64 / cost.seconds);
+            subject.memory.push(cost.peak_memory as f64 / MEBIBYTE);
+        }
         if has[0] {
-            rates.tcpdump.push(packets as f64 / tcpdump(&file)?.seconds);
+            others.tcpdump.push(packets as f64 / tcpdump(&file)?.seconds);
         }
         if has[1] && repetition < TSHARK_REPETITIONS {
-            rates.tshark.push(packets.min(TSHARK_PACKETS) as f64 / tshark(&file)?.seconds);
+            others.tshark.push(packets.min(TSHARK_PACKETS) as f64 / tshark(&file)?.seconds);
         }
     }
-    rates.add_to(&mut part)?;
+    for (place, subject) in subjects.iter().enumerate() {
+        subject.add_to(subjects.get(place + 1), &others, &mut part)?;
+    }
+    others.add_to(&mut part)?;
     if options.capture.is_none() {
         let short = folder.path().join("short.pcap");
         capture::write(&short, PACKETS / 10, SECONDS)?;
-        let cost = Replay { file: &short, ..nad }.run()?;
+        let cost = Replay { file: &short, ..replay }.run(subjects[0].variant)?;
         let row = Row::new(
             "nad replay of a tenth as many packets, peak memory",
             "MiB",
@@ -111,31 +122,40 @@ fn look_at(file: &Path) -> Result<(u64, f64)> {
 }
 
 /// `nad replay` with a model of the file's own first part.
+///
+/// Each build has a model of its own.
 struct Replay<'a> {
-    options: &'a Options,
     folder: &'a Path,
-    model: PathBuf,
     file: &'a Path,
 }
 
 impl<'a> Replay<'a> {
     fn new(options: &'a Options, folder: &'a Path, file: &'a Path, seconds: f64) -> Result<Self> {
-        let model = folder.join("bench.model");
-        let mut train = process::nad(&options.nad, folder);
-        train
-            .arg("train")
-            .arg(file)
-            .args(["--train-for", &format!("{}ms", (seconds * 500.0).max(1.0) as u64)]);
-        process::run(train.arg("--out").arg(&model).args(["--log", "none"]))?;
-        ensure!(model.is_file(), "nad train wrote no model");
-        Ok(Self { options, folder, model, file })
+        for program in &options.programs {
+            train(program, folder, file, seconds / 2.0)?;
+        }
+        Ok(Self { folder, file })
     }
 
-    fn run(&self) -> Result<Cost> {
-        let mut replay = process::nad(&self.options.nad, self.folder);
-        replay.arg("replay").arg(self.file).arg("--model").arg(&self.model);
-        process::run(replay.args(["--log", "none"]))
+    fn run(&self, variant: Variant<'_>) -> Result<Cost> {
+        let mut replay = process::nad(&variant.program.path, self.folder);
+        replay.arg("replay").arg(self.file).arg("--model").arg(model(variant.program, self.folder));
+        process::run(replay.args(variant.arguments()).args(["--log", "none"]))
     }
+}
+
+/// A model of the first seconds of a capture, by this build, in this folder.
+pub(crate) fn train(program: &Program, folder: &Path, file: &Path, seconds: f64) -> Result<PathBuf> {
+    let model = model(program, folder);
+    let mut train = process::nad(&program.path, folder);
+    train.arg("train").arg(file).args(["--train-for", &format!("{}ms", (seconds * 1e3).max(1.0) as u64)]);
+    process::run(train.arg("--out").arg(&model).args(["--log", "none"]))?;
+    ensure!(model.is_file(), "nad train wrote no model");
+    Ok(model)
+}
+
+fn model(program: &Program, folder: &Path) -> PathBuf {
+    folder.join(if program.against.is_some() { "against.model" } else { "bench.model" })
 }
 
 fn tcpdump(file: &Path) -> Result<Cost> {
@@ -149,33 +169,59 @@ fn tshark(file: &Path) -> Result<Cost> {
 }
 
 /// Packets a second, and memory in MiB, of each repetition.
-#[derive(Debug, Default)]
-struct Rates {
-    nad: Vec<f64>,
+struct Subject<'a> {
+    variant: Variant<'a>,
+    rates: Vec<f64>,
     memory: Vec<f64>,
+}
+
+/// Packets a second of each repetition.
+#[derive(Debug, Default)]
+struct Others {
     tcpdump: Vec<f64>,
     tshark: Vec<f64>,
 }
 
-impl Rates {
-    fn add_to(&self, part: &mut Part) -> Result<()> {
-        const UNIT: &str = "packets/s";
-        let mut row = Row::new("nad replay with scoring", UNIT, &self.nad)?;
-        if !self.tcpdump.is_empty() {
-            row = row.by("tcpdump -w /dev/null", &self.nad, &self.tcpdump, Some(Target::AtLeast(0.5)))?;
+const UNIT: &str = "packets/s";
+const TCPDUMP: &str = "tcpdump -w /dev/null";
+const TSHARK: &str = "tshark -T fields";
+
+impl<'a> Subject<'a> {
+    fn new(variant: Variant<'a>) -> Self {
+        Self { variant, rates: Vec::new(), memory: Vec::new() }
+    }
+
+    /// `next` is the other build with as many shards, where there is one.
+    fn add_to(&self, next: Option<&Self>, others: &Others, part: &mut Part) -> Result<()> {
+        let Variant { program, shards } = self.variant;
+        let (name, is_own) = (self.variant.name(), program.against.is_none());
+        let id = |of: &str| if is_own { format!("replay.{shards}{of}") } else { String::new() };
+        let mut row = Row::new(format!("nad replay with scoring, {name}"), UNIT, &self.rates)?.id(id(""));
+        if !others.tcpdump.is_empty() {
+            let target = is_own.then_some(Target::AtLeast(0.5));
+            row = row.by(TCPDUMP, &self.rates, &others.tcpdump, target)?;
         }
-        if !self.tshark.is_empty() {
-            let nad = &self.nad[..self.tshark.len()];
-            row = row.by("tshark -T fields", nad, &self.tshark, Some(Target::AtLeast(20.0)))?;
+        if !others.tshark.is_empty() {
+            let nad = &self.rates[..others.tshark.len()];
+            row = row.by(TSHARK, nad, &others.tshark, is_own.then_some(Target::AtLeast(20.0)))?;
+        }
+        if let Some(other) = next.filter(|next| is_own && next.variant.program.against.is_some()) {
+            row = row.by_medians(other.variant.name(), &self.rates, &other.rates)?;
         }
         part.rows.push(row);
-        for (name, rates) in [("tcpdump -w /dev/null", &self.tcpdump), ("tshark -T fields", &self.tshark)] {
+        let memory = Row::new(format!("nad replay, peak memory, {name}"), "MiB", &self.memory)?;
+        part.rows.push(memory.id(id(".memory")).aims(Target::AtMost(256.0)));
+        Ok(())
+    }
+}
+
+impl Others {
+    fn add_to(&self, part: &mut Part) -> Result<()> {
+        for (name, rates) in [(TCPDUMP, &self.tcpdump), (TSHARK, &self.tshark)] {
             if !rates.is_empty() {
                 part.rows.push(Row::new(name, UNIT, rates)?);
             }
         }
-        let memory = Row::new("nad replay, peak memory", "MiB", &self.memory)?;
-        part.rows.push(memory.aims(Target::AtMost(256.0)));
         Ok(())
     }
 }

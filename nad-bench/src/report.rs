@@ -5,13 +5,15 @@ use std::{fmt::Write as _, fs, path::Path, process::Command};
 use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 
-use crate::measure::{self, Spread};
+use crate::{Options, measure::Spread};
 
 /// Everything of one run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     /// What the sensor calls itself.
     nad: String,
+    /// What it was compared with.
+    against: Option<String>,
     machine: Machine,
     /// That were asked for.
     repetitions: u16,
@@ -25,6 +27,8 @@ struct Machine {
     kernel: String,
     /// What the processor has of the instructions that matter here.
     simd: &'static str,
+    /// Whether it is a virtual machine: `hypervisor` among the processor's flags.
+    is_virtual: bool,
 }
 
 /// What belongs together.
@@ -44,6 +48,8 @@ pub(crate) struct Part {
 /// One quantity.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
+    /// By which the documentation's tables find it; empty where they leave it out.
+    id: String,
     what: String,
     value: Spread,
     unit: &'static str,
@@ -68,12 +74,14 @@ pub(crate) enum Target {
 }
 
 impl Report {
-    pub(crate) fn new(nad: &Path, repetitions: u16) -> Result<Self> {
+    pub(crate) fn new(options: &Options) -> Result<Self> {
+        let nad = &options.program().path;
         let version = Command::new(nad).arg("--version").output();
         let version = version.with_context(|| format!("can't start {}", nad.display()))?;
         ensure!(version.status.success(), "{} --version failed ({})", nad.display(), version.status);
         let nad = String::from_utf8_lossy(&version.stdout).trim().to_owned();
-        Ok(Self { nad, machine: Machine::here()?, repetitions, parts: Vec::new() })
+        let (against, repetitions) = (options.against_name.clone(), options.repetitions);
+        Ok(Self { nad, against, machine: Machine::here(options.cpus.len())?, repetitions, parts: Vec::new() })
     }
 
     /// Whether everything held that must.
@@ -92,13 +100,20 @@ impl Report {
     }
 
     pub(crate) fn to_markdown(&self) -> String {
-        let Machine { processor, cpus, kernel, simd } = &self.machine;
+        let Machine { processor, cpus, kernel, simd, is_virtual } = &self.machine;
+        let kind = if *is_virtual { ", a virtual machine" } else { "" };
         let mut text = format!(
-            "# Speed\n\n{} on {cpus} CPUs ({processor}, {simd}), Linux {kernel}. A value is the median, followed by the \
+            "# Speed\n\n{} on {cpus} CPUs ({processor}, {simd}{kind}), Linux {kernel}. A value is the median, followed by the \
              range of the middle half of so many repetitions; variants take turns, and a ratio is taken within each turn. \
              What is measured and how: `docs/performance.md`.\n",
             self.nad
         );
+        if let Some(against) = &self.against {
+            _ = writeln!(
+                text,
+                "\nCompared with {against}, in turns: a ratio \"of {against}\" is that of the medians."
+            );
+        }
         for part in &self.parts {
             part.add_to(&mut text);
         }
@@ -107,13 +122,16 @@ impl Report {
 }
 
 impl Machine {
-    fn here() -> Result<Self> {
+    fn here(cpus: usize) -> Result<Self> {
         let read = |path: &str| fs::read_to_string(path).with_context(|| format!("can't read {path}"));
         let processors = read("/proc/cpuinfo")?;
-        let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+        let field =
+            |name: &str| processors.lines().find_map(|line| line.strip_prefix(name)?.split_once(": "));
+        let flags = field("flags").map_or("", |(_, flags)| flags);
         Ok(Self {
-            processor: model.map_or("unknown processor", |(_, name)| name).to_owned(),
-            cpus: measure::cpus()?.len(),
+            processor: field("model name").map_or("unknown processor", |(_, name)| name).trim().to_owned(),
+            is_virtual: flags.split_whitespace().any(|flag| flag == "hypervisor"),
+            cpus,
             kernel: read("/proc/sys/kernel/osrelease")?.trim().to_owned(),
             simd: simd(),
         })
@@ -199,7 +217,12 @@ impl Row {
     pub(crate) fn new(what: impl Into<String>, unit: &'static str, values: &[f64]) -> Result<Self> {
         let what = what.into();
         let value = Spread::of(values).with_context(|| what.clone())?;
-        Ok(Self { what, value, unit, target: None, ratios: Vec::new() })
+        Ok(Self { id: String::new(), what, value, unit, target: None, ratios: Vec::new() })
+    }
+
+    /// Has it appear in the documentation's tables.
+    pub(crate) fn id(self, id: impl Into<String>) -> Self {
+        Self { id: id.into(), ..self }
     }
 
     pub(crate) fn aims(self, target: Target) -> Self {
@@ -221,6 +244,25 @@ impl Row {
         let to = to.into();
         let value = Spread::of_ratios(values, others).with_context(|| format!("{} by {to}", self.what))?;
         self.ratios.push(Ratio { to, value, target });
+        Ok(self)
+    }
+
+    /// Adds the ratio of the medians of two builds, of which each may have left repetitions out.
+    ///
+    /// # Errors
+    ///
+    /// Without any value, and where the ratio is no number.
+    pub(crate) fn by_medians(
+        mut self,
+        to: impl Into<String>,
+        values: &[f64],
+        others: &[f64],
+    ) -> Result<Self> {
+        let to = to.into();
+        let medians =
+            || -> Result<Spread> { Spread::of(&[Spread::of(values)?.median / Spread::of(others)?.median]) };
+        let value = medians().with_context(|| format!("{} by {to}", self.what))?;
+        self.ratios.push(Ratio { to, value, target: None });
         Ok(self)
     }
 }
@@ -288,12 +330,21 @@ mod tests {
     }
 
     #[test]
+    fn builds_are_compared_by_their_medians_though_repetitions_are_missing() {
+        let row = Row::new("nad", "packets/s", &[2.0, 3.0, 4.0]).unwrap();
+        let row = row.by_medians("1 shard, 0123abc", &[2.0, 3.0, 4.0], &[5.0, 7.0]).unwrap();
+        assert_eq!((row.ratios[0].value.median, row.ratios[0].value.repetitions), (0.5, 1));
+        assert!(row.by_medians("nothing", &[1.0], &[]).is_err());
+    }
+
+    #[test]
     fn a_failure_is_shown_and_makes_the_report_fail() {
         let mut part = Part::new("scoring", "samples");
         part.failures.push("scores differ".into());
-        let machine = Machine::here().unwrap();
-        let report = Report { nad: "nad".into(), machine, repetitions: 1, parts: vec![part] };
+        let machine = Machine::here(3).unwrap();
+        let report = Report { nad: "nad".into(), against: None, machine, repetitions: 1, parts: vec![part] };
         assert!(!report.holds());
+        assert!(report.to_markdown().contains(" on 3 CPUs ("));
         assert!(report.to_markdown().contains("**Failed:** scores differ"));
     }
 

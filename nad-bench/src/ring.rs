@@ -16,7 +16,7 @@ use crate::{
     bpf::{Map, Program, TestRun, programs},
     kernel,
     lab::{self, Cable},
-    measure::{self, pin},
+    measure::pin,
     report::{Part, Row, Target},
     sender::{Sender, Sent},
 };
@@ -35,7 +35,7 @@ pub(crate) fn measure(options: &Options) -> Result<Part> {
     let mut part =
         Part::new("ring", format!("records to userspace, {PACKETS} packets of {FLOWS} flows at full speed"));
     part.skipped = lab::why_not();
-    let cpus = measure::cpus()?;
+    let cpus = &options.cpus;
     if cpus.len() < 2 {
         part.skipped.get_or_insert_with(|| "it needs one CPU to send and one to read".to_owned());
     }
@@ -196,8 +196,10 @@ impl Rates {
             Row::new(format!("{of}: nad's program, ring and drain"), "records/s", &self.delivered)?
                 .by("counting", &self.delivered, &self.counted, by_counting)?
                 .by("the woken reader", &self.delivered, &self.woken, by_woken)?;
-        part.rows.push(delivered);
-        part.rows.push(Row::new(format!("{of}: the same, share lost"), "", &self.lost)?);
+        let id = format!("ring.{}", of.replace(' ', "-"));
+        part.rows.push(delivered.id(&id));
+        let lost = Row::new(format!("{of}: nad's program, ring and drain, share lost"), "", &self.lost)?;
+        part.rows.push(lost.id(format!("{id}.lost")));
         let woken =
             Row::new(format!("{of}: a reader woken per record, no parser"), "records/s", &self.woken)?;
         part.rows.push(woken.by("counting", &self.woken, &self.counted, None)?);

@@ -162,10 +162,11 @@ impl Rates {
             "scalar" => [None, Some(3.0)],
             _ => [None, Some(6.0)],
         };
-        for (what, rates, [by_crate, by_sklearn]) in [
-            (format!("nad ({best}), decisions: one in 1,000 is told"), &self.decided, [by_crate, by_sklearn]),
-            (format!("nad ({best}), scores"), &self.scores, [by_crate, by_sklearn]),
-            ("nad without SIMD, scores".to_owned(), &self.scalar, [None, Some(3.0)]),
+        let decisions = format!("nad ({best}), decisions: one in 1,000 is told");
+        for (id, what, rates, [by_crate, by_sklearn]) in [
+            ("scoring.decisions", decisions, &self.decided, [by_crate, by_sklearn]),
+            ("scoring.scores", format!("nad ({best}), scores"), &self.scores, [by_crate, by_sklearn]),
+            ("scoring.scalar", "nad without SIMD, scores".to_owned(), &self.scalar, [None, Some(3.0)]),
         ] {
             let aims = |target: Option<f64>| target.map(Target::AtLeast);
             let mut row =
@@ -173,7 +174,7 @@ impl Rates {
             if sklearn.is_ok() {
                 row = row.by("scikit-learn", rates, &self.sklearn, aims(by_sklearn))?;
             }
-            part.rows.push(row);
+            part.rows.push(row.id(id));
         }
         let extended = Row::new("nad, scores of a fully extended forest", UNIT, &self.extended)?;
         part.rows.push(extended.by("the crate", &self.extended, &self.crates_extended, None)?);

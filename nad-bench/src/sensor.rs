@@ -1,8 +1,9 @@
 //! The sensor as a program: started on a CPU of its own, watched from outside, and ended with its ledger.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -24,8 +25,9 @@ use tempfile::TempDir;
 use crate::{
     Options,
     lab::{self, Cable},
-    measure::pin,
+    measure::pin_process,
     process,
+    subject::Variant,
 };
 
 const STARTED: &str = "Starting packet capture…";
@@ -73,17 +75,17 @@ impl Sensor {
     /// Starts it on the receiving end of a cable, in this thread's network, and waits until it captures.
     pub(crate) fn start(
         options: &Options,
+        variant: Variant<'_>,
         cable: &Cable,
-        cpu: usize,
         settings: &str,
         arguments: &[String],
     ) -> Result<Self> {
         let folder = tempfile::tempdir_in(&options.out).context("no folder can be made for nad")?;
         fs::write(folder.path().join("nad.toml"), settings).context("nad.toml can't be written")?;
-        let mut nad = process::nad(&options.nad, folder.path());
+        let mut nad = process::nad(&variant.program.path, folder.path());
         nad.args(["run", "--iface", &cable.receiver_name, "--direction", "ingress", "--xdp-mode", "native"]);
-        nad.args(["--log", "none"]).args(arguments);
-        let process = start_on(cpu, &mut nad, &folder)?;
+        nad.args(["--log", "none"]).args(variant.arguments()).args(arguments);
+        let process = start_on(&variant.cpus(&options.cpus), &mut nad, &folder)?;
         let mut sensor = Starting { process: Some(process), folder: Some(folder) };
         let started = sensor.wait_for(STARTED, PATIENCE)?;
         let said = sensor.said();
@@ -133,16 +135,27 @@ impl Sensor {
         Ok(None)
     }
 
-    /// Time that its threads have been running on a CPU (/proc/PID/task/TID/schedstat).
+    /// Time that its threads have been running on a CPU.
     fn worked_ns(&self) -> Result<u64> {
+        Ok(self.threads_ns()?.values().sum())
+    }
+
+    /// The same by the threads' names, without a number at their end (/proc/PID/task/TID/schedstat).
+    pub(crate) fn threads_ns(&self) -> Result<BTreeMap<String, u64>> {
         let tasks = format!("/proc/{}/task", self.process.id());
-        let mut sum = 0;
+        let mut sums = BTreeMap::new();
         for task in fs::read_dir(&tasks).with_context(|| format!("nad has ended: {tasks} can't be read"))? {
             // A thread may end meanwhile.
-            let text = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
-            sum += text.split_whitespace().next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
+            let read = |file: &str, task: &Path| fs::read_to_string(task.join(file)).unwrap_or_default();
+            let task = task?.path();
+            let ns = read("schedstat", &task).split_whitespace().next().and_then(|ns| ns.parse::<u64>().ok());
+            let name = read("comm", &task)
+                .trim()
+                .trim_end_matches(|c: char| c == '-' || c.is_ascii_digit())
+                .to_owned();
+            *sums.entry(name).or_default() += ns.unwrap_or(0);
         }
-        Ok(sum)
+        Ok(sums)
     }
 
     fn said(&self) -> String {
@@ -217,14 +230,14 @@ impl Drop for Starting {
     }
 }
 
-/// Starts a program from a thread that stays on one CPU, as then all of its own do.
-fn start_on(cpu: usize, command: &mut Command, folder: &TempDir) -> Result<Child> {
+/// Starts a program from a thread that stays on these CPUs, as then all of its own do.
+fn start_on(cpus: &[usize], command: &mut Command, folder: &TempDir) -> Result<Child> {
     let file = |name: &str| -> Result<File> {
         File::create(folder.path().join(name)).context("what nad says can't be kept")
     };
     command.stdin(Stdio::null()).stdout(file("nad.out")?).stderr(file("nad.err")?);
     let start = || -> Result<Child> {
-        pin(cpu)?;
+        pin_process(0, cpus)?;
         command.spawn().context("nad can't be started")
     };
     thread::scope(|scope| scope.spawn(start).join().unwrap_or_else(|_| bail!("the starting thread failed")))

@@ -10,8 +10,12 @@ const TCP: u8 = 6;
 const UDP: u8 = 17;
 const ICMP: u8 = 1;
 
-/// Where frames come from and go to; the latter is nobody's, so that whoever receives them has no use for them.
-const MACS: [u8; 12] = [0x02, 0, 0, 0, 0x77, 9, 0x02, 0, 0, 0, 0x77, 2];
+/// The last bytes of the MAC addresses of clients and of servers. None is the receiver's own, so that it has no use for what
+/// comes.
+pub(crate) const LAST_OF_MACS: [u8; 2] = [2, 9];
+
+/// Where frames of clients go to and come from.
+const MACS: [u8; 12] = [0x02, 0, 0, 0, 0x77, LAST_OF_MACS[1], 0x02, 0, 0, 0, 0x77, LAST_OF_MACS[0]];
 
 /// An end of a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +82,29 @@ pub(crate) fn ping(from: [u8; 4], to: [u8; 4], kind: u8, sequence: u16) -> Vec<u
     ethernet(0x0800, &ipv4(from, to, ICMP, 64, &message))
 }
 
+/// A connection with the service of the first flow of a population, from its handshake on, without end: each side speaks in turn,
+/// and sends from its own MAC address.
+pub(crate) fn connection() -> impl Iterator<Item = Vec<u8>> {
+    let (first, server) = flow(0);
+    let client = End { port: first.port - 1, ..first };
+    (1_u32..).map(move |number| {
+        let is_clients = number % 2 == 1;
+        let (flags, payload) = match number {
+            1 => (SYN, 0),
+            2 => (SYN | ACK, 0),
+            3 => (ACK, 0),
+            _ => (ACK | PUSH, 400),
+        };
+        let (from, to) = if is_clients { (client, server) } else { (server, client) };
+        let mut frame = tcp(from, to, flags, number.wrapping_mul(1_000), payload);
+        if !is_clients {
+            let (receiver, sender) = frame[..12].split_at_mut(6);
+            receiver.swap_with_slice(sender);
+        }
+        frame
+    })
+}
+
 /// A segment with flags that nobody sends together, about to expire, as no baseline has it.
 pub(crate) fn odd(from: End, to: End) -> Vec<u8> {
     let segment = tcp_segment(from.port, to.port, FIN | PUSH | 0x20, 3, 700);
@@ -105,9 +132,11 @@ fn tcp_segment(source: u16, destination: u16, flags: u8, sequence: u32, payload:
     segment
 }
 
+/// Flows in a row that are of the same client, server and port.
+pub(crate) const FLOWS_PER_PAIR: u32 = 4;
+
 /// The ends of a flow of a population: four flows with one service on average, four services for each client.
 pub(crate) fn flow(number: u32) -> (End, End) {
-    const FLOWS_PER_PAIR: u32 = 4;
     const PAIRS_PER_CLIENT: u32 = 4;
     const SERVERS: u32 = 256;
     let pair = number / FLOWS_PER_PAIR;
@@ -127,8 +156,10 @@ mod tests {
         parse::{LinkType, Stamp, parse},
         record::PacketRecord,
     };
+    use nad_engine::context::table::Entry as _;
 
     use super::*;
+    use crate::scoring::vectors;
 
     fn read(frame: &[u8]) -> PacketRecord {
         let mut record = PacketRecord::zeroed();
@@ -153,6 +184,23 @@ mod tests {
             let read = (record.protocol, record.destination_port, record.payload_length, record.defect());
             assert_eq!(read, (protocol, port, payload, None), "{frame:02x?}");
         }
+    }
+
+    #[test]
+    fn a_connection_becomes_real_and_its_sides_send_from_their_own_mac_addresses() {
+        let mut records: Vec<PacketRecord> = connection().take(40).map(|frame| read(&frame)).collect();
+        for (number, record) in (0..).zip(&mut records) {
+            record.time_ns = 1_000_000_000_000 + number * 10_000_000;
+            assert_eq!(record.source_mac[5], LAST_OF_MACS[usize::from(number % 2 == 1)]);
+        }
+        let mut context = vectors::context().unwrap();
+        let mut is_real = Vec::new();
+        vectors::each_seen(&mut context, &records, |_, seen| {
+            assert!(!seen.step.repeat);
+            is_real.push(seen.flow.is_real());
+        });
+        assert_eq!(is_real.iter().position(|is_real| *is_real), Some(2), "{is_real:?}");
+        assert!(is_real[2..].iter().all(|is_real| *is_real));
     }
 
     #[test]

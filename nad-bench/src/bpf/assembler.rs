@@ -12,6 +12,7 @@ pub(super) struct Reg(pub(super) u8);
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Size {
     Word = 0x00,
+    Half = 0x08,
     Byte = 0x10,
     Double = 0x18,
 }
@@ -20,8 +21,12 @@ pub(super) enum Size {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Alu {
     Add = 0x00,
+    Subtract = 0x10,
+    Multiply = 0x20,
     And = 0x50,
     Shl = 0x60,
+    Shr = 0x70,
+    Xor = 0xa0,
     Move = 0xb0,
 }
 
