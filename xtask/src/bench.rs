@@ -7,16 +7,23 @@ use std::{fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result};
 
-use self::instructions::Checked;
+use self::{
+    instructions::Checked,
+    kept::{Kept, Run},
+};
 
 use crate::{run, shell};
 
+mod against;
 pub(crate) mod instructions;
+mod kept;
+mod scaling;
 mod simulation;
+mod written;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only these parts: kernel, ring, scoring, live, replay, latency
+    /// Only these parts: kernel, ring, scoring, start, live, replay, latency
     #[arg(long, value_name = "PART", value_delimiter = ',')]
     only: Vec<String>,
     /// How often each variant is measured; fewer times where one takes seconds
@@ -25,6 +32,15 @@ pub(crate) struct Args {
     /// Where bench.md and bench.json go [default: bench in cargo's target folder]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// How many threads judge packets, live and in replay: each of these numbers in turn [default: 1,2]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=16))]
+    shards: Vec<u16>,
+    /// Live and latency only with these numbers of flows, of 1, 1024, 65536 and 1048576
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    flows: Vec<u32>,
+    /// Measure this commit's nad as well, in turns: live, in replay, and its start
+    #[arg(long, value_name = "COMMIT")]
+    against: Option<String>,
     /// A capture to replay, instead of one made for it
     #[arg(long, value_name = "FILE")]
     capture: Option<PathBuf>,
@@ -37,21 +53,13 @@ pub(crate) struct Args {
     /// Instead: count them, and keep the counts for comparison
     #[arg(long, conflicts_with = "check_instructions")]
     update_instructions: bool,
-    /// Instead: simulate rings and detector shards at 25 to 100 Gbit/s, where a core does RATE packets a second
-    #[arg(long, value_name = "RATE", value_parser = rate)]
-    simulate: Option<f64>,
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    let rate = text.parse::<f64>().ok().filter(|rate| (1e3..=1e9).contains(rate));
-    rate.ok_or_else(|| format!("'{text}' is no rate: write packets a second, 1000 to 1000000000"))
+    /// Instead: keep what the last run has measured, by kind of machine, and write docs/performance.md's tables and
+    /// docs/scaling.md anew
+    #[arg(long, conflicts_with_all = ["check_instructions", "update_instructions"])]
+    pages: bool,
 }
 
 pub(crate) fn bench(args: &Args) -> Result<()> {
-    if let Some(rate) = args.simulate {
-        print!("{}", simulation::table(rate));
-        return Ok(());
-    }
     if args.update_instructions {
         return instructions::update();
     }
@@ -63,17 +71,38 @@ pub(crate) fn bench(args: &Args) -> Result<()> {
         return Ok(());
     }
     let out = args.out.clone().map_or_else(|| Ok(shell::target_dir()?.join("bench")), anyhow::Ok)?;
+    if args.pages {
+        let run = out.join("bench.json");
+        // Without one, pages are written from what is kept already.
+        if args.out.is_some() || run.exists() {
+            Kept::add(Run::read(&run)?)?;
+        }
+        return written::write();
+    }
     fs::create_dir_all(&out).with_context(|| format!("can't make {}", out.display()))?;
     let nad = args.nad.clone().map_or_else(run::build, Ok)?;
     let nad = nad.canonicalize().with_context(|| format!("can't find {}", nad.display()))?;
+    let other = args.against.as_deref().map(against::build).transpose()?;
     let mut command = Command::new(shell::build("nad-bench", "--release")?);
     command.arg("measure").arg("--nad").arg(nad).arg("--out").arg(out);
     command.args(["--repetitions", &args.repetitions.to_string()]);
     if !args.only.is_empty() {
         command.args(["--only", &args.only.join(",")]);
     }
+    for (flag, numbers) in [("--shards", list(&args.shards)), ("--flows", list(&args.flows))] {
+        if !numbers.is_empty() {
+            command.args([flag, &numbers]);
+        }
+    }
+    if let Some(other) = other {
+        command.arg("--against").arg(other.program).args(["--against-name", &other.name]);
+    }
     if let Some(capture) = &args.capture {
         command.arg("--capture").arg(capture);
     }
     shell::run(&mut command)
+}
+
+fn list<T: ToString>(numbers: &[T]) -> String {
+    numbers.iter().map(T::to_string).collect::<Vec<_>>().join(",")
 }

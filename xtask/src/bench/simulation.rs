@@ -1,14 +1,17 @@
 //! What rings and shards do with bursts at rates that no machine at hand can be sent: a simulation, not a measurement.
 //!
 //! Packets come in bursts over many flows, which the card spreads over receive queues by their hash (RSS), one queue and
-//! ring a CPU. A drain takes what is in its rings each time it looks, and hands it on to the detector shard of the
-//! flow's host. Everything takes the times that were measured on one core. Time goes on in steps of [`STEP`] seconds.
+//! ring a CPU. A drain takes what is in its rings each time it looks, and hands it on to the detector's thread, which routes
+//! records to shards: the pair of a flow's addresses belongs to one of [`PARTITIONS`] by a keyed hash, and each of these
+//! to one shard, as in `nad_engine::context`. Everything takes the times that were measured on one core. Time goes on in steps
+//! of [`STEP`] seconds.
 
 mod random;
 
-use std::fmt::Write as _;
-
 use random::Random;
+
+/// Partitions of the pairs of addresses, whatever the number of shards.
+pub(crate) const PARTITIONS: usize = 16;
 
 /// Seconds of a step: as long as the drain's shortest nap.
 const STEP: f64 = 200e-6;
@@ -20,12 +23,14 @@ const SECONDS: f64 = 4.0;
 pub(crate) struct Plan {
     /// Receive queues, with a ring each.
     pub(crate) queues: usize,
-    /// Detector shards, each on a core of its own; they share no CPU with the queues.
+    /// Detector shards, each on a core of its own, from 1 to [`PARTITIONS`]; they share no CPU with the queues.
     pub(crate) shards: usize,
     /// Records that a ring has room for.
     pub(crate) ring_records: u64,
-    /// Records that wait for a shard at most.
+    /// Records that wait for the detector's thread at most.
     pub(crate) queue_records: u64,
+    /// Records that wait for a shard at most.
+    pub(crate) shard_records: u64,
     /// The mean rate over all queues.
     pub(crate) rate: f64,
     /// The rate in a burst by the mean rate, at least 1.
@@ -35,7 +40,10 @@ pub(crate) struct Plan {
     /// Flows, of which the n-th has a share of 1/n of the first one's (Zipf's law, with this exponent for n).
     pub(crate) flows: usize,
     pub(crate) skew: f64,
-    /// Time of a record in drain and detector.
+    /// Flows of a pair of addresses.
+    pub(crate) flows_per_pair: usize,
+    /// Time of a record in the detector's thread, which routes it, and in its shard.
+    pub(crate) routing: f64,
     pub(crate) service: f64,
 }
 
@@ -52,13 +60,16 @@ pub(crate) struct Outcome {
     /// Rate of the busiest queue and shard by the mean of all.
     pub(crate) queue_skew: f64,
     pub(crate) shard_skew: f64,
-    /// Share of the time that the busiest shard works.
+    /// Share of the time that the busiest shard works, and the thread that routes.
     pub(crate) utilisation: f64,
+    pub(crate) routing_utilisation: f64,
 }
 
 /// What waits for a shard.
 #[derive(Debug, Clone, Default)]
 struct Shard {
+    /// With the thread that routes.
+    unrouted: f64,
     waiting: f64,
     /// Share of a queue's packets that are this shard's, for each queue.
     shares: Vec<f64>,
@@ -73,7 +84,7 @@ impl Plan {
         let mut lost = vec![0.0; self.queues];
         let mut arrived = vec![0.0; self.queues];
         let mut latencies: Vec<(f64, f64)> = Vec::new();
-        let (mut is_burst, mut busiest_work) = (false, vec![0.0; self.shards]);
+        let (mut is_burst, mut busiest_work, mut routing_work) = (false, vec![0.0; self.shards], 0.0);
         let steps = (SECONDS / STEP) as usize;
         for _ in 0..steps {
             is_burst = self.next_state(is_burst, &mut random);
@@ -86,10 +97,15 @@ impl Plan {
                 rings[queue] += come.min(room);
             }
             self.drain(&mut rings, &mut shards);
+            routing_work += self.route(&mut shards) * self.routing;
+            // What is left has to be routed first, and that goes no faster than the busiest shard takes its part.
+            let left: f64 = shards.iter().map(|shard| shard.unrouted).sum();
+            let largest = shards.iter().map(|shard| shard.unrouted).fold(0.0, f64::max);
+            let until_routed = (left * self.routing).max(largest * self.service);
             for (shard, work) in shards.iter_mut().zip(&mut busiest_work) {
                 let done = shard.waiting.min(STEP / self.service);
                 // Who comes now waits for those before: on average half a step for the drain, then its turn.
-                latencies.push((STEP / 2.0 + shard.waiting * self.service, done));
+                latencies.push((STEP / 2.0 + until_routed + shard.waiting * self.service, done));
                 shard.waiting -= done;
                 *work += done * self.service;
             }
@@ -109,18 +125,23 @@ impl Plan {
             queue_skew: most(&queues) * self.queues as f64,
             shard_skew: most(&of_shards) * self.shards as f64,
             utilisation: most(&busiest_work) / SECONDS,
+            routing_utilisation: routing_work / SECONDS,
         }
     }
 
-    /// The share of each queue in all packets, and what each shard gets of them: flows go to queues and, by their host,
-    /// to shards, as hashes have it.
+    /// The share of each queue in all packets, and what each shard gets of them: flows go to queues by their own hash and,
+    /// by that of their addresses, to partitions and so to shards.
     fn spread(&self, random: &mut Random) -> (Vec<f64>, Vec<Shard>) {
         let weights: Vec<f64> = (1..=self.flows).map(|flow| (flow as f64).powf(-self.skew)).collect();
         let total: f64 = weights.iter().sum();
         let mut queues = vec![0.0; self.queues];
-        let mut shards = vec![Shard { waiting: 0.0, shares: vec![0.0; self.queues] }; self.shards];
-        for weight in weights {
-            let (queue, shard) = (random.below(self.queues), random.below(self.shards));
+        let mut shards = vec![Shard { shares: vec![0.0; self.queues], ..Shard::default() }; self.shards];
+        let pairs = self.flows.div_ceil(self.flows_per_pair);
+        let key = random.next();
+        for (flow, weight) in weights.into_iter().enumerate() {
+            // The largest flows are of different pairs.
+            let (client, server) = addresses(flow % pairs);
+            let (queue, shard) = (random.below(self.queues), partition(key, client, server) % self.shards);
             queues[queue] += weight / total;
             shards[shard].shares[queue] += weight / total;
         }
@@ -150,21 +171,56 @@ impl Plan {
         if random.uniform() < ends { !is_burst } else { is_burst }
     }
 
-    /// Moves what is in the rings to the shards. Where one has no more room, what is its stays in the ring, and what is
-    /// behind it, too: packets are lost in one place only.
+    /// Moves what is in the rings to the thread that routes. Where it has no more room, the rest stays in the ring: packets are
+    /// lost in one place only.
     fn drain(&self, rings: &mut [f64], shards: &mut [Shard]) {
+        let (all, waiting): (f64, f64) =
+            (rings.iter().sum(), shards.iter().map(|shard| shard.unrouted).sum());
+        if all == 0.0 {
+            return;
+        }
+        // All rings have their turn.
+        let share = ((self.queue_records as f64 - waiting).max(0.0) / all).min(1.0);
         for (queue, ring) in rings.iter_mut().enumerate() {
-            let mut taken = *ring;
-            for shard in shards.iter().filter(|shard| shard.shares[queue] > 0.0) {
-                let room = (self.queue_records as f64 - shard.waiting).max(0.0);
-                taken = taken.min(room / shard.shares[queue]);
-            }
             for shard in shards.iter_mut() {
-                shard.waiting += taken * shard.shares[queue];
+                shard.unrouted += share * *ring * shard.shares[queue];
             }
-            *ring -= taken;
+            *ring *= 1.0 - share;
         }
     }
+
+    /// Moves what waits for the detector's thread on to the shards, as far as it gets in a step, and gives how many records that are.
+    /// Where a shard has no more room, that thread waits, and so does what is for others.
+    fn route(&self, shards: &mut [Shard]) -> f64 {
+        let unrouted: f64 = shards.iter().map(|shard| shard.unrouted).sum();
+        if unrouted == 0.0 {
+            return 0.0;
+        }
+        let mut share = if self.routing > 0.0 { (STEP / self.routing / unrouted).min(1.0) } else { 1.0 };
+        for shard in shards.iter().filter(|shard| shard.unrouted > 0.0) {
+            let room = (self.shard_records as f64 - shard.waiting).max(0.0);
+            share = share.min(room / shard.unrouted);
+        }
+        for shard in shards.iter_mut() {
+            let routed = share * shard.unrouted;
+            shard.waiting += routed;
+            shard.unrouted -= routed;
+        }
+        share * unrouted
+    }
+}
+
+/// Of a pair: clients with four servers each, of which there are 256.
+fn addresses(pair: usize) -> (u64, u64) {
+    let (client, server) = (pair / 4, pair.wrapping_mul(0x9e37_79b9) % 256);
+    (client as u64, 1 << 32 | server as u64)
+}
+
+/// The partition of two addresses, the same for both directions: the uppermost bits of the exclusive or of their keyed hashes.
+fn partition(key: u64, one: u64, other: u64) -> usize {
+    const SHIFT: u32 = u64::BITS - PARTITIONS.ilog2();
+    let hash = |address: u64| Random::new(key ^ address.rotate_left(17)).next();
+    ((hash(one) ^ hash(other)) >> SHIFT) as usize
 }
 
 /// The value below which so large a share of the weight lies, of pairs of value and weight in order.
@@ -178,65 +234,6 @@ fn weighted(sorted: &[(f64, f64)], share: f64) -> f64 {
         }
     }
     0.0
-}
-
-/// Bits of a packet on the wire beside its own: preamble, check sequence and gap.
-const WIRE_OVERHEAD: f64 = 24.0 * 8.0;
-/// Bytes of a mean packet of mixed traffic.
-const MEAN_BYTES: f64 = 700.0;
-
-/// Packets a second of a full link.
-pub(crate) fn packets_per_second(gigabits: f64) -> f64 {
-    gigabits * 1e9 / (MEAN_BYTES * 8.0 + WIRE_OVERHEAD)
-}
-
-/// The plans of `docs/scaling.md` for a detector core of so many packets a second, as a table.
-pub(crate) fn table(service_rate: f64) -> String {
-    let mut text = format!(
-        "Simulated with {service_rate:.0} packets/s for a detector core, rings of 116,000 records, bursts at 3 times the mean \
-         rate for 20 ms, 100,000 flows after Zipf with exponent 0.9, and packets of {MEAN_BYTES} bytes on average.\n\n\
-         | Gbit/s | packets/s | queues | shards | lost | worst queue | busiest shard works | median | 99 % within | busiest queue | busiest shard |\n\
-         |---|---|---|---|---|---|---|---|---|---|---|\n"
-    );
-    for (gigabits, queues) in [(25.0, 16), (40.0, 32), (100.0, 64)] {
-        let rate = packets_per_second(gigabits);
-        let needed = rate / service_rate;
-        for spare in [1.25, 2.0, 3.0] {
-            let shards = (needed * spare).ceil() as usize;
-            let plan = Plan {
-                queues,
-                shards,
-                ring_records: 116_000,
-                queue_records: 262_144,
-                rate,
-                burst: 3.0,
-                burst_seconds: 0.02,
-                flows: 100_000,
-                skew: 0.9,
-                service: 1.0 / service_rate,
-            };
-            let Outcome {
-                lost,
-                worst_queue_lost,
-                median_latency,
-                p99_latency,
-                queue_skew,
-                shard_skew,
-                utilisation,
-            } = plan.run(1);
-            _ = writeln!(
-                text,
-                "| {gigabits} | {:.2} M | {queues} | {shards} | {:.3} % | {:.3} % | {:.0} % | {:.1} ms | {:.1} ms | {queue_skew:.2} | {shard_skew:.2} |",
-                rate / 1e6,
-                100.0 * lost,
-                100.0 * worst_queue_lost,
-                100.0 * utilisation,
-                1e3 * median_latency,
-                1e3 * p99_latency,
-            );
-        }
-    }
-    text + "\nThe last two columns are rates by the mean of all queues or shards.\n"
 }
 
 #[cfg(test)]
