@@ -8,6 +8,7 @@ mod incident;
 mod ledger;
 mod process;
 mod query;
+mod renamed;
 mod schema;
 mod store;
 

@@ -8,7 +8,9 @@ use nad_engine::{
 };
 use rusqlite::{Connection, Row, params};
 
-use super::{HistoryError, KeptIncident, KeptLedger, Standing, now_ns, process, restored, schema, stored};
+use super::{
+    HistoryError, KeptIncident, KeptLedger, Standing, now_ns, process, renamed, restored, schema, stored,
+};
 
 /// A run that can't be looked for from here (on another machine, in another container) and has given no sign of life for
 /// this long has ended, in nanoseconds.
@@ -185,7 +187,7 @@ impl History {
                 begun_ns: restored(row.get(3)?),
                 ended_ns: ended.map(restored),
                 goes_on: !is_over(ended, row.get(5)?, &row.get::<_, String>(6)?),
-                ledger: ledger.and_then(|json| serde_json::from_str(&json).ok()),
+                ledger: ledger.and_then(|json| serde_json::from_str(&json).ok()).map(renamed::ledger),
             })
         };
         query.query_map(params![stored(since_ns), stored(until_ns)], run)?.collect()
@@ -257,6 +259,7 @@ fn incident(row: &Row<'_>) -> rusqlite::Result<KeptIncident> {
         rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
     })?;
     (incident.run, incident.source) = (row.get(1)?, row.get(2)?);
+    incident.view = renamed::view(incident.view);
     if incident.state == Standing::Open && is_over(row.get(3)?, row.get(4)?, &row.get::<_, String>(5)?) {
         incident.state = Standing::CutOff;
     }

@@ -10,13 +10,19 @@ use serde::{
     de::{IntoDeserializer as _, value::Error},
 };
 
-use super::HistoryError;
+use super::{HistoryError, renamed};
 use crate::{files, format::severity::Severity};
+
+type Migration = fn(&Connection) -> rusqlite::Result<()>;
 
 /// What says that a database is nad's: `nadh`.
 const APPLICATION: i64 = 0x6e61_6468;
 /// What makes version n + 1 of version n, from an empty file on.
-const MIGRATIONS: [&str; 3] = [include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql")];
+const MIGRATIONS: [Migration; 3] = [
+    |migration| migration.execute_batch(include_str!("v1.sql")),
+    |migration| migration.execute_batch(include_str!("v2.sql")).and_then(|()| grade(migration)),
+    renamed::rewrite,
+];
 /// The version of a file that is written.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 /// How long another process that writes is waited for.
@@ -54,8 +60,8 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
         open_at(&real, path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     match identify(&connection, path)? {
         Content::Nothing => return Err(HistoryError::Foreign(path.into())),
-        // An older one has all that is read: version 2 added only what says when rows leave, and version 3 renamed views and
-        // counters, which are shown under the names of their time.
+        // An older one has all that is read: version 2 added only what says when rows leave, and what version 3 renamed is
+        // read by its names of now.
         Content::History(_) => {}
     }
     // It is the first query that the moment is of.
@@ -137,11 +143,8 @@ fn prepare(connection: &mut Connection, is_new: bool) -> rusqlite::Result<()> {
     let migration = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Once more: another process may have done it meanwhile.
     let version: i64 = migration.pragma_query_one(None, "user_version")?;
-    for (sql, number) in MIGRATIONS.iter().zip(1..).skip(usize::try_from(version).unwrap_or(0)) {
-        migration.execute_batch(sql)?;
-        if number == 2 {
-            grade(&migration)?;
-        }
+    for (migrate, number) in MIGRATIONS.iter().zip(1..).skip(usize::try_from(version).unwrap_or(0)) {
+        migrate(&migration)?;
         migration.pragma_update(None, "user_version", number)?;
     }
     migration.pragma_update(None, "application_id", APPLICATION)?;

@@ -72,7 +72,7 @@ pub(super) fn section(ledger: Option<&KeptLedger>, page: &mut Html) {
     page.add(
         "<p>What became of every packet of the runs above, from their beginning to their last note: \
          seen = recorded + sampled_out + ring_full + unparsed; recorded = drained + unreadable; \
-         drained = learned + scored + own + discarded.</p>\n\
+         drained = learned + scored + self_traffic + discarded.</p>\n\
          <div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Ledger\"><table>\n\
          <thead><tr><th scope=\"col\">Counter</th><th scope=\"col\" class=\"n\">Count</th>\
          <th scope=\"col\">What it counts</th></tr></thead>\n<tbody>\n",

@@ -232,6 +232,41 @@ fn views_and_counters_of_an_older_history_get_their_new_names() {
 }
 
 #[test]
+fn an_older_history_that_is_only_read_is_shown_in_the_words_of_now() {
+    let place = Place::new();
+    first_version(&place, &[NEW_YEAR, NEW_YEAR]);
+    let connection = Connection::open(&place.config.path).unwrap();
+    let old = r#"{"counters":{"own":1,"thinned":2,"told":3,"untold":4,"memories_refused":5,"seen":6},"outputs":[]}"#;
+    connection.execute("UPDATE runs SET ledger = ?1", [old]).unwrap();
+    let renamed = "UPDATE incidents SET view = 'slow-reach', reason = 'no reach',
+                       json = replace(replace(json, ?1, '\"view\":\"slow-reach\"'), 'many ports', 'view reach') WHERE id = '0'";
+    let view = format!("\"view\":\"{}\"", View::ALL[0].name());
+    assert_eq!(connection.execute(renamed, [&view]).unwrap(), 1);
+    drop(connection);
+    let before = fs::read(&place.config.path).unwrap();
+    let history = place.history();
+    let incidents = history.incidents(&Filter::default()).unwrap();
+    let shown: Vec<_> =
+        incidents.iter().map(|it| (it.view.as_str(), it.shape.as_str(), it.reason.as_str())).collect();
+    let first = ("slow-scan", "port scan", "view reach");
+    assert_eq!(shown, [first, (View::ALL[0].name(), "port scan", "many ports")], "a sentence stays");
+    let ledger = history.runs(0, u64::MAX).unwrap().remove(0).ledger.unwrap();
+    let counters: Vec<_> = ledger.counters.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+    assert_eq!(
+        counters,
+        [
+            ("attributed", 3),
+            ("known_services_refused", 5),
+            ("sampled_out", 2),
+            ("seen", 6),
+            ("self_traffic", 1),
+            ("unattributed", 4)
+        ]
+    );
+    assert!(fs::read(&place.config.path).unwrap() == before, "it was not written to");
+}
+
+#[test]
 fn an_older_history_is_read_as_it_is_and_goes_on_where_it_is_written() {
     let (place, clocks) = (Place::new(), Moved::new());
     let week_ago = NEW_YEAR - 7 * DAY;
