@@ -11,6 +11,7 @@ use std::{
 
 use nad_engine::batch::{Cause, Shift};
 use nad_engine::time::Timeline;
+use rustix::time::{ClockId, clock_gettime};
 
 /// A change of the system's clock below this is steering, by `adjtime` or a time server: it is followed and not said.
 const STEERED_NS: u64 = 100_000_000;
@@ -97,9 +98,7 @@ fn monotonic_offset_ns(offsets: &str) -> i64 {
 
 /// Nanoseconds of this process's `CLOCK_MONOTONIC`.
 fn monotonic_ns() -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is writable, and the clock exists on every Linux.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    let time = clock_gettime(ClockId::Monotonic);
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 

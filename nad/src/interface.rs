@@ -9,7 +9,9 @@ mod route;
 mod selection;
 mod stack;
 
-use std::{fs, io};
+use std::{fs, io, os::unix::net::UnixDatagram};
+
+use rustix::{net::netdevice::index_to_name, param::page_size};
 
 pub use self::ethtool::Offloads;
 pub use self::link::Changes;
@@ -162,15 +164,7 @@ pub fn default_route() -> Result<String, InterfaceError> {
 
 /// The name of the interface with an index, where there is one.
 pub fn name_of(index: u32) -> Option<String> {
-    let mut name = [0; libc::IF_NAMESIZE];
-    // SAFETY: it writes at most that many bytes, a name that ends.
-    let found = unsafe { libc::if_indextoname(index, name.as_mut_ptr()) };
-    if found.is_null() {
-        return None;
-    }
-    // SAFETY: it was written, and ends within the bytes.
-    let name = unsafe { std::ffi::CStr::from_ptr(name.as_ptr()) };
-    name.to_str().ok().map(str::to_owned)
+    index_to_name(UnixDatagram::unbound().ok()?, index).ok()
 }
 
 /// The names of all interfaces; none where they can't be read.
@@ -189,9 +183,7 @@ pub fn native_mtu(page_bytes: u32) -> u32 {
 
 /// Bytes of a memory page.
 pub fn page_bytes() -> u32 {
-    // SAFETY: takes and touches no memory.
-    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    u32::try_from(bytes).unwrap_or(4096)
+    u32::try_from(page_size()).unwrap_or(4096)
 }
 
 /// A routing table; a kernel without that protocol has an empty one.

@@ -9,6 +9,8 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use rustix::mm::{Advice, madvise};
+
 use super::{
     Kinds, Sizes, TableId,
     known::{KnownEntry, KnownServices},
@@ -135,8 +137,7 @@ impl Region {
     fn fetch(self) -> io::Result<()> {
         let address = std::ptr::with_exposed_provenance_mut(self.address);
         // SAFETY: it changes nothing that is in the memory, whoever else reads or writes it meanwhile.
-        let result = unsafe { libc::madvise(address, self.length, libc::MADV_POPULATE_WRITE) };
-        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        unsafe { madvise(address, self.length, Advice::LinuxPopulateWrite) }.map_err(io::Error::from)
     }
 }
 

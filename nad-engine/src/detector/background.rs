@@ -5,10 +5,14 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::{
+    io::Errno,
+    process::{getpriority_process, setpriority_process},
+    thread::{CpuSet, sched_setaffinity},
+};
 
 /// What is added to the nice value (nice(7)): beside a busy detector such work gets about a tenth of a CPU that they share.
-const NICER_BY: libc::c_int = 10;
+const NICER_BY: i32 = 10;
 
 /// Starts a thread that trains. One that nobody waits for leaves the CPU to whoever reads and judges packets, as do the
 /// threads that it starts.
@@ -35,16 +39,14 @@ pub(super) fn bind(cpu: usize) {
 
 /// Makes the calling thread a nicer one.
 fn step_back() {
-    // SAFETY: it only changes this thread's priority; on Linux 0 is the calling thread, and not its process.
-    let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice() + NICER_BY) };
-    if result != 0 {
-        tracing::debug!("the training thread keeps its priority: {}", io::Error::last_os_error());
+    // On Linux none is the calling thread, and not its process.
+    if let Err(error) = nice().and_then(|nice| setpriority_process(None, nice + NICER_BY)) {
+        tracing::debug!("the training thread keeps its priority: {error}");
     }
 }
 
-fn nice() -> libc::c_int {
-    // SAFETY: it takes no pointers.
-    unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }
+fn nice() -> Result<i32, Errno> {
+    getpriority_process(None)
 }
 
 #[cfg(test)]
@@ -68,7 +70,10 @@ mod tests {
 
     #[test]
     fn what_nobody_waits_for_is_nice_with_all_its_threads_and_nothing_else_is() {
-        const NICEST: libc::c_int = 19;
+        const NICEST: i32 = 19;
+        fn nice() -> i32 {
+            super::nice().unwrap()
+        }
         let before = nice();
         let child = || thread::spawn(nice).join().unwrap();
         assert_eq!(train(true, nice).unwrap().join().unwrap(), before);

@@ -2,22 +2,17 @@
 
 use std::fs;
 
+use caps::{CapSet, Capability, CapsHashSet, errors::CapsError};
+
 use super::Finding;
 
 const CHECK: &str = "privileges";
 
-/// Numbers of capabilities (`linux/capability.h`).
-const CAP_NET_ADMIN: u32 = 12;
-const CAP_SYS_ADMIN: u32 = 21;
-const CAP_PERFMON: u32 = 38;
-const CAP_BPF: u32 = 39;
-
 pub(super) fn examine() -> Vec<Finding> {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     // The first user namespace maps every id to itself; in another, capabilities don't count for bpf().
     let mapping = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     let mut findings = vec![if is_first_namespace(&mapping) {
-        capabilities(effective(&status))
+        capabilities(caps::read(None, CapSet::Effective))
     } else {
         Finding::warn(CHECK, "in a user namespace (a rootless container), whose capabilities bpf() ignores")
             .remedy("start nad as the machine's root, or the container by a rootful engine")
@@ -28,27 +23,21 @@ pub(super) fn examine() -> Vec<Finding> {
     findings
 }
 
-/// The effective capabilities in the text of `/proc/self/status`.
-fn effective(status: &str) -> Option<u64> {
-    let mask = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
-    u64::from_str_radix(mask.trim(), 16).ok()
-}
-
-fn capabilities(effective: Option<u64>) -> Finding {
-    let Some(effective) = effective else {
-        return Finding::warn(
-            CHECK,
-            "can't read the capabilities of this process: no CapEff in /proc/self/status",
-        );
+fn capabilities(effective: Result<CapsHashSet, CapsError>) -> Finding {
+    let effective = match effective {
+        Ok(effective) => effective,
+        Err(error) => {
+            return Finding::warn(CHECK, format!("can't read the capabilities of this process: {error}"));
+        }
     };
-    let has = |capability: u32| effective >> capability & 1 != 0;
+    let has = |capability| effective.contains(&capability);
     // The administrator's capability stands for the two that were split off from it in 5.8.
-    let administrator = has(CAP_SYS_ADMIN);
+    let administrator = has(Capability::CAP_SYS_ADMIN);
     let missing: Vec<_> = [
-        (administrator || has(CAP_BPF), "CAP_BPF"),
-        (has(CAP_NET_ADMIN), "CAP_NET_ADMIN"),
+        (administrator || has(Capability::CAP_BPF), "CAP_BPF"),
+        (has(Capability::CAP_NET_ADMIN), "CAP_NET_ADMIN"),
         // Without it the verifier refuses pointer arithmetic that compilers like to make.
-        (administrator || has(CAP_PERFMON), "CAP_PERFMON"),
+        (administrator || has(Capability::CAP_PERFMON), "CAP_PERFMON"),
     ]
     .into_iter()
     .filter_map(|(present, name)| (!present).then_some(name))
@@ -82,43 +71,33 @@ mod tests {
     use super::*;
     use crate::doctor::Status;
 
-    const fn mask(capabilities: &[u32]) -> u64 {
-        let mut mask = 0;
-        let mut index = 0;
-        while index < capabilities.len() {
-            mask |= 1 << capabilities[index];
-            index += 1;
-        }
-        mask
-    }
-
-    #[test]
-    fn effective_capabilities_are_read_from_the_status() {
-        let status = "Name:\tnad\nCapPrm:\t000001ffffffffff\nCapEff:\t000000c000001000\nCapBnd:\t0\n";
-        assert_eq!(effective(status), Some(mask(&[CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF])));
-        assert_eq!(effective("Name:\tnad\n"), None);
-        assert_eq!(effective("CapEff:\tnonsense\n"), None);
+    fn found(capabilities: &[Capability]) -> Finding {
+        super::capabilities(Ok(capabilities.iter().copied().collect()))
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        let none = capabilities(Some(0));
+        use Capability::{CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON};
+        let none = found(&[]);
         assert_eq!(none.status, Status::Fail);
         assert_eq!(
             none.what,
             "no CAP_BPF, no CAP_NET_ADMIN, no CAP_PERFMON: can't load and attach the kernel program"
         );
-        assert!(capabilities(Some(mask(&[CAP_BPF, CAP_PERFMON]))).what.starts_with("no CAP_NET_ADMIN:"));
-        assert!(capabilities(Some(mask(&[CAP_NET_ADMIN, CAP_PERFMON]))).what.starts_with("no CAP_BPF:"));
-        assert!(capabilities(Some(mask(&[CAP_BPF, CAP_NET_ADMIN]))).what.starts_with("no CAP_PERFMON:"));
-        assert_eq!(capabilities(Some(mask(&[CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON]))).status, Status::Ok);
-        assert_eq!(capabilities(None).status, Status::Warn);
+        assert!(found(&[CAP_BPF, CAP_PERFMON]).what.starts_with("no CAP_NET_ADMIN:"));
+        assert!(found(&[CAP_NET_ADMIN, CAP_PERFMON]).what.starts_with("no CAP_BPF:"));
+        assert!(found(&[CAP_NET_ADMIN, CAP_BPF]).what.starts_with("no CAP_PERFMON:"));
+        assert_eq!(found(&[CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF]).status, Status::Ok);
+        let unread = super::capabilities(Err(CapsError::from("no such process")));
+        assert_eq!(unread.status, Status::Warn);
+        assert!(unread.what.ends_with("of this process: no such process"), "{unread}");
     }
 
     #[test]
     fn the_administrator_needs_nothing_more() {
-        assert_eq!(capabilities(Some(mask(&[CAP_SYS_ADMIN, CAP_NET_ADMIN]))).status, Status::Ok);
-        assert_eq!(capabilities(Some(u64::MAX)).status, Status::Ok);
+        assert_eq!(found(&[Capability::CAP_SYS_ADMIN, Capability::CAP_NET_ADMIN]).status, Status::Ok);
+        let all: Vec<_> = caps::all().into_iter().collect();
+        assert_eq!(found(&all).status, Status::Ok);
     }
 
     #[test]

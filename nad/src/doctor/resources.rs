@@ -8,6 +8,7 @@ use aya::{
     util::{KernelVersion, nr_cpus},
 };
 use caps::{CapSet, Capability};
+use rustix::process::{Resource, getrlimit};
 
 use super::{Finding, memory::line_bytes};
 use crate::source::xdp::MEMORY_CGROUPS;
@@ -28,9 +29,9 @@ pub(super) fn examine(ring_bytes: u64) -> Vec<Finding> {
         }
     };
     if KernelVersion::current().is_ok_and(|version| version < MEMORY_CGROUPS) {
-        let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+        let limit = getrlimit(Resource::Memlock).current;
         let may_raise = caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_RESOURCE).unwrap_or(false);
-        findings.extend(memlock(&limits, needed, may_raise));
+        findings.push(memlock(limit, needed, may_raise));
     }
     findings
 }
@@ -77,22 +78,23 @@ fn memory(cpus: u64, ring_bytes: u64, available: Option<u64>) -> Finding {
     }
 }
 
-/// Takes the text of `/proc/self/limits`, and whether nad raises the limit when it loads its programs; `None` where it
-/// doesn't name the limit.
-fn memlock(limits: &str, needed: u64, may_raise: bool) -> Option<Finding> {
+/// Takes the limit in bytes, where there is one, and whether nad raises it when it loads its programs.
+fn memlock(limit: Option<u64>, needed: u64, may_raise: bool) -> Finding {
     const CHECK: &str = "memlock";
-    let limit =
-        limits.lines().find_map(|line| line.strip_prefix("Max locked memory"))?.split_whitespace().next()?;
-    let enough = limit == "unlimited" || limit.parse().is_ok_and(|limit: u64| limit >= needed);
-    Some(if enough {
-        Finding::ok(CHECK, format!("{limit}, enough for the rings on a kernel before 5.11"))
-    } else if may_raise {
-        Finding::ok(CHECK, format!("{limit} bytes, which nad raises on a kernel before 5.11"))
-    } else {
-        let what = format!("{limit} bytes, but the rings need {needed} on a kernel before 5.11");
-        Finding::warn(CHECK, what)
-            .remedy("ulimit -l unlimited (systemd: LimitMEMLOCK=infinity), or CAP_SYS_RESOURCE")
-    })
+    match limit {
+        None => Finding::ok(CHECK, "unlimited, enough for the rings on a kernel before 5.11"),
+        Some(limit) if limit >= needed => {
+            Finding::ok(CHECK, format!("{limit}, enough for the rings on a kernel before 5.11"))
+        }
+        Some(limit) if may_raise => {
+            Finding::ok(CHECK, format!("{limit} bytes, which nad raises on a kernel before 5.11"))
+        }
+        Some(limit) => {
+            let what = format!("{limit} bytes, but the rings need {needed} on a kernel before 5.11");
+            Finding::warn(CHECK, what)
+                .remedy("ulimit -l unlimited (systemd: LimitMEMLOCK=infinity), or CAP_SYS_RESOURCE")
+        }
+    }
 }
 
 /// With at most one decimal, and that only where it says something.
@@ -131,16 +133,10 @@ mod tests {
 
     #[test]
     fn a_small_limit_of_locked_memory_is_a_warning() {
-        let limits = |value: &str| {
-            format!(
-                "Max open files            1024      4096      files\nMax locked memory         {value}  {value}  bytes\n"
-            )
-        };
-        assert_eq!(memlock(&limits("65536"), 16 << 20, false).unwrap().status, Status::Warn);
-        assert_eq!(memlock(&limits("65536"), 16 << 20, true).unwrap().status, Status::Ok);
-        assert_eq!(memlock(&limits("unlimited"), 16 << 20, false).unwrap().status, Status::Ok);
-        assert_eq!(memlock(&limits("16777216"), 16 << 20, false).unwrap().status, Status::Ok);
-        assert_eq!(memlock("", 1, false), None);
+        assert_eq!(memlock(Some(65_536), 16 << 20, false).status, Status::Warn);
+        assert_eq!(memlock(Some(65_536), 16 << 20, true).status, Status::Ok);
+        assert_eq!(memlock(None, u64::MAX, false).status, Status::Ok);
+        assert_eq!(memlock(Some(16 << 20), 16 << 20, false).status, Status::Ok);
     }
 
     #[test]

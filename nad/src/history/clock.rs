@@ -7,6 +7,7 @@
 use std::fs;
 
 use rusqlite::{Connection, params};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::now_ns;
 
@@ -59,8 +60,6 @@ pub(super) fn advance(connection: &Connection, reading: &Reading) -> rusqlite::R
 }
 
 fn since_boot_ns() -> i64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is writable, and the clock exists on every Linux since 2.6.39.
-    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
+    let time = clock_gettime(ClockId::Boottime);
     time.tv_sec * 1_000_000_000 + time.tv_nsec
 }

@@ -23,8 +23,6 @@ pub(super) use resolve::resolve;
 use super::{ending::Ending, ready};
 use crate::self_traffic::{self, Registration};
 
-/// There is something to read.
-const READABLE: i16 = libc::POLLIN;
 /// The end of nad is noticed this often.
 const SLICE: Duration = Duration::from_millis(100);
 /// Answers that a conversation may have of the largest size.
@@ -225,7 +223,7 @@ pub(super) struct Waiting(Arc<Socket>);
 impl Waiting {
     /// Waits until there is something to read, or for a slice of time.
     fn wait(&self) {
-        ready::wait(self.0.stream.as_fd(), READABLE, SLICE);
+        ready::wait(self.0.stream.as_fd(), ready::READABLE, SLICE);
     }
 }
 

@@ -1,20 +1,23 @@
 //! Waiting for descriptors.
 
-use std::{
-    os::fd::{AsRawFd, BorrowedFd},
-    time::Duration,
-};
+use std::{os::fd::BorrowedFd, time::Duration};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// There is something to read.
+pub(super) const READABLE: PollFlags = PollFlags::IN;
 /// There is room to write.
-pub(super) const WRITABLE: i16 = libc::POLLOUT;
+pub(super) const WRITABLE: PollFlags = PollFlags::OUT;
 /// Whoever is on the other side has gone.
-pub(super) const GONE: i16 = libc::POLLERR | libc::POLLHUP;
+pub(super) const GONE: PollFlags = PollFlags::ERR.union(PollFlags::HUP);
 
 /// Waits until a descriptor has what is wanted, or the other side has gone, or for a while: what it has.
-pub(super) fn wait(descriptor: BorrowedFd<'_>, wanted: i16, longest: Duration) -> i16 {
-    let mut polled = libc::pollfd { fd: descriptor.as_raw_fd(), events: wanted, revents: 0 };
-    let milliseconds = libc::c_int::try_from(longest.as_millis()).unwrap_or(libc::c_int::MAX);
-    // SAFETY: one entry is given, which the kernel writes to while this waits.
-    let answered = unsafe { libc::poll(&raw mut polled, 1, milliseconds) };
-    if answered > 0 { polled.revents } else { 0 }
+pub(super) fn wait(descriptor: BorrowedFd<'_>, wanted: PollFlags, longest: Duration) -> PollFlags {
+    let mut polled = [PollFd::from_borrowed_fd(descriptor, wanted)];
+    // One that is too long for the kernel is none.
+    let longest = Timespec::try_from(longest).ok();
+    match poll(&mut polled, longest.as_ref()) {
+        Ok(1..) => polled[0].revents(),
+        _ => PollFlags::empty(),
+    }
 }

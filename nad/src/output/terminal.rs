@@ -13,7 +13,7 @@ use nad_engine::detector::Event;
 
 use super::{Done, Failure, Interests, Sink, ending::Ending};
 use crate::format::native;
-pub use screen::{SAID, STANDARD_OUTPUT, Screen};
+pub use screen::{SAID, STANDARD_OUTPUT, Screen, columns};
 pub use status::{Phase, Status};
 use stream::Stream;
 use table::Table;

@@ -1,23 +1,17 @@
 //! Incidents for people at a terminal.
 
-use std::{
-    io::{self, Write},
-    os::fd::AsRawFd,
-};
+use std::io::{self, Write};
 
 use nad_engine::presentation;
 
-use crate::{history::KeptIncident, text};
+use crate::{history::KeptIncident, output::terminal::columns, text};
 
 /// Rows narrower than this are not made: a terminal that is as narrow breaks them.
 const LEAST_WIDTH: usize = 60;
 
 /// The width of the terminal that standard output is; `None` where it is none.
 pub(super) fn terminal_width() -> Option<usize> {
-    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
-    // SAFETY: `size` is writable and of the type that the request fills.
-    let result = unsafe { libc::ioctl(io::stdout().as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
-    (result == 0 && size.ws_col > 0).then(|| usize::from(size.ws_col).max(LEAST_WIDTH))
+    columns(io::stdout()).map(|columns| columns.max(LEAST_WIDTH))
 }
 
 /// A row each below a heading, cut to a width where there is one.

@@ -3,7 +3,7 @@
 use std::{
     env,
     io::{self, IsTerminal},
-    os::fd::AsRawFd,
+    os::fd::AsFd,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -13,6 +13,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nad_engine::ledger::Ledger;
+use rustix::termios::tcgetwinsize;
 
 use super::{
     Color, Format, TerminalConfig, json,
@@ -90,12 +91,12 @@ impl Screen {
 
     /// Columns of the terminal that standard output is, as of now; `None` where it is none.
     pub fn width(&self) -> Option<usize> {
-        (self.format == Format::Table).then(|| columns(&io::stdout())).flatten()
+        (self.format == Format::Table).then(|| columns(io::stdout())).flatten()
     }
 
     /// Columns that the line at the bottom has.
     pub fn status_width(&self) -> usize {
-        columns(&io::stderr()).unwrap_or(80)
+        columns(io::stderr()).unwrap_or(80)
     }
 
     /// Begins to show a line of text at the bottom; false where there is no terminal for it, or it is not wanted.
@@ -228,12 +229,10 @@ fn wants_color(color: Color, is_terminal: bool, variable: impl Fn(&str) -> Optio
     }
 }
 
-fn columns(stream: &impl AsRawFd) -> Option<usize> {
-    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
-    // SAFETY: the kernel writes a window's size where one is meant to be; what is no terminal is refused.
-    let answered = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) } == 0;
-    // Terminals that don't know say 0.
-    (answered && size.ws_col > 0).then(|| size.ws_col.into())
+/// Columns of a terminal; `None` where a stream leads to none, or to one that doesn't know.
+pub fn columns(stream: impl AsFd) -> Option<usize> {
+    let size = tcgetwinsize(stream).ok()?;
+    (size.ws_col > 0).then(|| size.ws_col.into())
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::event::PollFlags;
+
 use crate::output::ready;
 
 /// Bytes that are written at once: as many as a pipe takes without waiting, once it takes any (pipe(7), `PIPE_BUF`).
@@ -55,12 +57,12 @@ pub(super) fn for_at_most(patience: Option<Duration>) -> impl FnMut() -> bool {
 impl Stream {
     /// Whether whoever read it has gone.
     pub(super) fn is_gone(self) -> bool {
-        self.state(0, Duration::ZERO) & ready::GONE != 0
+        self.state(PollFlags::empty(), Duration::ZERO).intersects(ready::GONE)
     }
 
     /// Waits for a while, or until something can be written, or it is clear that it can't.
     pub(super) fn is_writable(self, longest: Duration) -> bool {
-        self.state(ready::WRITABLE, longest) != 0
+        !self.state(ready::WRITABLE, longest).is_empty()
     }
 
     fn put(self, part: &[u8]) -> io::Result<()> {
@@ -73,7 +75,7 @@ impl Stream {
         }
     }
 
-    fn state(self, wanted: i16, longest: Duration) -> i16 {
+    fn state(self, wanted: PollFlags, longest: Duration) -> PollFlags {
         match self {
             Self::Output => ready::wait(io::stdout().as_fd(), wanted, longest),
             Self::Error => ready::wait(io::stderr().as_fd(), wanted, longest),

@@ -1,44 +1,28 @@
 //! Locked memory: before Linux 5.11 the kernel counted maps and programs as that, of which a process has little.
 
-use std::io;
-
 use aya::util::KernelVersion;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The first kernel that counts maps as memory of the cgroup.
 pub(crate) const MEMORY_CGROUPS: KernelVersion = KernelVersion::new(5, 11, 0);
 
 /// Raises the limit where this kernel counts maps by it: away, or as far as that is allowed.
 pub(super) fn raise() {
-    let Some(limit) = limits().filter(|limit| counts_maps() && limit.rlim_cur != libc::RLIM_INFINITY) else {
-        return;
-    };
-    let away = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
-    let allowed = libc::rlimit { rlim_cur: limit.rlim_max, ..limit };
-    if let Err(error) = set(&away).or_else(|_| set(&allowed)) {
-        tracing::debug!("the limit of locked memory stays at {} bytes: {error}", limit.rlim_cur);
+    let limits = getrlimit(Resource::Memlock);
+    let Some(limit) = limits.current.filter(|_| counts_maps()) else { return };
+    let away = Rlimit { current: None, maximum: None };
+    let allowed = Rlimit { current: limits.maximum, ..limits };
+    if let Err(error) = setrlimit(Resource::Memlock, away).or_else(|_| setrlimit(Resource::Memlock, allowed))
+    {
+        tracing::debug!("the limit of locked memory stays at {limit} bytes: {error}");
     }
 }
 
 /// The limit in bytes where this kernel counts maps by it and there is one.
 pub(super) fn limit() -> Option<u64> {
-    let limit = limits().filter(|_| counts_maps())?.rlim_cur;
-    (limit != libc::RLIM_INFINITY).then_some(limit)
+    getrlimit(Resource::Memlock).current.filter(|_| counts_maps())
 }
 
 fn counts_maps() -> bool {
     KernelVersion::current().is_ok_and(|version| version < MEMORY_CGROUPS)
-}
-
-fn limits() -> Option<libc::rlimit> {
-    let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the kernel writes into the struct, which lives through the call.
-    (unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limits) } == 0).then_some(limits)
-}
-
-fn set(limits: &libc::rlimit) -> io::Result<()> {
-    // SAFETY: the kernel reads the struct, which lives through the call.
-    match unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, limits) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
 }

@@ -2,11 +2,16 @@
 
 use std::{
     io::{self, PipeReader, PipeWriter, Read},
-    os::fd::{AsRawFd, RawFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
     panic::{AssertUnwindSafe, catch_unwind},
     time::Duration,
 };
 
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    thread::set_name,
+};
 use tracing::subscriber::{NoSubscriber, with_default};
 
 use super::{Watching, state::State};
@@ -50,12 +55,12 @@ fn keep(
     let mut state = State::new(programs, watching, saying);
     if state.begin().is_ok() {
         loop {
-            if wait(&[listening.as_raw_fd(), changes.as_raw_fd()], state.pause())? {
+            if wait(&[listening.as_fd(), changes.as_fd()], state.pause())? {
                 break;
             }
             let gone = changes.gone()?;
             state.look(&gone);
-            if wait(&[listening.as_raw_fd()], Some(PAUSE))? {
+            if wait(&[listening.as_fd()], Some(PAUSE))? {
                 break;
             }
         }
@@ -65,18 +70,14 @@ fn keep(
 }
 
 /// Waits until one of them has something to say; true where that is the first, which only says that nad has ended.
-fn wait(descriptors: &[RawFd], timeout: Option<Duration>) -> io::Result<bool> {
-    let entry = |fd: &RawFd| libc::pollfd { fd: *fd, events: libc::POLLIN, revents: 0 };
-    let mut entries: Vec<_> = descriptors.iter().map(entry).collect();
-    let milliseconds = timeout.map_or(-1, |timeout| timeout.as_millis() as libc::c_int);
-    // SAFETY: the entries live through the call, and are as many as is said.
-    let result = unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, milliseconds) };
-    if result >= 0 {
-        return Ok(entries[0].revents != 0);
-    }
-    match io::Error::last_os_error() {
-        error if error.kind() == io::ErrorKind::Interrupted => Ok(false),
-        error => Err(error),
+fn wait(descriptors: &[BorrowedFd<'_>], timeout: Option<Duration>) -> io::Result<bool> {
+    let mut entries: Vec<_> =
+        descriptors.iter().map(|&descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN)).collect();
+    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+    match poll(&mut entries, timeout.as_ref()) {
+        Ok(_) => Ok(!entries[0].revents().is_empty()),
+        Err(Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -86,8 +87,7 @@ fn outlive(kept: &[RawFd]) -> io::Result<()> {
         // SAFETY: ignoring a signal runs nothing.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
-    // SAFETY: names this thread by a text that ends.
-    unsafe { libc::prctl(libc::PR_SET_NAME, NAME.as_ptr()) };
+    set_name(NAME)?;
     let highest = kept.iter().copied().max().unwrap_or(2);
     // Standard error stays, for what a panic says.
     for descriptor in (0..=highest).filter(|descriptor| *descriptor != 2 && !kept.contains(descriptor)) {
