@@ -13,6 +13,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+use jiff::SignedDuration;
 
 use crate::{
     shell,
@@ -209,15 +210,9 @@ fn run_target(program: &Path, folder: &Path, target: &FuzzTarget, seconds: u64) 
 /// A length of time with its unit.
 fn seconds(text: &str) -> Result<u64, String> {
     let wrong = || format!("'{text}' is no length of time: give a number and s, m or h, as in 60s");
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
-    let unit = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return Err(wrong()),
-    };
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    number.checked_mul(unit).filter(|seconds| *seconds > 0).ok_or_else(wrong)
+    let length: SignedDuration = text.parse().map_err(|_| wrong())?;
+    let seconds = u64::try_from(length.as_secs()).ok().filter(|seconds| *seconds > 0);
+    seconds.filter(|_| length.subsec_nanos() == 0).ok_or_else(wrong)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub(crate) struct Args {
 /// terminal's signals itself and whose exit code is the caller's.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let nad = build()?;
-    let mut command = if shell::is_root()? {
+    let mut command = if shell::is_root() {
         Command::new(&nad)
     } else if shell::find("sudo").is_some() {
         shell::sudo(&nad, |name| name.starts_with("NAD_"))

@@ -3,7 +3,6 @@
 use std::{
     env,
     ffi::OsStr,
-    fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -96,12 +95,8 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 }
 
 /// Whether this process is root.
-pub(crate) fn is_root() -> Result<bool> {
-    let status = fs::read_to_string("/proc/self/status")
-        .context("can't read /proc/self/status to see who runs this: mount /proc")?;
-    // Uid: real, effective, saved, file system.
-    let effective = status.lines().find_map(|line| line.strip_prefix("Uid:")?.split_whitespace().nth(1));
-    Ok(effective == Some("0"))
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// A command that runs `program` as root with the variables whose names `keep` accepts, as far as they are set.

@@ -2,6 +2,8 @@
 
 use std::{fs, process};
 
+use procfs::{FromRead, process::Stat};
+
 /// Names this process for whoever reads: its number, and what says whether that means anything to them.
 pub(super) fn own_name() -> String {
     let start = start_of(process::id()).unwrap_or_default();
@@ -13,7 +15,7 @@ pub(super) fn has_gone(name: &str) -> Option<bool> {
     let mut parts = name.splitn(3, ' ');
     let (id, start, place_of_it) = (parts.next()?.parse().ok()?, parts.next()?, parts.next()?);
     // Another number of the same process: a number is given anew once its process has gone.
-    (place_of_it == place()).then(|| start_of(id).is_none_or(|of_now| of_now != start))
+    (place_of_it == place()).then(|| start_of(id).is_none_or(|of_now| of_now.to_string() != start))
 }
 
 /// Where process numbers mean the same: since the machine was started, and in one container.
@@ -25,13 +27,9 @@ fn place() -> String {
 
 /// When a process was started, in the kernel's ticks (proc_pid_stat(5), field 22); `None` where there is none any more,
 /// or only what its parent has not waited for.
-fn start_of(id: u32) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    // The name, in parentheses, may have anything in it.
-    let (_, rest) = stat.rsplit_once(") ")?;
-    let mut fields = rest.split(' ');
-    let state = fields.next()?;
-    (!matches!(state, "Z" | "X")).then(|| fields.nth(18).map(str::to_owned)).flatten()
+fn start_of(id: u32) -> Option<u64> {
+    let stat = Stat::from_file(format!("/proc/{id}/stat")).ok()?;
+    (!matches!(stat.state, 'Z' | 'X')).then_some(stat.starttime)
 }
 
 #[cfg(test)]

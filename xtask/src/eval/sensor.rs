@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use procfs::{FromRead as _, process::Status};
 use serde::Serialize;
 
 use super::settings::Length;
@@ -151,15 +152,11 @@ fn watch(mut child: Child) -> Result<(ExitStatus, u64)> {
         if let Some(status) = child.try_wait().context("can't wait for nad")? {
             return Ok((status, peak_memory));
         }
-        let kibibytes = fs::read_to_string(&status_file).ok().and_then(|text| peak_kibibytes(&text));
+        // A process that has ended, and is not waited for yet, has no memory to tell of.
+        let kibibytes = Status::from_file(&status_file).ok().and_then(|status| status.vmhwm);
         peak_memory = kibibytes.map_or(peak_memory, |kibibytes| kibibytes * 1024);
         thread::sleep(LOOK_EVERY);
     }
-}
-
-fn peak_kibibytes(status: &str) -> Option<u64> {
-    let value = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    value.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -167,9 +164,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_peak_of_memory_is_read_from_proc() {
-        assert_eq!(peak_kibibytes("VmPeak:\t   99 kB\nVmHWM:\t    8124 kB\n"), Some(8124));
-        assert_eq!(peak_kibibytes("Name:\tnad\nState:\tZ (zombie)\n"), None);
+    fn the_most_memory_of_a_process_is_known_once_it_has_ended() {
+        let child = Command::new("sleep").arg("0.5").spawn().unwrap();
+        let (status, peak_memory) = watch(child).unwrap();
+        assert!(status.success() && (64 << 10..1 << 30).contains(&peak_memory), "{peak_memory}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt, fs, path::Path, str::FromStr};
 
 use anyhow::{Context as _, Result, ensure};
+use jiff::SignedDuration;
 use serde::Deserialize;
 
 use super::{
@@ -112,11 +113,9 @@ impl FromStr for Length {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let units = [("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
-        units
-            .iter()
-            .find_map(|(unit, seconds)| Some(text.strip_suffix(unit)?.parse::<f64>().ok()? * seconds))
-            .filter(|seconds| *seconds >= 0.001 && seconds.is_finite())
+        let seconds = text.parse().ok().map(|length: SignedDuration| length.as_secs_f64());
+        seconds
+            .filter(|seconds| *seconds >= 0.001)
             .map(Self)
             .ok_or_else(|| format!("'{text}' is no length of time: write 265s, 5m or 1h"))
     }
