@@ -9,9 +9,9 @@ mod route;
 mod selection;
 mod stack;
 
-use std::{fs, io, os::unix::net::UnixDatagram};
+use std::{fs, io};
 
-use rustix::{net::netdevice::index_to_name, param::page_size};
+use rustix::param::page_size;
 
 pub use self::ethtool::Offloads;
 pub use self::link::Changes;
@@ -160,11 +160,6 @@ pub fn default_route() -> Result<String, InterfaceError> {
         Some(name) => Ok(name.to_owned()),
         None => Err(InterfaceError::NoDefaultRoute { existing: names() }),
     }
-}
-
-/// The name of the interface with an index, where there is one.
-pub fn name_of(index: u32) -> Option<String> {
-    index_to_name(UnixDatagram::unbound().ok()?, index).ok()
 }
 
 /// The names of all interfaces; none where they can't be read.
