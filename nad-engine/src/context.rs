@@ -31,6 +31,7 @@ mod merge;
 mod network;
 mod partition;
 mod questions;
+mod settle;
 mod shard;
 mod subject;
 mod tables;
@@ -263,8 +264,8 @@ impl Context {
     /// The baseline is over: what was seen in it is known from now on.
     pub fn end_baseline(&mut self) {
         let (partitions, network) = (&mut self.shard.partitions, self.network.get_mut());
-        merge::settle_vantage(partitions, network);
-        merge::settle_exchanges(partitions, network);
+        settle::vantage(partitions, network);
+        settle::exchanges(partitions, network);
         network.known.end_baseline();
         network.vantage.settle();
     }

@@ -10,12 +10,12 @@ use std::{
 use super::{
     Sizes, Subject,
     active::{AHEAD, BUSY_PACKETS, MOST_VISITED},
-    host::{Exploration, HostState},
+    host::HostState,
     host_key::HostKey,
     kinds::{End, SubjectKind},
-    known::Novelty,
     network::{HostSummary, Network},
-    partition::{ActiveHosts, Exchange, MacShown, Meeting, Partition},
+    partition::{ActiveHosts, Partition},
+    settle,
     subject::Verdict,
     table::{Entry, Hashed, Slot, Table},
 };
@@ -290,82 +290,6 @@ fn active(kind: Kind, partitions: &mut [Partition], tick: u32) -> Vec<Candidate>
     candidates
 }
 
-/// Makes known what both sides took part in, and decides whether clients that met new servers did their work or scanned. In the
-/// order of time: a client meets a server before the server answers.
-pub(super) fn settle_exchanges(partitions: &mut [Partition], network: &mut Network) {
-    enum Fact {
-        Meeting(usize, Meeting),
-        Exchange(usize, Exchange),
-    }
-    let mut facts: Vec<(u64, Fact)> = Vec::new();
-    for (index, partition) in partitions.iter_mut().enumerate() {
-        let meetings = partition.pending.meetings.take().into_iter();
-        facts.extend(meetings.map(|meeting| (meeting.time_ns, Fact::Meeting(index, meeting))));
-        let exchanges = partition.pending.exchanges.take().into_iter();
-        facts.extend(exchanges.map(|exchange| (exchange.time_ns, Fact::Exchange(index, exchange))));
-    }
-    // Of the same moment meetings first, as they come first in each partition.
-    facts.sort_by_key(|(time_ns, fact)| (*time_ns, matches!(fact, Fact::Exchange(..))));
-    for (_, fact) in facts {
-        match fact {
-            Fact::Meeting(index, meeting) => settle_meeting(&mut partitions[index], network, &meeting),
-            Fact::Exchange(index, exchange) => {
-                let Exchange { client, service, .. } = exchange;
-                if let Some(contact) = network.remember(&exchange) {
-                    let pairs = &mut partitions[index].kinds.service_pairs.table;
-                    if let Some(slot) = pairs.find(&service.service_pair(&network.hash_key, client)) {
-                        pairs.get_mut(slot).set_contact(&contact);
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn settle_meeting(partition: &mut Partition, network: &mut Network, meeting: &Meeting) {
-    let Meeting { client, service, novelty, more, time_ns } = *meeting;
-    let hash_key = network.hash_key;
-    let pair = partition.kinds.service_pairs.table.find(&service.service_pair(&hash_key, client));
-    // Another flow to one that it has turned to is no other meeting.
-    let is_work = pair.is_some_and(|slot| partition.kinds.service_pairs.table.get(slot).is_work())
-        || network.known.is_work(client, &service, time_ns);
-    if is_work && let Some(slot) = pair {
-        partition.kinds.service_pairs.table.get_mut(slot).set_work();
-    }
-    if let Some(slot) = partition.hosts.find(&client.hashed(&hash_key)) {
-        let novelty = if is_work { Novelty::Known } else { novelty };
-        let new = Exploration::new(client, &service, novelty);
-        partition.hosts.get_mut(slot).explore(service.hashes(&hash_key), new, more, time_ns);
-    }
-}
-
-/// Where hosts' packets come from, in the order in which it was shown.
-fn settle_macs(partitions: &mut [Partition], network: &mut Network) {
-    let mut shown: Vec<MacShown> = Vec::new();
-    partitions.iter_mut().for_each(|partition| shown.append(&mut partition.pending.macs.take()));
-    shown.sort_by_key(|shown| shown.time_ns);
-    for MacShown { host, mac, proof, time_ns } in shown {
-        if let Some(slot) = network.enter(&host, mac, time_ns) {
-            network.hosts.get_mut(slot).macs.learn(mac, proof, time_ns);
-        }
-    }
-}
-
-/// Whether both sides of connections are seen, by when each showed it.
-pub(super) fn settle_vantage(partitions: &mut [Partition], network: &mut Network) {
-    let mut shown: Vec<(u64, bool)> = Vec::new();
-    partitions.iter_mut().for_each(|partition| shown.append(&mut partition.pending.one_sided.take()));
-    // Of the same moment in the order of the partitions.
-    shown.sort_by_key(|(time_ns, _)| *time_ns);
-    for (time_ns, is_one_sided) in shown {
-        if is_one_sided {
-            network.vantage.count_one(time_ns);
-        } else {
-            network.vantage.count_both(time_ns);
-        }
-    }
-}
-
 /// All hosts, and groups of them: a state in each partition, which the end of a second adds up.
 #[derive(Debug, Default)]
 pub(super) struct Hosts {
@@ -408,7 +332,7 @@ impl SubjectKind for Hosts {
         for (kind, merged) in &kinds {
             merged.hear(*kind, partitions, network, end_ns);
         }
-        settle_macs(partitions, network);
+        settle::macs(partitions, network);
         for (kind, merged) in &kinds {
             merged.share(*kind, partitions, network, end_ns);
         }

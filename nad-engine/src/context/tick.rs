@@ -1,6 +1,6 @@
 //! The end of a tick: visiting what was active in it.
 
-use super::{Context, Subject, kinds::End, merge, subject::Verdict};
+use super::{Context, Subject, kinds::End, settle, subject::Verdict};
 
 impl Context {
     /// Visits everything that was active since the last tick closed, as it is at the end of that tick. What the
@@ -9,8 +9,8 @@ impl Context {
         let (ns, tick) = (self.tick_end_ns(), self.tick);
         let Self { shard, network, kinds, .. } = self;
         let mut end = End { partitions: &mut shard.partitions, network: network.get_mut(), ns, tick };
-        merge::settle_vantage(end.partitions, end.network);
-        merge::settle_exchanges(end.partitions, end.network);
+        settle::vantage(end.partitions, end.network);
+        settle::exchanges(end.partitions, end.network);
         kinds.visit(&mut end, &mut visit);
     }
 }

@@ -38,7 +38,8 @@ impl DecaySuppression {
             Some((vector, time_ns)) => {
                 let elapsed_s = deviation.time_ns.saturating_sub(*time_ns) as f32 * 1e-9;
                 let mut features = deviation.view.features().zip(vector.iter().zip(&deviation.vector));
-                let grows = features.any(|(feature, (before, now))| grows(feature, *before, *now, elapsed_s));
+                let grows = features
+                    .any(|(feature, (before, now))| grows(deviation.view, feature, *before, *now, elapsed_s));
                 if grows {
                     vector.clone_from(&deviation.vector);
                     *time_ns = deviation.time_ns;
@@ -57,21 +58,28 @@ impl DecaySuppression {
     /// Forgets what was seen long ago.
     pub(super) fn forget(&mut self, now_ns: u64) {
         self.last.retain(|(view, ..), (_, time_ns)| {
-            let lasts = view.features().all(|feature| feature.persistence == Persistence::Lasts);
-            now_ns.saturating_sub(*time_ns) < if lasts { LASTING_KEPT_NS } else { KEPT_NS }
+            let kept_ns = if judges_what_lasts(*view) { LASTING_KEPT_NS } else { KEPT_NS };
+            now_ns.saturating_sub(*time_ns) < kept_ns
         });
     }
 }
 
-/// Whether more has come to a feature than is unremarkable. What lasts without being said shows nothing.
-fn grows(feature: &Feature, before: f32, now: f32, elapsed_s: f32) -> bool {
+/// Whether a view judges what a subject is like, and not what it does just now.
+fn judges_what_lasts(view: View) -> bool {
+    view.features().all(|feature| feature.persistence == Persistence::Lasts)
+}
+
+/// Whether more has come to a feature of a view than is unremarkable. What lasts shows nothing beside what fades unless it is said,
+/// and that is new each time; where all lasts, it is what it was before.
+fn grows(view: View, feature: &Feature, before: f32, now: f32, elapsed_s: f32) -> bool {
     let (before, now) = (feature.unscaled(before), feature.unscaled(now));
     let left = match feature.persistence {
         Persistence::Fades(scale_s) => before * libm::expf(-elapsed_s / scale_s),
         Persistence::Holds(window_s) if elapsed_s < window_s => before,
         Persistence::Holds(_) => 0.0,
         Persistence::Lasts if feature.phrase.is_empty() => return false,
-        Persistence::Lasts => before,
+        Persistence::Lasts if judges_what_lasts(view) => before,
+        Persistence::Lasts => 0.0,
     };
     let margin = (TOLERANCE * left).max(UNREMARKABLE * feature.ordinary);
     now > left.max(feature.ordinary) + margin

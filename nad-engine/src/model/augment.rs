@@ -136,6 +136,21 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_between_values_of_the_baseline_is_ordinary_too() {
+        let features = features(View::Periodicity);
+        let lowest: Vec<f32> = features.iter().map(|feature| feature.scaled(0.0)).collect();
+        let mut rows = Matrix::new(features.len());
+        (0..400).for_each(|row| {
+            let mut values = lowest.clone();
+            values[0] = if row % 10 == 0 { 30.0 } else { lowest[0] };
+            rows.push(&values);
+        });
+        let augmented = augment(&rows, &features, &mut Random::new(1, 1));
+        let between = augmented.ordinary.rows().skip(400).filter(|row| (10.0..25.0).contains(&row[0]));
+        assert!(between.count() > 10);
+    }
+
+    #[test]
     fn flags_stay_as_they_are_and_nothing_goes_beyond_what_there_can_be() {
         let features = features(View::Upload);
         let rows = baseline(View::Upload, 400);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::context::{hash::HashKey, network::HostSummary};
+use crate::context::{hash::HashKey, known::Novelty, network::HostSummary};
 
 const SECOND: u64 = 1_000_000_000;
 

@@ -300,6 +300,7 @@ mod tests {
     #[test]
     fn a_host_counts_once_an_hour_and_its_next_contact_of_a_kind_is_nothing_new() {
         let mut known = known();
+        contact(&mut known, inside(1), tcp(outside(1), 443), 300 * SECOND);
         let first = contact(&mut known, inside(1), tcp(inside(2), 9000), 300 * SECOND);
         let second = contact(&mut known, inside(1), tcp(inside(3), 9001), 301 * SECOND);
         assert!(first.hours > 1.0, "{first:?}");

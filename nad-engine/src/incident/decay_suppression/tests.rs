@@ -1,5 +1,5 @@
 use super::*;
-use crate::incident::example::{SECOND, of_source, source};
+use crate::incident::example::{SECOND, of_service_pair, of_source, service_pair, source};
 
 /// A source's scan with these features at a moment.
 fn scan(services: f32, failures: f32, at_s: u64) -> Deviation {
@@ -50,6 +50,26 @@ fn each_subject_decays_by_itself_and_a_source_is_one_whatever_its_favourite() {
     };
     assert!(!is_decaying(&mut suppression, &of(3, 2)), "another source");
     assert!(is_decaying(&mut suppression, &of(1, 9)), "the same source at another target");
+}
+
+/// A pair that came back so many times at regular intervals.
+fn beacon(intervals: f32, at_s: u64) -> Deviation {
+    let values = [intervals, intervals];
+    let features = View::Periodicity.features();
+    let vector = features.zip(values).map(|(feature, value)| feature.scaled(value)).collect();
+    Deviation { vector, ..of_service_pair(View::Periodicity, service_pair(443, 6), at_s) }
+}
+
+#[test]
+fn a_beacon_is_reported_again_where_more_speaks_for_it_and_otherwise_once_a_day() {
+    let mut suppression = DecaySuppression::default();
+    assert!(!is_decaying(&mut suppression, &beacon(10.0, 100)));
+    assert!(is_decaying(&mut suppression, &beacon(11.0, 110)));
+    assert!(!is_decaying(&mut suppression, &beacon(30.0, 300)));
+    suppression.forget(20 * 3600 * SECOND);
+    assert!(is_decaying(&mut suppression, &beacon(30.0, 20 * 3600)), "it went on for hours");
+    suppression.forget(25 * 3600 * SECOND);
+    assert!(!is_decaying(&mut suppression, &beacon(30.0, 25 * 3600)), "another day");
 }
 
 #[test]

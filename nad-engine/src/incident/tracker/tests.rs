@@ -141,6 +141,16 @@ fn sources_that_guess_passwords_of_one_server_join_and_others_do_not() {
 }
 
 #[test]
+fn what_many_do_to_one_service_without_a_name_for_it_is_one_incident() {
+    let mut tracker = tracker();
+    let contact = |client, port| of_service_pair(View::Contact, between(key(client), key(9), port, 6), 100);
+    second(&mut tracker, &[contact(1, 22), contact(2, 22), contact(3, 22)], 100);
+    assert_eq!(tracker.opened(), 1);
+    second(&mut tracker, &[contact(4, 445)], 100);
+    assert_eq!(tracker.opened(), 2, "another service");
+}
+
+#[test]
 fn silence_closes_and_what_comes_after_it_is_another_incident() {
     let mut tracker = tracker();
     second(&mut tracker, &[of_source(View::Scan, source(1, 2), 100)], 100);
