@@ -232,13 +232,15 @@ impl KnownServices {
 
     /// What goes into a model.
     pub fn keep(&self, is_one_way: bool, now_ns: u64) -> KnownSnapshot {
+        // What belongs to a second that ends after the last packet was seen until that.
+        let now_s = self.now_s(now_ns);
         let mut entries: Vec<_> = self
             .table
             .iter()
             .map(|(_, entry)| Kept {
                 key: entry.key,
-                first_s: entry.first_s,
-                last_s: entry.last_s,
+                first_s: entry.first_s.min(now_s),
+                last_s: entry.last_s.min(now_s),
                 in_baseline: entry.in_baseline != 0,
                 usual: entry.all(),
             })
@@ -247,7 +249,7 @@ impl KnownServices {
         KnownSnapshot {
             hash_key: self.hash_key,
             epoch_s: self.epoch_s,
-            watched_s: self.now_s(now_ns),
+            watched_s: now_s,
             is_one_way,
             entries,
         }

@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(found(&[CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF]).status, Status::Ok);
         let unread = super::capabilities(Err(CapsError::from("no such process")));
         assert_eq!(unread.status, Status::Warn);
-        assert!(unread.what.ends_with("of this process: no such process"), "{unread}");
+        assert!(unread.what.ends_with("of this process: caps error: no such process"), "{unread}");
     }
 
     #[test]

@@ -100,6 +100,17 @@ fn a_model_remembers_the_same() {
 }
 
 #[test]
+fn what_was_seen_in_the_last_second_is_kept_as_of_the_last_packet() {
+    let mut known = known();
+    known.remember(key(1), [0; 6], &ssh(2), 1000 * SECOND);
+    // The end of the second that the last packet is in.
+    known.remember(key(1), [0; 6], &ssh(3), 1010 * SECOND);
+    let kept = known.keep(false, 1009 * SECOND + SECOND / 2);
+    kept.check().unwrap();
+    assert_eq!(kept.watched_s, kept.entries.iter().map(|kept| kept.last_s).max().unwrap());
+}
+
+#[test]
 fn nothing_grows_old_while_nobody_watches_and_nothing_is_known_because_its_run_was_later() {
     const DAY: u64 = 86_400 * SECOND;
     let mut known = known();
