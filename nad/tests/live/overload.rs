@@ -142,9 +142,9 @@ fn capacity(lab: &Lab, frame: &[u8], share: Option<&Share>) -> f64 {
     share.inspect(|share| share.give_to(nad.id()));
     let begun = Instant::now();
     Generator::load(Vary::Source).send(&lab.sender, frame, LENGTH);
-    // It ends once everything that waited is judged.
+    // It ends once everything that waited is judged, with the part of a core that it has.
     nad.signal(libc::SIGINT);
-    let ended = nad.end_within(2 * PATIENCE);
+    let ended = nad.end_within(8 * PATIENCE);
     ended.ledger().get("scored") as f64 / begun.elapsed().as_secs_f64()
 }
 
