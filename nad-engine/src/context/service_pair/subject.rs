@@ -18,7 +18,7 @@ use crate::{
     presentation,
 };
 
-/// Regular intervals in a row from which on a pair shows its client's pace.
+/// Regular intervals in a row from which on it is asked whether their pace is usual for the client.
 const REGULAR_INTERVALS: f32 = 4.0;
 
 /// A client-service pair, with what is usual for clients of the service.
@@ -136,7 +136,7 @@ fn judge(
     stored.set_novelty(novelty);
     pair.set_novelty(novelty);
     if pair.regular_intervals >= REGULAR_INTERVALS {
-        let is_usual = network.known.has_pace(&pair, end_ns);
+        let is_usual = network.known.is_usual_pace(&pair, end_ns);
         stored.set_usual_pace(is_usual);
         pair.set_usual_pace(is_usual);
     }
