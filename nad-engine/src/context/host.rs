@@ -17,7 +17,7 @@ use super::{
     host_key::HostKey,
     icmp,
     known::ServiceKey,
-    malformed::{is_group_report, is_malformed},
+    malformed::is_malformed,
     table::Entry,
     weight::{Volume, Weight},
 };
@@ -197,7 +197,9 @@ impl HostState {
         self.sent_10 += packets;
         self.marks |= u32::from(is_real);
         self.malformed_10 += if is_malformed(record) { flows } else { 0.0 };
-        let is_unusual = record.flags & (flag::FRAGMENT | flag::IP_OPTIONS) != 0 && !is_group_report(record);
+        // Group management carries a router alert by rule (RFC 3376, RFC 3810).
+        let is_unusual =
+            record.flags & (flag::FRAGMENT | flag::IP_OPTIONS) != 0 && !icmp::is_group_management(record);
         self.unusual_headers_10 += if is_unusual { flows } else { 0.0 };
         if step.from_initiator {
             self.icmp_10 += if icmp::is_ping(record) { packets } else { 0.0 };

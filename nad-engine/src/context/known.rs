@@ -24,8 +24,8 @@ use super::{
     host_key::HostKey,
     table::{Entry, Group, Table},
 };
+pub(super) use first_contact::FirstContact;
 use first_contact::RecentContacts;
-pub(super) use first_contact::{FREQUENT_H, FirstContact, are_together, together};
 use kept::Kept;
 pub use kept::KnownSnapshot;
 use key::KnownKey;
@@ -203,14 +203,7 @@ impl KnownServices {
                 *table.get_mut(slot) = entry;
             }
         }
-        Self {
-            table,
-            hash_key,
-            epoch_s: known.epoch_s,
-            before_s: known.watched_s,
-            began_ns: None,
-            recent: RecentContacts::default(),
-        }
+        Self { epoch_s: known.epoch_s, before_s: known.watched_s, ..Self::new(table, hash_key, 0) }
     }
 
     /// A run begins at a moment of sensor time.

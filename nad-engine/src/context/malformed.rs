@@ -28,10 +28,3 @@ pub fn is_malformed(record: &PacketRecord) -> bool {
     let has_same_ports = record.source_port == record.destination_port && record.source_port != 0;
     record.defect().is_some() || contradicts || has_same_ports && is_land()
 }
-
-/// Group management (RFC 3376, RFC 3810) carries a router alert by rule.
-pub(super) fn is_group_report(record: &PacketRecord) -> bool {
-    const IGMP: u8 = 2;
-    const ICMPV6: u8 = 58;
-    record.protocol == IGMP || record.protocol == ICMPV6
-}

@@ -9,7 +9,7 @@ use super::{
     hash::HashKey,
     host::{HostState, Macs},
     host_key::HostKey,
-    known::{self, FirstContact, KnownServices},
+    known::{FirstContact, KnownServices},
     partition::Exchange,
     subject::Origin,
     table::{Entry, Group, Hashed, Slot, Table},
@@ -125,13 +125,8 @@ impl Network {
         let hash_key = self.hash_key;
         if let Some(slot) = self.hosts.find(&client.hashed(&hash_key)) {
             let host = self.hosts.get_mut(slot);
-            let goes_on = known::are_together(time_ns.saturating_sub(host.contact_ns));
-            host.contact_hours =
-                known::together(if goes_on { host.contact_hours } else { 0.0 }, contact.hours);
+            contact.join(&mut host.contact_hours, time_ns.saturating_sub(host.contact_ns));
             host.contact_ns = time_ns;
-            if contact.hours > known::FREQUENT_H {
-                contact.hours_together = host.contact_hours;
-            }
         }
         Some(contact)
     }

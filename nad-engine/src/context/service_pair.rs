@@ -319,18 +319,17 @@ impl ServicePairState {
         if self.interval_count > 0.0 {
             let interval = now_ns.saturating_sub(self.interval_began_ns) as f32 * 1e-9;
             let is_regular = (interval - self.interval_mean).abs() <= REGULAR * self.interval_mean;
-            let deviation = (interval / self.interval_mean.max(1e-3) - 1.0).abs();
+            let part = interval / self.interval_mean.max(1e-3);
             if self.interval_count > FEWEST_INTERVALS {
-                self.regularity_bits = (self.regularity_bits
-                    + bits_of_interval(interval / self.interval_mean.max(1e-3), self.interval_spread))
-                .max(0.0);
+                let bits = self.regularity_bits + bits_of_interval(part, self.interval_spread);
+                self.regularity_bits = bits.max(0.0);
             }
             if self.interval_count > 1.0 {
                 step_mean(
                     &mut self.interval_spread,
                     self.interval_count - 1.0,
                     AVERAGED_INTERVALS,
-                    deviation,
+                    (part - 1.0).abs(),
                 );
                 self.regular_intervals =
                     if is_regular { self.regular_intervals + 1.0 } else { self.regular_intervals * 0.5 };

@@ -10,7 +10,7 @@ use crate::{
     context::{
         Origin,
         hash::HashKey,
-        host::HostState,
+        host::{Exploration, HostState},
         host_key::HostKey,
         known::{Novelty, ServiceKey, Usual},
         service_pair::{JudgedPair, ServicePairState},
@@ -62,7 +62,7 @@ pub fn source(last: u8, target: u8) -> HostState {
 pub fn open(host: &mut HostState, service: &ServiceKey, novelty: Novelty, more: u32) {
     let hash_key = HashKey::from_seed(0);
     host.open(service, more, 0);
-    host.explore(service.hashes(&hash_key), novelty, more, 0);
+    host.explore(service.hashes(&hash_key), Exploration { novelty, is_browsing: false }, more, 0);
 }
 
 /// A host that was asked by clients of these last bytes.

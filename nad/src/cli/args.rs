@@ -90,8 +90,8 @@ pub(super) enum CliCommand {
     Train(TrainArgs),
     /// Write what the forests see of a capture file as a table, or list the features of each view
     ///
-    /// The values are those that the forests see: counts, rates and lengths on a logarithmic scale, log2(1 + value), and
-    /// what is unremarkable on any network raised to the largest such value. A row of the packet view is a packet, with
+    /// The values are those that the forests see: counts, rates and lengths on a logarithmic scale, log2(1 + value) and
+    /// twice that for rarities, and what is unremarkable on any network raised to the largest such value. A row of the packet view is a packet, with
     /// its place in the capture; a row of another view is a second of a host, of a client-service pair or of
     /// a MAC address, with the end of that second as its time.
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]

@@ -26,24 +26,10 @@ impl Exploration {
     }
 }
 
-impl From<Novelty> for Exploration {
-    /// Of a flow that is not what browsers do.
-    fn from(novelty: Novelty) -> Self {
-        Self { novelty, is_browsing: false }
-    }
-}
-
 impl HostState {
     /// The flow that it opened leads to a service of some novelty, and so do `more` like it. The hashes are those of the service
     /// and of its host.
-    pub fn explore(
-        &mut self,
-        [service_hash, peer_hash]: [u64; 2],
-        new: impl Into<Exploration>,
-        more: u32,
-        now_ns: u64,
-    ) {
-        let new = new.into();
+    pub fn explore(&mut self, [service_hash, peer_hash]: [u64; 2], new: Exploration, more: u32, now_ns: u64) {
         if new.is_browsing {
             self.outside_120.add(peer_hash, now_ns / LONG_WINDOW_NS);
             return;

@@ -2,6 +2,7 @@ use super::*;
 use crate::context::{hash::HashKey, known::Novelty, network::HostSummary};
 
 const SECOND: u64 = 1_000_000_000;
+const NEW: Exploration = Exploration { novelty: Novelty::NewEverything, is_browsing: false };
 
 fn key(last: u8) -> HostKey {
     HostKey::v4([10, 0, 0, last])
@@ -18,7 +19,7 @@ fn a_sweep_shows_as_services_peers_and_failures() {
         let service = ServiceKey { server: key(2 + (port % 4) as u8), port, protocol: 6 };
         let hashes = [service.hash(&hash_key), service.server.hashed(&hash_key).hash];
         host.open(&service, 0, SECOND);
-        host.explore(hashes, Novelty::NewEverything, 0, SECOND);
+        host.explore(hashes, NEW, 0, SECOND);
         let refused = FlowStep { from_initiator: false, refused: true, ..FlowStep::NONE };
         host.receive(key(2), &record, &refused, false, SECOND);
     }
@@ -105,7 +106,7 @@ fn states_of_one_host_add_up_to_what_one_state_would_have() {
         for host in [&mut parts[usize::from(number % 3)], &mut whole] {
             host.send(service.server, &record, &FlowStep { opened: true, ..FlowStep::NONE }, false, now_ns);
             host.open(&service, 0, now_ns);
-            host.explore(service.hashes(&hash_key), Novelty::NewEverything, 0, now_ns);
+            host.explore(service.hashes(&hash_key), NEW, 0, now_ns);
             host.begun.count(1, record.length, Volume::default());
         }
     }
@@ -188,4 +189,25 @@ fn a_server_that_answers_from_another_card_has_moved_once_the_first_is_silent() 
         macs.learn(MACS[turn as usize % 2], MacProof::Answering, turn * 130 * SECOND);
     }
     assert_eq!((macs.first(), macs.is_foreign(MACS[0])), (Some(MACS[1]), false));
+}
+
+#[test]
+fn fragments_and_options_are_unusual_but_for_the_router_alert_of_group_management() {
+    let step = FlowStep::NONE;
+    let unusual = |protocol, message_type, flags| {
+        let mut host = HostState::zeroed();
+        host.send(
+            key(2),
+            &PacketRecord { protocol, message_type, flags, ..PacketRecord::zeroed() },
+            &step,
+            false,
+            SECOND,
+        );
+        host.unusual_headers_10
+    };
+    assert_eq!(unusual(1, 8, flag::FRAGMENT), 1.0);
+    assert_eq!(unusual(58, 128, flag::FRAGMENT), 1.0, "a ping of IPv6 as one of IPv4");
+    assert_eq!(unusual(2, 0, flag::IP_OPTIONS), 0.0);
+    assert_eq!(unusual(58, 143, flag::IP_OPTIONS), 0.0);
+    assert_eq!(unusual(58, 128, 0), 0.0);
 }

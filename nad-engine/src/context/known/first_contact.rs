@@ -14,7 +14,7 @@ const GUESS: f32 = 2.0;
 const TOGETHER_S: f32 = 600.0;
 const HOUR_S: f32 = 3600.0;
 /// Contacts that come up more often than once in so many hours make others no rarer.
-pub(in crate::context) const FREQUENT_H: f32 = 6.0;
+const FREQUENT_H: f32 = 6.0;
 /// The highest number of hours that is told apart.
 const MOST_HOURS: f32 = 1e6;
 /// A host that was watched for so long without turning to others has none to turn to.
@@ -228,14 +228,17 @@ fn is_common(port: u16, direction: Direction) -> bool {
     }
 }
 
-/// How rare contacts of several kinds by one host are together, in hours: each that is rarer than others makes it rarer.
-pub(in crate::context) fn together(before_hours: f32, hours: f32) -> f32 {
-    (before_hours.max(FREQUENT_H) * (hours / FREQUENT_H).max(1.0)).min(MOST_HOURS)
-}
-
-/// Whether contacts so many nanoseconds apart are of one cause.
-pub(in crate::context) fn are_together(apart_ns: u64) -> bool {
-    apart_ns as f32 * 1e-9 <= TOGETHER_S
+impl FirstContact {
+    /// Joins it with the client's other contacts of the last minutes: how rare those are together, in hours, and how long ago the last
+    /// one was. Each of another kind that is rare itself makes all of them rarer.
+    pub(in crate::context) fn join(&mut self, others_hours: &mut f32, apart_ns: u64) {
+        let before =
+            if apart_ns as f32 * 1e-9 <= TOGETHER_S { others_hours.max(FREQUENT_H) } else { FREQUENT_H };
+        *others_hours = (before * (self.hours / FREQUENT_H).max(1.0)).min(MOST_HOURS);
+        if self.hours > FREQUENT_H {
+            self.hours_together = *others_hours;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -336,11 +339,17 @@ mod tests {
 
     #[test]
     fn rare_contacts_of_several_kinds_are_rarer_together_and_frequent_ones_change_nothing() {
-        assert_eq!(together(0.0, 24.0), 24.0);
-        assert_eq!(together(24.0, 24.0), 96.0);
-        assert_eq!(together(24.0, 0.1), 24.0);
-        assert_eq!(together(MOST_HOURS, MOST_HOURS), MOST_HOURS);
-        assert!(are_together(600 * SECOND) && !are_together(601 * SECOND));
+        let mut others = 0.0;
+        let mut join = |hours, apart_s: u64| {
+            let mut contact = FirstContact { hours, hours_together: hours, calls_back: false };
+            contact.join(&mut others, apart_s * SECOND);
+            contact.hours_together
+        };
+        assert_eq!(join(24.0, 1_000_000), 24.0);
+        assert_eq!(join(0.1, 60), 0.1, "it is frequent");
+        assert_eq!(join(24.0, 600), 96.0);
+        assert_eq!(join(24.0, 601), 24.0, "that was long ago");
+        assert_eq!(join(MOST_HOURS, 1), MOST_HOURS);
     }
 
     #[test]

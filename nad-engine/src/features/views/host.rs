@@ -66,7 +66,7 @@ pub(super) static SLOW_SCAN: [Column<Read>; 4] = [
         feature: Feature::logarithmic("servers outside", "")
             .persistence(Persistence::Holds(120.0))
             .ordinary(160.0)
-            .phrase("opened flows to {} servers outside in two minutes that it is not known to use, at ports that are"),
+            .phrase("opened flows to {} servers outside in two minutes that it is not known to use, at known ports"),
         read: HostState::outside_120,
     },
 ];
