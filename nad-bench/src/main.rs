@@ -37,7 +37,7 @@ use subject::{Program, Variant};
 #[derive(Debug, Parser)]
 enum Cli {
     /// Time it beside what does less or the same
-    Measure(Options),
+    Measure(Box<Options>),
     /// Do the same work every time, for counting its instructions
     Workload {
         #[arg(value_enum)]

@@ -57,10 +57,10 @@ pub(crate) fn measure(options: &Options) -> Result<Part> {
         };
         for _ in 0..options.repetitions {
             for ((variant, model), [from_file, live]) in variants.iter().zip(&models).zip(&mut times) {
-                let mut start = Start { options, variant: *variant, model, folder: folder.path() };
-                from_file.push(start.from_file(&file)?);
+                let start = Start { options, variant: *variant, model, folder: folder.path() };
+                from_file.push(start.time_replay(&file)?);
                 if let Some(cable) = &cable {
-                    live.push(start.live(cable)?);
+                    live.push(start.time_live(cable)?);
                 }
             }
         }
@@ -98,14 +98,14 @@ struct Start<'a> {
 
 impl Start<'_> {
     /// Milliseconds.
-    fn from_file(&mut self, file: &Path) -> Result<f64> {
+    fn time_replay(&self, file: &Path) -> Result<f64> {
         let mut nad = process::nad(&self.variant.program.path, self.folder);
         nad.arg("replay").arg(file);
         self.until_alert(nad, &self.options.cpus)
     }
 
     /// Milliseconds, while packets come.
-    fn live(&mut self, cable: &Cable) -> Result<f64> {
+    fn time_live(&self, cable: &Cable) -> Result<f64> {
         let mut nad = process::nad(&self.variant.program.path, self.folder);
         nad.args(["run", "--iface", &cable.receiver_name, "--direction", "ingress", "--xdp-mode", "native"]);
         let raw = RawSender::open(cable)?;

@@ -61,7 +61,7 @@ pub trait Judged {
     /// See [`Subject::volume`].
     fn volume(state: &Self::State) -> (u64, u64);
 
-    /// See [`Subject::identity`].
+    /// What tells a deviation's subject from others of its kind, by who did what to whom.
     fn identity(parties: &Parties) -> Identity;
 
     /// See [`Subject::name`].

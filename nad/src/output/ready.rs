@@ -5,6 +5,7 @@ use std::{os::fd::BorrowedFd, time::Duration};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// There is something to read.
+#[cfg(any(feature = "mail", feature = "webhook"))]
 pub(super) const READABLE: PollFlags = PollFlags::IN;
 /// There is room to write.
 pub(super) const WRITABLE: PollFlags = PollFlags::OUT;

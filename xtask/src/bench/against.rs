@@ -33,7 +33,7 @@ pub(super) fn build(commit: &str) -> Result<Other> {
         let tree = folder.join(&hash);
         let built = build_in(&tree, &hash, &folder.join("target"));
         // What was built outlives it; where building failed, that is the error to be told of.
-        let removed = shell::run(&mut git(&["worktree", "remove", "--force"]).arg(&tree));
+        let removed = shell::run(git(&["worktree", "remove", "--force"]).arg(&tree));
         let built = built?;
         removed?;
         // Not seen half-written, nor what an interrupted copy left.
