@@ -11,12 +11,14 @@ pub mod decay;
 pub mod distinct;
 pub mod flow;
 pub mod hash;
+pub mod horizon;
 pub mod host;
 pub mod host_key;
 pub mod icmp;
 pub mod known;
 pub mod link;
 pub mod malformed;
+pub mod segment;
 pub mod service_pair;
 pub mod table;
 pub mod weight;
@@ -89,6 +91,8 @@ counts::tables! {
     ServicePairs service_pairs: "Client-service pairs", entries 1 << 17;
     Links links: "MAC addresses", entries 1 << 13;
     Bindings bindings: "IP addresses of MAC addresses", with links;
+    LongMemory long_memory: "Sources over hours", entries 1 << 13;
+    Logins logins: "Remote login services over an hour", with long_memory;
     KnownServices known_services: "Known services, hosts and pairs", entries 1 << 18;
 }
 
@@ -106,6 +110,16 @@ kinds::kinds! {
     links: links::Links {
         /// A MAC address, and the IP address that it used first.
         Link: link::Link,
+    }
+    horizons: horizon::Horizons {
+        /// A host as the one who begins, over hours.
+        LongSource: horizon::LongSource,
+        /// A remote login service, over an hour.
+        Logins: horizon::Logins,
+    }
+    segments: segment::Segments {
+        /// All senders of the Ethernet segment.
+        Segment: segment::Segment,
     }
 }
 

@@ -129,6 +129,8 @@ pub enum Change {
     Opened,
     /// Its shape has changed.
     Changed,
+    /// It was closed, and goes on: the same cause has come back.
+    Resumed,
     /// There were further alerts.
     Updated,
     /// It was closed.
@@ -141,6 +143,7 @@ impl Change {
         match self {
             Self::Opened => "opened",
             Self::Changed => "changed",
+            Self::Resumed => "resumed",
             Self::Updated => "updated",
             Self::Closed => "closed",
         }

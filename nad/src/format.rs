@@ -72,7 +72,7 @@ enum Own<'a> {
 fn moment(incident: &Incident, change: Option<Change>) -> u64 {
     match change {
         None | Some(Change::Opened) => incident.detected_ns,
-        Some(Change::Changed | Change::Updated | Change::Closed) => incident.end_ns,
+        Some(Change::Changed | Change::Resumed | Change::Updated | Change::Closed) => incident.end_ns,
     }
 }
 

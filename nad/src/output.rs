@@ -103,7 +103,7 @@ pub trait Sink: Send {
 /// Which events a sink gets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Interests {
-    /// Incidents that are opened, change their shape, or are closed.
+    /// Incidents that are opened, change their shape, are closed, or resume.
     pub incidents: bool,
     /// Further alerts of open incidents, too.
     pub updates: bool,

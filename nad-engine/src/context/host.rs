@@ -23,7 +23,8 @@ use super::{
 };
 pub use explore::Exploration;
 pub use macs::{MacProof, Macs};
-use peers::{Majority, Recent};
+use peers::Majority;
+pub(in crate::context) use peers::Recent;
 pub use subject::{Source, Target};
 
 /// Nanoseconds of a sketch's window: it covers one to two of them.

@@ -78,7 +78,7 @@ pub(super) struct Pending {
 pub(super) struct Facts<T> {
     facts: Vec<T>,
     /// Those that there was no room for, of all seconds.
-    lost: u64,
+    pub(super) lost: u64,
 }
 
 impl<T> Default for Facts<T> {
@@ -89,7 +89,7 @@ impl<T> Default for Facts<T> {
 
 impl<T> Facts<T> {
     /// Notes one; whether there was room.
-    fn add(&mut self, fact: T) -> bool {
+    pub(super) fn add(&mut self, fact: T) -> bool {
         let has_room = self.facts.len() < MOST_PENDING;
         if has_room {
             self.facts.push(fact);

@@ -114,7 +114,9 @@ pub struct ServicePairState {
     pub contact_60: f32,
     /// The same of all that the client had within minutes.
     pub contacts_60: f32,
-    rest: [u32; 2],
+    /// Answers that a name does not exist, those to reverse look-ups left out.
+    pub missing_60: f32,
+    rest: u32,
 }
 
 const ANSWERED: u8 = 1;
@@ -208,6 +210,7 @@ impl ServicePairState {
             &mut self.down_60,
             &mut self.contact_60,
             &mut self.contacts_60,
+            &mut self.missing_60,
         ] {
             *count *= decay.minute;
         }
@@ -351,9 +354,12 @@ impl ServicePairState {
         /// A, NS, CNAME, SOA, PTR, MX, AAAA, SRV, DNSKEY and DS of validators, SVCB, HTTPS.
         const USUAL: [u16; 12] = [1, 2, 5, 6, 12, 15, 28, 33, 43, 48, 64, 65];
         const NO_SUCH_NAME: u8 = 3;
+        /// Few addresses have a name.
+        const POINTER: u16 = 12;
         const AVERAGED_QUERIES: f32 = 32.0;
         if record.has(flag::DNS_RESPONSE) {
             let missing = f32::from(u8::from(record.message_code == NO_SUCH_NAME));
+            self.missing_60 += if record.dns_query_type == POINTER { 0.0 } else { missing };
             step_mean(&mut self.no_such_name, self.query_count, AVERAGED_QUERIES, missing);
             return;
         }

@@ -1,3 +1,4 @@
+mod hours;
 mod partitions;
 mod probes;
 mod work;

@@ -24,6 +24,8 @@ pub enum Shape {
     SlowRequests,
     /// Data in names.
     DnsTunnel,
+    /// Names that a program makes up, most of which do not exist.
+    GeneratedNames,
     /// Another's address claimed.
     ArpSpoofing,
     /// Much sent where nobody sends.
@@ -49,6 +51,7 @@ impl Shape {
             Self::Enumeration => "enumeration",
             Self::SlowRequests => "slow requests",
             Self::DnsTunnel => "DNS tunnel",
+            Self::GeneratedNames => "generated names",
             Self::ArpSpoofing => "ARP spoofing",
             Self::UnusualUpload => "unusual upload",
             Self::Beacon => "beacon",
@@ -69,6 +72,7 @@ impl Shape {
             Self::Enumeration => Some("T1595.003"),
             Self::SlowRequests => Some("T1499.002"),
             Self::DnsTunnel => Some("T1071.004"),
+            Self::GeneratedNames => Some("T1568.002"),
             Self::ArpSpoofing => Some("T1557.002"),
             Self::UnusualUpload => Some("T1048"),
             Self::Beacon => Some("T1071"),

@@ -1,19 +1,23 @@
 //! The table of views: a row for each, and what is asked of all by their rows.
 
+mod horizon;
 mod host;
 mod link;
 mod packet;
+mod segment;
 mod service_pair;
 
 use std::sync::LazyLock;
 
 use nad_common::record::PacketRecord;
 
-use super::{Column, Feature, shape::Shape};
+use super::{Column, Feature, Persistence, shape::Shape};
 use crate::context::{
     Judged, OneOf, Seen, Subject,
+    horizon::{Logins, LongSource},
     host::{Source, Target},
     link::Link,
+    segment::Segment,
     service_pair::ServicePair,
 };
 pub use packet::{WIDTH as PACKET_FEATURES, codes as packet_codes};
@@ -255,7 +259,34 @@ views! {
         tells_of_now: true,
         can_be_harm: true,
     },
+    /// Services that a source tries without success over hours: scans that take their time.
+    LongScan => Row {
+        name: "long-scan",
+        judges: &Of::<LongSource> { columns: &horizon::LONG_SCAN, is_for: all, shape: horizon::shape_of_scan },
+        vote: 1.0,
+        tells_of_now: false,
+        can_be_harm: false,
+    },
+    /// Logins at a service over an hour: passwords guessed slowly, or from many places.
+    Logins => Row {
+        name: "logins",
+        judges: &Of::<Logins> { columns: &horizon::LOGINS, is_for: all, shape: |_| Shape::BruteForce },
+        vote: 1.0,
+        tells_of_now: false,
+        can_be_harm: false,
+    },
+    /// New MAC addresses of the whole segment: MAC floods.
+    Senders => Row {
+        name: "senders",
+        judges: &Of::<Segment> { columns: &segment::SENDERS, is_for: all, shape: |_| Shape::Flood },
+        vote: 1.0,
+        tells_of_now: true,
+        can_be_harm: false,
+    },
 }
+
+/// Seconds from which on a view looks back over more than a few minutes.
+const LONG_S: f32 = 600.0;
 
 impl View {
     /// Its name in models, files and tables.
@@ -266,6 +297,16 @@ impl View {
     /// The view of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|view| view.name() == name)
+    }
+
+    /// Nanoseconds that it looks back, where that is more than a few minutes; otherwise 0.
+    pub(crate) fn looks_back_ns(self) -> u64 {
+        let held_s = self.features().map(|feature| match feature.persistence {
+            Persistence::Holds(seconds) => seconds,
+            Persistence::Fades(_) | Persistence::Lasts => 0.0,
+        });
+        let longest_s = held_s.fold(0.0, f32::max);
+        if longest_s < LONG_S { 0 } else { (f64::from(longest_s) * 1e9) as u64 }
     }
 
     /// Its features, in order. The list of names is the schema that a model is checked against.

@@ -12,7 +12,7 @@ use crate::{
     features::{Feature, Persistence, View},
 };
 
-/// What was seen last is kept for this long, and of views that judge only what lasts for a day.
+/// What was seen last is kept for this long; a day for views that judge what lasts, or what goes on over hours.
 const KEPT_NS: u64 = 3_600_000_000_000;
 const LASTING_KEPT_NS: u64 = 24 * KEPT_NS;
 /// Subjects that are kept; when there are more, those that fade are taken for new.
@@ -58,7 +58,8 @@ impl DecaySuppression {
     /// Forgets what was seen long ago.
     pub(super) fn forget(&mut self, now_ns: u64) {
         self.last.retain(|(view, ..), (_, time_ns)| {
-            let kept_ns = if judges_what_lasts(*view) { LASTING_KEPT_NS } else { KEPT_NS };
+            let is_long = judges_what_lasts(*view) || view.looks_back_ns() > 0;
+            let kept_ns = if is_long { LASTING_KEPT_NS } else { KEPT_NS };
             now_ns.saturating_sub(*time_ns) < kept_ns
         });
     }

@@ -10,10 +10,12 @@ use crate::{
     context::{
         Origin,
         hash::HashKey,
+        horizon::LongSourceState,
         host::{Exploration, HostState},
         host_key::HostKey,
         known::{Novelty, ServiceKey, Usual},
         service_pair::{JudgedPair, ServicePairState},
+        table::Entry as _,
     },
     features::View,
     model::{Evidence, Judgement},
@@ -97,6 +99,13 @@ pub fn of_service_pair(view: View, pair: ServicePairState, second: u64) -> Devia
 /// See [`deviation`].
 pub fn of_source(view: View, host: HostState, second: u64) -> Deviation {
     deviation(view, SubjectState::Source(Box::new(host)), second)
+}
+
+/// See [`deviation`]; of a source over hours, with 2^`doublings` attempts.
+pub fn of_long_source(host: HostKey, doublings: f32, second: u64) -> Deviation {
+    let subject = SubjectState::LongSource(Box::new(LongSourceState::begin(host)));
+    let vector = vec![doublings; View::LongScan.features().len()];
+    Deviation { vector, ..deviation(View::LongScan, subject, second) }
 }
 
 /// See [`deviation`]; in the view of those whom others press.

@@ -1,5 +1,7 @@
 //! Which deviations are of one cause.
 
+mod cause;
+mod closed;
 mod consequence;
 
 use std::collections::HashSet;
@@ -13,12 +15,15 @@ use crate::{
     model::Evidence,
     time::Now,
 };
+use closed::Closed;
 
 /// Incidents that are open at a time. When one more begins, the one that was silent for longest is closed; where all
 /// of them go on, it is refused.
 pub const MOST_OPEN: usize = 256;
 /// An incident goes on as long as its last alert is no older than this.
 const GOES_ON_NS: u64 = 2 * TICK_NS;
+/// An incident that only long horizons see is closed after a silence of this length at most.
+const LONGEST_SILENCE_NS: u64 = 3600 * TICK_NS;
 /// What a flood did to its target's clients shows in their counts as long after it as those fade.
 const AFTERMATH_NS: u64 = 10 * TICK_NS;
 
@@ -29,6 +34,8 @@ pub type Explain<'a> = &'a dyn Fn(&Deviation) -> Vec<Evidence>;
 #[derive(Debug)]
 pub struct Tracker {
     open: Vec<Open>,
+    /// Those of long horizons.
+    closed: Closed,
     suppression: DecaySuppression,
     rules: AllowRules,
     silence_ns: u64,
@@ -46,10 +53,16 @@ struct Open {
     votes: Vec<Vote>,
     /// The most packets and bytes that a deviation of this tick had.
     tick_volume: (u64, u64),
+    /// The least of how far its views look back, in nanoseconds.
+    looks_back_ns: u64,
+    /// When a view over hours last saw it go on, without more than before.
+    goes_on_ns: u64,
     had_alerts: bool,
     /// Since the last tick with alerts, that one left out.
     silent_coverage: Coverage,
     reported_shape: Option<Shape>,
+    /// Whether it was closed and goes on in this tick.
+    resumes: bool,
 }
 
 /// How much speaks for a shape, and what says it best.
@@ -68,6 +81,7 @@ impl Tracker {
     pub fn new(rules: AllowRules, silence_ns: u64) -> Self {
         Self {
             open: Vec::new(),
+            closed: Closed::default(),
             suppression: DecaySuppression::default(),
             rules,
             silence_ns,
@@ -98,7 +112,10 @@ impl Tracker {
             open.end_tick(explain, updates);
         }
         let silence_ns = self.silence_ns;
-        self.close_where(updates, |open| now.sensor_ns.saturating_sub(open.incident.end_ns) > silence_ns);
+        self.close_where(updates, |open| {
+            let silence_ns = silence_ns.max(open.looks_back_ns.min(LONGEST_SILENCE_NS));
+            now.sensor_ns.saturating_sub(open.incident.end_ns.max(open.goes_on_ns)) > silence_ns
+        });
     }
 
     /// Closes everything.
@@ -148,9 +165,17 @@ impl Tracker {
     fn take(&mut self, deviation: &Deviation, now: Now, updates: &mut Vec<IncidentUpdate>) {
         let parties = deviation.parties();
         let shape = deviation.shape();
-        if self.rules.suppress(&parties, shape, now.unix_ns)
-            || self.suppression.is_decaying(deviation, &parties)
-        {
+        if self.rules.suppress(&parties, shape, now.unix_ns) {
+            return;
+        }
+        if self.suppression.is_decaying(deviation, &parties) {
+            // Over hours nothing only fades: a subject is judged when it goes on.
+            if deviation.view.looks_back_ns() > 0
+                && let Some(place) = self.find(&parties, shape, deviation.time_ns)
+                && self.open[place].looks_back_ns > 0
+            {
+                self.open[place].goes_on_ns = deviation.time_ns;
+            }
             return;
         }
         if self.open.iter().any(|open| open.harms(deviation, &parties)) {
@@ -161,6 +186,7 @@ impl Tracker {
             return;
         }
         let found = self.find(&parties, shape, deviation.time_ns);
+        let found = found.or_else(|| self.resume(deviation, &parties, shape));
         match found.or_else(|| self.begin(deviation, &parties, now, updates)) {
             Some(place) => self.open[place].add(deviation, &parties, shape),
             None => self.refused += 1,
@@ -178,6 +204,18 @@ impl Tracker {
             .or_else(|| self.open.iter().position(|open| open.is_joined_by(parties, shape, time_ns)))
             .or_else(|| by_principal(parties.target.filter(|_| parties.source.is_none())))
             .or_else(|| self.open.iter().position(|open| open.explains(parties, time_ns)))
+    }
+
+    /// Opens a closed incident again where this is of the same cause; its place.
+    fn resume(&mut self, deviation: &Deviation, parties: &Parties, shape: Shape) -> Option<usize> {
+        if self.open.len() >= MOST_OPEN || deviation.view.looks_back_ns() == 0 {
+            return None;
+        }
+        let mut open = self.closed.take(cause::principal(parties), shape, deviation.time_ns)?;
+        open.incident.state = State::Open;
+        open.resumes = true;
+        self.open.push(open);
+        Some(self.open.len() - 1)
     }
 
     /// Opens an incident; its place, if there is one.
@@ -220,25 +258,30 @@ impl Tracker {
             state: State::Open,
             reason: String::new(),
         };
-        let principal = parties.source.or(parties.target).unwrap_or_default();
         self.open.push(Open {
             incident,
-            principal,
+            principal: cause::principal(parties),
             votes: Vec::new(),
             tick_volume: (0, 0),
+            looks_back_ns: u64::MAX,
+            goes_on_ns: 0,
             silent_coverage: Coverage::default(),
             had_alerts: false,
             reported_shape: None,
+            resumes: false,
         });
         Some(self.open.len() - 1)
     }
 
     fn close_where(&mut self, updates: &mut Vec<IncidentUpdate>, mut is_over: impl FnMut(&Open) -> bool) {
         let mut kept = Vec::with_capacity(self.open.len());
-        for mut open in self.open.drain(..) {
+        for mut open in std::mem::take(&mut self.open) {
             if is_over(&open) {
                 open.incident.state = State::Closed;
-                updates.push(IncidentUpdate { change: Change::Closed, incident: open.incident });
+                updates.push(IncidentUpdate { change: Change::Closed, incident: open.incident.clone() });
+                if open.looks_back_ns > 0 {
+                    self.closed.add(open);
+                }
             } else {
                 kept.push(open);
             }
@@ -247,54 +290,7 @@ impl Tracker {
     }
 }
 
-fn is_flood(shape: Shape) -> bool {
-    matches!(shape, Shape::SynFlood | Shape::Flood | Shape::Amplification)
-}
-
 impl Open {
-    /// Whether a deviation is what comes back from this incident's target.
-    fn answers(&self, parties: &Parties) -> bool {
-        let (Some(source), Some(target)) = (parties.source, parties.target) else { return false };
-        self.principal == target && self.incident.targets.items.contains(&source)
-    }
-
-    /// Whether what comes over a host from nobody in particular is what this incident's source does to it just now.
-    fn explains(&self, parties: &Parties, time_ns: u64) -> bool {
-        parties.source.is_none()
-            && time_ns.saturating_sub(self.incident.end_ns) <= GOES_ON_NS
-            && parties.target.is_some_and(|target| self.incident.targets.items.contains(&target))
-    }
-
-    /// Whether a deviation shows no more than that this flood's target does not serve one of its clients.
-    fn harms(&self, deviation: &Deviation, parties: &Parties) -> bool {
-        is_flood(self.incident.shape)
-            && deviation.view.row().can_be_harm
-            && deviation.time_ns.saturating_sub(self.incident.end_ns) <= AFTERMATH_NS
-            && Some(self.principal) != parties.source
-            && parties.target.is_some_and(|target| self.incident.targets.items.contains(&target))
-            && deviation.subject.borrowed().is_unserved()
-    }
-
-    /// Whether another source does the same to the same target: bots of one flood.
-    fn is_joined_by(&self, parties: &Parties, shape: Shape, time_ns: u64) -> bool {
-        let is_the_same = match shape {
-            Shape::BruteForce | Shape::SlowRequests => self.incident.shape == shape,
-            // What nobody has a name for is the same where it goes to the same service.
-            Shape::Unusual => {
-                let is_near = time_ns.saturating_sub(self.incident.end_ns) <= AFTERMATH_NS;
-                let is_port = parties.port.is_some_and(|port| self.incident.ports.items.contains(&port));
-                self.incident.shape == shape && is_near && is_port
-            }
-            shape if shape == self.incident.shape => is_flood(shape),
-            // What one of many sends looks like another kind of flood than all of it, while that goes on.
-            shape => {
-                let goes_on = time_ns.saturating_sub(self.incident.end_ns) <= GOES_ON_NS;
-                goes_on && is_flood(shape) && is_flood(self.incident.shape)
-            }
-        };
-        is_the_same && parties.target.is_some_and(|target| self.incident.targets.items.contains(&target))
-    }
-
     fn add(&mut self, deviation: &Deviation, parties: &Parties, shape: Shape) {
         let incident = &mut self.incident;
         for source in [parties.source, parties.alias].into_iter().flatten() {
@@ -328,6 +324,7 @@ impl Open {
         incident.probability = incident.probability.min(deviation.judgement.probability);
         let (packets, bytes) = deviation.subject.borrowed().volume();
         self.tick_volume = (self.tick_volume.0.max(packets), self.tick_volume.1.max(bytes));
+        self.looks_back_ns = self.looks_back_ns.min(deviation.view.looks_back_ns());
         self.had_alerts = true;
         self.vote(deviation, shape);
     }
@@ -378,6 +375,7 @@ impl Open {
         }
         let change = match self.reported_shape {
             None => Change::Opened,
+            Some(_) if std::mem::take(&mut self.resumes) => Change::Resumed,
             Some(shape) if shape != self.incident.shape => Change::Changed,
             Some(_) => Change::Updated,
         };

@@ -176,6 +176,7 @@ impl<'a> Ecs<'a> {
             None => "incident",
             Some(Change::Opened) => "incident-opened",
             Some(Change::Changed) => "incident-changed",
+            Some(Change::Resumed) => "incident-resumed",
             Some(Change::Updated) => "incident-updated",
             Some(Change::Closed) => "incident-closed",
         };

@@ -199,6 +199,7 @@ fn rule(shape: Shape) -> (u32, &'static str) {
         Shape::Beacon => (1_900_012, BAD),
         Shape::MalformedPackets => (1_900_013, "Generic Protocol Command Decode"),
         Shape::Unusual => (1_900_014, "Misc activity"),
+        Shape::GeneratedNames => (1_900_015, BAD),
     }
 }
 

@@ -202,7 +202,7 @@ impl<'a> Finding<'a> {
     ) -> Self {
         let (activity_id, activity_name) = match change {
             None | Some(Change::Opened) => (1, "Create"),
-            Some(Change::Changed | Change::Updated) => (2, "Update"),
+            Some(Change::Changed | Change::Resumed | Change::Updated) => (2, "Update"),
             Some(Change::Closed) => (3, "Close"),
         };
         // Nobody has looked at it yet; of one that is over, the other states would say that somebody has.

@@ -41,6 +41,7 @@ impl Severity {
             | Shape::Amplification
             | Shape::ArpSpoofing
             | Shape::DnsTunnel
+            | Shape::GeneratedNames
             | Shape::UnusualUpload => Self::High,
             Shape::PortScan
             | Shape::HostSweep

@@ -32,6 +32,7 @@ impl Technique {
             "T1499.001" => ("Endpoint Denial of Service", Some("OS Exhaustion Flood")),
             "T1499.002" => ("Endpoint Denial of Service", Some("Service Exhaustion Flood")),
             "T1557.002" => ("Adversary-in-the-Middle", Some("ARP Cache Poisoning")),
+            "T1568.002" => ("Dynamic Resolution", Some("Domain Generation Algorithms")),
             "T1595.003" => ("Active Scanning", Some("Wordlist Scanning")),
             _ => return None,
         };

@@ -10,7 +10,7 @@ use super::*;
 const FORMATS: [AlertFormat; 4] =
     [AlertFormat::Native, AlertFormat::Eve, AlertFormat::Ecs, AlertFormat::Ocsf];
 
-const SHAPES: [Shape; 14] = [
+const SHAPES: [Shape; 15] = [
     Shape::PortScan,
     Shape::HostSweep,
     Shape::SynFlood,
@@ -20,6 +20,7 @@ const SHAPES: [Shape; 14] = [
     Shape::Enumeration,
     Shape::SlowRequests,
     Shape::DnsTunnel,
+    Shape::GeneratedNames,
     Shape::ArpSpoofing,
     Shape::UnusualUpload,
     Shape::Beacon,

@@ -27,6 +27,7 @@ impl Summary {
         let mark = match update.change {
             Change::Opened | Change::Updated => "",
             Change::Changed => " (changed)",
+            Change::Resumed => " (resumed)",
             Change::Closed => " (closed)",
         };
         let title = text::printable(&format!("{}{mark}", title(incident)), usize::MAX);

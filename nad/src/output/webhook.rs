@@ -60,13 +60,15 @@ pub struct Changes {
     pub opened: bool,
     /// Its shape has changed.
     pub changed: bool,
+    /// It goes on after it was closed.
+    pub resumed: bool,
     /// It was closed.
     pub closed: bool,
 }
 
 impl Changes {
     /// All of them.
-    pub const ALL: Self = Self { opened: true, changed: true, closed: true };
+    pub const ALL: Self = Self { opened: true, changed: true, resumed: true, closed: true };
 }
 
 /// Where what could not be posted waits.

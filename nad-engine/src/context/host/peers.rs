@@ -20,20 +20,20 @@ pub struct Majority {
 /// The last few different hosts.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
-pub(super) struct Recent {
+pub(in crate::context) struct Recent {
     hosts: [HostKey; 4],
     next: u64,
 }
 
 impl Recent {
-    pub(super) fn add(&mut self, host: HostKey) {
+    pub(in crate::context) fn add(&mut self, host: HostKey) {
         if !self.hosts.contains(&host) {
             self.hosts[self.next as usize % self.hosts.len()] = host;
             self.next += 1;
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = HostKey> {
+    pub(in crate::context) fn iter(&self) -> impl Iterator<Item = HostKey> {
         self.hosts.into_iter().filter(|host| *host != HostKey::NOBODY)
     }
 }

@@ -105,3 +105,24 @@ fn a_first_contact_fades_within_minutes_and_who_calls_back_is_remembered() {
     state.set_usual_pace(false);
     assert!(!state.has_usual_pace());
 }
+
+#[test]
+fn failed_look_ups_count_but_for_reverse_ones() {
+    const POINTER: u16 = 12;
+    let mut state = ServicePairState::zeroed();
+    for number in 0..40 {
+        let is_reverse = number % 4 == 0;
+        let query = PacketRecord {
+            protocol: 17,
+            flags: flag::DNS,
+            dns_query_type: if is_reverse { POINTER } else { 1 },
+            ..PacketRecord::zeroed()
+        };
+        let answer = PacketRecord { flags: flag::DNS | flag::DNS_RESPONSE, message_code: 3, ..query };
+        state.update(&query, &step(true, number == 0), SECOND);
+        state.update(&answer, &step(false, false), SECOND);
+    }
+    assert_eq!(state.missing_60, 30.0);
+    state.fade(SECOND + 60 * SECOND);
+    assert!((state.missing_60 - 30.0 / std::f32::consts::E).abs() < 0.1);
+}

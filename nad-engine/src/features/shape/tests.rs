@@ -14,10 +14,11 @@ use crate::{
 #[test]
 fn what_a_client_does_at_a_service_names_the_shape() {
     type Set = fn(&mut ServicePairState);
-    let cases: [(View, u16, u8, Set, Shape); 14] = [
+    let cases: [(View, u16, u8, Set, Shape); 15] = [
         (View::Names, 53, 17, |d| (d.queries_10, d.name_length) = (20.0, 80.0), Shape::DnsTunnel),
         (View::Names, 53, 17, |d| d.rare_types = 0.9, Shape::DnsTunnel),
         (View::Names, 53, 17, |d| (d.queries_10, d.name_length) = (20.0, 12.0), Shape::Unusual),
+        (View::Names, 53, 17, |d| (d.missing_60, d.no_such_name) = (60.0, 0.8), Shape::GeneratedNames),
         (View::Upload, 53, 17, |d| (d.queries_10, d.name_length) = (20.0, 80.0), Shape::DnsTunnel),
         (View::Upload, 4444, 6, |d| d.up_60 = 1e7, Shape::UnusualUpload),
         (View::Answers, 123, 17, |d| d.down_60 = 1e7, Shape::Amplification),

@@ -208,7 +208,7 @@ fn if_beacon(pair: &ServicePairState, value: f32) -> f32 {
 }
 
 /// A tunnel asks for long names without end, and for types that carry much.
-pub(super) static NAMES: [Column<Read>; 4] = [
+pub(super) static NAMES: [Column<Read>; 5] = [
     Column {
         feature: Feature::logarithmic("queries", "").ordinary(16.0).phrase("made {} DNS queries in 10 s"),
         read: |pair| pair.queries_10,
@@ -219,6 +219,13 @@ pub(super) static NAMES: [Column<Read>; 4] = [
             .ordinary(40.0)
             .phrase("asked for names of {} on average"),
         read: |pair| pair.name_length,
+    },
+    Column {
+        feature: Feature::logarithmic("failed look-ups", "")
+            .persistence(Persistence::Fades(60.0))
+            .ordinary(24.0)
+            .phrase("asked for {} names in a minute that do not exist"),
+        read: |pair| pair.missing_60,
     },
     Column {
         feature: Feature::linear("rare types").finely().up_to(1.0).circumstance(1.0),
@@ -303,7 +310,15 @@ pub(super) fn shape_of_answers(pair: &JudgedPair) -> Shape {
 
 /// What the names that a client asks for look like.
 pub(super) fn shape_of_names(pair: &JudgedPair) -> Shape {
-    if has_long_names(pair) || pair.rare_types > 0.5 { Shape::DnsTunnel } else { Shape::Unusual }
+    /// Failed look-ups in a minute, and their part of all, from which on a program makes names up.
+    const GENERATED: (f32, f32) = (12.0, 0.4);
+    if has_long_names(pair) || pair.rare_types > 0.5 {
+        Shape::DnsTunnel
+    } else if pair.missing_60 > GENERATED.0 && pair.no_such_name > GENERATED.1 {
+        Shape::GeneratedNames
+    } else {
+        Shape::Unusual
+    }
 }
 
 fn has_long_names(pair: &ServicePairState) -> bool {

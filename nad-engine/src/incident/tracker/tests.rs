@@ -5,7 +5,8 @@ use crate::{
     incident::SubjectState,
     incident::allow::Criteria,
     incident::example::{
-        SECOND, between, key, of_service_pair, of_source, of_target, open, service_pair, source, target, with,
+        SECOND, between, key, of_long_source, of_service_pair, of_source, of_target, open, service_pair,
+        source, target, with,
     },
 };
 
@@ -319,4 +320,49 @@ fn rules_that_allow_nothing_close_nothing_and_others_what_they_allow() {
     let allowed = Criteria { source: "10.0.0.1".parse().ok(), ..Criteria::default() };
     tracker.set_rules(AllowRules::new([allowed]), 101 * SECOND, &mut updates);
     assert_eq!(changes(&updates), [Change::Closed]);
+}
+
+#[test]
+fn what_only_long_horizons_see_is_closed_after_an_hour_and_resumes_within_eight() {
+    const HOUR: u64 = 3600;
+    let mut tracker = tracker();
+    let scan = |at, doublings| of_long_source(key(1), doublings, at);
+    second(&mut tracker, &[scan(100, 10.0)], 100);
+    assert!(second(&mut tracker, &[], 100 + HOUR).is_empty());
+    assert_eq!(changes(&second(&mut tracker, &[], 101 + HOUR)), [Change::Closed]);
+    let updates = second(&mut tracker, &[scan(5 * HOUR, 11.0)], 5 * HOUR);
+    assert_eq!(changes(&updates), [Change::Resumed]);
+    let incident = &updates[0].incident;
+    assert_eq!((incident.id.as_str(), incident.state, incident.alerts), ("99-1", State::Open, 2));
+    assert_eq!((incident.start_ns, incident.end_ns), (99 * SECOND, 5 * HOUR * SECOND));
+    assert_eq!(changes(&second(&mut tracker, &[scan(5 * HOUR + 1, 12.0)], 5 * HOUR + 1)), [Change::Updated]);
+    assert_eq!(changes(&second(&mut tracker, &[], 7 * HOUR)), [Change::Closed]);
+    assert_eq!(tracker.opened(), 1, "it costs the budget once");
+    let updates = second(&mut tracker, &[scan(14 * HOUR, 13.0)], 14 * HOUR);
+    assert_eq!(changes(&updates), [Change::Opened]);
+}
+
+#[test]
+fn a_slow_scan_that_goes_on_without_more_than_before_stays_open() {
+    const HOUR: u64 = 3600;
+    let mut tracker = tracker();
+    let mut scan = of_long_source(key(1), 10.0, 100);
+    // It shows in eight hours only.
+    scan.vector[..2].fill(0.0);
+    second(&mut tracker, std::slice::from_ref(&scan), 100);
+    for half in 1..10 {
+        scan.time_ns = (100 + half * HOUR / 2) * SECOND;
+        assert!(second(&mut tracker, std::slice::from_ref(&scan), 100 + half * HOUR / 2).is_empty());
+    }
+    assert_eq!(tracker.open_count(), 1);
+}
+
+#[test]
+fn what_shows_within_seconds_is_another_incident_each_time() {
+    let mut tracker = tracker();
+    second(&mut tracker, &[of_source(View::Scan, source(1, 2), 100), of_long_source(key(1), 10.0, 100)], 100);
+    assert_eq!(changes(&second(&mut tracker, &[], 161)), [Change::Closed]);
+    let updates = second(&mut tracker, &[of_source(View::Scan, source(1, 2), 300)], 300);
+    assert_eq!(changes(&updates), [Change::Opened]);
+    assert_eq!(tracker.opened(), 2);
 }

@@ -57,6 +57,7 @@ fn text(update: &IncidentUpdate) -> Option<(&'static str, String)> {
     let mark = match update.change {
         Change::Opened => "INCIDENT",
         Change::Changed => "changed",
+        Change::Resumed => "resumed",
         Change::Closed => "closed",
         Change::Updated => return None,
     };

@@ -55,6 +55,8 @@ pub enum Told {
     Opened,
     /// See [`Change::Changed`].
     Changed,
+    /// See [`Change::Resumed`].
+    Resumed,
     /// See [`Change::Closed`].
     Closed,
 }
@@ -143,10 +145,17 @@ impl WebhookSection {
     fn changes(&self) -> Result<Changes, ConfigError> {
         let Some(named) = &self.changes else { return Ok(Changes::ALL) };
         if named.is_empty() {
-            return Err(refused("changes is empty: name opened, changed or closed, or leave it out for all"));
+            return Err(refused(
+                "changes is empty: name opened, changed, resumed or closed, or leave it out for all",
+            ));
         }
         let has = |told| named.contains(&told);
-        Ok(Changes { opened: has(Told::Opened), changed: has(Told::Changed), closed: has(Told::Closed) })
+        Ok(Changes {
+            opened: has(Told::Opened),
+            changed: has(Told::Changed),
+            resumed: has(Told::Resumed),
+            closed: has(Told::Closed),
+        })
     }
 
     fn authorities(&self) -> Result<Option<Vec<Certificate<'static>>>, ConfigError> {
@@ -174,6 +183,7 @@ impl Changes {
         match change {
             Change::Opened => self.opened,
             Change::Changed => self.changed,
+            Change::Resumed => self.resumed,
             Change::Closed => self.closed,
             Change::Updated => false,
         }

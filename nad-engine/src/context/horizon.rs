@@ -1,0 +1,186 @@
+//! Long horizons: what sources and services do over hours.
+//!
+//! A scan of one service each half minute, or a password guess each 20 s, is unremarkable over two minutes on any network. So
+//! failed attempts and logins are kept for up to eight hours, and compared with the [`past`] of the same source or service.
+//! Few packets concern them: each partition keeps these facts until the end of the second.
+
+mod logins;
+mod past;
+mod source;
+
+use std::io;
+
+use super::{
+    EachTable, Sizes, Subject, TableId,
+    active::{Active, SubjectTable},
+    hash::HashKey,
+    host::Exploration,
+    host_key::HostKey,
+    kinds::{End, KindPart, PairPacket, SubjectKind},
+    known::{Novelty, ServiceKey},
+    network::Network,
+    partition::Facts,
+    subject::Verdict,
+    table::{Group, Hashed},
+    weight::Volume,
+};
+use logins::LoginsKey;
+pub use logins::{Logins, LoginsState};
+pub use source::{LongSource, LongSourceState};
+
+/// A packet between a client and a service that the client is not known to use.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fact {
+    client: HostKey,
+    /// The client's MAC address; zeros for a packet of the server.
+    mac: [u8; 6],
+    service: ServiceKey,
+    step: Step,
+    length: u32,
+    time_ns: u64,
+}
+
+/// What it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// It opened a flow, or probed the service outside of any.
+    Tried,
+    /// The exchange is complete: both sides have spoken.
+    Met,
+}
+
+/// The facts of one partition.
+#[derive(Debug, Default)]
+pub(super) struct Noted(Facts<Fact>);
+
+impl KindPart for Noted {
+    fn new(_: &Sizes) -> io::Result<Self> {
+        Ok(Self::default())
+    }
+
+    fn each_table<'a>(&'a self, _: EachTable<'_, 'a>) {}
+
+    /// Facts without room: each may have been of another subject.
+    fn passed_over(&self) -> u64 {
+        self.0.lost
+    }
+
+    #[inline]
+    fn observe(&mut self, packet: &PairPacket<'_>) {
+        let PairPacket { network, record, step, client, service, moment, .. } = *packet;
+        let fact = if packet.novelty.is_some() || step.probes && step.is_stray {
+            Step::Tried
+        } else if step.established {
+            Step::Met
+        } else {
+            return;
+        };
+        // Where one side is seen, no attempt is known to have failed.
+        if !packet.is_own || service.server.is_group() || network.vantage.is_one_way() {
+            return;
+        }
+        let novelty = packet.novelty.unwrap_or_else(|| network.known.novelty(client, &service, moment.ns));
+        // Many servers of the web never answer.
+        let is_browsing = Exploration::new(client, &service, novelty).is_browsing;
+        if novelty == Novelty::Known || is_browsing && fact == Step::Tried {
+            return;
+        }
+        let mac = if step.from_initiator { record.source_mac } else { [0; 6] };
+        let length = record.length;
+        self.0.add(Fact { client, mac, service, step: fact, length, time_ns: moment.ns });
+        if step.opened && step.established {
+            self.0.add(Fact { client, mac, service, step: Step::Met, length, time_ns: moment.ns });
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Horizons {
+    sources: SubjectTable<LongSourceState>,
+    logins: SubjectTable<LoginsState>,
+}
+
+impl SubjectKind for Horizons {
+    type Part = Noted;
+
+    fn new(sizes: &Sizes) -> io::Result<Self> {
+        Ok(Self {
+            sources: SubjectTable::of(sizes.long_memory, Active::of_links())?,
+            logins: SubjectTable::of(sizes.long_memory, Active::of_links())?,
+        })
+    }
+
+    fn each_table<'a>(&'a self, each: EachTable<'_, 'a>) {
+        each(TableId::LongMemory, &self.sources.table);
+        each(TableId::Logins, &self.logins.table);
+    }
+
+    fn passed_over(&self) -> u64 {
+        self.sources.active.passed_over + self.logins.active.passed_over
+    }
+
+    fn visit(&mut self, end: &mut End<'_>, visit: &mut impl FnMut(Subject<'_>) -> Verdict) {
+        let mut facts: Vec<Fact> = Vec::new();
+        for partition in &mut *end.partitions {
+            facts.append(&mut partition.kinds.horizons.0.take());
+        }
+        // Of the same moment in the order of the partitions.
+        facts.sort_by_key(|fact| fact.time_ns);
+        for fact in &facts {
+            self.take(fact, end.network, end.tick as u32);
+        }
+        let (now_ns, watched_ns) = (end.ns, end.ns.saturating_sub(end.network.began_ns));
+        self.sources.active.choose();
+        self.sources.visit(|stored, _| {
+            if visit(Subject::LongSource(&stored.at(now_ns, watched_ns))).is_ordinary {
+                stored.learn(now_ns);
+            }
+        });
+        self.logins.active.choose();
+        self.logins.visit(|stored, _| {
+            if visit(Subject::Logins(&stored.at(now_ns, watched_ns))).is_ordinary {
+                stored.learn(now_ns);
+            }
+        });
+    }
+}
+
+impl Horizons {
+    fn take(&mut self, fact: &Fact, network: &Network, tick: u32) {
+        let hash_key = &network.hash_key;
+        let Fact { client, service, time_ns, .. } = *fact;
+        let source = client.hashed(hash_key);
+        if fact.step == Step::Tried {
+            // A prober, a resolver or a crawler meets dead servers all day.
+            if !network.known.is_worker(client, &service, time_ns) {
+                self.attempt(fact, &source, hash_key, tick);
+            }
+            return;
+        }
+        if let Some(slot) = self.sources.table.find(&source) {
+            self.sources.table.get_mut(slot).meet(service.hash(hash_key), time_ns);
+            self.sources.table.confirm(slot);
+        }
+        if let Some(key) = LoginsKey::of(&service) {
+            let wanted = Hashed { hash: service.hash(hash_key), key };
+            let group = || Group::of(hash_key, service.server, [0; 6]);
+            let Some(slot) = self.logins.table.enter(&wanted, group, time_ns).slot() else { return };
+            let state = self.logins.table.get_mut(slot);
+            state.connect(client, source.hash, time_ns);
+            let turn = state.count_mut().count(tick, fact.length, Volume::default());
+            self.logins.active.add(turn, slot, || wanted.hash);
+            self.logins.table.confirm(slot);
+        }
+    }
+
+    fn attempt(&mut self, fact: &Fact, source: &Hashed<HostKey>, hash_key: &HashKey, tick: u32) {
+        let group = || Group::of(hash_key, source.key, fact.mac);
+        let Some(slot) = self.sources.table.enter(source, group, fact.time_ns).slot() else { return };
+        let state = self.sources.table.get_mut(slot);
+        state.attempt(&fact.service, fact.service.hashes(hash_key), fact.time_ns);
+        let turn = state.count_mut().count(tick, fact.length, Volume::default());
+        self.sources.active.add(turn, slot, || source.hash);
+        self.sources.table.confirm(slot);
+    }
+}

@@ -1,0 +1,204 @@
+//! A remote login service over an hour: connections of clients that are not known there.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::past::Past;
+use crate::{
+    context::{
+        distinct::Distinct,
+        host::{Recent, TickCount},
+        host_key::HostKey,
+        known::ServiceKey,
+        subject::{Identity, Judged, Parties},
+        table::Entry,
+    },
+    presentation,
+};
+
+/// Ports of remote logins: FTP, SSH, Telnet, RDP, VNC, WinRM.
+const PORTS: [u16; 7] = [21, 22, 23, 3389, 5900, 5985, 5986];
+const TCP: u8 = 6;
+
+const MINUTE_NS: u64 = 60_000_000_000;
+/// Minutes that are kept.
+const MINUTES: u32 = 60;
+/// Nanoseconds of the sketch's windows, and of the epochs of the past.
+const WINDOW_NS: u64 = 1_800_000_000_000;
+const WINDOW_S: f32 = 1800.0;
+
+/// A remote login service, as a subject.
+#[derive(Debug)]
+pub enum Logins {}
+
+/// The state of one.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub struct LoginsState {
+    /// Who offers the service.
+    pub server: HostKey,
+    /// When a client last connected, in nanoseconds.
+    last_ns: u64,
+    /// Nanoseconds for which the network was watched by then.
+    watched_ns: u64,
+    /// A bit for each minute with a connection of a client that was not known there, the current minute lowest.
+    minutes: u64,
+    /// Such clients.
+    clients: Distinct,
+    /// The last of them.
+    recent: Recent,
+    /// The past of minutes and of clients.
+    past: [Past; 2],
+    /// Connections of the last tick.
+    count: TickCount,
+    /// Number of the current minute.
+    minute: u32,
+    /// The service's port.
+    port: u16,
+    padding: u16,
+}
+
+/// What identifies one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoginsKey {
+    server: HostKey,
+    port: u16,
+}
+
+impl LoginsKey {
+    /// The key of a service, where it is for remote logins.
+    pub(super) fn of(service: &ServiceKey) -> Option<Self> {
+        let is_one = service.protocol == TCP && PORTS.contains(&service.port);
+        is_one.then_some(Self { server: service.server, port: service.port })
+    }
+}
+
+impl Entry for LoginsState {
+    type Key = LoginsKey;
+
+    fn key(&self) -> LoginsKey {
+        LoginsKey { server: self.server, port: self.port }
+    }
+
+    fn begin(key: LoginsKey) -> Self {
+        Self { server: key.server, port: key.port, ..Self::zeroed() }
+    }
+
+    /// Only complete handshakes count.
+    fn is_real(&self) -> bool {
+        true
+    }
+}
+
+impl LoginsState {
+    /// A client connects that is not known there.
+    pub(super) fn connect(&mut self, client: HostKey, client_hash: u64, now_ns: u64) {
+        self.turn(now_ns);
+        self.minutes |= 1;
+        self.clients.add(client_hash, now_ns / WINDOW_NS);
+        self.recent.add(client);
+    }
+
+    /// Connections of a tick.
+    pub(super) fn count_mut(&mut self) -> &mut TickCount {
+        &mut self.count
+    }
+
+    /// The state at a moment, after so much watched time.
+    pub(super) fn at(&self, now_ns: u64, watched_ns: u64) -> Self {
+        let mut now = Self { watched_ns, ..*self };
+        now.turn(now_ns);
+        now
+    }
+
+    /// Learns from an ordinary second.
+    pub(super) fn learn(&mut self, now_ns: u64) {
+        let now = self.at(now_ns, self.watched_ns);
+        for (past, value) in self.past.iter_mut().zip(now.values()) {
+            past.learn(value, epoch(now_ns), WINDOW_S);
+        }
+    }
+
+    /// Minutes of the last hour with connections of clients that are not known there, beyond what is usual; 0 until the network
+    /// was watched for an hour.
+    pub fn minutes(&self) -> f32 {
+        self.excess(0)
+    }
+
+    /// Such clients.
+    pub fn clients(&self) -> f32 {
+        self.excess(1)
+    }
+
+    fn excess(&self, place: usize) -> f32 {
+        let is_mature = self.watched_ns >= 2 * WINDOW_NS;
+        let value = self.values()[place];
+        if is_mature { self.past[place].excess(value, epoch(self.last_ns), WINDOW_S) } else { 0.0 }
+    }
+
+    fn values(&self) -> [f32; 2] {
+        let minutes = (self.minutes & ((1 << MINUTES) - 1)).count_ones();
+        [minutes as f32, self.clients.estimate(self.last_ns / WINDOW_NS)]
+    }
+
+    fn turn(&mut self, now_ns: u64) {
+        let minute = (now_ns / MINUTE_NS) as u32;
+        self.minutes = self.minutes.checked_shl(minute.saturating_sub(self.minute)).unwrap_or(0);
+        self.minute = minute.max(self.minute);
+        self.last_ns = now_ns.max(self.last_ns);
+    }
+
+    /// Its client, where it lately had only one.
+    fn only_client(&self) -> Option<HostKey> {
+        let mut clients = self.recent.iter();
+        clients.next().filter(|_| clients.next().is_none())
+    }
+}
+
+fn epoch(now_ns: u64) -> u32 {
+    (now_ns / WINDOW_NS) as u32
+}
+
+impl Judged for Logins {
+    type State = LoginsState;
+
+    fn principal(service: &LoginsState) -> HostKey {
+        service.only_client().unwrap_or(service.server)
+    }
+
+    fn parties(service: &LoginsState) -> Parties {
+        Parties {
+            source: service.only_client(),
+            target: Some(service.server),
+            port: Some(service.port),
+            protocol: Some(TCP),
+            ..Parties::default()
+        }
+    }
+
+    fn cap_target(service: &LoginsState) -> HostKey {
+        service.server
+    }
+
+    fn volume(service: &LoginsState) -> (u64, u64) {
+        (service.count.packets.into(), service.count.bytes)
+    }
+
+    fn identity(parties: &Parties) -> Identity {
+        (None, parties.target, parties.port)
+    }
+
+    fn name(service: &LoginsState) -> String {
+        format!("{} port {} ({})", service.server, service.port, presentation::protocol_name(TCP))
+    }
+
+    fn other_side(service: &LoginsState) -> String {
+        match service.only_client() {
+            Some(client) => format!(", from {client}"),
+            None => ", from several clients".into(),
+        }
+    }
+
+    fn is_target_of_many(service: &LoginsState) -> bool {
+        service.only_client().is_none()
+    }
+}

@@ -1,0 +1,61 @@
+//! Features of what goes on over hours.
+
+use crate::{
+    context::horizon::{LoginsState, LongSourceState},
+    features::{Column, Feature, Persistence, shape::Shape},
+};
+
+type ReadSource = fn(&LongSourceState) -> f32;
+type ReadLogins = fn(&LoginsState) -> f32;
+
+/// A client of a dead service retries that one; a scanner tries another each time.
+pub(super) static LONG_SCAN: [Column<ReadSource>; 3] = [
+    Column {
+        feature: Feature::logarithmic("attempts 10 min", "")
+            .persistence(Persistence::Holds(600.0))
+            .ordinary(16.0)
+            .phrase("tried {} services in ten minutes without success that it is not known to use"),
+        read: |source| source.attempts(0),
+    },
+    Column {
+        feature: Feature::logarithmic("attempts 1 h", "")
+            .steep()
+            .persistence(Persistence::Holds(3_600.0))
+            .ordinary(24.0)
+            .phrase("tried {} services in an hour without success that it is not known to use"),
+        read: |source| source.attempts(1),
+    },
+    Column {
+        feature: Feature::logarithmic("attempts 8 h", "")
+            .steep()
+            .persistence(Persistence::Holds(28_800.0))
+            .ordinary(40.0)
+            .phrase("tried {} services in eight hours without success that it is not known to use"),
+        read: |source| source.attempts(2),
+    },
+];
+
+/// An administrator connects now and then; a program that guesses passwords connects all the time.
+pub(super) static LOGINS: [Column<ReadLogins>; 2] = [
+    Column {
+        feature: Feature::logarithmic("minutes with logins", "")
+            .steep()
+            .up_to(60.0)
+            .persistence(Persistence::Holds(3_600.0))
+            .ordinary(12.0)
+            .phrase("had logins in {} minutes of an hour from clients that are not known there"),
+        read: LoginsState::minutes,
+    },
+    Column {
+        feature: Feature::logarithmic("new clients", "")
+            .persistence(Persistence::Holds(3_600.0))
+            .ordinary(12.0)
+            .phrase("had logins from {} clients in an hour that are not known there"),
+        read: LoginsState::clients,
+    },
+];
+
+/// What attempts over hours look like.
+pub(super) fn shape_of_scan(source: &LongSourceState) -> Shape {
+    if source.is_sweep() { Shape::HostSweep } else { Shape::PortScan }
+}

@@ -1,0 +1,58 @@
+//! Which incident a deviation belongs to.
+
+use super::{AFTERMATH_NS, Deviation, GOES_ON_NS, Open, Parties, Shape};
+use crate::context::host_key::HostKey;
+
+/// Who is behind a deviation; where that is nobody, whom it is against.
+pub(super) fn principal(parties: &Parties) -> HostKey {
+    parties.source.or(parties.target).unwrap_or_default()
+}
+
+fn is_flood(shape: Shape) -> bool {
+    matches!(shape, Shape::SynFlood | Shape::Flood | Shape::Amplification)
+}
+
+impl Open {
+    /// Whether a deviation is what comes back from this incident's target.
+    pub(super) fn answers(&self, parties: &Parties) -> bool {
+        let (Some(source), Some(target)) = (parties.source, parties.target) else { return false };
+        self.principal == target && self.incident.targets.items.contains(&source)
+    }
+
+    /// Whether what comes over a host from nobody in particular is what this incident's source does to it just now.
+    pub(super) fn explains(&self, parties: &Parties, time_ns: u64) -> bool {
+        parties.source.is_none()
+            && time_ns.saturating_sub(self.incident.end_ns) <= GOES_ON_NS
+            && parties.target.is_some_and(|target| self.incident.targets.items.contains(&target))
+    }
+
+    /// Whether a deviation shows no more than that this flood's target does not serve one of its clients.
+    pub(super) fn harms(&self, deviation: &Deviation, parties: &Parties) -> bool {
+        is_flood(self.incident.shape)
+            && deviation.view.row().can_be_harm
+            && deviation.time_ns.saturating_sub(self.incident.end_ns) <= AFTERMATH_NS
+            && Some(self.principal) != parties.source
+            && parties.target.is_some_and(|target| self.incident.targets.items.contains(&target))
+            && deviation.subject.borrowed().is_unserved()
+    }
+
+    /// Whether another source does the same to the same target: bots of one flood.
+    pub(super) fn is_joined_by(&self, parties: &Parties, shape: Shape, time_ns: u64) -> bool {
+        let is_the_same = match shape {
+            Shape::BruteForce | Shape::SlowRequests => self.incident.shape == shape,
+            // What nobody has a name for is the same where it goes to the same service.
+            Shape::Unusual => {
+                let is_near = time_ns.saturating_sub(self.incident.end_ns) <= AFTERMATH_NS;
+                let is_port = parties.port.is_some_and(|port| self.incident.ports.items.contains(&port));
+                self.incident.shape == shape && is_near && is_port
+            }
+            shape if shape == self.incident.shape => is_flood(shape),
+            // What one of many sends looks like another kind of flood than all of it, while that goes on.
+            shape => {
+                let goes_on = time_ns.saturating_sub(self.incident.end_ns) <= GOES_ON_NS;
+                goes_on && is_flood(shape) && is_flood(self.incident.shape)
+            }
+        };
+        is_the_same && parties.target.is_some_and(|target| self.incident.targets.items.contains(&target))
+    }
+}
