@@ -7,7 +7,10 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -136,8 +139,9 @@ impl Start<'_> {
         nad.arg("--model").arg(self.model).args(["--contamination", CONTAMINATION, "--log", "none"]);
         nad.arg("--alerts").arg(&alerts).args(self.variant.arguments());
         nad.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let came = OnceLock::new();
         let time = thread::scope(|scope| -> Result<f64> {
-            let first = scope.spawn(|| first_line(pipe));
+            let reading = scope.spawn(|| read_alerts(pipe, &came));
             let begun = Instant::now();
             // From a thread of its own, which alone is bound to the CPUs.
             let started = scope.spawn(|| -> Result<Child> {
@@ -148,16 +152,16 @@ impl Start<'_> {
             let waited = started.and_then(|child| {
                 let mut child = Running(child);
                 let ended = lab::wait_for(PATIENCE, || {
-                    Ok((first.is_finished() || child.0.try_wait()?.is_some()).then_some(()))
+                    Ok((came.get().is_some() || child.0.try_wait()?.is_some()).then_some(()))
                 })?;
                 ensure!(ended.is_some(), "nad gave no alert within {} s", PATIENCE.as_secs());
                 child.end()
             });
-            // Whoever still reads, reads no further than this.
+            // An empty line ends the reading.
             writeln!(end).context("a pipe can't be written to")?;
-            let (line, came) = first.join().unwrap_or_else(|_| bail!("the reading thread failed"))?;
+            reading.join().unwrap_or_else(|_| bail!("the reading thread failed"))?;
             waited?;
-            ensure!(!line.trim().is_empty(), "nad ended without an alert");
+            let came = came.get().context("nad ended without an alert")?;
             Ok(came.duration_since(begun).as_secs_f64() * 1e3)
         });
         std::fs::remove_file(&alerts).context("a pipe can't be removed")?;
@@ -165,10 +169,15 @@ impl Start<'_> {
     }
 }
 
-fn first_line(pipe: File) -> Result<(String, Instant)> {
-    let mut line = String::new();
-    BufReader::new(pipe).read_line(&mut line).context("a pipe can't be read")?;
-    Ok((line, Instant::now()))
+/// Notes when the first alert comes, and reads all others: a full pipe would stop nad.
+fn read_alerts(pipe: File, came: &OnceLock<Instant>) -> Result<()> {
+    for line in BufReader::new(pipe).lines() {
+        if line.context("a pipe can't be read")?.is_empty() {
+            break;
+        }
+        came.get_or_init(Instant::now);
+    }
+    Ok(())
 }
 
 /// A process that does not outlive this.

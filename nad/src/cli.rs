@@ -166,8 +166,9 @@ fn answer(
     let flags = matches.subcommand().and_then(|(_, config)| config.subcommand()).map(|(_, flags)| flags);
     match command {
         ConfigCommand::Check(CheckArgs { file: path, run: args }) => {
-            let path = path.or(config).unwrap_or_else(|| DEFAULT_FILE.into());
-            let file = File::load(Some(&path))?;
+            let path = path.or(config);
+            let file = File::load(path.as_deref())?;
+            let path = path.or_else(|| Path::new(DEFAULT_FILE).exists().then(|| DEFAULT_FILE.into()));
             check_files(&file)?;
             run(args, flags, &file, LogConfig::new(log, &file.log)?)?;
             Ok(ConfigAnswer::Fine(path))

@@ -33,6 +33,18 @@ impl Distinct {
         is_new
     }
 
+    /// Whether an item is there (or looks so), in the window of this number or the one before it.
+    pub fn has(&self, hash: u64, window: u64) -> bool {
+        let bit = hash as usize % BITS;
+        let (word, mask) = (bit / 64, 1 << (bit % 64));
+        let current = self.current[word] & mask != 0;
+        match window.saturating_sub(self.window) {
+            0 => current || self.previous[word] & mask != 0,
+            1 => current,
+            _ => false,
+        }
+    }
+
     /// Adds all that another one has, as of the window of this number.
     pub fn add_all(&mut self, other: &Self, window: u64) {
         if window > other.window + 1 {
@@ -97,7 +109,9 @@ mod tests {
     fn what_is_older_than_two_windows_is_forgotten() {
         let mut distinct = Distinct::zeroed();
         distinct.add(mix(1, 1), 5);
+        assert!(distinct.has(mix(1, 1), 5) && distinct.has(mix(1, 1), 6) && !distinct.has(mix(1, 1), 7));
         assert!(!distinct.add(mix(1, 1), 6));
+        assert!(distinct.has(mix(1, 1), 7) && !distinct.has(mix(2, 2), 6));
         assert!(distinct.estimate(7) > 0.9);
         assert_eq!(distinct.estimate(8), 0.0);
         assert!(distinct.add(mix(1, 1), 8));

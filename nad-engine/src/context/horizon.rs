@@ -28,6 +28,9 @@ use logins::LoginsKey;
 pub use logins::{Logins, LoginsState};
 pub use source::{LongSource, LongSourceState};
 
+/// Facts that a partition keeps in a second. A flood has many times as many.
+const MOST_FACTS: usize = 1024;
+
 /// A packet between a client and a service that the client is not known to use.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fact {
@@ -68,28 +71,25 @@ impl KindPart for Noted {
     #[inline]
     fn observe(&mut self, packet: &PairPacket<'_>) {
         let PairPacket { network, record, step, client, service, moment, .. } = *packet;
-        let fact = if packet.novelty.is_some() || step.probes && step.is_stray {
-            Step::Tried
-        } else if step.established {
-            Step::Met
-        } else {
+        let begun = packet.novelty.or(packet.probed);
+        if begun.is_none() && !step.established {
             return;
-        };
+        }
         // Where one side is seen, no attempt is known to have failed.
         if !packet.is_own || service.server.is_group() || network.vantage.is_one_way() {
             return;
         }
-        let novelty = packet.novelty.unwrap_or_else(|| network.known.novelty(client, &service, moment.ns));
-        // Many servers of the web never answer.
-        let is_browsing = Exploration::new(client, &service, novelty).is_browsing;
-        if novelty == Novelty::Known || is_browsing && fact == Step::Tried {
+        let novelty = begun.unwrap_or_else(|| network.known.novelty(client, &service, moment.ns));
+        if novelty == Novelty::Known {
             return;
         }
+        // Many servers of the web never answer.
+        let is_tried = begun.is_some() && !Exploration::new(client, &service, novelty).is_browsing;
         let mac = if step.from_initiator { record.source_mac } else { [0; 6] };
-        let length = record.length;
-        self.0.add(Fact { client, mac, service, step: fact, length, time_ns: moment.ns });
-        if step.opened && step.established {
-            self.0.add(Fact { client, mac, service, step: Step::Met, length, time_ns: moment.ns });
+        let fact = |step| Fact { client, mac, service, step, length: record.length, time_ns: moment.ns };
+        let facts = [is_tried.then(|| fact(Step::Tried)), step.established.then(|| fact(Step::Met))];
+        for fact in facts.into_iter().flatten() {
+            self.0.add_within(fact, MOST_FACTS);
         }
     }
 }
@@ -180,7 +180,9 @@ impl Horizons {
         let state = self.sources.table.get_mut(slot);
         state.attempt(&fact.service, fact.service.hashes(hash_key), fact.time_ns);
         let turn = state.count_mut().count(tick, fact.length, Volume::default());
-        self.sources.active.add(turn, slot, || source.hash);
+        if state.is_worth_a_visit() {
+            self.sources.active.add(turn, slot, || source.hash);
+        }
         self.sources.table.confirm(slot);
     }
 }

@@ -92,6 +92,8 @@ pub(super) struct PairPacket<'a> {
     pub(super) service: ServiceKey,
     /// How new the service pair is, where a flow begins.
     pub(super) novelty: Option<Novelty>,
+    /// The same of a probe outside of any flow.
+    pub(super) probed: Option<Novelty>,
     /// Whether it is the client's with the service: no error about another flow, and not in another's name.
     pub(super) is_own: bool,
     pub(super) moment: Moment,

@@ -89,8 +89,13 @@ impl<T> Default for Facts<T> {
 
 impl<T> Facts<T> {
     /// Notes one; whether there was room.
-    pub(super) fn add(&mut self, fact: T) -> bool {
-        let has_room = self.facts.len() < MOST_PENDING;
+    fn add(&mut self, fact: T) -> bool {
+        self.add_within(fact, MOST_PENDING)
+    }
+
+    /// Notes one where there are fewer than so many; whether there was room.
+    pub(super) fn add_within(&mut self, fact: T, most: usize) -> bool {
+        let has_room = self.facts.len() < most;
         if has_room {
             self.facts.push(fact);
         } else {

@@ -275,6 +275,14 @@ views! {
         tells_of_now: false,
         can_be_harm: false,
     },
+    /// Logins at a service within minutes, from all clients: passwords guessed by many.
+    ManyLogins => Row {
+        name: "many-logins",
+        judges: &Of::<Logins> { columns: &horizon::MANY_LOGINS, is_for: all, shape: |_| Shape::BruteForce },
+        vote: 1.0,
+        tells_of_now: true,
+        can_be_harm: false,
+    },
     /// New MAC addresses of the whole segment: MAC floods.
     Senders => Row {
         name: "senders",

@@ -10,7 +10,7 @@ use crate::{
     context::{
         Origin,
         hash::HashKey,
-        horizon::LongSourceState,
+        horizon::{LoginsState, LongSourceState},
         host::{Exploration, HostState},
         host_key::HostKey,
         known::{Novelty, ServiceKey, Usual},
@@ -106,6 +106,16 @@ pub fn of_long_source(host: HostKey, doublings: f32, second: u64) -> Deviation {
     let subject = SubjectState::LongSource(Box::new(LongSourceState::begin(host)));
     let vector = vec![doublings; View::LongScan.features().len()];
     Deviation { vector, ..deviation(View::LongScan, subject, second) }
+}
+
+/// See [`deviation`]; of a remote login service with several clients.
+pub fn of_logins(server: HostKey, port: u16, second: u64) -> Deviation {
+    let service = ServiceKey { server, port, protocol: 6 };
+    deviation(
+        View::ManyLogins,
+        SubjectState::Logins(Box::new(LoginsState::of(&service, [key(8), key(9)]))),
+        second,
+    )
 }
 
 /// See [`deviation`]; in the view of those whom others press.

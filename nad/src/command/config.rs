@@ -10,8 +10,8 @@ use crate::text;
 /// What was asked of the settings, and found.
 #[derive(Debug)]
 pub enum ConfigAnswer {
-    /// The file can be used.
-    Fine(PathBuf),
+    /// The file can be used; where there is none, the other settings.
+    Fine(Option<PathBuf>),
     /// The settings in force, as TOML.
     Shown(String),
 }
@@ -23,7 +23,12 @@ pub enum ConfigAnswer {
 /// When standard output can't be written.
 pub fn config(answer: &ConfigAnswer) -> Result<Outcome> {
     match answer {
-        ConfigAnswer::Fine(path) => say(&format!("{}: fine", text::path(path)))?,
+        ConfigAnswer::Fine(Some(path)) => say(&format!("{}: fine", text::path(path)))?,
+        ConfigAnswer::Fine(None) => {
+            say(
+                "fine: there is no nad.toml here, so the defaults are in force but for flags and NAD_ variables",
+            )?;
+        }
         ConfigAnswer::Shown(settings) => settings.lines().try_for_each(say)?,
     }
     Ok(Outcome::Fine)

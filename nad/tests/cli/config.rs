@@ -28,7 +28,13 @@ fn shown(ran: Ran) -> String {
 #[test]
 fn a_file_that_can_be_used_is_fine_and_one_that_can_not_says_why() {
     let folder = Folder::new();
-    folder.nad("config check").exits(2).says_only(&["config file nad.toml", "No such file"]);
+    let none = folder.nad("config check").exits(0).stdout;
+    assert!(none.starts_with("fine: there is no nad.toml here") && none.lines().count() == 1, "{none}");
+    folder.nad("config check nad.toml").exits(2).says_only(&["config file nad.toml", "No such file"]);
+    folder
+        .nad("config check --config nad.toml")
+        .exits(2)
+        .says_only(&["config file nad.toml", "No such file"]);
     folder.write("nad.toml", "[training]\nseed = 7\n");
     assert_eq!(folder.nad("config check").exits(0).stdout, "nad.toml: fine\n");
     folder.write("other.toml", "[training]\ntrees = 0\n");

@@ -1,10 +1,11 @@
-//! A remote login service over an hour: connections of clients that are not known there.
+//! A remote login service: connections of clients that are not known there, from all of them together.
 
 use bytemuck::{Pod, Zeroable};
 
 use super::past::Past;
 use crate::{
     context::{
+        decay::Decay,
         distinct::Distinct,
         host::{Recent, TickCount},
         host_key::HostKey,
@@ -22,11 +23,13 @@ const TCP: u8 = 6;
 const MINUTE_NS: u64 = 60_000_000_000;
 /// Minutes that are kept.
 const MINUTES: u32 = 60;
-/// Nanoseconds of the sketch's windows, and of the epochs of the past.
+/// Nanoseconds of the sketches' windows and of the epochs of the past: of what is of an hour, and of minutes.
 const WINDOW_NS: u64 = 1_800_000_000_000;
-const WINDOW_S: f32 = 1800.0;
+const SHORT_WINDOW_NS: u64 = MINUTE_NS;
+/// Places of [`LoginsState::values`] that are of an hour; the others are of minutes.
+const OF_AN_HOUR: usize = 2;
 
-/// A remote login service, as a subject.
+/// A remote login service with all its clients, as a subject.
 #[derive(Debug)]
 pub enum Logins {}
 
@@ -42,19 +45,22 @@ pub struct LoginsState {
     watched_ns: u64,
     /// A bit for each minute with a connection of a client that was not known there, the current minute lowest.
     minutes: u64,
-    /// Such clients.
+    /// Such clients, of an hour and of two minutes.
     clients: Distinct,
+    clients_120: Distinct,
     /// The last of them.
     recent: Recent,
-    /// The past of minutes and of clients.
-    past: [Past; 2],
+    /// The past of its values.
+    past: [Past; 4],
     /// Connections of the last tick.
     count: TickCount,
     /// Number of the current minute.
     minute: u32,
+    /// Their connections.
+    connections_60: f32,
     /// The service's port.
     port: u16,
-    padding: u16,
+    padding: [u16; 3],
 }
 
 /// What identifies one.
@@ -90,11 +96,22 @@ impl Entry for LoginsState {
 }
 
 impl LoginsState {
+    /// One that these clients have just connected to.
+    #[cfg(any(test, feature = "examples"))]
+    pub(crate) fn of(service: &ServiceKey, clients: impl IntoIterator<Item = HostKey>) -> Self {
+        let key = LoginsKey { server: service.server, port: service.port };
+        let mut state = Self::begin(key);
+        clients.into_iter().enumerate().for_each(|(number, client)| state.connect(client, number as u64, 0));
+        state
+    }
+
     /// A client connects that is not known there.
     pub(super) fn connect(&mut self, client: HostKey, client_hash: u64, now_ns: u64) {
         self.turn(now_ns);
         self.minutes |= 1;
         self.clients.add(client_hash, now_ns / WINDOW_NS);
+        self.clients_120.add(client_hash, now_ns / SHORT_WINDOW_NS);
+        self.connections_60 += 1.0;
         self.recent.add(client);
     }
 
@@ -113,8 +130,9 @@ impl LoginsState {
     /// Learns from an ordinary second.
     pub(super) fn learn(&mut self, now_ns: u64) {
         let now = self.at(now_ns, self.watched_ns);
-        for (past, value) in self.past.iter_mut().zip(now.values()) {
-            past.learn(value, epoch(now_ns), WINDOW_S);
+        for (place, (past, value)) in self.past.iter_mut().zip(now.values()).enumerate() {
+            let (epoch, epoch_s) = epoch(place, now_ns);
+            past.learn(value, epoch, epoch_s);
         }
     }
 
@@ -124,26 +142,45 @@ impl LoginsState {
         self.excess(0)
     }
 
-    /// Such clients.
+    /// Such clients of the last hour, likewise.
     pub fn clients(&self) -> f32 {
         self.excess(1)
     }
 
-    fn excess(&self, place: usize) -> f32 {
-        let is_mature = self.watched_ns >= 2 * WINDOW_NS;
-        let value = self.values()[place];
-        if is_mature { self.past[place].excess(value, epoch(self.last_ns), WINDOW_S) } else { 0.0 }
+    /// Such clients of the last one to two minutes, beyond what is usual.
+    pub fn clients_120(&self) -> f32 {
+        self.excess(2)
     }
 
-    fn values(&self) -> [f32; 2] {
+    /// Their connections over a minute, beyond what is usual.
+    pub fn connections_60(&self) -> f32 {
+        self.excess(3)
+    }
+
+    fn excess(&self, place: usize) -> f32 {
+        if place < OF_AN_HOUR && self.watched_ns < 2 * WINDOW_NS {
+            return 0.0;
+        }
+        let (epoch, epoch_s) = epoch(place, self.last_ns);
+        self.past[place].excess(self.values()[place], epoch, epoch_s)
+    }
+
+    /// Minutes and clients of an hour, clients of two minutes, connections of one.
+    fn values(&self) -> [f32; 4] {
         let minutes = (self.minutes & ((1 << MINUTES) - 1)).count_ones();
-        [minutes as f32, self.clients.estimate(self.last_ns / WINDOW_NS)]
+        [
+            minutes as f32,
+            self.clients.estimate(self.last_ns / WINDOW_NS),
+            self.clients_120.estimate(self.last_ns / SHORT_WINDOW_NS),
+            self.connections_60,
+        ]
     }
 
     fn turn(&mut self, now_ns: u64) {
         let minute = (now_ns / MINUTE_NS) as u32;
         self.minutes = self.minutes.checked_shl(minute.saturating_sub(self.minute)).unwrap_or(0);
         self.minute = minute.max(self.minute);
+        self.connections_60 *= Decay::after(now_ns.saturating_sub(self.last_ns)).minute;
         self.last_ns = now_ns.max(self.last_ns);
     }
 
@@ -154,8 +191,9 @@ impl LoginsState {
     }
 }
 
-fn epoch(now_ns: u64) -> u32 {
-    (now_ns / WINDOW_NS) as u32
+fn epoch(place: usize, now_ns: u64) -> (u32, f32) {
+    let window_ns = if place < OF_AN_HOUR { WINDOW_NS } else { SHORT_WINDOW_NS };
+    ((now_ns / window_ns) as u32, window_ns as f32 * 1e-9)
 }
 
 impl Judged for Logins {

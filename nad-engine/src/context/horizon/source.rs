@@ -15,9 +15,12 @@ use crate::context::{
 /// Nanoseconds of a window, by horizon (ten minutes, an hour, eight hours); a sketch covers one to two windows.
 const WINDOWS_NS: [u64; 3] = [300_000_000_000, 1_800_000_000_000, 14_400_000_000_000];
 
-/// Services of a minute that count; the views of seconds and minutes see more than these.
+/// Services without success of a minute that count; the views of seconds and minutes see more than these.
 const MOST_A_MINUTE: u8 = 6;
 const MINUTE_NS: u64 = 60_000_000_000;
+
+/// Attempts from which on a source is judged: forged sources have one or two.
+const FEWEST_ATTEMPTS: u32 = 8;
 
 /// A source over hours, as a subject.
 #[derive(Debug)]
@@ -50,10 +53,13 @@ pub struct LongSourceState {
     /// Port and protocol of its last attempt.
     port: u16,
     protocol: u8,
-    /// New services of the current minute.
+    /// New services of the current minute that have not answered.
     in_minute: u8,
     /// Its number.
     minute: u32,
+    /// Attempts at services that were new to it.
+    tries: u32,
+    padding: u32,
 }
 
 impl Entry for LongSourceState {
@@ -88,6 +94,7 @@ impl LongSourceState {
             is_new |= tried.add(service_hash, now_ns / window_ns);
         }
         self.in_minute += u8::from(is_new);
+        self.tries = self.tries.saturating_add(is_new.into());
         self.hosts.add(host_hash, now_ns / WINDOWS_NS[2]);
         self.recent.add(service.server);
         (self.port, self.protocol) = (service.port, service.protocol);
@@ -96,10 +103,21 @@ impl LongSourceState {
     /// The exchange with a service is complete.
     pub(super) fn meet(&mut self, service_hash: u64, now_ns: u64) {
         self.last_ns = now_ns;
-        for (met, window_ns) in self.met.iter_mut().zip(WINDOWS_NS) {
-            met.add(service_hash, now_ns / window_ns);
+        // A service that answers takes no room from those that don't.
+        let is_tried = self.tried[2].has(service_hash, now_ns / WINDOWS_NS[2]);
+        self.in_minute = self.in_minute.saturating_sub(is_tried.into());
+        // Where it did not count as tried, its answer does not count.
+        for ((met, tried), window_ns) in self.met.iter_mut().zip(&self.tried).zip(WINDOWS_NS) {
+            if tried.has(service_hash, now_ns / window_ns) {
+                met.add(service_hash, now_ns / window_ns);
+            }
         }
         self.is_real = 1;
+    }
+
+    /// Whether it has tried enough to be judged.
+    pub(super) fn is_worth_a_visit(&self) -> bool {
+        self.tries >= FEWEST_ATTEMPTS
     }
 
     /// Attempts of a tick.

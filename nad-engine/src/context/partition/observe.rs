@@ -97,6 +97,8 @@ impl Partition {
         };
         let service = ServiceKey { server: server.key, port, protocol: record.protocol };
         let novelty = step.opened.then(|| network.known.novelty(client.key, &service, now_ns));
+        let is_probe = step.probes && step.is_stray;
+        let probed = is_probe.then(|| network.known.novelty(client.key, &service, now_ns));
         // A group never answers; whoever asks it must have shown elsewhere that it is there.
         let is_real_of = |end: End| end.slot.is_some_and(|slot| self.hosts.get(slot).is_real());
         let asks_group = step.opened && server.key.is_group() && !is_foreign && is_real_of(client);
@@ -124,6 +126,7 @@ impl Partition {
             client: client.key,
             service,
             novelty,
+            probed,
             is_own: !is_error && !is_management && !is_foreign && step.has_roles,
             moment,
         });
@@ -143,8 +146,7 @@ impl Partition {
             }
             self.change(server, |state| state.be_asked(client.key, &service, of_target, now_ns));
         }
-        if step.probes && step.is_stray {
-            let novelty = network.known.novelty(client.key, &service, now_ns);
+        if let Some(novelty) = probed {
             let hashes = service.hashes(&network.hash_key);
             let new = Exploration::new(client.key, &service, novelty);
             self.change(client, |state| {

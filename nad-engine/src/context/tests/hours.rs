@@ -78,6 +78,21 @@ fn retries_at_what_is_down_are_one_attempt_and_what_is_answered_is_none() {
 }
 
 #[test]
+fn servers_that_answer_hide_no_scan() {
+    let mut context = watched();
+    for step in 0..60 {
+        let now_ns = WATCHED + u64::from(step) * MINUTE / 2;
+        try_in_vain(&mut context, ([10, 0, 0, 2], 1 + step), 40_000 + step, now_ns);
+        for server in 0..20 {
+            let (high, low) = (step as u8, server as u8);
+            connect(&mut context, SCANNER, [10, 3, high, low], 50_000 + server, now_ns + SECOND);
+        }
+    }
+    let [_, hour, _] = attempts(&mut context);
+    assert!(hour > 40.0, "{hour}");
+}
+
+#[test]
 fn a_horizon_says_nothing_before_so_much_was_watched() {
     let mut context = context();
     connect(&mut context, [10, 0, 0, 1], [10, 0, 0, 2], 1000, SECOND);
@@ -92,12 +107,13 @@ fn a_horizon_says_nothing_before_so_much_was_watched() {
 #[test]
 fn a_fast_scan_is_no_matter_of_hours() {
     let mut context = watched();
-    for step in 0..1000 {
-        let now_ns = WATCHED + u64::from(step) * 10_000_000;
+    for step in 0..2000 {
+        // Ten seconds in each of two minutes.
+        let now_ns = WATCHED + u64::from(step / 1000) * MINUTE + u64::from(step % 1000) * 10_000_000;
         try_in_vain(&mut context, ([10, 0, 0, 2], 1 + step), 40_000 + step, now_ns);
     }
     let counts = attempts(&mut context);
-    assert!(counts.iter().all(|count| *count <= 6.0), "{counts:?}");
+    assert!(counts.iter().all(|count| *count <= 12.0), "{counts:?}");
 }
 
 #[test]
@@ -178,6 +194,33 @@ fn logins_from_ever_new_clients_show_as_clients() {
     }
     let (_, clients) = logins(&mut context).unwrap();
     assert!((85.0..=115.0).contains(&clients), "{clients}");
+}
+
+#[test]
+fn logins_from_many_clients_within_a_minute_show_at_once_and_are_usual_where_they_always_come() {
+    let mut context = context();
+    let mut crowd = |from_ns: u64, network: u8| {
+        for step in 0..100_u8 {
+            let now_ns = from_ns + u64::from(step) * SECOND / 2;
+            log_in(&mut context, [10, network, 3, step], 40_000, now_ns);
+        }
+        let mut last = (0.0, 0.0);
+        context.close_tick(|subject| {
+            if let Subject::Logins(service) = subject {
+                last = (service.clients_120(), service.connections_60());
+            }
+            ordinary(subject)
+        });
+        last
+    };
+    let (clients, connections) = crowd(MINUTE, 1);
+    assert!((85.0..=115.0).contains(&clients), "{clients}");
+    assert!((60.0..=80.0).contains(&connections), "{connections}");
+    let mut last = (clients, connections);
+    for network in 2..6 {
+        last = crowd(u64::from(network) * 5 * MINUTE, network);
+    }
+    assert!(last.0 < 12.0 && last.1 < 32.0, "{last:?}");
 }
 
 /// What was seen of the network in the tick that ends.

@@ -1,4 +1,4 @@
-//! Features of what goes on over hours.
+//! Features of what goes on over hours, and of login services with all their clients.
 
 use crate::{
     context::horizon::{LoginsState, LongSourceState},
@@ -52,6 +52,24 @@ pub(super) static LOGINS: [Column<ReadLogins>; 2] = [
             .ordinary(12.0)
             .phrase("had logins from {} clients in an hour that are not known there"),
         read: LoginsState::clients,
+    },
+];
+
+/// The members of a botnet guess a password or two each.
+pub(super) static MANY_LOGINS: [Column<ReadLogins>; 2] = [
+    Column {
+        feature: Feature::logarithmic("new clients 120 s", "")
+            .persistence(Persistence::Holds(120.0))
+            .ordinary(12.0)
+            .phrase("had logins from {} clients in two minutes that are not known there"),
+        read: LoginsState::clients_120,
+    },
+    Column {
+        feature: Feature::logarithmic("logins 60 s", "")
+            .persistence(Persistence::Fades(60.0))
+            .ordinary(32.0)
+            .phrase("had {} logins in a minute from clients that are not known there"),
+        read: LoginsState::connections_60,
     },
 ];
 

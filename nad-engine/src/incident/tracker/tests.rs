@@ -5,8 +5,8 @@ use crate::{
     incident::SubjectState,
     incident::allow::Criteria,
     incident::example::{
-        SECOND, between, key, of_long_source, of_service_pair, of_source, of_target, open, service_pair,
-        source, target, with,
+        SECOND, between, key, of_logins, of_long_source, of_service_pair, of_source, of_target, open,
+        service_pair, source, target, with,
     },
 };
 
@@ -320,6 +320,18 @@ fn rules_that_allow_nothing_close_nothing_and_others_what_they_allow() {
     let allowed = Criteria { source: "10.0.0.1".parse().ok(), ..Criteria::default() };
     tracker.set_rules(AllowRules::new([allowed]), 101 * SECOND, &mut updates);
     assert_eq!(changes(&updates), [Change::Closed]);
+}
+
+#[test]
+fn what_clients_of_a_service_under_a_brute_force_of_many_do_belongs_to_it() {
+    let mut tracker = tracker();
+    second(&mut tracker, &[of_logins(key(2), 22, 100)], 100);
+    let contact = |client, port| of_service_pair(View::Contact, between(key(client), key(2), port, 6), 101);
+    second(&mut tracker, &[contact(7, 22), contact(8, 22)], 101);
+    assert_eq!(tracker.opened(), 1);
+    assert_eq!(tracker.open[0].incident.shape, Shape::BruteForce);
+    second(&mut tracker, &[contact(9, 445)], 102);
+    assert_eq!(tracker.opened(), 2, "another service");
 }
 
 #[test]
