@@ -1,7 +1,7 @@
 //! Long horizons: what sources and services do over hours.
 //!
 //! A scan of one service each half minute, or a password guess each 20 s, is unremarkable over two minutes on any network. So
-//! failed attempts and logins are kept for up to eight hours, and compared with the [`past`] of the same source or service.
+//! failed attempts and logins are kept for up to eight hours, and compared with the past of the same source or service.
 //! Few packets concern them: each partition keeps these facts until the end of the second.
 
 mod logins;
