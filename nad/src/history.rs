@@ -95,10 +95,19 @@ pub enum HistoryError {
     Refused(PathBuf, String),
     /// Anything else: a folder that is missing, a full disk, no permission.
     #[error("history {}: {}; make room or way for it, or name another file with --history", text::path(.0), .1)]
-    Unusable(PathBuf, rusqlite::Error),
+    Unusable(PathBuf, String),
     /// The same, before the database was asked.
     #[error("history {}: unable to open database file: {}; make room or way for it, or name another file with --history", text::path(.0), .1)]
     Unwritable(PathBuf, String),
+}
+
+/// An error of the database in one line, without the question. Names in it are the file's.
+fn said(cause: &rusqlite::Error) -> String {
+    let said = match cause {
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    };
+    text::escaped(&said).into_owned()
 }
 
 impl HistoryError {
@@ -114,8 +123,9 @@ impl HistoryError {
     pub(crate) fn of(path: &Path, cause: rusqlite::Error) -> Self {
         match cause.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => Self::Foreign(path.into()),
-            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged(path.into(), cause.to_string()),
-            _ => Self::Unusable(path.into(), cause),
+            // What is asked is always the same: where that is an error, the tables are not those of the schema.
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::Unknown) => Self::Damaged(path.into(), said(&cause)),
+            _ => Self::Unusable(path.into(), said(&cause)),
         }
     }
 }

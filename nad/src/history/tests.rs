@@ -261,6 +261,29 @@ fn a_newer_file_is_refused_and_stays_as_it_is() {
 }
 
 #[test]
+fn tables_that_are_not_those_of_the_schema_are_damage_said_in_one_line() {
+    let place = Place::new();
+    drop(place.store());
+    let connection = Connection::open(&place.config.path).unwrap();
+    connection.execute_batch("ALTER TABLE incidents RENAME TO other").unwrap();
+    drop(connection);
+    let history = History::open(&place.config.path).unwrap();
+    let refusal = history.incidents(&Filter::default()).unwrap_err().to_string();
+    assert!(refusal.contains("damaged (no such table: incidents)"), "{refusal}");
+}
+
+#[test]
+fn an_error_of_the_database_is_one_line_whatever_the_file_calls_its_tables() {
+    let place = Place::new();
+    drop(place.store());
+    let connection = Connection::open(&place.config.path).unwrap();
+    let error = connection.prepare("SELECT \"a\nb\".\"c\nd\"\nFROM runs").unwrap_err();
+    assert!(error.to_string().contains('\n'), "{error}");
+    let said = HistoryError::of(&place.config.path, error).to_string();
+    assert!(!said.contains('\n') && said.contains("a\\nb"), "{said}");
+}
+
+#[test]
 fn a_damaged_file_is_refused_and_stays_as_it_is() {
     let place = Place::new();
     let mut store = place.store();

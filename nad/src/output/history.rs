@@ -159,8 +159,7 @@ fn identity(config: &HistoryConfig) -> Option<Identity> {
 
 fn failure(error: HistoryError) -> Failure {
     match error {
-        HistoryError::Unusable(_, cause) => Failure::Later(cause.to_string()),
-        HistoryError::Unwritable(_, cause) => Failure::Later(cause),
+        HistoryError::Unusable(_, cause) | HistoryError::Unwritable(_, cause) => Failure::Later(cause),
         error => Failure::Never(error.to_string()),
     }
 }
