@@ -98,8 +98,8 @@ impl Active {
         Self::new(OF_A_PARTITION)
     }
 
-    /// MAC addresses.
-    pub(super) fn of_links() -> Self {
+    /// Subjects of the whole network.
+    pub(super) fn of_network() -> Self {
         Self::new(MOST_VISITED)
     }
 
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn who_sends_again_is_visited_where_there_are_too_many_and_nobody_twice() {
         let slot = |number: usize| Slot::at(number);
-        let mut active = Active::of_links();
+        let mut active = Active::of_network();
         for number in 0..MOST_VISITED + 1000 {
             active.add(Turn::First, slot(number), || number as u64);
         }
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn all_are_visited_in_their_order_where_there_is_room() {
-        let mut active = Active::of_links();
+        let mut active = Active::of_network();
         for number in [3, 1, 2] {
             active.add(Turn::First, Slot::at(number), || number as u64);
         }

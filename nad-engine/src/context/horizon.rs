@@ -106,8 +106,8 @@ impl SubjectKind for Horizons {
 
     fn new(sizes: &Sizes) -> io::Result<Self> {
         Ok(Self {
-            sources: SubjectTable::of(sizes.long_memory, Active::of_links())?,
-            logins: SubjectTable::of(sizes.long_memory, Active::of_links())?,
+            sources: SubjectTable::of(sizes.long_memory, Active::of_network())?,
+            logins: SubjectTable::of(sizes.long_memory, Active::of_network())?,
         })
     }
 

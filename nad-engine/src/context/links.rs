@@ -47,7 +47,7 @@ impl SubjectKind for Links {
 
     fn new(sizes: &Sizes) -> io::Result<Self> {
         Ok(Self {
-            links: SubjectTable::of(sizes.links, Active::of_links())?,
+            links: SubjectTable::of(sizes.links, Active::of_network())?,
             bindings: Table::new(sizes.links, HOST_IDLE_NS)?,
             waiting: Vec::new(),
         })

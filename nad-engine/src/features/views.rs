@@ -293,8 +293,7 @@ views! {
     },
 }
 
-/// Seconds from which on a view looks back over more than a few minutes.
-const LONG_S: f32 = 600.0;
+const HOUR_S: f32 = 3600.0;
 
 impl View {
     /// Its name in models, files and tables.
@@ -307,14 +306,10 @@ impl View {
         Self::ALL.into_iter().find(|view| view.name() == name)
     }
 
-    /// Nanoseconds that it looks back, where that is more than a few minutes; otherwise 0.
-    pub(crate) fn looks_back_ns(self) -> u64 {
-        let held_s = self.features().map(|feature| match feature.persistence {
-            Persistence::Holds(seconds) => seconds,
-            Persistence::Fades(_) | Persistence::Lasts => 0.0,
-        });
-        let longest_s = held_s.fold(0.0, f32::max);
-        if longest_s < LONG_S { 0 } else { (f64::from(longest_s) * 1e9) as u64 }
+    /// Whether it sees what goes on over hours.
+    pub(crate) fn is_of_hours(self) -> bool {
+        let is_long = |persistence| matches!(persistence, Persistence::Holds(seconds) if seconds >= HOUR_S);
+        self.features().any(|feature| is_long(feature.persistence))
     }
 
     /// Its features, in order. The list of names is the schema that a model is checked against.

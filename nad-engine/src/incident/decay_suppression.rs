@@ -58,7 +58,7 @@ impl DecaySuppression {
     /// Forgets what was seen long ago.
     pub(super) fn forget(&mut self, now_ns: u64) {
         self.last.retain(|(view, ..), (_, time_ns)| {
-            let is_long = judges_what_lasts(*view) || view.looks_back_ns() > 0;
+            let is_long = judges_what_lasts(*view) || view.is_of_hours();
             let kept_ns = if is_long { LASTING_KEPT_NS } else { KEPT_NS };
             now_ns.saturating_sub(*time_ns) < kept_ns
         });

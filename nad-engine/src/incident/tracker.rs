@@ -22,8 +22,8 @@ use closed::Closed;
 pub const MOST_OPEN: usize = 256;
 /// An incident goes on as long as its last alert is no older than this.
 const GOES_ON_NS: u64 = 2 * TICK_NS;
-/// An incident that only long horizons see is closed after a silence of this length at most.
-const LONGEST_SILENCE_NS: u64 = 3600 * TICK_NS;
+/// The least silence after which an incident is closed that only views of hours see.
+const SILENCE_OF_HOURS_NS: u64 = 3600 * TICK_NS;
 /// What a flood did to its target's clients shows in their counts as long after it as those fade.
 const AFTERMATH_NS: u64 = 10 * TICK_NS;
 
@@ -53,8 +53,8 @@ struct Open {
     votes: Vec<Vote>,
     /// The most packets and bytes that a deviation of this tick had.
     tick_volume: (u64, u64),
-    /// The least of how far its views look back, in nanoseconds.
-    looks_back_ns: u64,
+    /// Whether only views of hours have seen it.
+    is_of_hours: bool,
     /// When a view over hours last saw it go on, without more than before.
     goes_on_ns: u64,
     had_alerts: bool,
@@ -113,7 +113,8 @@ impl Tracker {
         }
         let silence_ns = self.silence_ns;
         self.close_where(updates, |open| {
-            let silence_ns = silence_ns.max(open.looks_back_ns.min(LONGEST_SILENCE_NS));
+            let least_ns = if open.is_of_hours { SILENCE_OF_HOURS_NS } else { 0 };
+            let silence_ns = silence_ns.max(least_ns);
             now.sensor_ns.saturating_sub(open.incident.end_ns.max(open.goes_on_ns)) > silence_ns
         });
     }
@@ -170,9 +171,9 @@ impl Tracker {
         }
         if self.suppression.is_decaying(deviation, &parties) {
             // Over hours nothing only fades: a subject is judged when it goes on.
-            if deviation.view.looks_back_ns() > 0
+            if deviation.view.is_of_hours()
                 && let Some(place) = self.find(&parties, shape, deviation.time_ns)
-                && self.open[place].looks_back_ns > 0
+                && self.open[place].is_of_hours
             {
                 self.open[place].goes_on_ns = deviation.time_ns;
             }
@@ -208,7 +209,7 @@ impl Tracker {
 
     /// Opens a closed incident again where this is of the same cause; its place.
     fn resume(&mut self, deviation: &Deviation, parties: &Parties, shape: Shape) -> Option<usize> {
-        if self.open.len() >= MOST_OPEN || deviation.view.looks_back_ns() == 0 {
+        if self.open.len() >= MOST_OPEN || !deviation.view.is_of_hours() {
             return None;
         }
         let mut open = self.closed.take(cause::principal(parties), shape, deviation.time_ns)?;
@@ -263,7 +264,7 @@ impl Tracker {
             principal: cause::principal(parties),
             votes: Vec::new(),
             tick_volume: (0, 0),
-            looks_back_ns: u64::MAX,
+            is_of_hours: true,
             goes_on_ns: 0,
             silent_coverage: Coverage::default(),
             had_alerts: false,
@@ -279,7 +280,7 @@ impl Tracker {
             if is_over(&open) {
                 open.incident.state = State::Closed;
                 updates.push(IncidentUpdate { change: Change::Closed, incident: open.incident.clone() });
-                if open.looks_back_ns > 0 {
+                if open.is_of_hours {
                     self.closed.add(open);
                 }
             } else {
@@ -324,7 +325,7 @@ impl Open {
         incident.probability = incident.probability.min(deviation.judgement.probability);
         let (packets, bytes) = deviation.subject.borrowed().volume();
         self.tick_volume = (self.tick_volume.0.max(packets), self.tick_volume.1.max(bytes));
-        self.looks_back_ns = self.looks_back_ns.min(deviation.view.looks_back_ns());
+        self.is_of_hours &= deviation.view.is_of_hours();
         self.had_alerts = true;
         self.vote(deviation, shape);
     }

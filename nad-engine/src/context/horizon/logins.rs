@@ -131,8 +131,7 @@ impl LoginsState {
     pub(super) fn learn(&mut self, now_ns: u64) {
         let now = self.at(now_ns, self.watched_ns);
         for (place, (past, value)) in self.past.iter_mut().zip(now.values()).enumerate() {
-            let (epoch, epoch_s) = epoch(place, now_ns);
-            past.learn(value, epoch, epoch_s);
+            past.learn(value, now_ns, epoch_ns(place));
         }
     }
 
@@ -161,8 +160,7 @@ impl LoginsState {
         if place < OF_AN_HOUR && self.watched_ns < 2 * WINDOW_NS {
             return 0.0;
         }
-        let (epoch, epoch_s) = epoch(place, self.last_ns);
-        self.past[place].excess(self.values()[place], epoch, epoch_s)
+        self.past[place].excess(self.values()[place], self.last_ns, epoch_ns(place))
     }
 
     /// Minutes and clients of an hour, clients of two minutes, connections of one.
@@ -191,9 +189,8 @@ impl LoginsState {
     }
 }
 
-fn epoch(place: usize, now_ns: u64) -> (u32, f32) {
-    let window_ns = if place < OF_AN_HOUR { WINDOW_NS } else { SHORT_WINDOW_NS };
-    ((now_ns / window_ns) as u32, window_ns as f32 * 1e-9)
+fn epoch_ns(place: usize) -> u64 {
+    if place < OF_AN_HOUR { WINDOW_NS } else { SHORT_WINDOW_NS }
 }
 
 impl Judged for Logins {

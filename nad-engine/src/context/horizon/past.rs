@@ -23,22 +23,23 @@ pub(super) struct Past {
 }
 
 impl Past {
-    /// How far a value of this epoch, which takes so many seconds, lies above what is usual.
-    pub(super) fn excess(&self, value: f32, epoch: u32, epoch_s: f32) -> f32 {
+    /// How far a value of now lies above what is usual, where an epoch takes so many nanoseconds.
+    pub(super) fn excess(&self, value: f32, now_ns: u64, epoch_ns: u64) -> f32 {
         let mut turned = *self;
-        turned.turn(epoch, epoch_s);
+        turned.turn(now_ns, epoch_ns);
         (value - MARGIN * turned.settled).max(0.0)
     }
 
     /// Learns an ordinary value.
-    pub(super) fn learn(&mut self, value: f32, epoch: u32, epoch_s: f32) {
-        self.turn(epoch, epoch_s);
+    pub(super) fn learn(&mut self, value: f32, now_ns: u64, epoch_ns: u64) {
+        self.turn(now_ns, epoch_ns);
         self.growing = self.growing.max(value);
     }
 
-    fn turn(&mut self, epoch: u32, epoch_s: f32) {
+    fn turn(&mut self, now_ns: u64, epoch_ns: u64) {
+        let epoch = (now_ns / epoch_ns) as u32;
         let Some(passed) = epoch.checked_sub(self.epoch).filter(|passed| *passed > 0) else { return };
-        let faded = self.settled * libm::exp2f(-(passed as f32) * epoch_s / HALF_LIFE_S);
+        let faded = self.settled * libm::exp2f(-(passed as f32) * (epoch_ns as f32 * 1e-9) / HALF_LIFE_S);
         let [older, newer] = self.waiting;
         let (over, waiting) = match passed {
             1 => (older, [newer, self.growing]),
@@ -53,26 +54,29 @@ impl Past {
 mod tests {
     use super::*;
 
+    const HOUR: u64 = 3_600_000_000_000;
+
     #[test]
     fn what_grows_is_not_measured_by_itself_and_becomes_usual_three_epochs_later() {
         let mut past = Past::default();
-        past.learn(10.0, 7, 1800.0);
-        let excess = [7, 8, 9, 10, 11].map(|epoch| past.excess(20.0, epoch, 1800.0));
+        past.learn(10.0, 7 * HOUR, HOUR);
+        let excess = [7, 8, 9, 10, 11].map(|epoch| past.excess(20.0, epoch * HOUR, HOUR).round());
         assert_eq!(excess, [20.0, 20.0, 20.0, 5.0, 5.0]);
-        past.learn(4.0, 8, 1800.0);
-        past.learn(2.0, 9, 1800.0);
+        past.learn(4.0, 8 * HOUR, HOUR);
+        past.learn(2.0, 9 * HOUR, HOUR);
         for epoch in [10, 11, 12] {
-            assert!((past.excess(20.0, epoch, 1800.0) - 5.0).abs() < 0.2, "the highest counts: {epoch}");
+            let excess = past.excess(20.0, epoch * HOUR, HOUR);
+            assert!((excess - 5.0).abs() < 0.5, "the highest counts: {excess} in {epoch}");
         }
     }
 
     #[test]
     fn the_past_halves_in_three_days() {
         let mut past = Past::default();
-        past.learn(100.0, 1, 14_400.0);
-        past.turn(4, 14_400.0);
-        let usual = |epoch| (400.0 - past.excess(400.0, epoch, 14_400.0)) / MARGIN;
-        assert_eq!(usual(4), 100.0);
-        assert!((usual(4 + 18) - 50.0).abs() < 0.01, "eighteen times four hours");
+        past.learn(100.0, 4 * HOUR, 4 * HOUR);
+        past.turn(4 * 4 * HOUR, 4 * HOUR);
+        let usual = |hours| (400.0 - past.excess(400.0, hours * HOUR, 4 * HOUR)) / MARGIN;
+        assert_eq!(usual(16), 100.0);
+        assert!((usual(16 + 72) - 50.0).abs() < 0.01);
     }
 }

@@ -132,21 +132,20 @@ impl LongSourceState {
 
     /// Learns from an ordinary second.
     pub(super) fn learn(&mut self, now_ns: u64) {
-        for horizon in 0..WINDOWS_NS.len() {
-            let value = self.at(now_ns, self.watched_ns).in_vain(horizon);
-            let (epoch, epoch_s) = epoch(horizon, now_ns);
-            self.past[horizon].learn(value, epoch, epoch_s);
+        for (horizon, window_ns) in WINDOWS_NS.into_iter().enumerate() {
+            let failed = self.failed(horizon, now_ns);
+            self.past[horizon].learn(failed, now_ns, window_ns);
         }
     }
 
     /// Different services that it tried within a horizon without success, beyond what is usual for it; 0 until the network was
     /// watched for so long.
     pub fn attempts(&self, horizon: usize) -> f32 {
-        if self.watched_ns < 2 * WINDOWS_NS[horizon] {
+        let window_ns = WINDOWS_NS[horizon];
+        if self.watched_ns < 2 * window_ns {
             return 0.0;
         }
-        let (epoch, epoch_s) = epoch(horizon, self.last_ns);
-        self.past[horizon].excess(self.in_vain(horizon), epoch, epoch_s)
+        self.past[horizon].excess(self.failed(horizon, self.last_ns), self.last_ns, window_ns)
     }
 
     /// Whether it tries many hosts, and few services of each.
@@ -156,15 +155,10 @@ impl LongSourceState {
         hosts > 4.0 && hosts > 0.5 * self.tried[2].estimate(window)
     }
 
-    fn in_vain(&self, horizon: usize) -> f32 {
-        let window = self.last_ns / WINDOWS_NS[horizon];
+    fn failed(&self, horizon: usize, now_ns: u64) -> f32 {
+        let window = now_ns / WINDOWS_NS[horizon];
         (self.tried[horizon].estimate(window) - self.met[horizon].estimate(window)).max(0.0)
     }
-}
-
-fn epoch(horizon: usize, now_ns: u64) -> (u32, f32) {
-    let window_ns = WINDOWS_NS[horizon];
-    ((now_ns / window_ns) as u32, window_ns as f32 * 1e-9)
 }
 
 impl Judged for LongSource {

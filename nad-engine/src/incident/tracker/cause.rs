@@ -36,10 +36,6 @@ impl Open {
             && deviation.subject.borrowed().is_unserved()
     }
 
-    fn principal_is(&self, host: Option<HostKey>) -> bool {
-        host == Some(self.principal)
-    }
-
     /// Whether another source does the same to the same target: bots of one flood.
     pub(super) fn is_joined_by(&self, parties: &Parties, shape: Shape, time_ns: u64) -> bool {
         let is_the_same = match shape {
@@ -50,7 +46,7 @@ impl Open {
                 let is_port = parties.port.is_some_and(|port| self.incident.ports.items.contains(&port));
                 // So is what clients of a service do that many press on.
                 let is_of_many =
-                    self.principal_is(parties.target) && self.incident.shape == Shape::BruteForce;
+                    parties.target == Some(self.principal) && self.incident.shape == Shape::BruteForce;
                 (self.incident.shape == shape || is_of_many) && is_near && is_port
             }
             shape if shape == self.incident.shape => is_flood(shape),
