@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
+    mem::offset_of,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -11,19 +12,15 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use aya::{
-    Pod,
-    maps::{Array, Map as AyaMap, MapData, MapInfo},
+    maps::{MapData, MapInfo},
     programs::loaded_programs,
 };
-use nad_common::{
-    counters::{CpuSlot, KernelCounters, slot},
-    record::Direction,
-    settings::COUNTERS_MAP,
-};
+use nad_common::{counters::KernelCounters, settings::COUNTERS_MAP};
 use tempfile::TempDir;
 
 use crate::{
     Options,
+    bpf::Map,
     lab::{self, Cable},
     measure::pin_process,
     process,
@@ -42,16 +39,23 @@ const IDLE_LOOKS: u32 = 4;
 pub(crate) struct Sensor {
     process: Child,
     folder: TempDir,
-    counters: Array<MapData, Shared>,
+    counters: Counters,
 }
 
-/// What the kernel program counts, as aya wants to see it.
-#[repr(transparent)]
-#[derive(Clone, Copy)]
-struct Shared(CpuSlot);
+/// The map of the counters of any build of nad: their number and the size of an element differ, but what is needed of them has
+/// always been at the element's begin.
+struct Counters {
+    map: Map,
+    elements: u32,
+    bytes: u32,
+}
 
-// SAFETY: plain data, of which every bit pattern is one.
-unsafe impl Pod for Shared {}
+/// What a kernel program has counted so far, in packets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) seen: u64,
+    pub(crate) recorded: u64,
+}
 
 /// What is left of it.
 #[derive(Debug)]
@@ -100,12 +104,11 @@ impl Sensor {
     }
 
     /// What its kernel program has counted so far.
-    pub(crate) fn counters(&self) -> Result<KernelCounters> {
-        let mut sum = KernelCounters::default();
-        for cpu in 0..self.counters.len() / Direction::ALL.len() as u32 {
-            let place = slot(cpu, Direction::Ingress);
-            let counted = self.counters.get(&place, 0).context("nad's counters can't be read")?;
-            sum.add(&counted.0.state.counters);
+    pub(crate) fn counted(&self) -> Result<Counted> {
+        let Counters { map, elements, bytes } = &self.counters;
+        let mut sum = Counted::default();
+        for place in 0..*elements {
+            sum.add(&map.element(place, *bytes).context("nad's counters can't be read")?)?;
         }
         Ok(sum)
     }
@@ -182,6 +185,19 @@ impl Sensor {
     }
 }
 
+impl Counted {
+    /// Adds those at the begin of an element of the map, as in [`KernelCounters`](nad_common::counters::KernelCounters).
+    fn add(&mut self, element: &[u8]) -> Result<()> {
+        let at = |place: usize| -> Result<u64> {
+            let bytes = element.get(place..).and_then(<[u8]>::first_chunk);
+            Ok(u64::from_ne_bytes(*bytes.context("an element of nad's counters is too short")?))
+        };
+        self.seen += at(offset_of!(KernelCounters, seen))?;
+        self.recorded += at(offset_of!(KernelCounters, recorded))?;
+        Ok(())
+    }
+}
+
 impl Drop for Sensor {
     fn drop(&mut self) {
         // It has ended already, unless something failed.
@@ -214,7 +230,7 @@ impl Starting {
         Ok(there.is_some())
     }
 
-    fn into_sensor(mut self, counters: Array<MapData, Shared>) -> Result<Sensor> {
+    fn into_sensor(mut self, counters: Counters) -> Result<Sensor> {
         let process = self.process.take().context("there is no process")?;
         let folder = self.folder.take().context("there is no folder")?;
         Ok(Sensor { process, folder, counters })
@@ -249,7 +265,7 @@ fn said(folder: &TempDir) -> String {
 }
 
 /// The counters of the program that is attached to the receiving end of a cable.
-fn counters_of(cable: &Cable) -> Result<Array<MapData, Shared>> {
+fn counters_of(cable: &Cable) -> Result<Counters> {
     let mut ip = Command::new("ip");
     let output =
         ip.args(["-j", "link", "show", "dev", &cable.receiver_name]).output().context("can't start ip")?;
@@ -261,11 +277,11 @@ fn counters_of(cable: &Cable) -> Result<Array<MapData, Shared>> {
             continue;
         }
         for map in program.map_ids().context("nad's maps can't be listed")?.unwrap_or_default() {
-            if MapInfo::from_id(map).context("nad's maps can't be listed")?.name_as_str()
-                == Some(COUNTERS_MAP)
-            {
+            let info = MapInfo::from_id(map).context("nad's maps can't be listed")?;
+            if info.name_as_str() == Some(COUNTERS_MAP) {
                 let data = MapData::from_id(map).context("nad's counters can't be opened")?;
-                return Array::try_from(AyaMap::Array(data)).context("nad's counters can't be opened");
+                let (elements, bytes) = (info.max_entries(), info.value_size());
+                return Ok(Counters { map: Map::of(data.fd())?, elements, bytes });
             }
         }
     }
@@ -284,4 +300,21 @@ pub(crate) fn make_pipe(path: &PathBuf) -> Result<File> {
         .write(true)
         .open(path)
         .with_context(|| format!("can't open {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_of_another_layout_are_read_by_what_all_begin_with() {
+        let mut counted = Counted::default();
+        let own = KernelCounters { seen: 7, recorded: 5, ring_full: 2, ..KernelCounters::default() };
+        counted.add(bytemuck::bytes_of(&own)).unwrap();
+        // 2ca686a: seen, egress, recorded, thinned, ring_full, and seven more.
+        let old: Vec<u8> = [3_u64, 1, 2, 1, 0].into_iter().flat_map(u64::to_ne_bytes).chain([0; 256]).collect();
+        counted.add(&old).unwrap();
+        assert_eq!(counted, Counted { seen: 10, recorded: 7 });
+        assert!(counted.add(&old[..8]).is_err(), "too short");
+    }
 }

@@ -76,6 +76,18 @@ impl Map {
         Ok(Self(owned(fd)))
     }
 
+    /// A map that somebody else has made.
+    pub(crate) fn of(map: &impl std::os::fd::AsFd) -> Result<Self> {
+        map.as_fd().try_clone_to_owned().map(Self).context("a descriptor can't be copied")
+    }
+
+    /// An element of an array, of so many bytes.
+    pub(crate) fn element(&self, place: u32, bytes: u32) -> Result<Vec<u8>> {
+        let mut value = vec![0_u8; bytes as usize];
+        self.read(place, value.as_mut_ptr() as u64)?;
+        Ok(value)
+    }
+
     pub(crate) fn fd(&self) -> i32 {
         self.0.as_raw_fd()
     }
@@ -88,15 +100,20 @@ impl Map {
     pub(crate) fn sum(&self) -> Result<u64> {
         let cpus = aya::util::nr_cpus().map_err(|(path, error)| anyhow::anyhow!("{path}: {error}"))?;
         let mut counts = vec![0_u64; cpus];
-        let key = 0_u32;
+        self.read(0, counts.as_mut_ptr() as u64)?;
+        Ok(counts.iter().sum())
+    }
+
+    /// Reads an element to an address, where there must be room for it.
+    fn read(&self, key: u32, to: u64) -> Result<()> {
         let mut attributes = zeroed();
-        // SAFETY: the member that belongs to this command; key and counts live through the call.
+        // SAFETY: the member that belongs to this command; key and room live through the call.
         let element = unsafe { &mut attributes.__bindgen_anon_2 };
         element.map_fd = self.0.as_raw_fd() as u32;
         element.key = &raw const key as u64;
-        element.__bindgen_anon_1.value = counts.as_mut_ptr() as u64;
+        element.__bindgen_anon_1.value = to;
         bpf(bpf_cmd::BPF_MAP_LOOKUP_ELEM, &mut attributes).context("a counter can't be read")?;
-        Ok(counts.iter().sum())
+        Ok(())
     }
 }
 

@@ -85,10 +85,10 @@ impl Post {
 
     /// Packets for so many seconds.
     pub(crate) fn step(&self, sender: &Sender, rate: f64, seconds: f64) -> Result<Step> {
-        let (before, threads_before) = (self.sensor.counters()?, self.sensor.threads_ns()?);
+        let (before, threads_before) = (self.sensor.counted()?, self.sensor.threads_ns()?);
         let sent = sender.send(self.cable.sender, (rate * seconds) as u64, Some(rate))?;
         let rest = self.sensor.wait_until_idle(PATIENCE)?;
-        let (after, threads) = (self.sensor.counters()?, self.sensor.threads_ns()?);
+        let (after, threads) = (self.sensor.counted()?, self.sensor.threads_ns()?);
         let seen = after.seen - before.seen;
         ensure!(seen == sent.packets, "{seen} of {} packets came to nad", sent.packets);
         let recorded = after.recorded - before.recorded;
