@@ -25,6 +25,9 @@ use crate::traffic::{self, Bytes, Step};
 
 /// Incidents that may be open at once: docs/limits.md.
 const MOST_OPEN: u64 = 256;
+/// Alerts and incidents of one run that are written in every format: those of one input are alike, and reading all of them back
+/// would take most of the time.
+const MOST_WRITTEN: usize = 64;
 const FORMATS: [AlertFormat; 4] =
     [AlertFormat::Native, AlertFormat::Eve, AlertFormat::Ecs, AlertFormat::Ocsf];
 
@@ -136,7 +139,9 @@ impl Said {
         }
         for alert in &findings.alerts {
             assert!((0.0..=1.0).contains(&alert.score) && alert.threshold.is_finite(), "{alert:?}");
-            FORMATS.iter().for_each(|format| is_json(&format.alert(alert)));
+            if self.alerts.len() < MOST_WRITTEN {
+                FORMATS.iter().for_each(|format| is_json(&format.alert(alert)));
+            }
             self.alerts.push(native::alert(alert));
         }
         for update in &findings.incidents {
@@ -144,7 +149,9 @@ impl Said {
             let numbers = [incident.peak_score, incident.score, incident.probability, incident.threshold];
             assert!(numbers.iter().all(|number| (0.0..=1.0).contains(number)), "{incident:?}");
             assert!(incident.start_ns <= incident.end_ns && !incident.reason.is_empty(), "{incident:?}");
-            FORMATS.iter().for_each(|format| is_json(&format.incident(incident, Some(update.change))));
+            if self.incidents.len() < MOST_WRITTEN {
+                FORMATS.iter().for_each(|format| is_json(&format.incident(incident, Some(update.change))));
+            }
             self.incidents.push(format!("{} {}", update.change.name(), native::incident(incident)));
         }
         self.scores.extend(&findings.scores);

@@ -312,7 +312,8 @@ mod tests {
         let own = KernelCounters { seen: 7, recorded: 5, ring_full: 2, ..KernelCounters::default() };
         counted.add(bytemuck::bytes_of(&own)).unwrap();
         // 2ca686a: seen, egress, recorded, thinned, ring_full, and seven more.
-        let old: Vec<u8> = [3_u64, 1, 2, 1, 0].into_iter().flat_map(u64::to_ne_bytes).chain([0; 256]).collect();
+        let old: Vec<u8> =
+            [3_u64, 1, 2, 1, 0].into_iter().flat_map(u64::to_ne_bytes).chain([0; 256]).collect();
         counted.add(&old).unwrap();
         assert_eq!(counted, Counted { seen: 10, recorded: 7 });
         assert!(counted.add(&old[..8]).is_err(), "too short");

@@ -11,6 +11,8 @@ use crate::{files, text};
 
 /// No model comes near; what is larger is not read into memory.
 const LARGEST_FILE: u64 = 256 << 20;
+/// Characters of a reason that are shown.
+const MOST_REASON: usize = 1000;
 
 /// Why a model file could not be written or was refused.
 #[derive(Debug, thiserror::Error)]
@@ -32,11 +34,15 @@ pub enum ModelFileError {
         source: io::Error,
     },
     /// The file is something else, damaged, or of another version or schema.
-    #[error("model {} is refused: {reason}; train a new one with `nad train`", text::path(path))]
+    #[error(
+        "model {} is refused: {}; train a new one with `nad train`",
+        text::path(path),
+        text::printable(reason, MOST_REASON)
+    )]
     Refused {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Why. What the file says may be in it.
         reason: String,
     },
 }
@@ -77,6 +83,7 @@ mod tests {
     use std::fs;
 
     use nad_engine::model::example::model;
+    use sha2::{Digest as _, Sha256};
 
     use super::*;
 
@@ -88,6 +95,33 @@ mod tests {
         save(&model, &path).unwrap();
         assert_eq!(load(&path).unwrap(), model);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing but the model is left");
+    }
+
+    /// The bytes of a model in which a feature has another name, as long as its own, and all lengths and the checksum are right.
+    fn with_a_feature_called(name: &str) -> Vec<u8> {
+        const FEATURE: &[u8] = b"packet/network protocol";
+        let mut bytes = model(None).to_bytes().unwrap();
+        let at = bytes.windows(FEATURE.len()).position(|window| window == FEATURE).unwrap();
+        let name = name.to_owned() + &" ".repeat(FEATURE.len() - name.len());
+        bytes[at..at + FEATURE.len()].copy_from_slice(name.as_bytes());
+        let content = bytes.len() - 32;
+        let checksum = Sha256::digest(&bytes[..content]);
+        bytes[content..].copy_from_slice(&checksum[..]);
+        bytes
+    }
+
+    #[test]
+    fn what_a_refused_model_says_of_itself_stays_on_one_line_and_moves_no_cursor() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.model");
+        for (name, shown) in
+            [("a\nb", "\"a\\nb  "), ("\u{1b}[2J", "\"\\u{1b}[2J "), ("\u{202e}x", "\"\\u{202e}x ")]
+        {
+            fs::write(&path, with_a_feature_called(name)).unwrap();
+            let error = load(&path).unwrap_err().to_string();
+            assert!(error.contains(shown) && error.contains("this nad's is"), "{error}");
+            assert!(!error.contains(char::is_control) && !error.contains('\u{202e}'), "{error:?}");
+        }
     }
 
     #[test]
