@@ -41,6 +41,11 @@ pub fn bounded<T>(capacity: usize, when_full: WhenFull) -> (Sender<T>, Receiver<
 pub struct Closed;
 
 impl<T> Sender<T> {
+    /// Items that nobody has received yet.
+    pub fn waiting(&self) -> usize {
+        self.channel.max_capacity() - self.channel.capacity()
+    }
+
     /// Adds an item, from a thread that may wait, and has something to do meanwhile, again and again.
     ///
     /// # Errors
@@ -87,7 +92,9 @@ mod tests {
         let (sender, mut receiver) = bounded(1, WhenFull::Drop);
         assert_eq!(sender.send(1), Ok(Sent::AtOnce));
         assert_eq!(sender.send(2), Ok(Sent::Dropped));
+        assert_eq!(sender.waiting(), 1);
         assert_eq!(receiver.blocking_recv(), Some(1));
+        assert_eq!(sender.waiting(), 0);
         assert_eq!(sender.send(3), Ok(Sent::AtOnce));
     }
 

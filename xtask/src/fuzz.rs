@@ -180,6 +180,7 @@ fn run_target(program: &Path, folder: &Path, target: &FuzzTarget, seconds: u64) 
     if inputs.is_dir() {
         command.arg(&inputs);
     }
+    let leaks = shell::workspace().join("fuzz/leaks.supp");
     command
         .arg(format!("-artifact_prefix={}/", crashes.display()))
         .arg(format!("-max_total_time={seconds}"))
@@ -188,6 +189,7 @@ fn run_target(program: &Path, folder: &Path, target: &FuzzTarget, seconds: u64) 
         .arg(format!("-rss_limit_mb={MOST_MEMORY}"))
         .arg(format!("-malloc_limit_mb={LARGEST_ALLOCATION}"))
         .args(["-print_final_stats=1", "-use_value_profile=1"])
+        .env("LSAN_OPTIONS", format!("suppressions={}:print_suppressions=0", leaks.display()))
         .env("NAD_FUZZ_TARGET", &target.name)
         .env("NAD_FUZZ_SEEDS", &corpus)
         .env("TMPDIR", &scratch)

@@ -11,7 +11,7 @@ use super::{
 pub(super) const MOST_VISITED: usize = 16_384;
 /// Subjects of one kind that a partition notes. That is more than its share, as one partition may have more than others, and a
 /// host has peers in several; who is visited is decided over all of them.
-const OF_A_PARTITION: usize = MOST_VISITED / 2;
+const OF_A_PARTITION: usize = MOST_VISITED / 4;
 
 /// Packets in a tick from which on a subject is busy. Forged sources of a flood send a packet or two each.
 pub(super) const BUSY_PACKETS: u32 = 4;
@@ -117,6 +117,11 @@ impl Active {
             Turn::Busy if self.busy.len() < self.most => self.busy.push((slot, hash())),
             Turn::Busy => {}
         }
+    }
+
+    /// The hashes of those that are busy, as far as they are noted.
+    pub(super) fn busy(&self) -> impl Iterator<Item = u64> {
+        self.busy.iter().map(|(_, hash)| *hash)
     }
 
     /// How many there are, as far as they are noted.

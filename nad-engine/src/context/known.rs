@@ -7,6 +7,7 @@
 //! forged source makes nothing known. The known services are part of the model.
 
 mod check;
+mod exchange;
 mod first_contact;
 mod kept;
 mod key;
@@ -24,6 +25,7 @@ use super::{
     host_key::HostKey,
     table::{Entry, Group, Table},
 };
+pub(super) use exchange::ExchangeKeys;
 pub(super) use first_contact::FirstContact;
 use first_contact::RecentContacts;
 use kept::Kept;
@@ -276,48 +278,6 @@ impl KnownServices {
     #[inline]
     pub fn prefetch(&self, pair: u64) {
         self.table.prefetch(pair);
-    }
-
-    /// Notes an exchange that both sides took part in. The client's packets came from `mac`.
-    pub fn remember(&mut self, client: HostKey, mac: [u8; 6], service: &ServiceKey, now_ns: u64) {
-        self.began_ns.get_or_insert(now_ns);
-        let now_s = self.now_s(now_ns);
-        if self.refresh(KnownKey::service_pair(client, service), client, mac, now_s)
-            && !service.server.is_group()
-        {
-            self.meet(client, mac, service, now_s);
-        }
-        for key in [
-            KnownKey::offer_to(service, client.is_global()),
-            KnownKey::offer(service),
-            KnownKey::host(service.server),
-            KnownKey::host(client),
-            KnownKey::client(client, service.server.is_global()),
-            KnownKey::port(service),
-        ] {
-            self.refresh(key, client, mac, now_s);
-        }
-    }
-
-    /// Whether a client and a service have had an exchange, however lately.
-    pub(super) fn has_met(&self, client: HostKey, service: &ServiceKey) -> bool {
-        self.table.find(&KnownKey::service_pair(client, service).hashed(&self.hash_key)).is_some()
-    }
-
-    /// Notes that an entry was seen; whether it is new.
-    fn refresh(&mut self, key: KnownKey, client: HostKey, mac: [u8; 6], now_s: u32) -> bool {
-        let hash_key = self.hash_key;
-        let group = || Group::of(&hash_key, client, mac);
-        let Some(slot) = self.table.enter(&key.hashed(&hash_key), group, nanoseconds(now_s)).slot() else {
-            return false;
-        };
-        let entry = self.table.get_mut(slot);
-        let is_new = entry.last_s == 0 || now_s.saturating_sub(entry.last_s) > FORGET_AFTER_S;
-        if is_new {
-            (entry.first_s, entry.in_baseline) = (now_s, 0);
-        }
-        entry.last_s = now_s;
-        is_new
     }
 
     /// What is usual for clients of a service; where it is not known, what is usual at its port, or anywhere.

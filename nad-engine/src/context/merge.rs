@@ -1,15 +1,12 @@
 //! The end of a second: what the partitions know of hosts is added up, and each is told the sum.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
-    io,
-    ops::Range,
-};
+mod candidates;
+
+use std::{io, ops::Range};
 
 use super::{
     Sizes, Subject,
-    active::{AHEAD, BUSY_PACKETS, MOST_VISITED},
+    active::AHEAD,
     host::HostState,
     host_key::HostKey,
     kinds::{End, SubjectKind},
@@ -19,6 +16,7 @@ use super::{
     subject::Verdict,
     table::{Entry, Hashed, Slot, Table},
 };
+use candidates::{Candidate, Candidates};
 
 /// Of hosts, or of groups of them: those that were active in a second, each as the sum of its states.
 #[derive(Debug, Default)]
@@ -26,6 +24,7 @@ pub(super) struct Merged {
     hosts: Vec<Sum>,
     /// States of hosts in partitions: those of one host after those of another.
     parts: Vec<Part>,
+    candidates: Candidates,
     /// Hosts that were active and not visited, of all ticks.
     pub(super) passed_over: u64,
 }
@@ -46,35 +45,6 @@ struct Sum {
     state: HostState,
     /// Which of the parts are its own.
     parts: Range<usize>,
-}
-
-/// A host that was active.
-struct Candidate {
-    host: Hashed<HostKey>,
-    packets: u32,
-    /// A bit for each partition in which it was.
-    partitions: u16,
-}
-
-/// Places by hashes that are keyed already, so that nobody can choose them.
-type Places = HashMap<u64, usize, BuildHasherDefault<AsItIs>>;
-
-/// Hashes a number as itself.
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
 }
 
 /// Which states are added up.
@@ -120,24 +90,22 @@ impl Merged {
     ) {
         self.hosts.clear();
         self.parts.clear();
-        let mut active = active(kind, partitions, tick);
-        if active.len() > MOST_VISITED {
-            self.passed_over += (active.len() - MOST_VISITED) as u64;
-            active.sort_by_key(|candidate| candidate.packets < BUSY_PACKETS);
-            active.truncate(MOST_VISITED);
-        }
-        for (number, candidate) in active.iter().enumerate() {
-            ask_ahead(&active[number..], kind, partitions, network);
+        let mut candidates = std::mem::take(&mut self.candidates);
+        self.passed_over += candidates.choose(kind, partitions);
+        for (number, candidate) in candidates.chosen().iter().enumerate() {
+            ask_ahead(&candidates.chosen()[number..], kind, partitions, network);
+            let Some(host) = candidate.host(kind, partitions) else { continue };
             // It may have others, in which it was not active just now.
-            let summary = network.summary(&candidate.host);
+            let summary = network.summary(&host);
             let known = summary.map_or(0, |summary| summary.partitions);
-            self.add(&candidate.host, kind, partitions, candidate.partitions | known, (end_ns, tick));
+            self.add(&host, kind, partitions, candidate.partitions | known, (end_ns, tick));
             let levels = summary.map(|summary| (summary.source_level, summary.target_level));
             if let (Some(levels), Some(Sum { state, .. })) = (levels, self.hosts.last_mut()) {
                 // Where it is not judged in one of its roles.
                 (state.source_level, state.target_level) = levels;
             }
         }
+        self.candidates = candidates;
     }
 
     /// Adds up the states of a host in those partitions whose bit is set.
@@ -240,54 +208,16 @@ fn bits(mut bits: u16) -> impl Iterator<Item = usize> {
 
 /// Asks the memory for the states of hosts some places after the first.
 fn ask_ahead(hosts: &[Candidate], kind: Kind, partitions: &[Partition], network: &Network) {
-    if let Some(Candidate { host, partitions: places, .. }) = hosts.get(2 * AHEAD) {
-        network.hosts.prefetch(host.hash);
-        bits(*places).for_each(|index| kind.table(&partitions[index]).prefetch(host.hash));
+    if let Some(Candidate { hash, partitions: places, .. }) = hosts.get(2 * AHEAD) {
+        network.hosts.prefetch(*hash);
+        bits(*places).for_each(|index| kind.table(&partitions[index]).prefetch(*hash));
     }
-    if let Some(Candidate { host, partitions: places, .. }) = hosts.get(AHEAD) {
-        network.hosts.prefetch_value(host.hash, size_of::<HostSummary>());
+    if let Some(Candidate { hash, partitions: places, .. }) = hosts.get(AHEAD) {
+        network.hosts.prefetch_value(*hash, size_of::<HostSummary>());
         for index in bits(*places) {
-            kind.table(&partitions[index]).prefetch_value(host.hash, size_of::<HostState>());
+            kind.table(&partitions[index]).prefetch_value(*hash, size_of::<HostState>());
         }
     }
-}
-
-/// Those that were active in a tick, in the order of the partitions and of their packets in each.
-fn active(kind: Kind, partitions: &mut [Partition], tick: u32) -> Vec<Candidate> {
-    let mut candidates: Vec<Candidate> = Vec::new();
-    let mut places = Places::default();
-    for (index, partition) in partitions.iter_mut().enumerate() {
-        let active = kind.active(partition);
-        let mut slots = Vec::new();
-        for active in [&mut active.sources, &mut active.targets] {
-            active.choose();
-            slots.append(&mut active.places);
-        }
-        let table = kind.table(partition);
-        for (number, (slot, hash)) in slots.iter().copied().enumerate() {
-            if let Some((slot, _)) = slots.get(number + AHEAD) {
-                table.prefetch_slot(*slot, HostState::HOT_BYTES);
-            }
-            if !table.holds(slot, hash) {
-                continue;
-            }
-            let state = table.get(slot);
-            let place = *places.entry(hash).or_insert_with(|| {
-                candidates.push(Candidate {
-                    host: Hashed { hash, key: state.key },
-                    packets: 0,
-                    partitions: 0,
-                });
-                candidates.len() - 1
-            });
-            // In both roles it is found twice.
-            let packets = state.begun.packets_in(tick).saturating_add(state.asked.packets_in(tick));
-            let candidate = &mut candidates[place];
-            candidate.packets = candidate.packets.saturating_add(packets);
-            candidate.partitions |= 1 << index;
-        }
-    }
-    candidates
 }
 
 /// All hosts, and groups of them: a state in each partition, which the end of a second adds up.

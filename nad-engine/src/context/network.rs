@@ -9,7 +9,7 @@ use super::{
     hash::HashKey,
     host::{HostState, Macs},
     host_key::HostKey,
-    known::{FirstContact, KnownServices},
+    known::{ExchangeKeys, FirstContact, KnownServices},
     partition::Exchange,
     subject::Origin,
     table::{Entry, Group, Hashed, Slot, Table},
@@ -112,15 +112,15 @@ impl Network {
     }
 
     /// A client and a service had an exchange: both become known. If it was the first, how rare such a contact is.
-    pub(super) fn remember(&mut self, exchange: &Exchange) -> Option<FirstContact> {
+    pub(super) fn remember(&mut self, exchange: &Exchange, keys: &ExchangeKeys) -> Option<FirstContact> {
         let Exchange { client, mac, service, begins, time_ns } = *exchange;
-        let is_contact = begins && !service.server.is_group() && !self.known.has_met(client, &service);
+        let is_contact = begins && !service.server.is_group() && !self.known.has_met(keys);
         // By what was known before.
         let contact = is_contact.then(|| {
             let novelty = self.known.novelty(client, &service, time_ns);
             self.known.contact(client, mac, &service, novelty, time_ns)
         });
-        self.known.remember(client, mac, &service, time_ns);
+        self.known.remember_by(keys, client, mac, &service, time_ns);
         let mut contact = contact?;
         let hash_key = self.hash_key;
         if let Some(slot) = self.hosts.find(&client.hashed(&hash_key)) {

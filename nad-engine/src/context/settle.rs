@@ -2,10 +2,13 @@
 
 use super::{
     host::Exploration,
-    known::Novelty,
+    known::{ExchangeKeys, Novelty},
     network::Network,
     partition::{Exchange, MacShown, Meeting, Partition},
 };
+
+/// Facts for which the memory is asked together.
+const TOGETHER: usize = 8;
 
 /// Makes known what both sides took part in, and decides whether clients that met new servers did their work or scanned. In the
 /// order of time: a client meets a server before the server answers.
@@ -23,19 +26,35 @@ pub(super) fn exchanges(partitions: &mut [Partition], network: &mut Network) {
     }
     // Of the same moment meetings first, as they come first in each partition.
     facts.sort_by_key(|(time_ns, fact)| (*time_ns, matches!(fact, Fact::Exchange(..))));
-    for (_, fact) in facts {
-        match fact {
-            Fact::Meeting(index, meeting) => settle_meeting(&mut partitions[index], network, &meeting),
-            Fact::Exchange(index, exchange) => {
-                let Exchange { client, service, .. } = exchange;
-                if let Some(contact) = network.remember(&exchange) {
-                    let pairs = &mut partitions[index].kinds.service_pairs.table;
-                    if let Some(slot) = pairs.find(&service.service_pair(&network.hash_key, client)) {
-                        pairs.get_mut(slot).set_contact(&contact);
-                    }
+    for facts in facts.chunks(TOGETHER) {
+        let keys_of = |(_, fact): &(u64, Fact)| match fact {
+            Fact::Meeting(_, Meeting { client, service, .. })
+            | Fact::Exchange(_, Exchange { client, service, .. }) => network.known.keys_of(*client, service),
+        };
+        let keys: Vec<ExchangeKeys> = facts.iter().map(keys_of).collect();
+        network.known.ask_for(&keys);
+        for ((_, fact), keys) in facts.iter().zip(&keys) {
+            match fact {
+                Fact::Meeting(index, meeting) => settle_meeting(&mut partitions[*index], network, meeting),
+                Fact::Exchange(index, exchange) => {
+                    settle_exchange(&mut partitions[*index], network, exchange, keys);
                 }
             }
         }
+    }
+}
+
+fn settle_exchange(
+    partition: &mut Partition,
+    network: &mut Network,
+    exchange: &Exchange,
+    keys: &ExchangeKeys,
+) {
+    let Some(contact) = network.remember(exchange, keys) else { return };
+    let wanted = exchange.service.service_pair(&network.hash_key, exchange.client);
+    let pairs = &mut partition.kinds.service_pairs.table;
+    if let Some(slot) = pairs.find(&wanted) {
+        pairs.get_mut(slot).set_contact(&contact);
     }
 }
 

@@ -1,12 +1,14 @@
 //! A live source: attached, drained on its own thread, and given up cleanly.
 
+mod drain;
+
 use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
@@ -20,13 +22,13 @@ use tokio::sync::mpsc::Receiver;
 
 use super::shedding::LoadShedding;
 use crate::{
-    clock::{LiveClock, kernel_ns},
+    clock::LiveClock,
     interface::{self, Interface, Selection, Stack},
-    queue::{self, Closed, Sender, Sent, WhenFull},
+    queue::{self, Sender, WhenFull},
     sandbox::Sandbox,
     shedding::SamplingMode,
     source::{
-        Fill, LiveSource, Source,
+        Fill, Source,
         xdp::{
             self, CounterReader, Directions, Keeper, Watched, Watching, XdpError, XdpMode, XdpOptions,
             XdpSource,
@@ -38,17 +40,6 @@ use crate::{
 const QUEUE_BATCHES: usize = 64;
 /// Bytes that they take, with as many used ones that go back, and one that each of the two has in hand.
 pub(super) const QUEUE_BYTES: usize = (2 * QUEUE_BATCHES + 2) * BATCH_BYTES;
-/// How long the drain sleeps after records came, and after none came for a while.
-const SHORTEST_NAP: Duration = Duration::from_micros(200);
-const LONGEST_NAP: Duration = Duration::from_millis(8);
-/// A run of the kernel program that began before it was detached has written its record by then.
-const GRACE: Duration = Duration::from_millis(2);
-/// A batch without records goes out this often when none come, so that time passes for the detector: an incident is reported
-/// within about a second of its last packet.
-const HEARTBEAT: Duration = Duration::from_millis(200);
-/// How often is looked whether the system's clock was set.
-const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
-
 const KERNEL_LOG_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Which interfaces are watched, and how.
@@ -181,7 +172,7 @@ impl Drain {
             thread::Builder::new()
                 .name("nad-drain".into())
                 .spawn(move || {
-                    drain(Watched::new(source, kept), clock, shedding, &stop, &tally, &full, empties)
+                    drain::drain(Watched::new(source, kept), clock, shedding, &stop, &tally, &full, empties)
                 })
                 .context("the drain thread could not be started")?
         };
@@ -238,91 +229,6 @@ impl Source for Received {
     fn counters(&self) -> Result<KernelCounters, XdpError> {
         self.counters.read()
     }
-}
-
-fn drain<S: LiveSource>(
-    mut source: S,
-    mut clock: LiveClock,
-    mut shedding: Option<LoadShedding>,
-    stop: &AtomicBool,
-    tally: &Tally,
-    full: &Sender<RecordBatch>,
-    mut empties: Receiver<RecordBatch>,
-) -> Result<(), S::Error> {
-    let mut nap = SHORTEST_NAP;
-    let mut last_sent = Instant::now();
-    let mut last_look = Instant::now();
-    let mut is_last_round = false;
-    // One that was not sent, as nothing came.
-    let mut unused: Option<RecordBatch> = None;
-    loop {
-        if stop.load(Relaxed) && !is_last_round {
-            source.detach();
-            thread::sleep(GRACE);
-            is_last_round = true;
-        }
-        source.check()?;
-        let mut batch = unused.take().or_else(|| empties.try_recv().ok()).unwrap_or_default();
-        batch.clear();
-        let before_ns = kernel_ns();
-        let fill = source.fill(&mut batch)?;
-        if fill != Fill::More {
-            // What was stamped before has been written by now, but for a run of the program that goes on.
-            batch.set_until(before_ns.saturating_sub(GRACE.as_nanos() as u64));
-        }
-        if last_look.elapsed() >= CLOCK_INTERVAL
-            && let Some(shift) = clock.look(tally.drained.load(Relaxed) + batch.len() as u64)
-        {
-            batch.push_shift(shift);
-        }
-        if last_look.elapsed() >= CLOCK_INTERVAL {
-            last_look = Instant::now();
-        }
-        tally.drained.fetch_add(batch.len() as u64, Relaxed);
-        tally.unreadable.store(source.unreadable(), Relaxed);
-        tally.attributed.store(source.attributed(), Relaxed);
-        look(&mut shedding, &mut source, tally)?;
-        let is_empty = batch.is_empty();
-        if !is_empty || batch.has_shifts() || last_sent.elapsed() > HEARTBEAT {
-            last_sent = Instant::now();
-            let discarded = batch.len() as u64;
-            let mut looked = Ok(());
-            let sent = full.send_meanwhile(batch, || {
-                looked = look(&mut shedding, &mut source, tally);
-                thread::sleep(SHORTEST_NAP);
-            });
-            looked?;
-            match sent {
-                Ok(Sent::AtOnce | Sent::Dropped) => {}
-                Ok(Sent::AfterWaiting) => {
-                    tally.queue_waits.fetch_add(1, Relaxed);
-                }
-                Err(Closed) => {
-                    tally.discarded.fetch_add(discarded, Relaxed);
-                    stop.store(true, Relaxed);
-                }
-            }
-        } else {
-            unused = Some(batch);
-        }
-        if fill == Fill::More {
-            continue;
-        }
-        if is_last_round && is_empty {
-            return Ok(());
-        }
-        nap = if is_empty { (nap * 2).min(LONGEST_NAP) } else { SHORTEST_NAP };
-        thread::sleep(nap);
-    }
-}
-
-fn look<S: LiveSource>(
-    shedding: &mut Option<LoadShedding>,
-    source: &mut S,
-    tally: &Tally,
-) -> Result<(), S::Error> {
-    tally.condition.drain.beat();
-    shedding.as_mut().map_or(Ok(()), |shedding| shedding.look(source, tally))
 }
 
 /// Lets the kernel program's diagnostics come out in the log, a few times a second.
