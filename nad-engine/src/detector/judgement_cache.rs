@@ -24,7 +24,24 @@ const NOTHING: u64 = u64::MAX;
 pub(super) struct JudgementCache {
     views: [CachedView; View::ALL.len()],
     /// Compiles the forests of all views of subjects, so that the first tick's end does not.
-    compiling: Option<JoinHandle<Vec<(View, Scorer)>>>,
+    compiling: Compiling,
+}
+
+/// A thread that compiles forests, as long as nobody took what it makes. It ends before this is dropped.
+#[derive(Default)]
+struct Compiling(Option<JoinHandle<Vec<(View, Scorer)>>>);
+
+impl Compiling {
+    /// Waits for what it makes; nothing where that was taken before.
+    fn take(&mut self) -> Option<Vec<(View, Scorer)>> {
+        self.0.take()?.join().ok()
+    }
+}
+
+impl Drop for Compiling {
+    fn drop(&mut self) {
+        let _ = self.take();
+    }
 }
 
 /// What was judged of one view.
@@ -49,12 +66,12 @@ impl JudgementCache {
         let compile = move || of_subjects.map(|view| (view, model.view(view).scorer())).collect();
         // Where there is no thread, each is compiled when it is first asked.
         let compiling = thread::Builder::new().name("nad-compile".into()).spawn(compile).ok();
-        Self { compiling, ..Self::default() }
+        Self { compiling: Compiling(compiling), ..Self::default() }
     }
 
     /// The judgement of a vector by the model in force.
     pub(super) fn judge(&mut self, view: View, model: &ViewModel, vector: &[f32]) -> Judgement {
-        if let Some(scorers) = self.compiling.take().and_then(|thread| thread.join().ok()) {
+        if let Some(scorers) = self.compiling.take() {
             scorers.into_iter().for_each(|(view, scorer)| self.views[view as usize].scorer = Some(scorer));
         }
         let CachedView { judged, scorer } = &mut self.views[view as usize];
