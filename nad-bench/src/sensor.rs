@@ -186,7 +186,7 @@ impl Sensor {
 }
 
 impl Counted {
-    /// Adds those at the begin of an element of the map, as in [`KernelCounters`](nad_common::counters::KernelCounters).
+    /// Adds those at the begin of an element of the map, as in [`KernelCounters`].
     fn add(&mut self, element: &[u8]) -> Result<()> {
         let at = |place: usize| -> Result<u64> {
             let bytes = element.get(place..).and_then(<[u8]>::first_chunk);
