@@ -82,21 +82,15 @@ impl Candidates {
         }
         let passed_over = self.hosts.len().saturating_sub(MOST_VISITED);
         if passed_over > 0 {
-            let busy = self.hosts.iter().filter(|host| host.is_busy()).count();
-            let mut room = MOST_VISITED.saturating_sub(busy);
             // In their order otherwise.
-            self.hosts.retain(|host| {
-                let stays = host.is_busy() || room > 0;
-                room = room.saturating_sub(usize::from(!host.is_busy()));
-                stays
-            });
             self.hosts.sort_by_key(|host| !host.is_busy());
             self.hosts.truncate(MOST_VISITED);
         }
         passed_over as u64
     }
 
-    /// Those that were chosen, in the order of the partitions and of their packets in each.
+    /// Those that were chosen, busy ones first where there were too many, otherwise in the order of the partitions and of their
+    /// packets in each.
     pub(super) fn chosen(&self) -> &[Candidate] {
         &self.hosts
     }

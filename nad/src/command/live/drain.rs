@@ -16,8 +16,8 @@ use crate::{
     source::{Fill, LiveSource},
 };
 
-/// Batches that are not full and wait at once.
-const MOST_PARTS: usize = 2;
+/// Batches that wait for the detector from which on the next one is handed on when it is full.
+const ENOUGH_WAITING: usize = 2;
 /// How long the drain sleeps after records came, and after none came for a while.
 const SHORTEST_NAP: Duration = Duration::from_micros(200);
 const LONGEST_NAP: Duration = Duration::from_millis(8);
@@ -93,7 +93,7 @@ impl<S: LiveSource> Draining<'_, S> {
             let has_any = !batch.is_empty() || batch.has_shifts();
             // A detector that has others to take first gets them together: where it is held up, the queue is to hold records,
             // not many batches with a few each.
-            let is_due = fill == Fill::More || is_last_round || self.full.waiting() < MOST_PARTS;
+            let is_due = fill == Fill::More || is_last_round || self.full.waiting() < ENOUGH_WAITING;
             if has_any && is_due || last_sent.elapsed() > HEARTBEAT {
                 last_sent = Instant::now();
                 self.hand_on(batch)?;
@@ -104,7 +104,8 @@ impl<S: LiveSource> Draining<'_, S> {
             if is_last_round && came == 0 {
                 return Ok(());
             }
-            nap = if came == 0 { (nap * 2).min(LONGEST_NAP) } else { SHORTEST_NAP };
+            // What is kept back goes out as soon as the detector has taken the others.
+            nap = if batch.is_empty() && came == 0 { (nap * 2).min(LONGEST_NAP) } else { SHORTEST_NAP };
             thread::sleep(nap);
         }
     }
