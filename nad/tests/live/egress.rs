@@ -132,14 +132,15 @@ fn what_a_machine_hears_of_itself_is_recorded_once() {
     let own: Ipv4Addr = SENSOR_IP.parse().expect("an address");
     for (mode, copies) in [("native", 0), ("generic", PINGS)] {
         let socket = lab.sensor.enter(|| UdpSocket::bind((own, 0))).expect("a socket can be bound");
-        let listener = lab.sensor.enter(|| UdpSocket::bind((GROUP, 5007))).expect("a socket can be bound");
+        let listener = lab.sensor.enter(|| UdpSocket::bind((GROUP, 0))).expect("a socket can be bound");
         listener.join_multicast_v4(&GROUP, &own).expect("the group can be joined");
+        let heard_at = listener.local_addr().expect("it is bound");
         // Joining is told twice on the wire; nothing is counted before that is over.
         std::thread::sleep(std::time::Duration::from_millis(1500));
         let nad =
             Nad::capturing(&lab, &["run", "--iface", SENSOR, "--xdp-mode", mode, "--direction", "both"]);
         for number in 0..PINGS {
-            socket.send_to(&number.to_le_bytes(), (GROUP, 5007)).expect("it can be sent");
+            socket.send_to(&number.to_le_bytes(), heard_at).expect("it can be sent");
             listener.recv(&mut [0; 8]).expect("the machine hears itself");
         }
         let ended = nad.interrupt();
