@@ -221,13 +221,15 @@ impl FlowState {
         is_first
     }
 
-    /// Whether it shows with this packet that only the initiator's side is seen.
+    /// Whether it shows with this packet that only the initiator's side is seen. Where packets are left out under load, the
+    /// other side's may be those, and nothing shows.
     fn is_one_sided_from_now(&mut self, record: &PacketRecord, flags: u8, side: usize) -> bool {
         if side == 1 || flags & (ACK | RST) != ACK || self.packets[1] != 0 {
             return false;
         }
-        let before = std::mem::replace(&mut self.acknowledged, record.tcp_acknowledgement);
-        let moved = before != 0 && before != record.tcp_acknowledgement;
+        let now = if record.level() == 0 { record.tcp_acknowledgement } else { 0 };
+        let before = std::mem::replace(&mut self.acknowledged, now);
+        let moved = before != 0 && now != 0 && before != now;
         let is_first = moved && self.marks & mark::ONE_SIDED == 0;
         self.marks |= if moved { mark::ONE_SIDED } else { 0 };
         is_first

@@ -46,6 +46,8 @@ pub(super) struct Partition {
     pub(super) contacts: Contacts,
     pub(super) active: ActiveStates,
     pub(super) pending: Pending,
+    /// When a packet last came while others were left out under load.
+    sampled_ns: Option<u64>,
 }
 
 /// States of hosts that were active in this tick.
@@ -173,6 +175,7 @@ impl Partition {
             contacts: Contacts::default(),
             active: ActiveStates::default(),
             pending: Pending::default(),
+            sampled_ns: None,
         })
     }
 

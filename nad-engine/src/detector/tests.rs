@@ -11,6 +11,8 @@ use crate::{
     model::trainer::{Growth, TrainerKind},
 };
 
+mod sampling;
+
 const MILLISECOND: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MILLISECOND;
 const START: u64 = 1_700_000_000 * SECOND;

@@ -56,8 +56,15 @@ impl Partition {
         {
             (step.opened, step.is_stray) = (false, false);
         }
-        if step.is_stray && network.vantage.lost_a_side() {
-            // Its answers are not seen any more; who has shown before that it is there may go on.
+        // Who looks for what there is may have shown that it is there.
+        let probes = step.probes && step.is_stray;
+        if record.level() > 0 {
+            self.sampled_ns = Some(now_ns);
+        }
+        let is_sampled = self.sampled_ns.is_some_and(|last_ns| now_ns.saturating_sub(last_ns) < SETTLING_NS);
+        if step.is_stray && (is_sampled || network.vantage.lost_a_side()) {
+            // What would make its flow real was left out under load, or is not seen any more; who has shown before that it
+            // is there may go on.
             let is_verified = own_slot.slot().is_some_and(|slot| self.hosts.get(slot).is_real());
             step.is_stray = !is_verified || is_foreign;
         }
@@ -97,8 +104,8 @@ impl Partition {
         };
         let service = ServiceKey { server: server.key, port, protocol: record.protocol };
         let novelty = step.opened.then(|| network.known.novelty(client.key, &service, now_ns));
-        let is_probe = step.probes && step.is_stray;
-        let probed = is_probe.then(|| network.known.novelty(client.key, &service, now_ns));
+        let probed = (probes && !is_management && !is_error)
+            .then(|| network.known.novelty(client.key, &service, now_ns));
         // A group never answers; whoever asks it must have shown elsewhere that it is there.
         let is_real_of = |end: End| end.slot.is_some_and(|slot| self.hosts.get(slot).is_real());
         let asks_group = step.opened && server.key.is_group() && !is_foreign && is_real_of(client);
