@@ -48,7 +48,7 @@ impl HashKey {
     #[inline]
     pub fn hash<const N: usize>(&self, words: [u64; N]) -> u64 {
         let bytes = bytemuck::cast_slice(&words);
-        rapidhash_v3_inline::<true, false, false>(bytes, &self.secrets).max(1)
+        rapidhash_v3_inline::<true, false, true>(bytes, &self.secrets).max(1)
     }
 }
 
@@ -119,20 +119,28 @@ mod tests {
     #[test]
     fn no_word_makes_the_others_irrelevant() {
         // A product with a factor 0 does: the constants of the hash itself are the words to try.
-        let key = HashKey::from_seed(3);
-        let constants = key.secrets.secrets.iter().chain([&key.secrets.seed]).copied();
-        for constant in constants.chain([0, 1, u64::MAX]) {
-            for place in 0..3 {
+        fn holds<const N: usize>(key: &HashKey) {
+            let secrets = key.secrets.secrets.iter().chain([&key.secrets.seed]).copied();
+            let constants: Vec<u64> = secrets.chain([0, 1, u64::MAX]).collect();
+            for (constant, place, other) in constants
+                .iter()
+                .flat_map(|constant| (0..N * N).map(move |pair| (*constant, pair / N, pair % N)))
+                .filter(|(_, place, other)| place != other)
+            {
                 let hashes: HashSet<u64> = (0..1000_u64)
                     .map(|i| {
-                        let mut words = [i, i.rotate_left(21), i.rotate_left(42)];
-                        words[place] = constant;
+                        let mut words = [0x1234_5678_9abc_def0; N];
+                        (words[place], words[other]) = (constant, i.rotate_left(21));
                         key.hash(words)
                     })
                     .collect();
-                assert_eq!(hashes.len(), 1000, "{constant:#x} in place {place}");
+                assert_eq!(hashes.len(), 1000, "{constant:#x} as word {place} of {N}, of which {other} varies");
             }
         }
+        let key = HashKey::from_seed(3);
+        holds::<2>(&key);
+        holds::<3>(&key);
+        holds::<5>(&key);
     }
 
     #[test]
