@@ -149,7 +149,7 @@ impl Context {
 
     /// One with the known services of a model.
     pub fn restore(tables: Tables, hash_key: HashKey, known: &KnownSnapshot) -> Self {
-        let vantage = Vantage::known(known.is_one_way());
+        let vantage = Vantage::known(known.trust());
         Self::with_known(tables, hash_key, vantage, |table| KnownServices::restore(table, hash_key, known))
     }
 
@@ -286,12 +286,17 @@ impl Context {
 
     /// The known services, for a model.
     pub fn known_services(&self) -> KnownSnapshot {
-        self.network.0.known.keep(self.network.0.vantage.is_one_way(), self.now_ns)
+        self.network.0.known.keep(self.network.0.vantage.trust(), self.now_ns)
     }
 
     /// Whether only one side of connections is seen from here, so that nothing can be verified.
     pub fn is_one_way(&self) -> bool {
         self.network.0.vantage.is_one_way()
+    }
+
+    /// Whether both sides of connections come from one MAC address here, so that hosts can't be told by theirs.
+    pub fn is_of_one_mac(&self) -> bool {
+        self.network.0.vantage.trust().one_mac
     }
 
     /// How what is seen of connections has changed since the baseline, once.

@@ -325,6 +325,9 @@ impl Detector {
         if self.context.is_one_way() {
             findings.notices.push(Notice::OneWay);
         }
+        if self.context.is_of_one_mac() {
+            findings.notices.push(Notice::OneMac);
+        }
         let known = self.context.known_services();
         let last_ns = self.timeline.unix_ns(learning.last_ns());
         let relearning = &mut self.relearning;

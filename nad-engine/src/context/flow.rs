@@ -3,7 +3,8 @@
 //! **A flow counts as real once both sides have shown that they are there.** For TCP, each must have acknowledged a number that the
 //! other one sent: who forges an address does not see what is sent to it, and can't know that number. A SYN-ACK
 //! acknowledges the SYN, and the client's ACK the SYN-ACK. RST takes its numbers from the packet that it answers and proves
-//! nothing. For other protocols, a packet and an answer to it are enough.
+//! nothing. For other protocols, a packet and an answer to it are enough. Both sides must have MAC addresses of their own,
+//! where there are any: a third machine that forges both knows all numbers.
 //!
 //! **A flow that is seen from its middle on has no client** until it is real: nothing of one packet says who began.
 
@@ -16,6 +17,7 @@ use nad_common::record::{PacketRecord, flag};
 use super::{
     icmp::{is_icmp, is_icmp_answer},
     table::Entry,
+    vantage::Trust,
     weight::Weight,
 };
 pub use key::{FlowId, FlowKey};
@@ -58,6 +60,8 @@ mod mark {
     pub(super) const NUMBERED: [u16; 2] = [256, 512];
     /// Only one side was seen, and what it acknowledges moves on: it hears the other.
     pub(super) const ONE_SIDED: u16 = 1024;
+    /// Both sides' numbers match, and they come from one MAC address.
+    pub(super) const OF_ONE_MAC: u16 = 2048;
 }
 
 /// What is known of one flow: two cache lines.
@@ -80,7 +84,9 @@ pub struct FlowState {
     /// Packets that said again what was said.
     pub repeats: u32,
     marks: u16,
-    padding: [u8; 30],
+    /// Where the first packet of each side came from; 0 before it, and without MAC addresses.
+    macs: [[u8; 6]; 2],
+    padding: [u8; 18],
 }
 
 const _: () = assert!(size_of::<FlowState>() == 128);
@@ -102,15 +108,8 @@ impl Entry for FlowState {
 }
 
 impl FlowState {
-    /// Takes one packet into account; a state that is zero but for its key is one that begins with it. Where
-    /// `trusts_one_side`, the other side is never seen, and a flow is real without it.
-    pub fn update(
-        &mut self,
-        record: &PacketRecord,
-        key: FlowKey,
-        now_ns: u64,
-        trusts_one_side: bool,
-    ) -> FlowStep {
+    /// Takes one packet into account; a state that is zero but for its key is one that begins with it.
+    pub fn update(&mut self, record: &PacketRecord, key: FlowKey, now_ns: u64, trust: Trust) -> FlowStep {
         // Where a capture cut the header, its flags and numbers are unknown, not 0.
         let is_tcp = record.protocol == PROTOCOL_TCP && !record.has(flag::HEADER_CUT);
         let flags = if is_tcp { record.tcp_flags } else { 0 };
@@ -124,11 +123,20 @@ impl FlowState {
         let silence = now_ns.saturating_sub(self.last_ns) as f32 * 1e-9;
         let gap = if opened { 0.0 } else { silence / (1.0 + more.packets as f32) };
         let was_real = self.is_real();
-        let proven = is_tcp && self.prove(record, flags, side);
+        if self.packets[side] == 0 {
+            self.macs[side] = record.source_mac;
+        }
+        // Of hosts that talk to each other, each has its own; a third one that forges both has its own for both.
+        let is_of_one = self.macs[0] == self.macs[1] && self.macs[0] != [0; 6];
+        let may_be_real = trust.one_mac || !is_of_one;
+        let fits = is_tcp && self.acknowledges(record, flags, side);
+        let proven = may_be_real && fits && self.prove(side);
         let one_sided = is_tcp && self.is_one_sided_from_now(record, flags, side);
-        let mut step = self.advance(is_tcp, flags, from_initiator);
+        let mut step = self.advance(is_tcp, flags, from_initiator, may_be_real);
         step.one_sided = one_sided;
-        if trusts_one_side && one_sided && self.marks & mark::MIDSTREAM == 0 && !was_real {
+        step.of_one_mac = fits && is_of_one && self.marks & mark::OF_ONE_MAC == 0;
+        self.marks |= if step.of_one_mac { mark::OF_ONE_MAC } else { 0 };
+        if trust.one_side && one_sided && self.marks & mark::MIDSTREAM == 0 && !was_real {
             self.marks |= mark::ANSWERED | mark::ESTABLISHED;
             (step.answered, step.established) = (true, true);
         }
@@ -140,7 +148,7 @@ impl FlowState {
         self.last_ns = self.last_ns.max(now_ns);
         if self.marks & mark::MIDSTREAM != 0 {
             let is_alive = self.marks & mark::CLOSED == 0;
-            if !was_real && is_alive && (trusts_one_side || self.is_proven(is_tcp)) {
+            if !was_real && is_alive && (trust.one_side || may_be_real && self.is_proven(is_tcp)) {
                 self.marks |= mark::ANSWERED | mark::ESTABLISHED;
                 step.joined = true;
                 if self.sent_first_as_server(record, from_initiator) {
@@ -203,8 +211,8 @@ impl FlowState {
         };
     }
 
-    /// Whether the sender has just acknowledged a number of the other side for the first time.
-    fn prove(&mut self, record: &PacketRecord, flags: u8, side: usize) -> bool {
+    /// Whether the sender acknowledges a number of the other side. It has sent one of its own now.
+    fn acknowledges(&mut self, record: &PacketRecord, flags: u8, side: usize) -> bool {
         if flags & RST != 0 {
             return false;
         }
@@ -215,9 +223,15 @@ impl FlowState {
         } else {
             missing.wrapping_add(WINDOW) <= 2 * WINDOW
         };
-        let has_proof = flags & ACK != 0 && self.marks & mark::NUMBERED[other] != 0 && is_close;
-        let is_first = has_proof && self.marks & mark::PROVEN[side] == 0;
-        self.marks |= mark::NUMBERED[side] | if has_proof { mark::PROVEN[side] } else { 0 };
+        let is_numbered = self.marks & mark::NUMBERED[other] != 0;
+        self.marks |= mark::NUMBERED[side];
+        flags & ACK != 0 && is_numbered && is_close
+    }
+
+    /// The sender has acknowledged a number of the other side; whether for the first time.
+    fn prove(&mut self, side: usize) -> bool {
+        let is_first = self.marks & mark::PROVEN[side] == 0;
+        self.marks |= mark::PROVEN[side];
         is_first
     }
 
@@ -263,17 +277,18 @@ impl FlowState {
             rest | if marks & first != 0 { second } else { 0 } | if marks & second != 0 { first } else { 0 }
         };
         self.packets.swap(0, 1);
+        self.macs.swap(0, 1);
         self.bytes.swap(0, 1);
         self.next_sequence.swap(0, 1);
         self.marks = exchanged(exchanged(self.marks, mark::PROVEN), mark::NUMBERED) ^ mark::INITIATOR_HIGH;
     }
 
-    fn advance(&mut self, is_tcp: bool, flags: u8, from_initiator: bool) -> FlowStep {
+    fn advance(&mut self, is_tcp: bool, flags: u8, from_initiator: bool, may_be_real: bool) -> FlowStep {
         let before = self.marks;
         let has = |bit: u16| before & bit != 0;
         let mut step = FlowStep { from_initiator, ..FlowStep::NONE };
         if !is_tcp {
-            if !from_initiator && !has(mark::ANSWERED | mark::MIDSTREAM) {
+            if may_be_real && !from_initiator && !has(mark::ANSWERED | mark::MIDSTREAM) {
                 self.marks |= mark::ANSWERED | mark::ESTABLISHED;
                 (step.answered, step.established) = (true, true);
             }

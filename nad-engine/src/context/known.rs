@@ -24,6 +24,7 @@ use super::{
     hash::HashKey,
     host_key::HostKey,
     table::{Entry, Group, Table},
+    vantage::Trust,
 };
 pub(super) use exchange::ExchangeKeys;
 pub(super) use first_contact::FirstContact;
@@ -226,7 +227,7 @@ impl KnownServices {
     }
 
     /// What goes into a model.
-    pub fn keep(&self, is_one_way: bool, now_ns: u64) -> KnownSnapshot {
+    pub fn keep(&self, trust: Trust, now_ns: u64) -> KnownSnapshot {
         // What belongs to a second that ends after the last packet was seen until that.
         let now_s = self.now_s(now_ns);
         let mut entries: Vec<_> = self
@@ -241,13 +242,7 @@ impl KnownServices {
             })
             .collect();
         entries.sort_unstable_by_key(|kept| kept.key);
-        KnownSnapshot {
-            hash_key: self.hash_key,
-            epoch_s: self.epoch_s,
-            watched_s: now_s,
-            is_one_way,
-            entries,
-        }
+        KnownSnapshot { hash_key: self.hash_key, epoch_s: self.epoch_s, watched_s: now_s, trust, entries }
     }
 
     /// How new a client-service pair is.

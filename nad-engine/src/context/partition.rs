@@ -23,6 +23,7 @@ use super::{
     known::{Novelty, ServiceKey},
     questions::Questions,
     table::{Hashed, Table},
+    vantage::Sides,
 };
 
 /// Partitions of a context; a power of two.
@@ -71,8 +72,8 @@ pub(super) struct Pending {
     pub(super) meetings: Facts<Meeting>,
     pub(super) solicitations: Facts<Solicitation>,
     pub(super) macs: Facts<MacShown>,
-    /// When a connection showed both its sides, or that only one is seen (`true`).
-    pub(super) one_sided: Facts<(u64, bool)>,
+    /// When connections showed which of their sides are seen.
+    pub(super) sides: Facts<(u64, Sides)>,
 }
 
 /// Facts of a kind, in the order of their times.

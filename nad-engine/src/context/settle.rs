@@ -5,6 +5,7 @@ use super::{
     known::{ExchangeKeys, Novelty},
     network::Network,
     partition::{Exchange, MacShown, Meeting, Partition},
+    vantage::Sides,
 };
 
 /// Facts for which the memory is asked together.
@@ -89,15 +90,11 @@ pub(super) fn macs(partitions: &mut [Partition], network: &mut Network) {
 
 /// Whether both sides of connections are seen, by when each showed it.
 pub(super) fn vantage(partitions: &mut [Partition], network: &mut Network) {
-    let mut shown: Vec<(u64, bool)> = Vec::new();
-    partitions.iter_mut().for_each(|partition| shown.append(&mut partition.pending.one_sided.take()));
+    let mut shown: Vec<(u64, Sides)> = Vec::new();
+    partitions.iter_mut().for_each(|partition| shown.append(&mut partition.pending.sides.take()));
     // Of the same moment in the order of the partitions.
     shown.sort_by_key(|(time_ns, _)| *time_ns);
-    for (time_ns, is_one_sided) in shown {
-        if is_one_sided {
-            network.vantage.count_one(time_ns);
-        } else {
-            network.vantage.count_both(time_ns);
-        }
+    for (time_ns, sides) in shown {
+        network.vantage.count(sides, time_ns);
     }
 }

@@ -190,12 +190,13 @@ fn a_flood_of_which_most_was_left_out_counts_with_its_target_in_its_true_size() 
     for number in 0..2000_u32 {
         let [.., high, low] = number.to_be_bytes();
         let mut record = tcp(([203, 0, high, low], 1024), ([10, 0, 0, 1], 80), SYN);
-        observe(&mut whole, &record, 100 * SECOND);
+        let now = 100 * SECOND + u64::from(number) * 400_000;
+        observe(&mut whole, &record, now);
         if number % EVERY == EVERY - 1 {
             // To the same service.
             record.flags |= 1 << 29;
             (record.sampled_out_packets, record.sampled_out_bytes) = (EVERY - 1, (EVERY - 1) * record.length);
-            observe(&mut sampled_out, &record, 100 * SECOND);
+            observe(&mut sampled_out, &record, now);
         }
     }
     let target = |context: &mut Context| {
@@ -212,7 +213,7 @@ fn a_flood_of_which_most_was_left_out_counts_with_its_target_in_its_true_size() 
     assert_eq!(whole.3, sampled_out.3);
     for (whole, sampled_out) in [(whole.0, sampled_out.0), (whole.1, sampled_out.1), (whole.2, sampled_out.2)]
     {
-        assert!((whole / sampled_out - 1.0).abs() < 1e-5, "{whole} {sampled_out}");
+        assert!((whole / sampled_out - 1.0).abs() < 5e-3, "{whole} {sampled_out}");
     }
 }
 
@@ -262,6 +263,70 @@ fn forged_packets_make_nobody_a_client_and_nothing_known() {
     assert!(!origin(silent).is_verified && !origin([198, 18, 60, 1]).is_verified);
     let knows = |address| context.network.0.known.knows_host(HostKey::v4(address), 90_000 * SECOND);
     assert!(!knows(silent) && !knows([198, 18, 60, 1]));
+}
+
+#[test]
+fn a_machine_that_forges_both_sides_of_a_flow_makes_nothing_known() {
+    let mut context = context();
+    let (victim, server, third) = ([10, 0, 0, 1], [10, 0, 0, 2], [10, 0, 0, 3]);
+    let exchange = |context: &mut Context, client: [u8; 4], macs: [[u8; 6]; 2], port, now_ns| {
+        let (client, server) = ((client, port), (server, 443));
+        observe(context, &from(macs[0], tcp(client, server, SYN)), now_ns);
+        observe(context, &from(macs[1], tcp(server, client, SYN | ACK)), now_ns);
+        observe(context, &from(macs[0], tcp(client, server, ACK)), now_ns);
+        for port in [5353, 443] {
+            let udp = |record| PacketRecord { protocol: 17, tcp_flags: 0, ..record };
+            observe(context, &from(macs[0], udp(tcp(client, (server.0, port), 0))), now_ns);
+            observe(context, &from(macs[1], udp(tcp((server.0, port), client, 0))), now_ns);
+            observe(context, &from(macs[0], udp(tcp(client, (server.0, port), 0))), now_ns);
+        }
+        context.close_tick(ordinary);
+    };
+    let knows = |context: &Context, address| {
+        let known = &context.network.0.known;
+        let is_verified = context.origin(HostKey::v4(address)).is_verified;
+        (is_verified, known.knows_host(HostKey::v4(address), 90_000 * SECOND))
+    };
+    // Of nobody anything is known yet.
+    exchange(&mut context, victim, [OTHER_MAC; 2], 1000, 100 * SECOND);
+    assert_eq!([victim, server].map(|address| knows(&context, address)), [(false, false); 2]);
+    // Both are there, each with its MAC address; the forger's is none of theirs, nor does it become one.
+    exchange(&mut context, victim, [CLIENT_MAC, SERVER_MAC], 2000, 200 * SECOND);
+    assert_eq!([victim, server].map(|address| knows(&context, address).0), [true; 2]);
+    context.end_baseline();
+    for port in 3000..3050 {
+        exchange(&mut context, victim, [OTHER_MAC; 2], port, 300 * SECOND);
+        exchange(&mut context, third, [OTHER_MAC; 2], port, 300 * SECOND);
+    }
+    let mac = |address| context.origin(HostKey::v4(address)).mac;
+    assert_eq!([victim, server].map(mac), [Some(CLIENT_MAC), Some(SERVER_MAC)]);
+    assert_eq!(knows(&context, third), (false, false));
+    for address in [victim, server] {
+        assert!(
+            context.network.0.is_foreign(&HostKey::v4(address).hashed(&HashKey::from_seed(0)), OTHER_MAC)
+        );
+    }
+}
+
+#[test]
+fn where_one_mac_address_sends_both_sides_connections_are_real_all_the_same() {
+    let mut context = context();
+    for connection in 0..32_u16 {
+        let (client, server) = (([198, 51, 100, connection as u8], 1000), ([10, 0, 0, 2], 443));
+        for record in [
+            tcp(client, server, SYN),
+            tcp(server, client, SYN | ACK),
+            tcp(client, server, ACK),
+            tcp(server, client, ACK),
+        ] {
+            observe(&mut context, &from(OTHER_MAC, record), (100 + u64::from(connection)) * SECOND);
+        }
+        context.close_tick(ordinary);
+        assert_eq!(context.is_of_one_mac(), connection >= 15, "{connection}");
+    }
+    assert!(context.origin(HostKey::v4([198, 51, 100, 31])).is_verified);
+    context.end_baseline();
+    assert!(context.known_services().trust().one_mac);
 }
 
 #[test]
@@ -359,7 +424,7 @@ fn where_one_side_is_never_seen_connections_are_real_without_it() {
     }
     assert!(context.origin(HostKey::v4([198, 51, 100, 31])).is_verified);
     context.end_baseline();
-    assert!(context.known_services().is_one_way());
+    assert!(context.known_services().trust().one_side);
 }
 
 #[test]

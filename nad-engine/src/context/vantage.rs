@@ -7,6 +7,11 @@
 //!
 //! Where routes or a mirror change afterwards, connections of many hosts become one-way at once. That shows in the last
 //! connections in a row, and said; nothing is trusted because of it, but what verified hosts go on to send is no flood.
+//!
+//! Likewise for MAC addresses: two hosts that talk have two, so that one machine that forges both sides of a connection shows.
+//! Where a router alone is mirrored, or a capture was rewritten, both sides have the same one.
+
+use serde::{Deserialize, Serialize};
 
 /// The fewest connections by which it is decided.
 const FEWEST: u32 = 16;
@@ -17,12 +22,33 @@ const IN_A_ROW: u32 = 8;
 /// Connections that are further apart tell nothing of each other.
 const TOGETHER_NS: u64 = 60_000_000_000;
 
+/// What is enough for a flow to be real, as everything that was seen of the baseline's connections is so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trust {
+    /// One side that goes on as if it were answered.
+    pub one_side: bool,
+    /// Both sides from the same MAC address.
+    pub one_mac: bool,
+}
+
+/// How a connection showed which of its sides are seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sides {
+    /// Both are.
+    Both,
+    /// Only one is, which acknowledges what the other one sends.
+    One,
+    /// Both are, and come from the same MAC address.
+    OfOneMac,
+}
+
 /// What was seen of TCP connections so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Vantage {
     both: u32,
     one: u32,
-    is_one_way: bool,
+    of_one_mac: u32,
+    trust: Trust,
     is_settled: bool,
     /// Connections in a row that were not like the baseline's, or like it while it is changed.
     in_a_row: u32,
@@ -44,27 +70,28 @@ pub enum Change {
 
 impl Vantage {
     /// One that is known from a baseline.
-    pub(super) fn known(is_one_way: bool) -> Self {
-        Self { is_one_way, is_settled: true, ..Self::default() }
+    pub(super) fn known(trust: Trust) -> Self {
+        Self { trust, is_settled: true, ..Self::default() }
     }
 
-    /// Both sides of a connection were seen.
-    pub(super) fn count_both(&mut self, now_ns: u64) {
-        self.both = self.both.saturating_add(1);
+    /// A connection showed which of its sides are seen.
+    pub(super) fn count(&mut self, sides: Sides, now_ns: u64) {
+        let count = match sides {
+            Sides::Both => &mut self.both,
+            Sides::One => &mut self.one,
+            Sides::OfOneMac => &mut self.of_one_mac,
+        };
+        *count = count.saturating_add(1);
         self.decide();
-        self.follow(false, now_ns);
-    }
-
-    /// Only one side of a connection was seen, which acknowledges what the other one sends.
-    pub(super) fn count_one(&mut self, now_ns: u64) {
-        self.one = self.one.saturating_add(1);
-        self.decide();
-        self.follow(true, now_ns);
+        // Which MAC addresses it has tells nothing of its sides; where those are trusted, it counts as both as well.
+        if sides != Sides::OfOneMac {
+            self.follow(sides == Sides::One, now_ns);
+        }
     }
 
     /// Whether connections have lost a side since the baseline.
     pub(super) fn lost_a_side(&self) -> bool {
-        self.is_changed && !self.is_one_way
+        self.is_changed && !self.trust.one_side
     }
 
     /// What has changed, once.
@@ -77,7 +104,7 @@ impl Vantage {
         if !self.is_settled {
             return;
         }
-        let is_as_expected = is_one == (self.is_one_way != self.is_changed);
+        let is_as_expected = is_one == (self.trust.one_side != self.is_changed);
         let is_together = now_ns.saturating_sub(self.last_ns) < TOGETHER_NS;
         self.last_ns = now_ns;
         self.in_a_row = match (is_as_expected, is_together) {
@@ -88,7 +115,7 @@ impl Vantage {
         if self.in_a_row >= IN_A_ROW {
             self.in_a_row = 0;
             self.is_changed = !self.is_changed;
-            self.news = Some(match (self.is_changed, self.is_one_way) {
+            self.news = Some(match (self.is_changed, self.trust.one_side) {
                 (false, _) => Change::Restored,
                 (true, false) => Change::BecameOneWay,
                 (true, true) => Change::BecameTwoWay,
@@ -102,12 +129,20 @@ impl Vantage {
     }
 
     pub(super) fn is_one_way(&self) -> bool {
-        self.is_one_way
+        self.trust.one_side
+    }
+
+    pub(super) fn trust(&self) -> Trust {
+        self.trust
     }
 
     fn decide(&mut self) {
         if !self.is_settled {
-            self.is_one_way = self.one >= FEWEST && self.one / TIMES >= self.both;
+            self.trust = Trust {
+                one_side: self.one >= FEWEST && self.one / TIMES >= self.both,
+                // A part of the network may be behind the router that is mirrored.
+                one_mac: self.of_one_mac >= FEWEST && self.of_one_mac >= self.both / TIMES,
+            };
         }
     }
 }
@@ -118,8 +153,8 @@ mod tests {
 
     fn seen(both: u32, one: u32) -> Vantage {
         let mut vantage = Vantage::default();
-        (0..both).for_each(|_| vantage.count_both(1));
-        (0..one).for_each(|_| vantage.count_one(1));
+        (0..both).for_each(|_| vantage.count(Sides::Both, 1));
+        (0..one).for_each(|_| vantage.count(Sides::One, 1));
         vantage
     }
 
@@ -131,24 +166,33 @@ mod tests {
     }
 
     #[test]
+    fn one_mac_address_is_enough_where_a_fifth_of_all_connections_has_only_one() {
+        let trusts = |both, of_one_mac| {
+            let mut vantage = seen(both, 0);
+            (0..of_one_mac).for_each(|_| vantage.count(Sides::OfOneMac, 1));
+            vantage.trust().one_mac
+        };
+        assert!(!trusts(0, FEWEST - 1), "too few to tell");
+        assert!(trusts(0, FEWEST));
+        assert!(!trusts(400, 99) && trusts(400, 100));
+    }
+
+    #[test]
     fn what_comes_after_the_baseline_changes_nothing() {
         let mut vantage = seen(100, 0);
         vantage.settle();
-        (0..1000).for_each(|_| vantage.count_one(1));
-        assert!(!vantage.is_one_way());
+        (0..1000).for_each(|_| vantage.count(Sides::One, 1));
+        (0..1000).for_each(|_| vantage.count(Sides::OfOneMac, 1));
+        assert_eq!(vantage.trust(), Trust::default());
     }
 
     #[test]
     fn a_change_is_told_by_connections_in_a_row_once_and_so_is_its_end() {
         const SECOND: u64 = 1_000_000_000;
         for is_one_way in [false, true] {
-            let mut vantage = Vantage::known(is_one_way);
+            let mut vantage = Vantage::known(Trust { one_side: is_one_way, one_mac: false });
             let see = |vantage: &mut Vantage, is_one: bool, second: u64| {
-                if is_one {
-                    vantage.count_one(second * SECOND)
-                } else {
-                    vantage.count_both(second * SECOND)
-                }
+                vantage.count(if is_one { Sides::One } else { Sides::Both }, second * SECOND);
                 vantage.take_news()
             };
             for second in 1..100 {

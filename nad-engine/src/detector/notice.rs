@@ -14,6 +14,8 @@ use crate::{
 pub enum Notice {
     /// Only one side of connections is seen.
     OneWay,
+    /// Both sides of connections come from one MAC address.
+    OneMac,
     /// What is seen of connections has changed since the baseline.
     Vantage(VantageChange),
     /// The tables lose states that matter: so many in the last second.
@@ -89,6 +91,10 @@ impl fmt::Display for Notice {
             Self::OneWay => f.write_str(
                 "only one side of the connections is seen here: sources can't be verified, and attempts can't be told from \
                  connections; watch both directions, or mirror both",
+            ),
+            Self::OneMac => f.write_str(
+                "both sides of connections come from one MAC address here, as where a router alone is mirrored: who forges both \
+                 sides of a connection can't be told from its ends; watch where each host has its own MAC address",
             ),
             Self::Vantage(VantageChange::BecameOneWay) => f.write_str(
                 "the answers to connections are not seen any more, those of many hosts at once: a route or a mirror has changed. \

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
-use crate::captures::{Capture, ICMP, START_US, UDP, dns_query, echo, ipv4, tcp};
+use crate::captures::{Capture, ICMP, START_US, UDP, dns_query, echo, ipv4, mac, tcp};
 
 pub(crate) const WEB: [u8; 4] = [192, 168, 1, 2];
 const NAMES: [u8; 4] = [192, 168, 1, 3];
@@ -234,7 +234,6 @@ impl Network {
     }
 
     fn ask_who_has(&mut self, at: u64, source: [u8; 4], target: [u8; 4]) {
-        let mac = |host: [u8; 4]| [2, 0, 0, 0, 0, host[3]];
         self.add(at, arp(1, mac(source), source, [0; 6], target));
         self.add(at + 200, arp(2, mac(target), target, mac(source), source));
     }

@@ -90,8 +90,14 @@ fn ordinary_frame(random: &mut SmallRng) -> Vec<u8> {
     }
 }
 
+/// The MAC address of a host, of 192.168.0.0/16 or elsewhere.
+pub(crate) fn mac(host: [u8; 4]) -> [u8; 6] {
+    [2, 0, 0, 0, u8::from(host[..2] != [192, 168]), host[3]]
+}
+
 pub(crate) fn ipv4(protocol: u8, ttl: u8, source: [u8; 4], destination: [u8; 4], payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![2, 0, 0, 0, 0, destination[3], 2, 0, 0, 0, 0, source[3], 0x08, 0x00, 0x45, 0];
+    let mut frame = [mac(destination), mac(source)].concat();
+    frame.extend([0x08, 0x00, 0x45, 0]);
     frame.extend((20 + payload.len() as u16).to_be_bytes());
     frame.extend([0, 0, 0x40, 0, ttl, protocol, 0, 0]);
     frame.extend(source);

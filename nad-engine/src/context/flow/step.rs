@@ -35,6 +35,8 @@ pub struct FlowStep {
     pub probes: bool,
     /// Only one side of the flow is seen, as shows with this packet: what it acknowledges has moved on.
     pub one_sided: bool,
+    /// Both sides of the flow come from one MAC address, as shows with this packet: their numbers match.
+    pub of_one_mac: bool,
     /// Seconds since the flow's last packet, on average where packets were left out; 0 for its first.
     pub gap: f32,
 }
@@ -56,6 +58,7 @@ impl FlowStep {
         is_stray: false,
         probes: false,
         one_sided: false,
+        of_one_mac: false,
         gap: 0.0,
     };
 

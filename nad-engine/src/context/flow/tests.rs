@@ -14,14 +14,14 @@ fn key(record: &PacketRecord, source: HostKey, destination: HostKey) -> FlowKey 
 struct Wire {
     state: FlowState,
     now_ns: u64,
-    trusts_one_side: bool,
+    trust: Trust,
     /// What the client and the server say next.
     next: [u32; 2],
 }
 
 impl Wire {
     fn new() -> Self {
-        Self { state: FlowState::zeroed(), now_ns: 0, trusts_one_side: false, next: [0; 2] }
+        Self { state: FlowState::zeroed(), now_ns: 0, trust: Trust::default(), next: [0; 2] }
     }
 
     /// A packet that acknowledges what the other side said.
@@ -60,7 +60,7 @@ impl Wire {
         let (source, destination) = if from_client { (CLIENT, server()) } else { (server(), CLIENT) };
         self.now_ns += 10_000_000;
         let key = key(&record, source, destination);
-        self.state.update(&record, key, self.now_ns, self.trusts_one_side)
+        self.state.update(&record, key, self.now_ns, self.trust)
     }
 }
 
@@ -187,13 +187,13 @@ fn a_packet_outside_of_any_connection_probes_unless_it_may_be_an_answer() {
 
 #[test]
 fn one_side_alone_is_enough_only_where_the_other_is_never_seen() {
-    for trusts_one_side in [false, true] {
-        let mut wire = Wire { trusts_one_side, ..Wire::new() };
+    for one_side in [false, true] {
+        let mut wire = Wire { trust: Trust { one_side, one_mac: false }, ..Wire::new() };
         assert!(wire.forge(true, SYN, [100, 0], 0).opened);
         assert!(!wire.forge(true, ACK, [101, 901], 300).one_sided);
         let step = wire.forge(true, ACK, [401, 2101], 0);
         assert!(step.one_sided, "what it acknowledges has moved on");
-        assert_eq!((step.established, wire.state.is_real()), (trusts_one_side, trusts_one_side));
+        assert_eq!((step.established, wire.state.is_real()), (one_side, one_side));
         assert!(!wire.forge(true, ACK, [401, 4101], 0).one_sided, "it is reported once");
     }
 }

@@ -39,7 +39,7 @@ impl KnownSnapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::context::{hash::HashKey, host_key::HostKey, known::KnownKey};
+    use crate::context::{hash::HashKey, host_key::HostKey, known::KnownKey, vantage::Trust};
 
     #[test]
     fn known_services_that_would_have_everything_known_or_nothing_are_refused() {
@@ -54,7 +54,7 @@ mod tests {
             hash_key: HashKey::from_seed(0),
             epoch_s: 3600,
             watched_s: 100,
-            is_one_way: false,
+            trust: Trust::default(),
             entries: vec![kept(1, [0.0; 3]), kept(2, [7.0; 3])],
         };
         whole.check().unwrap();

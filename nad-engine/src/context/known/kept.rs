@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Peaks, key::KnownKey};
-use crate::context::hash::HashKey;
+use crate::context::{hash::HashKey, vantage::Trust};
 
 /// Known services as they stand in a model file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,8 +13,8 @@ pub struct KnownSnapshot {
     pub(super) epoch_s: u32,
     /// Seconds that were watched, by which the entries are dated.
     pub(super) watched_s: u32,
-    /// Whether only one side of connections was seen.
-    pub(super) is_one_way: bool,
+    /// What was enough for a flow to be real.
+    pub(super) trust: Trust,
     /// In ascending order of the keys.
     pub(super) entries: Vec<Kept>,
 }
@@ -38,9 +38,9 @@ impl KnownSnapshot {
         self.hash_key
     }
 
-    /// Whether only one side of connections was seen.
-    pub fn is_one_way(&self) -> bool {
-        self.is_one_way
+    /// What was enough for a flow to be real.
+    pub fn trust(&self) -> Trust {
+        self.trust
     }
 
     /// Whether there is only what a sensor writes.

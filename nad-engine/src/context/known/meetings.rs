@@ -121,6 +121,7 @@ impl KnownServices {
 mod tests {
     use super::*;
     use crate::context::hash::HashKey;
+    use crate::context::vantage::Trust;
 
     const SECOND: u64 = 1_000_000_000;
     const BASELINE_S: u64 = 120;
@@ -149,7 +150,7 @@ mod tests {
             meet(&mut known, &web(server as u16), second);
         }
         known.end_baseline();
-        let kept = known.keep(false, BASELINE_S * SECOND);
+        let kept = known.keep(Trust::default(), BASELINE_S * SECOND);
         let mut known = KnownServices::restore(KnownServices::table(4096).unwrap(), key, &kept);
         known.begin(0);
         known

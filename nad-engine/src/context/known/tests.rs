@@ -1,6 +1,8 @@
 use super::*;
+use crate::context::vantage::Trust;
 
 const SECOND: u64 = 1_000_000_000;
+const ONE_WAY: Trust = Trust { one_side: true, one_mac: false };
 
 fn key(last: u8) -> HostKey {
     HostKey::v4([10, 0, 0, last])
@@ -39,7 +41,7 @@ fn what_was_in_the_baseline_is_known_at_its_end_and_what_comes_later_after_an_ho
     assert_eq!(after(&known, 2, 1020), Novelty::Known);
     assert_eq!(after(&known, 3, 1020 + 3599), Novelty::NewServer);
     assert_eq!(after(&known, 3, 1020 + 3600), Novelty::Known);
-    let kept = known.keep(false, 1020 * SECOND);
+    let kept = known.keep(Trust::default(), 1020 * SECOND);
     let restored = KnownServices::restore(KnownServices::table(1024).unwrap(), hash_key(), &kept);
     assert_eq!(after(&restored, 2, 1020), Novelty::Known);
 }
@@ -77,7 +79,7 @@ fn what_is_usual_counts_from_the_next_epoch_on() {
     let restored = KnownServices::restore(
         KnownServices::table(1024).unwrap(),
         hash_key(),
-        &known.keep(false, 1100 * SECOND),
+        &known.keep(Trust::default(), 1100 * SECOND),
     );
     assert_eq!(restored.usual(&ssh(2), 9000 * SECOND).opened_10, 6.0);
 }
@@ -88,11 +90,11 @@ fn a_model_remembers_the_same() {
     for server in 2..60 {
         known.remember(key(1), [0; 6], &ssh(server), 1000 * SECOND);
     }
-    let kept = known.keep(true, 1000 * SECOND);
-    assert!(kept.are_sound() && kept.is_one_way());
+    let kept = known.keep(ONE_WAY, 1000 * SECOND);
+    assert!(kept.are_sound() && kept.trust() == ONE_WAY);
     let restored = KnownServices::restore(KnownServices::table(1024).unwrap(), HashKey::from_seed(1), &kept);
     assert_eq!(
-        KnownSnapshot { hash_key: hash_key(), ..restored.keep(true, 5000 * SECOND) },
+        KnownSnapshot { hash_key: hash_key(), ..restored.keep(ONE_WAY, 5000 * SECOND) },
         kept,
         "whatever the key"
     );
@@ -105,7 +107,7 @@ fn what_was_seen_in_the_last_second_is_kept_as_of_the_last_packet() {
     known.remember(key(1), [0; 6], &ssh(2), 1000 * SECOND);
     // The end of the second that the last packet is in.
     known.remember(key(1), [0; 6], &ssh(3), 1010 * SECOND);
-    let kept = known.keep(false, 1009 * SECOND + SECOND / 2);
+    let kept = known.keep(Trust::default(), 1009 * SECOND + SECOND / 2);
     kept.check().unwrap();
     assert_eq!(kept.watched_s, kept.entries.iter().map(|kept| kept.last_s).max().unwrap());
 }
@@ -118,7 +120,7 @@ fn nothing_grows_old_while_nobody_watches_and_nothing_is_known_because_its_run_w
     known.remember(key(1), [0; 6], &ssh(2), 1000 * DAY);
     known.end_baseline();
     known.remember(key(1), [0; 6], &ssh(3), 1000 * DAY + SECOND);
-    let kept = known.keep(false, 1000 * DAY + SECOND);
+    let kept = known.keep(Trust::default(), 1000 * DAY + SECOND);
     for began in [900 * DAY, 1000 * DAY, 1001 * DAY, 1900 * DAY] {
         let mut later = KnownServices::restore(KnownServices::table(1024).unwrap(), hash_key(), &kept);
         later.begin(began);
@@ -130,7 +132,7 @@ fn nothing_grows_old_while_nobody_watches_and_nothing_is_known_because_its_run_w
         // What comes later in this run is new, whatever the model's time was.
         later.remember(key(4), [0; 6], &ssh(5), began + SECOND);
         assert_eq!(later.novelty(key(4), &ssh(5), began + 2 * SECOND), Novelty::NewServer);
-        let again = later.keep(false, began + 10 * SECOND);
+        let again = later.keep(Trust::default(), began + 10 * SECOND);
         assert_eq!(again.watched_s, kept.watched_s + 10);
     }
 }

@@ -16,6 +16,7 @@ use crate::context::{
     network::Network,
     subject::{Seen, nobody},
     table::{Admission, Entry, Group, Hashed, Slot, Table},
+    vantage::Sides,
     weight::Weight,
 };
 
@@ -109,7 +110,8 @@ impl Partition {
         // A group never answers; whoever asks it must have shown elsewhere that it is there.
         let is_real_of = |end: End| end.slot.is_some_and(|slot| self.hosts.get(slot).is_real());
         let asks_group = step.opened && server.key.is_group() && !is_foreign && is_real_of(client);
-        if (step.established || step.joined || asks_group) && !network.is_suspect(client.key, server.key) {
+        let is_exchange = (step.established || step.joined) && !is_foreign || asks_group;
+        if is_exchange && !network.is_suspect(client.key, server.key) {
             let mac = client.slot.and_then(|slot| self.hosts.get(slot).macs.first()).unwrap_or_default();
             let begins = step.established;
             let exchange = Exchange { client: client.key, mac, service, begins, time_ns: now_ns };
@@ -223,15 +225,21 @@ impl Partition {
         if is_foreign && state.is_real() {
             return (Some(slot), FlowStep::NONE, true);
         }
-        let mut step = state.update(record, key, now_ns, network.vantage.is_one_way());
+        let mut step = state.update(record, key, now_ns, network.vantage.trust());
         if state.is_midstream() && now_ns.saturating_sub(network.began_ns) < SETTLING_NS {
             step.is_stray = false;
         }
         let is_real = state.is_real();
-        if step.one_sided {
-            self.pending.one_sided.add((now_ns, true));
-        } else if step.proven && is_real && record.protocol == PROTOCOL_TCP {
-            self.pending.one_sided.add((now_ns, false));
+        let is_both = step.proven && is_real && record.protocol == PROTOCOL_TCP;
+        for (_, sides) in [
+            (step.one_sided, Sides::One),
+            (step.of_one_mac, Sides::OfOneMac),
+            (is_both && !step.one_sided, Sides::Both),
+        ]
+        .into_iter()
+        .filter(|(shown, _)| *shown)
+        {
+            self.pending.sides.add((now_ns, sides));
         }
         (Some(slot), step, is_real)
     }
