@@ -134,7 +134,11 @@ mod tests {
                         key.hash(words)
                     })
                     .collect();
-                assert_eq!(hashes.len(), 1000, "{constant:#x} as word {place} of {N}, of which {other} varies");
+                assert_eq!(
+                    hashes.len(),
+                    1000,
+                    "{constant:#x} as word {place} of {N}, of which {other} varies"
+                );
             }
         }
         let key = HashKey::from_seed(3);

@@ -48,22 +48,28 @@ impl Summary {
 
 fn title(incident: &Incident) -> String {
     let shape = incident.shape.name();
-    let first = |hosts: &Listed<_>| {
-        let more = hosts.items.len() > 1 || hosts.more;
-        hosts.items.first().map(|host| format!("{host}{}", if more { " and others" } else { "" }))
-    };
-    match (first(&incident.sources), first(&incident.targets)) {
+    let sources = incident.told_sources();
+    let may_be_forged = incident.origins.first().is_some_and(|origin| !origin.is_verified);
+    match (first(&sources), first(&incident.targets)) {
+        // What is claimed is not all that is said.
+        (Some(source), Some(target)) if may_be_forged => format!("{shape} against {target}, from {source}"),
         (Some(source), _) => format!("{shape} from {source}"),
         (None, Some(target)) => format!("{shape} against {target}"),
         (None, None) => shape.into(),
     }
 }
 
+/// The first of them, and whether there are others.
+fn first<T: fmt::Display>(hosts: &Listed<T>) -> Option<String> {
+    let more = hosts.items.len() > 1 || hosts.more;
+    hosts.items.first().map(|host| format!("{host}{}", if more { " and others" } else { "" }))
+}
+
 fn facts(incident: &Incident) -> Vec<(&'static str, String)> {
     let protocols: Vec<String> =
         incident.protocols.iter().map(|number| presentation::protocol_name(*number)).collect();
     let mut facts = vec![
-        ("Sources", all(&incident.sources)),
+        ("Sources", all(&incident.told_sources())),
         ("Targets", all(&incident.targets)),
         ("Ports", all(&incident.ports)),
         ("Protocols", protocols.join(", ")),
@@ -104,7 +110,10 @@ pub(super) fn host_name() -> String {
 
 #[cfg(test)]
 mod tests {
-    use nad_engine::incident::example::{key, update};
+    use nad_engine::{
+        context::Origin,
+        incident::example::{key, update},
+    };
 
     use super::*;
     #[test]
@@ -117,6 +126,19 @@ mod tests {
         update.incident.sources = Listed::new();
         update.change = Change::Changed;
         assert_eq!(Summary::of(&update).title, "port scan against 10.0.0.2 (changed)");
+    }
+
+    #[test]
+    fn a_source_that_may_be_forged_is_never_the_only_name() {
+        let mut update = update("i-1", Change::Opened);
+        let mac = Some([2, 0, 0, 0, 0, 7]);
+        update.incident.origins = vec![Origin { is_verified: false, mac }];
+        let summary = Summary::of(&update);
+        let source = "10.0.0.1 (may be forged, from 02:00:00:00:00:07)";
+        assert_eq!(summary.title, format!("port scan against 10.0.0.2, from {source}"));
+        assert!(summary.facts.contains(&("Sources", source.to_owned())), "{:?}", summary.facts);
+        update.incident.targets = Listed::new();
+        assert_eq!(Summary::of(&update).title, format!("port scan from {source}"));
     }
 
     #[test]

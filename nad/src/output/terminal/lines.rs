@@ -74,7 +74,10 @@ fn summary(incident: &Incident) -> String {
         if incident.targets.items.is_empty() { String::new() } else { format!(" to {}", incident.targets) };
     format!(
         "{}{targets}; {seconds:.0} s, {} packets, {} bytes, {} alerts",
-        incident.sources, incident.packets, incident.bytes, incident.alerts
+        incident.told_sources(),
+        incident.packets,
+        incident.bytes,
+        incident.alerts
     )
 }
 
@@ -100,6 +103,7 @@ fn wrap(text: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use nad_engine::{
+        context::Origin,
         features::View,
         incident::{Listed, State, coverage::Coverage, example::key, shape::Shape},
     };
@@ -152,6 +156,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_line_that_closes_an_incident_says_who_may_be_forged() {
+        let mut update = update(Change::Closed);
+        update.incident.origins = vec![Origin { is_verified: false, mac: None }];
+        let line = fitted(&update, None, false).unwrap();
+        assert!(line.contains("10.0.0.7 (may be forged) to 10.0.0.1; "), "{line}");
     }
 
     #[test]
