@@ -10,6 +10,8 @@ mod sensor;
 #[path = "support/skip.rs"]
 mod skip;
 
+#[path = "replay/adversary.rs"]
+mod adversary;
 #[path = "replay/alerts.rs"]
 mod alerts;
 #[path = "replay/allow.rs"]

@@ -133,6 +133,23 @@ impl Network {
         }
     }
 
+    /// A segment without payload in the name of `source`, from another MAC address where that is given.
+    pub(crate) fn forge(
+        &mut self,
+        at_us: u64,
+        mac: Option<[u8; 6]>,
+        [source, target]: [([u8; 4], u16); 2],
+        flags: u8,
+        [sequence, acknowledgement]: [u32; 2],
+    ) {
+        let segment = numbered(tcp(source.1, target.1, flags, 1024, 0), sequence, acknowledgement);
+        let mut frame = ipv4(TCP, 64, source.0, target.0, &segment);
+        if let Some(mac) = mac {
+            frame[6..12].copy_from_slice(&mac);
+        }
+        self.add(at_us, frame);
+    }
+
     /// ARP replies that nobody asked for, every half second: `mac` says it has another's address.
     pub(crate) fn spoof(&mut self, at_s: u64, seconds: u64, mac: [u8; 6], stolen: [u8; 4], told: [u8; 4]) {
         for at in (0..2 * seconds).map(|half| at_s * SECOND + half * SECOND / 2) {
