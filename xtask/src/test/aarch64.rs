@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::{Outcome, PACKAGES};
+use super::{Outcome, PACKAGES, PROFILE, programs::count};
 use crate::{
     ebpf::toolchain::{self, Choice, Toolchain},
     shell,
@@ -28,7 +28,7 @@ pub(super) fn check() -> Result<Outcome> {
     Ok(Outcome::passed(toolchain.version))
 }
 
-/// The parser's and the record's tests, which the sensor shares with the kernel.
+/// The tests of the parser and of the record, which the sensor shares with the kernel, and those of the forests that score.
 pub(super) fn tests() -> Result<Outcome> {
     for (program, packages) in
         [(COMPILER, "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"), (EMULATOR, "qemu-user-static")]
@@ -38,12 +38,20 @@ pub(super) fn tests() -> Result<Outcome> {
         }
     }
     let toolchain = toolchain::set_up(Choice::Auto)?;
-    let mut cargo = cargo(&toolchain)?;
-    // Documentation tests would be built for this machine.
-    cargo.args(["test", "--locked", "--package=nad-common", "--lib"]);
-    // Those of millions of packets take many minutes under emulation, and have no arithmetic of their own.
-    cargo.args(["--test=parse", "--test=properties", "--test=wire"]).args(target());
-    super::pass(&mut cargo)
+    let test = |name, arguments: &[&str]| {
+        let mut cargo = cargo(&toolchain)?;
+        // Documentation tests would be built for this machine.
+        cargo.args(["test", "--locked", PROFILE, "--lib"]).args(target()).args(arguments);
+        count(name, &mut cargo)
+    };
+    Ok(Outcome::of(vec![
+        // Those of millions of packets take many minutes under emulation, and have no arithmetic of their own.
+        test(
+            "nad-common for aarch64",
+            &["--package=nad-common", "--test=parse", "--test=properties", "--test=wire"],
+        )?,
+        test("forests for aarch64", &["--package=nad-engine", "model::forest"])?,
+    ]))
 }
 
 /// No package has this target's standard library, so it is built from its sources.

@@ -99,7 +99,7 @@ pub(super) fn documentation() -> Result<Target> {
 }
 
 /// Runs a command that prints what libtest prints, shows that, and counts.
-fn count(name: &str, command: &mut Command) -> Result<Target> {
+pub(super) fn count(name: &str, command: &mut Command) -> Result<Target> {
     let skips = skips_file()?;
     fs::write(&skips, "").with_context(|| format!("can't write {}", skips.display()))?;
     shell::announce(command);

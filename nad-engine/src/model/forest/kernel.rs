@@ -29,6 +29,10 @@ impl Kernel {
 
     /// All that this machine can do, the fastest last.
     pub fn all() -> Vec<Self> {
+        #[cfg_attr(
+            not(target_arch = "x86_64"),
+            expect(unused_mut, reason = "no other has instructions of its own")
+        )]
         let mut all = vec![Self::SCALAR];
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {

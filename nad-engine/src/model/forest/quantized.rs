@@ -10,6 +10,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
 mod lanes;
 mod scalar;
 
@@ -18,6 +19,9 @@ use super::{
     kernel::{Instructions, Kernel},
 };
 use crate::{features::PACKET_FEATURES, model::scaler::Scaler};
+
+/// Trees after which it is looked whether the rest can be spared.
+const BETWEEN_LOOKS: usize = 8;
 
 /// Samples of a block.
 pub const BLOCK: usize = 64;

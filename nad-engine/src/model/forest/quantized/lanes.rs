@@ -1,6 +1,6 @@
 //! Taking many samples through a tree at once, in terms of what a vector unit offers.
 
-use super::{BLOCK, Block, COLUMNS, QuantizedTree};
+use super::{BETWEEN_LOOKS, BLOCK, Block, COLUMNS, QuantizedTree};
 
 /// A way of taking many samples down a tree together.
 ///
@@ -54,9 +54,6 @@ pub(super) trait Lanes: Descent {
     unsafe fn lookup(table: *const u8, index: Self::Bytes) -> Self::Bytes;
     unsafe fn add(sums: Self::Sums, bytes: Self::Bytes) -> Self::Sums;
 }
-
-/// Trees after which it is looked whether the rest can be spared.
-pub(super) const BETWEEN_LOOKS: usize = 8;
 
 /// Sums the paths of all samples of a block; sums that are all above the limit may be those of fewer trees.
 ///

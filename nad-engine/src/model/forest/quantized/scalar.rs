@@ -1,6 +1,6 @@
 //! One sample after the other, several at a time so that the machine has something to do while it waits for a node.
 
-use super::{BLOCK, Block, LEAVES, LEVELS, QuantizedTree, lanes::BETWEEN_LOOKS};
+use super::{BETWEEN_LOOKS, BLOCK, Block, LEAVES, LEVELS, QuantizedTree};
 
 const TOGETHER: usize = 16;
 
