@@ -9,8 +9,17 @@ use nad_common::{
 
 use crate::frames;
 
-const LINK_TYPES: [LinkType; 4] =
-    [LinkType::Ethernet, LinkType::LinuxCooked, LinkType::LinuxCooked2, LinkType::RawIp];
+const LINK_TYPES: [LinkType; 9] = [
+    LinkType::Ethernet,
+    LinkType::LinuxCooked,
+    LinkType::LinuxCooked2,
+    LinkType::RawIp,
+    LinkType::Loopback,
+    LinkType::Ppp,
+    LinkType::PppoeSession,
+    LinkType::CiscoHdlc,
+    LinkType::Mpls,
+];
 /// Link type, ways to come, bytes that were cut off.
 const HEAD: usize = 3;
 const EGRESS: u8 = 1;
