@@ -82,13 +82,13 @@ impl Traffic {
             0..4 => {
                 let (client, number) = (client(&mut self.random), self.random.random());
                 let resolver = End { address: [10, 20, 0, 2], port: 53 };
-                self.answer = Some(traffic::dns(resolver, client, number, true));
+                self.answer = Some(traffic::of_server(traffic::dns(resolver, client, number, true)));
                 traffic::dns(client, resolver, number, false)
             }
             4 => {
                 let (from, to) = (client(&mut self.random).address, server(&mut self.random).address);
                 let number = self.random.random();
-                self.answer = Some(traffic::ping(to, from, 0, number));
+                self.answer = Some(traffic::of_server(traffic::ping(to, from, 0, number)));
                 traffic::ping(from, to, 8, number)
             }
             _ => {
@@ -134,11 +134,12 @@ impl Session {
         self.step += 1;
         let (from, to) = if from_client { (self.client, self.server) } else { (self.server, self.client) };
         let sequence = 1_000 * self.step;
-        if self.is_ipv6 {
+        let frame = if self.is_ipv6 {
             traffic::tcp_over_ipv6(from, to, flags, sequence, payload)
         } else {
             traffic::tcp(from, to, flags, sequence, payload)
-        }
+        };
+        if from_client { frame } else { traffic::of_server(frame) }
     }
 }
 

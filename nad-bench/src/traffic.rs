@@ -96,13 +96,16 @@ pub(crate) fn connection() -> impl Iterator<Item = Vec<u8>> {
             _ => (ACK | PUSH, 400),
         };
         let (from, to) = if is_clients { (client, server) } else { (server, client) };
-        let mut frame = tcp(from, to, flags, number.wrapping_mul(1_000), payload);
-        if !is_clients {
-            let (receiver, sender) = frame[..12].split_at_mut(6);
-            receiver.swap_with_slice(sender);
-        }
-        frame
+        let frame = tcp(from, to, flags, number.wrapping_mul(1_000), payload);
+        if is_clients { frame } else { of_server(frame) }
     })
+}
+
+/// The same frame from the servers' MAC address: nad takes no connection for real that has one MAC address for both sides.
+pub(crate) fn of_server(mut frame: Vec<u8>) -> Vec<u8> {
+    let (receiver, sender) = frame[..12].split_at_mut(6);
+    receiver.swap_with_slice(sender);
+    frame
 }
 
 /// A segment with flags that nobody sends together, about to expire, as no baseline has it.
