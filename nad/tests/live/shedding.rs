@@ -148,7 +148,9 @@ fn flood(lab: &Lab, kind: usize) -> u32 {
         during.run(lab);
     });
     let ended = Instant::now();
-    let rate = (lab.received(SENSOR) - before) as f64 / (ended - begun).as_secs_f64();
+    let arrived = lab.received(SENSOR) - before;
+    assert!(arrived >= FLOOD, "{name}: {arrived} packets are no flood");
+    let rate = arrived as f64 / (ended - begun).as_secs_f64();
     while in_force.now() > 0 {
         assert!(ended.elapsed() < RECOVERY, "{name}, still at level {}", in_force.now());
         thread::sleep(Duration::from_millis(5));
