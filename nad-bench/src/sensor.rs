@@ -12,8 +12,9 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use aya::{
-    maps::{MapData, MapInfo},
+    maps::{MapData, MapInfo, MapType},
     programs::loaded_programs,
+    util::nr_cpus,
 };
 use nad_common::{counters::KernelCounters, settings::COUNTERS_MAP};
 use tempfile::TempDir;
@@ -47,7 +48,30 @@ pub(crate) struct Sensor {
 struct Counters {
     map: Map,
     elements: u32,
-    bytes: u32,
+    layout: Layout,
+}
+
+/// What the kernel writes of an element: one value, or one for each CPU that there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Layout {
+    value_bytes: usize,
+    values: usize,
+}
+
+impl Layout {
+    fn of(kind: MapType, value_size: u32, cpus: usize) -> Result<Self> {
+        let value_bytes = value_size as usize;
+        match kind {
+            MapType::Array => Ok(Self { value_bytes, values: 1 }),
+            // Each of them begins at a multiple of eight.
+            MapType::PerCpuArray => Ok(Self { value_bytes: value_bytes.next_multiple_of(8), values: cpus }),
+            other => bail!("nad's counters are in a map of another kind: {other:?}"),
+        }
+    }
+
+    fn bytes(self) -> usize {
+        self.value_bytes * self.values
+    }
 }
 
 /// What a kernel program has counted so far, in packets.
@@ -105,10 +129,13 @@ impl Sensor {
 
     /// What its kernel program has counted so far.
     pub(crate) fn counted(&self) -> Result<Counted> {
-        let Counters { map, elements, bytes } = &self.counters;
+        let Counters { map, elements, layout } = &self.counters;
         let mut sum = Counted::default();
         for place in 0..*elements {
-            sum.add(&map.element(place, *bytes).context("nad's counters can't be read")?)?;
+            let element = map.element(place, layout.bytes()).context("nad's counters can't be read")?;
+            for value in element.chunks_exact(layout.value_bytes) {
+                sum.add(value)?;
+            }
         }
         Ok(sum)
     }
@@ -186,7 +213,7 @@ impl Sensor {
 }
 
 impl Counted {
-    /// Adds those at the begin of an element of the map, as in [`KernelCounters`].
+    /// Adds those at the begin of a value of the map, as in [`KernelCounters`].
     fn add(&mut self, element: &[u8]) -> Result<()> {
         let at = |place: usize| -> Result<u64> {
             let bytes = element.get(place..).and_then(<[u8]>::first_chunk);
@@ -280,8 +307,11 @@ fn counters_of(cable: &Cable) -> Result<Counters> {
             let info = MapInfo::from_id(map).context("nad's maps can't be listed")?;
             if info.name_as_str() == Some(COUNTERS_MAP) {
                 let data = MapData::from_id(map).context("nad's counters can't be opened")?;
-                let (elements, bytes) = (info.max_entries(), info.value_size());
-                return Ok(Counters { map: Map::of(data.fd())?, elements, bytes });
+                let kind = info.map_type().context("a map of this kind is not known")?;
+                let cpus =
+                    nr_cpus().map_err(|(path, error)| anyhow::anyhow!("can't read {path}: {error}"))?;
+                let layout = Layout::of(kind, info.value_size(), cpus)?;
+                return Ok(Counters { map: Map::of(data.fd())?, elements: info.max_entries(), layout });
             }
         }
     }
@@ -317,5 +347,13 @@ mod tests {
         counted.add(&old).unwrap();
         assert_eq!(counted, Counted { seen: 10, recorded: 7 });
         assert!(counted.add(&old[..8]).is_err(), "too short");
+    }
+
+    #[test]
+    fn there_is_room_for_what_the_kernel_writes_of_each_cpu() {
+        let bytes = |kind| Layout::of(kind, 100, 4).map(Layout::bytes);
+        assert_eq!(bytes(MapType::Array).unwrap(), 100);
+        assert_eq!(bytes(MapType::PerCpuArray).unwrap(), 4 * 104);
+        assert!(bytes(MapType::Hash).unwrap_err().to_string().contains("Hash"));
     }
 }

@@ -81,9 +81,9 @@ impl Map {
         map.as_fd().try_clone_to_owned().map(Self).context("a descriptor can't be copied")
     }
 
-    /// An element of an array, of so many bytes.
-    pub(crate) fn element(&self, place: u32, bytes: u32) -> Result<Vec<u8>> {
-        let mut value = vec![0_u8; bytes as usize];
+    /// An element of an array, of which the kernel writes so many bytes: those of all CPUs, where each has its own.
+    pub(crate) fn element(&self, place: u32, bytes: usize) -> Result<Vec<u8>> {
+        let mut value = vec![0_u8; bytes];
         self.read(place, value.as_mut_ptr() as u64)?;
         Ok(value)
     }
