@@ -212,13 +212,27 @@ fn an_answer_makes_a_udp_flow_real_and_silence_begins_a_new_one() {
 }
 
 #[test]
+fn an_echo_request_is_real_once_it_is_answered() {
+    let mut wire = Wire::new();
+    let request = PacketRecord { protocol: 1, message_type: 8, ..PacketRecord::zeroed() };
+    for _ in 0..2 {
+        wire.send(true, request);
+        assert!(!wire.state.is_real());
+    }
+    let step = wire.send(false, PacketRecord { message_type: 0, ..request });
+    assert!(step.answered && step.proven && wire.state.is_real());
+}
+
+#[test]
 fn an_echo_reply_is_not_what_began_the_flow() {
     let mut wire = Wire::new();
     let reply = PacketRecord { protocol: 1, message_type: 0, ..PacketRecord::zeroed() };
     let request = PacketRecord { message_type: 8, ..reply };
-    let step = wire.send(false, reply);
-    assert!(!step.opened && !step.has_roles);
+    for _ in 0..2 {
+        let step = wire.send(false, reply);
+        assert!(!step.opened && !step.has_roles && !wire.state.is_real(), "nobody asked");
+    }
     let step = wire.send(true, request);
-    assert!(step.joined && step.from_initiator);
+    assert!(step.joined && step.from_initiator && wire.state.is_real());
     assert!(!wire.send(false, reply).from_initiator);
 }

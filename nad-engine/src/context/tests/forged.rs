@@ -229,3 +229,49 @@ fn a_million_forged_sources_leave_those_that_were_there_in_place() {
     }
     assert_eq!(context.bytes(), bytes);
 }
+
+#[test]
+fn scanners_without_mac_addresses_for_whom_there_is_no_room_show_by_their_network() {
+    let sizes = Sizes { hosts: 8, links: 64, ..Sizes::all(4096) };
+    let mut context = Context::new(Tables::new(&sizes).unwrap(), HashKey::from_seed(0), 60);
+    for host in 0..500_u16 {
+        let [high, low] = host.to_be_bytes();
+        connect(&mut context, [10 + high, low, 0, 1], [10 + high, low, 0, 2], 1000, 100 * SECOND);
+    }
+    context.close_tick(ordinary);
+    for port in 1..=50_u16 {
+        let syn = tcp(([10, 77, 0, port as u8], 5000), ([10, 0, 0, 2], port), SYN);
+        observe(&mut context, &syn, 102 * SECOND);
+    }
+    let found = sources(&mut context);
+    let of_network = found.iter().filter(|(name, _)| name.starts_with("10.77.0.0"));
+    let services: f32 = of_network.map(|(_, services)| services).sum();
+    assert!(services > 30.0, "{found:?}");
+}
+
+#[test]
+fn packets_of_flows_for_which_there_is_no_room_open_nothing() {
+    let sizes = Sizes { flows: 128, links: 64, ..Sizes::all(4096) };
+    let mut context = Context::new(Tables::new(&sizes).unwrap(), HashKey::from_seed(0), 60);
+    for number in 0..4000_u16 {
+        let [high, low] = number.to_be_bytes();
+        connect(&mut context, [10, 1, high, low], [10, 9, 0, low % 7], 1000, 100 * SECOND);
+    }
+    context.close_tick(ordinary);
+    let (busy, before) = ([10, 7, 7, 7], context.counts().flows.refused);
+    for port in 2000..2200 {
+        observe(&mut context, &tcp((busy, port), ([10, 9, 0, 1], 443), ACK), 102 * SECOND);
+    }
+    let refused = context.counts().flows.refused - before;
+    assert!(refused > 190, "{refused} of 200 flows");
+    let mut as_source = None;
+    context.close_tick(|subject| {
+        match subject {
+            Subject::Source(host) if host.key == HostKey::v4(busy) => as_source = Some(*host),
+            _ => {}
+        }
+        ordinary(subject)
+    });
+    let host = as_source.map(|host| (host.opened_10, host.stray_10));
+    assert!(host.is_none_or(|(opened, stray)| opened == 0.0 && stray <= 10.0), "{host:?}");
+}
