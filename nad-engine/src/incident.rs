@@ -164,16 +164,16 @@ impl Deviation {
 }
 
 impl Incident {
-    /// The sources, each that has not shown that it receives what is sent to it with that word, and where its packets came
-    /// from: `10.0.0.1 (may be forged, from 02:00:00:00:00:07)`.
+    /// The sources; of each that has not shown that it receives what is sent to it, that it may be forged, and where its
+    /// packets came from: `10.0.0.1 (may be forged, MAC 02:00:00:00:00:07)`.
     pub fn told_sources(&self) -> Listed<String> {
         let told = |(place, source): (usize, &HostKey)| match self.origins.get(place) {
             // A MAC address is where packets came from.
             Some(Origin { is_verified: false, mac }) if !source.is_mac() => {
                 // A router's says nothing of who is behind it.
                 let mac = mac.filter(|_| !source.is_global());
-                let from = mac.map(|mac| format!(", from {}", presentation::mac(mac))).unwrap_or_default();
-                format!("{source} (may be forged{from})")
+                let of = mac.map(|mac| format!(", MAC {}", presentation::mac(mac))).unwrap_or_default();
+                format!("{source} (may be forged{of})")
             }
             _ => source.to_string(),
         };

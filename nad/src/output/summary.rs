@@ -52,7 +52,7 @@ fn title(incident: &Incident) -> String {
     let may_be_forged = incident.origins.first().is_some_and(|origin| !origin.is_verified);
     match (first(&sources), first(&incident.targets)) {
         // What is claimed is not all that is said.
-        (Some(source), Some(target)) if may_be_forged => format!("{shape} against {target}, from {source}"),
+        (Some(source), Some(target)) if may_be_forged => format!("{shape} against {target} from {source}"),
         (Some(source), _) => format!("{shape} from {source}"),
         (None, Some(target)) => format!("{shape} against {target}"),
         (None, None) => shape.into(),
@@ -134,8 +134,8 @@ mod tests {
         let mac = Some([2, 0, 0, 0, 0, 7]);
         update.incident.origins = vec![Origin { is_verified: false, mac }];
         let summary = Summary::of(&update);
-        let source = "10.0.0.1 (may be forged, from 02:00:00:00:00:07)";
-        assert_eq!(summary.title, format!("port scan against 10.0.0.2, from {source}"));
+        let source = "10.0.0.1 (may be forged, MAC 02:00:00:00:00:07)";
+        assert_eq!(summary.title, format!("port scan against 10.0.0.2 from {source}"));
         assert!(summary.facts.contains(&("Sources", source.to_owned())), "{:?}", summary.facts);
         update.incident.targets = Listed::new();
         assert_eq!(Summary::of(&update).title, format!("port scan from {source}"));

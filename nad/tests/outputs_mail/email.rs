@@ -77,17 +77,17 @@ fn an_incident_is_told_by_mail_with_its_reason_sources_and_targets() {
     assert_eq!(last.seen["from"], "nad@example.org");
     assert_eq!(last.seen["to"], serde_json::json!(["a@example.org", "b@example.org"]));
     assert!(last.has_header("Subject: [nad "), "{}", last.head);
-    assert!(last.head.contains("] 1 incident: port scan from 192.168.1.66 (closed)"), "{}", last.head);
+    assert!(last.head.contains("] 1 incident: port scan against 192.168.1.2 from 192.168.1.66 (may be forged, MAC 02:00:00:00:00:42) (closed)"), "{}", last.head);
     for header in
         ["Date: ", "Message-ID: <", "From: nad <nad@example.org>", "To: a@example.org, b@example.org"]
     {
         assert!(last.has_header(header), "{header}\n{}", last.head);
     }
     for part in [
-        "1. port scan from 192.168.1.66 (closed)",
+        "1. port scan against 192.168.1.2 from 192.168.1.66 (may be forged, MAC 02:00:00:00:00:42) (closed)",
         "services in 10 s",
         "(baseline: ",
-        "Sources:      192.168.1.66",
+        "Sources:      192.168.1.66 (may be forged, MAC 02:00:00:00:00:42)",
         "Targets:      192.168.1.2",
         "MITRE ATT&CK: T1046",
         "Start:        2023-11-14T22:15:",

@@ -184,7 +184,8 @@ fn slack_teams_and_mattermost_get_the_shapes_that_they_take() {
     }
 }
 
-const TITLE: &str = "port scan from 192.168.1.66";
+const TITLE: &str = "port scan against 192.168.1.2 from 192.168.1.66 (may be forged, MAC 02:00:00:00:00:42)";
+const SOURCE: &str = "192.168.1.66 (may be forged, MAC 02:00:00:00:00:42)";
 
 /// https://docs.slack.dev/reference/block-kit/blocks
 fn slack(body: &Value) {
@@ -201,7 +202,7 @@ fn slack(body: &Value) {
     assert!(
         fields.iter().all(|field| field["type"] == "mrkdwn" && field["text"].as_str().unwrap().len() < 2000)
     );
-    assert!(fields.iter().any(|field| field["text"] == "*Sources*\n192.168.1.66"), "{facts:#}");
+    assert!(fields.iter().any(|field| field["text"] == format!("*Sources*\n{SOURCE}")), "{facts:#}");
     assert!(fields.iter().any(|field| field["text"] == "*MITRE ATT&CK*\nT1046"), "{facts:#}");
     assert_eq!((&context["type"], &context["elements"][0]["type"]), (&"context".into(), &"mrkdwn".into()));
 }
@@ -225,7 +226,7 @@ fn teams(body: &Value) {
     assert_eq!(title["text"], TITLE);
     assert!(reason["text"].as_str().unwrap().contains("services in 10 s"));
     assert_eq!(facts["type"], "FactSet");
-    let fact = serde_json::json!({ "title": "Sources", "value": "192.168.1.66" });
+    let fact = serde_json::json!({ "title": "Sources", "value": SOURCE });
     assert!(facts["facts"].as_array().unwrap().contains(&fact), "{facts:#}");
 }
 
@@ -235,7 +236,7 @@ fn mattermost(body: &Value) {
     assert!(attachment["fallback"].as_str().unwrap().starts_with(TITLE));
     assert_eq!(attachment["title"], TITLE);
     assert!(attachment["text"].as_str().unwrap().contains("services in 10 s"));
-    let field = serde_json::json!({ "short": true, "title": "Sources", "value": "192.168.1.66" });
+    let field = serde_json::json!({ "short": false, "title": "Sources", "value": SOURCE });
     assert!(attachment["fields"].as_array().unwrap().contains(&field), "{attachment:#}");
     assert!(attachment["footer"].as_str().unwrap().starts_with("nad on "));
 }

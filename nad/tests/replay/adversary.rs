@@ -3,7 +3,10 @@
 use rand::{SeedableRng, rngs::SmallRng};
 use serde_json::Value;
 
-use crate::network::{Network, WEB};
+use crate::{
+    network::{Network, WEB},
+    sensor::{Folder, Ran},
+};
 
 const SECOND: u64 = 1_000_000;
 /// Seconds: of the baseline, of what is forged after it, and of the attack.
@@ -27,7 +30,15 @@ fn incidents(doings: impl FnOnce(&mut Network)) -> Vec<(String, Vec<String>, Val
     let mut network = Network::benign(LENGTH);
     doings(&mut network);
     let folder = crate::folder(&network.capture());
-    folder.nad(&format!("replay office.pcap --train-for {BASELINE}s --incidents i.jsonl")).exits(0);
+    replay(&folder);
+    read(&folder)
+}
+
+fn replay(folder: &Folder) -> Ran {
+    folder.nad(&format!("replay office.pcap --train-for {BASELINE}s --incidents i.jsonl")).exits(0)
+}
+
+fn read(folder: &Folder) -> Vec<(String, Vec<String>, Value)> {
     let told = |line: &str| {
         let incident: Value = serde_json::from_str(line).unwrap();
         let sources = incident["sources"].as_array().unwrap().iter();
@@ -118,4 +129,21 @@ fn who_forges_both_sides_of_connections_is_named_and_not_whose_names_he_took() {
             assert_eq!(incident["source_details"][0]["mac"], FORGER, "{incident:#}");
         }
     }
+}
+
+#[test]
+fn what_there_was_no_room_for_is_said_at_once_and_with_the_incident() {
+    let flooded = |settings: &str| {
+        let mut network = Network::benign(LENGTH);
+        network.flood(ATTACK, 20_000, 300);
+        let folder = crate::folder(&network.capture());
+        folder.write("nad.toml", settings);
+        let ran = replay(&folder);
+        let (shape, _, incident) = read(&folder).into_iter().next().expect("the flood is found");
+        assert_eq!(shape, "SYN flood", "{incident:#}");
+        (ran.stderr.contains("there is not room for all"), incident["lost_states"].as_u64().unwrap_or(0))
+    };
+    assert_eq!(flooded(""), (false, 0));
+    let (is_said, lost) = flooded("[context]\nflows = 2048\nhosts = 2048\n");
+    assert!(is_said && lost > 1000, "{is_said}, {lost}");
 }
