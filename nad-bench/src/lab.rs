@@ -2,7 +2,8 @@
 //!
 //! It is a namespace without a name, which is gone with the last process that is in it.
 
-mod raw;
+#[path = "../../nad/tests/support/packet_socket.rs"]
+mod packet_socket;
 
 use std::{
     ffi::CString,
@@ -14,7 +15,10 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-pub(crate) use raw::RawSender;
+pub(crate) use packet_socket::PacketSocket;
+
+/// What a frame that the kernel does not take is reported with.
+pub(crate) const UNSENT: &str = "a frame can't be sent";
 
 /// Whether there is a way to load programs and to make namespaces, or why not, in one line.
 pub(crate) fn why_not() -> Option<String> {

@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
     Options,
-    lab::{self, RawSender},
+    lab::{self, PacketSocket, UNSENT},
     live::{self, Lab, Post},
     measure::{pin, quantile},
     report::{Part, Row, Target},
@@ -83,7 +83,7 @@ fn of_flows(options: &Options, lab: &Lab, flows: u32, is_idle: bool, part: &mut 
         let mut work = || -> Result<sensor::Ended> {
             let sender = Sender::new(flows)?;
             let post = Post::learnt(options, variant, &format!("nad{flows}"), &sender, &arguments)?;
-            let raw = RawSender::open(&post.cable)?;
+            let raw = PacketSocket::on(post.cable.sender).context("a packet socket can't be made")?;
             let mut strangers = Strangers::default();
             let idle = beside(
                 |stop| trickle(&raw, stop),
@@ -142,10 +142,10 @@ fn of_flows(options: &Options, lab: &Lab, flows: u32, is_idle: bool, part: &mut 
 }
 
 /// An ordinary connection, one packet at a time, so that there is something else.
-fn trickle(raw: &RawSender, stop: &AtomicBool) -> Result<()> {
+fn trickle(raw: &PacketSocket, stop: &AtomicBool) -> Result<()> {
     let mut frames = traffic::connection();
     while !stop.load(Relaxed) {
-        raw.send(&frames.next().context("a connection goes on")?)?;
+        raw.send(&frames.next().context("a connection goes on")?).context(UNSENT)?;
         thread::sleep(TRICKLE_GAP);
     }
     Ok(())
@@ -200,12 +200,12 @@ impl Strangers {
     }
 
     /// Sends odd packets until one is an alert: at the end of the stranger's first second at the latest.
-    fn become_known(&mut self, raw: &RawSender, alerts: &Lines) -> Result<()> {
+    fn become_known(&mut self, raw: &PacketSocket, alerts: &Lines) -> Result<()> {
         let (_, server) = traffic::flow(0);
         let begun = Instant::now();
         loop {
             let from = self.odd();
-            raw.send(&traffic::odd(from, server))?;
+            raw.send(&traffic::odd(from, server)).context(UNSENT)?;
             thread::sleep(ODD_GAP);
             if alerts.with(&format!("\"src_port\":{},", from.port)).is_some() {
                 return Ok(());
@@ -234,7 +234,7 @@ struct Times {
 
 impl Times {
     fn measure(
-        raw: &RawSender,
+        raw: &PacketSocket,
         strangers: &mut Strangers,
         alerts: &Lines,
         incidents: &Lines,
@@ -244,7 +244,7 @@ impl Times {
         for _ in 0..ODD {
             let from = strangers.odd();
             sent.push((Instant::now(), format!("\"src_port\":{},", from.port)));
-            raw.send(&traffic::odd(from, server))?;
+            raw.send(&traffic::odd(from, server)).context(UNSENT)?;
             thread::sleep(ODD_GAP);
         }
         let odd = awaited(sent, alerts)?;
@@ -255,7 +255,7 @@ impl Times {
             thread::sleep(Duration::from_millis(1_000 + 83 * u64::from(number)));
             for port in 1..=SCANNED {
                 let from = End { address: source, port: 50_000 };
-                raw.send(&traffic::tcp(from, End { port, ..server }, SYN, 1, 0))?;
+                raw.send(&traffic::tcp(from, End { port, ..server }, SYN, 1, 0)).context(UNSENT)?;
             }
             let [a, b, c, d] = source;
             scans.push((Instant::now(), format!("\"{a}.{b}.{c}.{d}\"")));

@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
     Options, capture,
-    lab::{self, Cable, RawSender},
+    lab::{self, Cable, PacketSocket, UNSENT},
     live,
     measure::{pin, pin_process},
     process, replay,
@@ -111,7 +111,7 @@ impl Start<'_> {
     fn time_live(&self, cable: &Cable) -> Result<f64> {
         let mut nad = process::nad(&self.variant.program.path, self.folder);
         nad.args(["run", "--iface", &cable.receiver_name, "--direction", "ingress", "--xdp-mode", "native"]);
-        let raw = RawSender::open(cable)?;
+        let raw = PacketSocket::on(cable.sender).context("a packet socket can't be made")?;
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
             let sending = scope.spawn(|| -> Result<()> {
@@ -119,7 +119,7 @@ impl Start<'_> {
                     if stop.load(Relaxed) {
                         break;
                     }
-                    raw.send(&frame)?;
+                    raw.send(&frame).context(UNSENT)?;
                     thread::sleep(GAP);
                 }
                 Ok(())

@@ -36,6 +36,8 @@ mod netns;
 mod other;
 #[path = "live/overload.rs"]
 mod overload;
+#[path = "support/packet_socket.rs"]
+mod packet_socket;
 #[path = "live/paged.rs"]
 mod paged;
 #[path = "live/privileges.rs"]

@@ -1,36 +1,36 @@
-//! Frames one at a time, through a packet socket.
+//! Frames as they are, one at a time, by a packet socket (packet(7)); for nad's live tests and its bench.
 
 use std::{
     io,
     os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
 };
 
-use anyhow::{Result, ensure};
-
-use super::Cable;
-
-/// Sends whole frames through one interface, one at a time (packet(7)).
-pub(crate) struct RawSender {
+/// Sends whole Ethernet frames through one interface.
+pub(crate) struct PacketSocket {
     socket: OwnedFd,
     address: libc::sockaddr_ll,
 }
 
-impl RawSender {
-    pub(crate) fn open(cable: &Cable) -> Result<Self> {
+impl PacketSocket {
+    /// One for the interface of this number in this thread's network namespace. The error is the kernel's.
+    pub(crate) fn on(interface: u32) -> io::Result<Self> {
         // Protocol 0: it receives nothing.
         // SAFETY: no pointers are passed.
         let socket = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
-        ensure!(socket >= 0, "a packet socket can't be made: {}", io::Error::last_os_error());
+        if socket < 0 {
+            return Err(io::Error::last_os_error());
+        }
         // SAFETY: the descriptor is new and ours, and zeros are an address.
         let (socket, mut address) =
             unsafe { (OwnedFd::from_raw_fd(socket), std::mem::zeroed::<libc::sockaddr_ll>()) };
         address.sll_family = libc::AF_PACKET as u16;
-        address.sll_ifindex = cable.sender as i32;
+        address.sll_ifindex = interface as i32;
         address.sll_halen = 6;
         Ok(Self { socket, address })
     }
 
-    pub(crate) fn send(&self, frame: &[u8]) -> Result<()> {
+    /// Sends a frame. The error is the kernel's, as where its queue is full.
+    pub(crate) fn send(&self, frame: &[u8]) -> io::Result<()> {
         // SAFETY: the frame and the address live through the call, and their lengths are passed.
         let sent = unsafe {
             libc::sendto(
@@ -42,7 +42,6 @@ impl RawSender {
                 size_of_val(&self.address) as u32,
             )
         };
-        ensure!(sent == frame.len() as isize, "a frame can't be sent: {}", io::Error::last_os_error());
-        Ok(())
+        if sent == frame.len() as isize { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 }
