@@ -330,6 +330,17 @@ impl Context {
         bytes
     }
 
+    /// The bytes of memory that the largest of so many shards takes for the partitions that it owns, when their tables are full;
+    /// part of [`Self::bytes`].
+    pub fn shard_bytes(&self, shards: usize) -> usize {
+        let largest = self.shard.partitions.len().div_ceil(shards.max(1));
+        let mut bytes = 0;
+        for partition in self.shard.partitions.iter().take(largest) {
+            partition.each_table(&mut |_, table| bytes += table.bytes());
+        }
+        bytes
+    }
+
     fn each_table<'a>(&'a self, each: EachTable<'_, 'a>) {
         self.kinds.each_table(each);
         self.network.0.known.each_table(each);

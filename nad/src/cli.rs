@@ -121,7 +121,7 @@ where
         CliCommand::Doctor(args) => {
             let interfaces = config::interfaces(args.iface, &file.capture);
             let ring_bytes = config::ring_bytes(None, &file.capture)?;
-            let sizes = config::detection(None, ThreadsSection::default(), &file)?.sizes;
+            let detection = config::detection(None, ThreadsSection::default(), &file)?;
             let direction = file.capture.direction;
             // What can't be used is not for `doctor` to say.
             let given = SinkContext { is_live: true, ..SinkContext::default() };
@@ -133,7 +133,8 @@ where
             Command::Doctor(DoctorConfig {
                 interfaces,
                 ring_bytes,
-                sizes,
+                sizes: detection.sizes,
+                shards: detection.shards,
                 direction,
                 task,
                 training,

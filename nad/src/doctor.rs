@@ -12,7 +12,7 @@ use std::fmt;
 
 use nad_common::opaque::Opaque;
 
-pub use memory::{Fit, Part, Room, fit, room};
+pub use memory::{Fit, Part, Room, Shards, fit, room};
 
 use nad_engine::unread;
 
@@ -123,9 +123,9 @@ fn never_read() -> Finding {
     )
 }
 
-/// What takes memory, part by part, and whether there is enough of it for all.
-pub fn examine_memory(parts: &[Part]) -> Vec<Finding> {
-    memory::examine(parts, room().as_ref())
+/// What takes memory, part by part and by shard, and whether there is enough of it for all.
+pub fn examine_memory(parts: &[Part], shards: Shards) -> Vec<Finding> {
+    memory::examine(parts, shards, room().as_ref())
 }
 
 /// As whom nad would work, and in which sandbox.

@@ -29,6 +29,8 @@ pub struct DoctorConfig {
     pub ring_bytes: u32,
     /// How large the context's tables are.
     pub sizes: Sizes,
+    /// Threads that would judge packets.
+    pub shards: usize,
     /// Which packets the config file asks for, where it does.
     pub direction: Option<Directions>,
     /// What nad would do.
@@ -53,7 +55,8 @@ pub(super) fn doctor(config: DoctorConfig) -> Result<Outcome> {
         ring_bytes: Some(config.ring_bytes),
         models: memory::models(config.task.as_ref(), &config.training),
     };
-    findings.extend(doctor::examine_memory(&needs.parts()));
+    let shards = memory::of_shards(&config.sizes, config.shards);
+    findings.extend(doctor::examine_memory(&needs.parts(), shards));
     let mut out = io::stdout().lock();
     let written =
         findings.iter().try_for_each(|finding| writeln!(out, "{}", text::escaped(&finding.to_string())));

@@ -13,7 +13,7 @@ use nad_engine::{
 
 use crate::{
     config::Task,
-    doctor::{self, Fit, Part},
+    doctor::{self, Fit, Part, Shards},
 };
 
 /// What the program itself takes: its code, its threads, what outputs keep.
@@ -91,6 +91,12 @@ impl MemoryNeeds<'_> {
             Fit::Short(words) => anyhow::bail!("there is too little memory: {words}"),
         }
     }
+}
+
+/// Shards, and how much of the tables each of them has, when these are full.
+pub(super) fn of_shards(sizes: &Sizes, shards: usize) -> Shards {
+    let made = Tables::new(sizes).map(|tables| Context::new(tables, HashKey::from_seed(0), 0));
+    Shards { number: shards, bytes_of_each: made.ok().map(|context| context.shard_bytes(shards)) }
 }
 
 /// The context's tables.

@@ -97,3 +97,13 @@ fn where_nothing_is_shown_the_last_packet_says_where_a_host_is_whatever_its_part
         assert_eq!(context.origin(HostKey::v4(host)).mac, Some(CLIENT_MAC), "{place}");
     }
 }
+
+#[test]
+fn shards_have_the_memory_of_their_partitions() {
+    let context = context();
+    let all = context.shard_bytes(1);
+    assert!(all > 0 && all < context.bytes().by_name().iter().map(|(_, bytes)| bytes).sum());
+    assert_eq!([2, 4, 16].map(|shards| shards * context.shard_bytes(shards)), [all; 3]);
+    // Of three, one has six of the sixteen.
+    assert_eq!(16 * context.shard_bytes(3), 6 * all);
+}
