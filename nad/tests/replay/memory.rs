@@ -1,8 +1,11 @@
 //! Memory does not grow with the capture.
 
 use std::{
+    fs,
     io::Write,
     process::{Child, Stdio},
+    thread,
+    time::Duration,
 };
 
 use crate::{
@@ -17,6 +20,8 @@ const INTERVAL_US: u64 = 500;
 /// Parts that fill everything that waits between the threads (40,000 records), and several times as much.
 const SHORT: usize = 5;
 const LONG: usize = 50;
+/// Looks in a row, 100 ms apart, at memory that does not change.
+const QUIET_LOOKS: u32 = 5;
 /// KiB by which two runs over the same capture may differ, in huge pages of the tables and of each thread. What the
 /// long one has more would take 43 MiB as records.
 const NOISE_KIB: i64 = 16 << 10;
@@ -47,8 +52,22 @@ fn peak_kib(folder: &Folder, parts: usize) -> i64 {
         let bytes = Capture { packets }.pcap();
         input.write_all(&bytes[if number == 0 { 0 } else { captures::PCAP_HEADER }..]).unwrap();
     }
+    await_all_pages(&child);
     drop(input);
     await_peak_kib(child)
+}
+
+/// Waits until a child takes no more memory: the pages of its tables are fetched beside its work, so that a short run may be
+/// over before they all are.
+fn await_all_pages(child: &Child) {
+    let resident = || fs::read_to_string(format!("/proc/{}/statm", child.id())).unwrap();
+    let (mut before, mut quiet) = (resident(), 0);
+    while quiet < QUIET_LOOKS {
+        thread::sleep(Duration::from_millis(100));
+        let now = resident();
+        quiet = if now == before { quiet + 1 } else { 0 };
+        before = now;
+    }
 }
 
 /// `ru_maxrss` of a child, which must succeed.
