@@ -39,12 +39,16 @@ fn the_memory_of_each_part_is_told_as_it_is_configured() {
     let tables = Sizes::USUAL.len();
     assert!(names.iter().zip(Sizes::USUAL).all(|(name, (table, _))| name == table), "{names:?}");
     assert_eq!((names[0], names[tables]), ("flows", "rings"));
-    let sum: f64 = before[..before.len() - 1].iter().map(|(_, mebibytes)| mebibytes).sum();
-    let all = &before[before.len() - 1];
+    let [parts @ .., shard, all] = &before[..] else { panic!("{before:?}") };
+    let sum: f64 = parts.iter().map(|(_, mebibytes)| mebibytes).sum();
     assert!(all.0.starts_with("all of it") && (all.1 - sum).abs() < 5.0, "{before:?}");
+    let of_tables: f64 = parts[..tables].iter().map(|(_, mebibytes)| mebibytes).sum();
+    assert!(shard.0.starts_with("of them ") && shard.1 > 1.0 && shard.1 < of_tables, "{before:?}");
 
-    folder.write("nad.toml", "[context]\nflows = 8388608\n[capture]\nring_bytes = 1048576\n");
+    let settings = "[context]\nflows = 8388608\n[capture]\nring_bytes = 1048576\n[threads]\nshards = 4\n";
+    folder.write("nad.toml", settings);
     let after = memory();
+    assert_eq!(after[after.len() - 2].0, "of them each of 4 shards");
     assert!(after[0].1 > 10.0 * before[0].1 && after[1..tables] == before[1..tables], "{before:?} {after:?}");
     assert!(after[tables].1 < before[tables].1, "{before:?} {after:?}");
 }
