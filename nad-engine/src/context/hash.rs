@@ -9,6 +9,11 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_inline};
 use serde::{Deserialize, Serialize};
 
+/// How rapidhash is used: with its last mixing, made for speed, and without a word that makes the hash of others constant.
+const AVALANCHE: bool = true;
+const COMPACT: bool = false;
+const PROTECTED: bool = true;
+
 /// The secret of the hash.
 ///
 /// A live sensor draws it at its start and keeps it in the model that it learns, so that a replay of the same packets
@@ -48,7 +53,7 @@ impl HashKey {
     #[inline]
     pub fn hash<const N: usize>(&self, words: [u64; N]) -> u64 {
         let bytes = bytemuck::cast_slice(&words);
-        rapidhash_v3_inline::<true, false, true>(bytes, &self.secrets).max(1)
+        rapidhash_v3_inline::<AVALANCHE, COMPACT, PROTECTED>(bytes, &self.secrets).max(1)
     }
 }
 

@@ -120,8 +120,7 @@ impl KnownServices {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::context::hash::HashKey;
-    use crate::context::vantage::Trust;
+    use crate::context::{hash::HashKey, vantage::Trust};
 
     const SECOND: u64 = 1_000_000_000;
     const BASELINE_S: u64 = 120;

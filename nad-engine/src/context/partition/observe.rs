@@ -231,15 +231,14 @@ impl Partition {
         }
         let is_real = state.is_real();
         let is_both = step.proven && is_real && record.protocol == PROTOCOL_TCP;
-        for (_, sides) in [
-            (step.one_sided, Sides::One),
-            (step.of_one_mac, Sides::OfOneMac),
-            (is_both && !step.one_sided, Sides::Both),
-        ]
-        .into_iter()
-        .filter(|(shown, _)| *shown)
-        {
-            self.pending.sides.add((now_ns, sides));
+        if step.one_sided {
+            self.pending.sides.add((now_ns, Sides::One));
+        } else if is_both {
+            self.pending.sides.add((now_ns, Sides::Both));
+        }
+        // Where one is enough, as well as both.
+        if step.of_one_mac {
+            self.pending.sides.add((now_ns, Sides::OfOneMac));
         }
         (Some(slot), step, is_real)
     }
