@@ -135,17 +135,24 @@ impl InForce {
     }
 }
 
-/// Puts the sandbox in force for this process, which must have one thread: others are born into it.
+/// Puts the sandbox in force for this process, which must have one thread: others are born into it. `beside` is what is
+/// missing of the sandbox of its other process.
 ///
 /// # Errors
 ///
 /// See [`SandboxError`]; the process is then to end, as parts may be in force.
-pub fn enter(level: Level, identity: &Identity, needs: &Needs) -> Result<InForce, SandboxError> {
+pub fn enter(
+    level: Level,
+    identity: &Identity,
+    needs: &Needs,
+    beside: &[String],
+) -> Result<InForce, SandboxError> {
     alone()?;
     let mut parts = vec![identity.to_string()];
     let mut missing = Vec::new();
     if level != Level::Off {
         missing.extend(identity.missing());
+        missing.extend_from_slice(beside);
     }
     capabilities::give_up_all().map_err(|error| refused("give up capabilities", error))?;
     process::forbid_new_privileges().map_err(|error| refused("forbid new privileges", error))?;
@@ -185,18 +192,24 @@ fn unreadable(needs: &Needs) -> Vec<PathBuf> {
     needs.reads.iter().filter(is_closed).cloned().collect()
 }
 
-/// Of the process that attaches programs: two capabilities, netlink, `bpf()` for links, and no file.
+/// Of the process that attaches programs: two capabilities, netlink, `bpf()` for links, and no file. Gives the parts that
+/// are missing, each with its reason: what that means is for [`enter`] to decide.
 ///
 /// # Errors
 ///
-/// When the capabilities can't be given up; the rest is as much as the kernel has.
-pub(crate) fn of_keeper() -> Result<(), SandboxError> {
+/// When the capabilities can't be given up.
+pub(crate) fn of_keeper() -> Result<Vec<String>, SandboxError> {
     capabilities::keep_for_links().map_err(|error| refused("give up capabilities", error))?;
     process::forbid_new_privileges().map_err(|error| refused("forbid new privileges", error))?;
     process::forbid_dumps().map_err(|error| refused("forbid core dumps", error))?;
-    let _ = landlock::restrict(&Needs::default());
-    let _ = seccomp::restrict_keeper();
-    Ok(())
+    let files = match landlock::restrict(&Needs::default()) {
+        Ok(landlock::Extent::None(why)) => Some(why.to_owned()),
+        Ok(landlock::Extent::Files(_) | landlock::Extent::FilesAndTcp(_)) => None,
+        Err(error) => Some(error.to_string()),
+    };
+    let calls = seccomp::restrict_keeper().err().map(|error| error.to_string());
+    let missing = [("Landlock", files), ("seccomp", calls)].map(|(part, why)| Some((part, why?)));
+    Ok(missing.into_iter().flatten().map(|(part, why)| format!("{part} of nad-attach ({why})")).collect())
 }
 
 /// A sandbox from its settings to where it is in force.
@@ -229,7 +242,16 @@ impl Sandbox {
     ///
     /// Likewise.
     pub fn enter(&self) -> Result<InForce, SandboxError> {
-        enter(self.level, &self.identity, &self.needs)
+        self.enter_beside(&[])
+    }
+
+    /// The same beside a process with a sandbox of its own, of which these parts are missing.
+    ///
+    /// # Errors
+    ///
+    /// Likewise.
+    pub fn enter_beside(&self, missing: &[String]) -> Result<InForce, SandboxError> {
+        enter(self.level, &self.identity, &self.needs, missing)
     }
 }
 

@@ -113,7 +113,7 @@ impl Loaded<'_> {
         if config.options.kernel_log {
             forward_kernel_log(&mut source)?;
         }
-        let in_force = sandbox.enter()?;
+        let in_force = sandbox.enter_beside(keeper.unconfined())?;
         if in_force.missing().is_empty() {
             tracing::info!("{in_force}");
         } else {

@@ -1,11 +1,16 @@
 //! What nad can't do any more once it looks at packets, and as whom it works.
 
 use std::{
-    fs,
+    fs, io,
     net::TcpListener,
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt},
+        process::CommandExt,
+    },
     process::Command,
 };
+
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
 use crate::{
     lab::{Lab, SENDER, SENSOR, inside, until},
@@ -188,6 +193,40 @@ fn root_stays_root_where_nobody_else_can_write_and_strict_does_not_start_then() 
         "{ended:?}"
     );
     assert!(!lab.has_program(SENSOR));
+}
+
+#[test]
+#[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]
+fn strict_does_not_start_where_either_process_lacks_a_part() {
+    let lab = open_lab("lacking");
+    let user = STRANGER.to_string();
+    for (level, code) in [("strict", Some(1)), ("auto", Some(0))] {
+        let mut command = inside(&lab.sensor, BINARY);
+        without_landlock(&mut command);
+        let run = ["run", "--iface", SENSOR, "--sandbox", level, "--user", &user];
+        let mut nad = Nad::start_as(&lab, level, &mut command, &run);
+        let ended = if level == "strict" {
+            nad.end()
+        } else {
+            nad.wait_for(STARTED);
+            nad.interrupt()
+        };
+        assert_eq!(ended.code, code, "{ended:?}");
+        assert!(ended.stderr.contains("without Landlock of nad-attach (Linux 5.13 "), "{ended:?}");
+        assert!(ended.stderr.contains(" Landlock (Linux 5.13 "), "{ended:?}");
+        assert!(!lab.has_program(SENSOR));
+    }
+}
+
+/// As on a kernel that has none: the system call is not known.
+fn without_landlock(command: &mut Command) {
+    let rules = [(libc::SYS_landlock_create_ruleset, Vec::new())].into();
+    let unknown = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
+    let here = std::env::consts::ARCH.try_into().expect("seccomp knows this architecture");
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, unknown, here).expect("one rule");
+    let program: BpfProgram = filter.try_into().expect("it is small");
+    // SAFETY: between fork and exec there are two system calls, prctl() and seccomp().
+    unsafe { command.pre_exec(move || seccompiler::apply_filter(&program).map_err(io::Error::other)) };
 }
 
 #[test]

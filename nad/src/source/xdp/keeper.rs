@@ -43,6 +43,8 @@ enum Said {
     Warning(String),
     /// The interfaces that are watched or were, each with whether packets can come.
     Interfaces(Vec<(String, bool)>),
+    /// The parts of its sandbox that are missing.
+    Unconfined(Vec<String>),
     /// Everything is attached.
     Ready,
     /// Something that was named is not; it ends.
@@ -57,6 +59,7 @@ pub struct Keeper {
     said: BufReader<PipeReader>,
     process: Pid,
     interfaces: Vec<(String, bool)>,
+    unconfined: Vec<String>,
 }
 
 impl Keeper {
@@ -67,7 +70,8 @@ impl Keeper {
         // SAFETY: there is no other thread whose locks the child could wait for, and it never returns from here.
         match unsafe { fork() }? {
             ForkResult::Parent { child } => {
-                Ok(Self { told, said: BufReader::new(said), process: child, interfaces: Vec::new() })
+                let (interfaces, unconfined) = (Vec::new(), Vec::new());
+                Ok(Self { told, said: BufReader::new(said), process: child, interfaces, unconfined })
             }
             ForkResult::Child => {
                 drop((told, said));
@@ -90,10 +94,16 @@ impl Keeper {
                 Some(Said::Ready) => return Ok(()),
                 Some(Said::Failed(reason)) => return Err(XdpError::Keeper(reason)),
                 Some(Said::Interfaces(interfaces)) => self.interfaces = interfaces,
+                Some(Said::Unconfined(missing)) => self.unconfined = missing,
                 Some(said) => tell(&said),
                 None => return Err(XdpError::Detached),
             }
         }
+    }
+
+    /// The parts of its sandbox that are missing, each with its reason; known once it has attached.
+    pub fn unconfined(&self) -> &[String] {
+        &self.unconfined
     }
 
     /// Goes on listening, on a thread of its own; `note` gets the interfaces, now and whenever that changes.
@@ -102,7 +112,7 @@ impl Keeper {
     ///
     /// When there can't be one more thread.
     pub fn follow(self, note: impl Fn(Vec<(String, bool)>) + Send + 'static) -> io::Result<Kept> {
-        let Self { told, mut said, process, interfaces } = self;
+        let Self { told, mut said, process, interfaces, .. } = self;
         let [is_lost, is_ending] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
         let thread = {
             let (is_lost, is_ending) = (Arc::clone(&is_lost), Arc::clone(&is_ending));
@@ -159,6 +169,14 @@ fn tell(said: &Said) {
     match said {
         Said::Info(line) => tracing::info!("{line}"),
         Said::Warning(line) | Said::Failed(line) => tracing::warn!("{line}"),
-        Said::Interfaces(_) | Said::Ready => {}
+        Said::Interfaces(_) | Said::Unconfined(_) | Said::Ready => {}
     }
+}
+
+/// A line more of what the process says.
+fn say(saying: &mut PipeWriter, said: &Said) {
+    let Ok(mut line) = serde_json::to_vec(said) else { return };
+    line.push(b'\n');
+    // A reader that is gone gets no report.
+    let _ = saying.write_all(&line);
 }

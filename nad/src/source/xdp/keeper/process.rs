@@ -14,7 +14,7 @@ use rustix::{
 };
 use tracing::subscriber::{NoSubscriber, with_default};
 
-use super::{Watching, state::State};
+use super::{Said, Watching, say, state::State};
 use crate::{interface::Changes, sandbox, source::xdp::programs::Programs};
 
 /// What the process is called, in 15 letters at most.
@@ -41,17 +41,18 @@ fn keep(
     programs: &mut Programs,
     watching: Watching,
     mut listening: PipeReader,
-    saying: PipeWriter,
+    mut saying: PipeWriter,
 ) -> io::Result<()> {
     let mut kept = programs.descriptors();
     kept.extend([listening.as_raw_fd(), saying.as_raw_fd()]);
     outlive(&kept)?;
-    sandbox::of_keeper().map_err(io::Error::other)?;
+    let missing = sandbox::of_keeper().map_err(io::Error::other)?;
     // Before looking for the first time, so that nothing changes unseen in between.
     let changes = Changes::listen()?;
     if listening.read(&mut [0])? == 0 {
         return Ok(());
     }
+    say(&mut saying, &Said::Unconfined(missing));
     let mut state = State::new(programs, watching, saying);
     if state.begin().is_ok() {
         loop {

@@ -2,11 +2,11 @@
 
 use std::{
     collections::HashMap,
-    io::{PipeWriter, Write},
+    io::PipeWriter,
     time::{Duration, Instant},
 };
 
-use super::{Said, Watching};
+use super::{Said, Watching, say};
 use crate::{
     interface::Stack,
     source::xdp::{Attachment, Plan, Remark, Sent, XdpError, missing_interface, programs::Programs},
@@ -255,13 +255,6 @@ fn changed(name: &str, was_up: Option<bool>, is_up: bool) -> Option<Said> {
         (Some(false), true) => Some(Said::Info(format!("{name} is up"))),
         _ => None,
     }
-}
-
-fn say(saying: &mut PipeWriter, said: &Said) {
-    let Ok(mut line) = serde_json::to_vec(said) else { return };
-    line.push(b'\n');
-    // A reader that is gone gets no report.
-    let _ = saying.write_all(&line);
 }
 
 /// The interfaces whose sent packets the kernel would not have watched, and why.
