@@ -181,9 +181,9 @@ fn start(task: &Task, training: Training, contamination: Option<f64>, source: &s
     }
 }
 
-/// A context's tables, whose memory begins to come.
+/// A context's tables.
 fn tables(sizes: &Sizes) -> Result<Tables> {
-    Ok(Tables::new(sizes).context("the context tables could not be made")?.fetch())
+    Tables::new(sizes).context("the context tables could not be made")
 }
 
 /// Opens a capture, of which the beginning is read: how it is compressed, and what kind of file it is.

@@ -1,8 +1,9 @@
 //! A bounded table: buckets of eight, and an admission that a flood of newcomers can't overrun.
 //!
 //! A bucket's eight hashes fill one cache line; when each entry was last asked for and to which group it belongs stands on
-//! the next. The values lie apart from them, in huge pages where the kernel gives them. The keyed hash finds an entry,
-//! and its whole key confirms it.
+//! the next. The keyed hash finds an entry, and its whole key confirms it. The values lie apart from them, in huge pages
+//! where the kernel gives them: each place gets the next one when it is first used, and keeps it, so that memory is taken
+//! by the entries that there are and not by those that there is room for.
 //!
 //! **When a bucket is full**, a newcomer takes the place of the least recently used entry that is not known to be real, or
 //! that was idle for longer than the table's limit. Forged sources, which never become real, so displace only each other.
@@ -44,12 +45,24 @@ pub trait AnyTable {
     fn counts(&self) -> TableCounts;
 
     /// What it lies in.
-    fn memory(&self) -> [&[u8]; 2];
+    fn memory(&self) -> Memory<'_>;
 
     /// Bytes of address space that it takes when it is full.
     fn bytes(&self) -> usize {
-        self.memory().iter().map(|memory| memory.len()).sum()
+        let Memory { buckets, homes, values } = self.memory();
+        buckets.len() + homes.len() + values.len()
     }
+}
+
+/// What a table lies in.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory<'a> {
+    /// Used all over from the first entries on.
+    pub buckets: &'a [u8],
+    /// Likewise.
+    pub homes: &'a [u8],
+    /// Used from its beginning on, as far as there are entries.
+    pub values: &'a [u8],
 }
 
 /// A key with its hash.
@@ -87,7 +100,12 @@ const LINE: usize = 64;
 #[derive(Debug)]
 pub struct Table<V> {
     buckets: Mapped<Bucket>,
+    /// Which value each place of a bucket has; 0 where it was never used.
+    homes: Mapped<[u32; BUCKET]>,
+    /// The first belongs to nobody.
     values: Mapped<V>,
+    /// Values that places have.
+    used: u32,
     mask: usize,
     quotas: Quotas,
     counts: TableCounts,
@@ -123,12 +141,27 @@ impl TableCounts {
 
 /// A place in a table, good until the next [`Table::enter`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Slot(usize);
+pub struct Slot {
+    /// The bucket's number and the place in it.
+    place: u32,
+    /// Its value's number.
+    value: u32,
+}
 
-#[cfg(test)]
 impl Slot {
+    #[inline]
+    fn bucket(self) -> usize {
+        self.place as usize / BUCKET
+    }
+
+    #[inline]
+    fn place(self) -> usize {
+        self.place as usize % BUCKET
+    }
+
+    #[cfg(test)]
     pub(super) const fn at(place: usize) -> Self {
-        Self(place)
+        Self { place: place as u32, value: 0 }
     }
 }
 
@@ -163,12 +196,18 @@ impl<V: Entry> Table<V> {
     ///
     /// # Errors
     ///
-    /// When there is not enough memory.
+    /// When there is not enough memory, or more than 2^31 entries are asked for.
     pub fn new(capacity: usize, idle_ns: u64) -> std::io::Result<Self> {
+        const MOST: usize = 1 << 31;
+        if capacity > MOST {
+            return Err(std::io::ErrorKind::OutOfMemory.into());
+        }
         let buckets = capacity.div_ceil(BUCKET).next_power_of_two();
         Ok(Self {
             buckets: Mapped::new(buckets)?,
-            values: Mapped::new(buckets * BUCKET)?,
+            homes: Mapped::new(buckets)?,
+            values: Mapped::new(buckets * BUCKET + 1)?,
+            used: 0,
             mask: buckets - 1,
             quotas: Quotas::of(idle_ns),
             counts: TableCounts::default(),
@@ -181,6 +220,7 @@ impl<V: Entry> Table<V> {
         let bucket = &self.buckets[self.bucket(hash)];
         prefetch(&bucket.low);
         prefetch(&bucket.stamps);
+        prefetch(&self.homes[self.bucket(hash)]);
     }
 
     /// Asks the memory for the first `bytes` of the value of a hash, whose bucket should be there by now. Whether it
@@ -189,7 +229,7 @@ impl<V: Entry> Table<V> {
     pub fn prefetch_value(&self, hash: u64, bytes: usize) -> bool {
         let bucket = self.bucket(hash);
         let Some(place) = self.buckets[bucket].place_of(hash) else { return false };
-        let value = bytemuck::bytes_of(self.get(Slot(bucket * BUCKET + place)));
+        let value = bytemuck::bytes_of(self.get(self.slot(bucket, place)));
         value[..bytes.min(value.len())].iter().step_by(LINE).for_each(prefetch);
         true
     }
@@ -197,7 +237,7 @@ impl<V: Entry> Table<V> {
     /// Asks the memory for the first `bytes` of the value at a place, and for whose it is.
     #[inline]
     pub fn prefetch_slot(&self, slot: Slot, bytes: usize) {
-        prefetch(&self.buckets[slot.0 / BUCKET].low);
+        prefetch(&self.buckets[slot.bucket()].low);
         let value = bytemuck::bytes_of(self.get(slot));
         value[..bytes.min(value.len())].iter().step_by(LINE).for_each(prefetch);
     }
@@ -206,8 +246,7 @@ impl<V: Entry> Table<V> {
     #[inline]
     pub fn find(&self, wanted: &Hashed<V::Key>) -> Option<Slot> {
         let bucket = self.bucket(wanted.hash);
-        let mut slots =
-            self.buckets[bucket].places_of(wanted.hash).map(|place| Slot(bucket * BUCKET + place));
+        let mut slots = self.buckets[bucket].places_of(wanted.hash).map(|place| self.slot(bucket, place));
         slots.find(|slot| self.get(*slot).key() == wanted.key)
     }
 
@@ -221,7 +260,7 @@ impl<V: Entry> Table<V> {
     ) -> Admission {
         let Some(slot) = self.find(wanted) else { return self.make_room(wanted, group(), now_ns) };
         let is_real = self.get(slot).is_real();
-        self.buckets[slot.0 / BUCKET].touch(slot.0 % BUCKET, is_real, now_ns);
+        self.buckets[slot.bucket()].touch(slot.place(), is_real, now_ns);
         Admission::Here(slot)
     }
 
@@ -229,12 +268,12 @@ impl<V: Entry> Table<V> {
     #[inline]
     pub fn confirm(&mut self, slot: Slot) {
         let is_real = self.get(slot).is_real();
-        self.buckets[slot.0 / BUCKET].confirm(slot.0 % BUCKET, is_real);
+        self.buckets[slot.bucket()].confirm(slot.place(), is_real);
     }
 
     /// The hash at a place.
     pub fn hash(&self, slot: Slot) -> u64 {
-        self.buckets[slot.0 / BUCKET].hash(slot.0 % BUCKET)
+        self.buckets[slot.bucket()].hash(slot.place())
     }
 
     /// Whether a place still belongs to a hash. Where another key has the same, it is as good.
@@ -245,25 +284,26 @@ impl<V: Entry> Table<V> {
     /// The value at a place.
     #[inline]
     pub fn get(&self, slot: Slot) -> &V {
-        &self.values[slot.0]
+        &self.values[slot.value as usize]
     }
 
     /// The value at a place, to be changed.
     #[inline]
     pub fn get_mut(&mut self, slot: Slot) -> &mut V {
-        &mut self.values[slot.0]
+        &mut self.values[slot.value as usize]
     }
 
     /// Every entry with its hash.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &V)> {
         let hashes = self.buckets.iter().flat_map(|bucket| bucket.hashes());
-        hashes.zip(&*self.values).filter(|(hash, _)| *hash != 0)
+        let entries = hashes.zip(self.homes.iter().flatten()).filter(|(hash, _)| *hash != 0);
+        entries.map(|(hash, value)| (hash, &self.values[*value as usize]))
     }
 
     /// Changes every entry.
-    pub fn for_each_mut(&mut self, mut change: impl FnMut(&mut V)) {
-        let hashes = self.buckets.iter().flat_map(|bucket| bucket.hashes());
-        hashes.zip(&mut *self.values).filter(|(hash, _)| *hash != 0).for_each(|(_, value)| change(value));
+    pub fn for_each_mut(&mut self, change: impl FnMut(&mut V)) {
+        // A place that was used once has an entry ever after.
+        self.values[1..=self.used as usize].iter_mut().for_each(change);
     }
 
     /// Entries that there is room for.
@@ -287,10 +327,21 @@ impl<V: Entry> Table<V> {
         };
         self.counts.entered += 1;
         self.counts.displaced += u64::from(is_lively);
-        let slot = Slot(index * BUCKET + place);
+        let home = &mut self.homes[index][place];
+        if *home == 0 {
+            self.used += 1;
+            *home = self.used;
+        }
+        let slot = self.slot(index, place);
         self.buckets[index].occupy(place, wanted.hash, group, now_ns);
         *self.get_mut(slot) = V::begin(wanted.key);
         if is_lively { Admission::Displacing(slot) } else { Admission::Here(slot) }
+    }
+
+    #[inline]
+    fn slot(&self, bucket: usize, place: usize) -> Slot {
+        // There are no more of them than fit.
+        Slot { place: (bucket * BUCKET + place) as u32, value: self.homes[bucket][place] }
     }
 
     #[inline]
@@ -305,8 +356,8 @@ impl<V: Entry> AnyTable for Table<V> {
         self.counts
     }
 
-    fn memory(&self) -> [&[u8]; 2] {
-        [self.buckets.bytes(), self.values.bytes()]
+    fn memory(&self) -> Memory<'_> {
+        Memory { buckets: self.buckets.bytes(), homes: self.homes.bytes(), values: self.values.bytes() }
     }
 }
 

@@ -16,8 +16,11 @@ use super::{
     known::{KnownEntry, KnownServices},
     network::{HostSummary, Network},
     partition::{PARTITIONS, Partition},
-    table::{AnyTable, Table},
+    table::{AnyTable, Memory, Table},
 };
+
+/// Bytes of a table's values that are fetched before there are any: with huge pages it is at least one of them.
+const BEGINNING: usize = 1 << 20;
 
 /// Tables without entries.
 #[derive(Debug)]
@@ -46,32 +49,25 @@ impl Tables {
         })
     }
 
-    /// Begins to fetch their memory. A huge page takes as long to zero as thousands of packets to judge, and the first
-    /// few hundred flows touch all of them: another CPU does that better, while this one reads a model. Where the
-    /// kernel gives no huge pages, most of the memory may never be needed, and nothing is done.
+    /// Begins to fetch the memory that the first entries need, on a thread of its own. A huge page takes as long to zero
+    /// as thousands of packets to judge, and the first few hundred flows touch one of each table: another CPU does that
+    /// better. Where the kernel gives no huge pages, most of the memory may never be
+    /// needed, and nothing is done.
     #[must_use]
     pub fn fetch(self) -> Self {
         let fetching = gives_huge_pages().then(|| Fetching::start(self.regions()).ok()).flatten();
         Self { fetching, ..self }
     }
 
-    /// Waits until their memory has come, where it was begun to fetch it: no other thread runs for them then.
-    #[must_use]
-    pub fn fetched(self) -> Self {
-        if let Some(thread) = self.fetching.and_then(|mut fetching| fetching.thread.take()) {
-            // It has nothing to fail with.
-            let _ = thread.join();
-        }
-        Self { fetching: None, ..self }
-    }
-
+    /// All buckets, and the beginnings of the values.
     fn regions(&self) -> Vec<Region> {
         let Self { fetching: _, partitions, hosts, kinds, known } = self;
         let mut regions = Vec::new();
         let mut add = |_, table: &dyn AnyTable| {
             let region =
                 |memory: &[u8]| Region { address: memory.as_ptr().expose_provenance(), length: memory.len() };
-            regions.extend(table.memory().map(region));
+            let Memory { buckets, homes, values } = table.memory();
+            regions.extend([buckets, homes, &values[..values.len().min(BEGINNING)]].map(region));
         };
         partitions.iter().for_each(|partition| partition.each_table(&mut add));
         add(TableId::Hosts, hosts);
@@ -157,7 +153,7 @@ mod tests {
             flow::{FlowId, FlowKey},
             hash::HashKey,
             host_key::HostKey,
-            table::{Entry, Group, Hashed},
+            table::{Group, Hashed},
         },
         skip::skipped,
     };
@@ -167,20 +163,14 @@ mod tests {
         Tables::new(&Sizes { flows: 1 << 17, ..Sizes::all(1000) }).unwrap()
     }
 
-    /// Pages of a table's memory that are there.
-    fn pages<V: Entry>(table: &Table<V>) -> usize {
-        let memory = table.memory();
-        memory
-            .iter()
-            .map(|memory| {
-                let mut there = vec![0u8; memory.len().div_ceil(PAGE)];
-                let address = memory.as_ptr().cast_mut().cast();
-                // SAFETY: it writes a byte for each page of the memory.
-                let result = unsafe { libc::mincore(address, memory.len(), there.as_mut_ptr()) };
-                assert_eq!(result, 0, "{}", io::Error::last_os_error());
-                there.iter().filter(|page| **page & 1 == 1).count()
-            })
-            .sum()
+    /// How much of a memory is there.
+    fn fetched(memory: &[u8]) -> usize {
+        let mut there = vec![0u8; memory.len().div_ceil(PAGE)];
+        let address = memory.as_ptr().cast_mut().cast();
+        // SAFETY: it writes a byte for each page of the memory.
+        let result = unsafe { libc::mincore(address, memory.len(), there.as_mut_ptr()) };
+        assert_eq!(result, 0, "{}", io::Error::last_os_error());
+        there.iter().filter(|page| **page & 1 == 1).count() * PAGE
     }
 
     fn flow(number: u64) -> Hashed<FlowId> {
@@ -196,14 +186,17 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_there_once_it_is_fetched_and_not_before() {
+    fn what_the_first_entries_need_is_there_once_it_is_fetched_and_not_before() {
         let tables = tables();
-        assert_eq!(pages(&tables.partitions[0].flows), 0);
+        let Memory { buckets, homes, values } = tables.partitions[0].flows.memory();
+        assert!(values.len() > BEGINNING, "{} bytes of values", values.len());
+        assert_eq!([buckets, homes, values].map(fetched), [0; 3]);
         if tables.regions()[0].fetch().is_err() {
             return skipped("memory that is fetched: the kernel is older than 5.14");
         }
         wait_for(&Fetching::start(tables.regions()).unwrap());
-        assert_eq!(pages(&tables.partitions[0].flows), tables.partitions[0].flows.bytes() / PAGE);
+        assert_eq!([buckets, homes].map(fetched), [buckets, homes].map(<[u8]>::len));
+        assert!(fetched(values) >= BEGINNING, "{} bytes", fetched(values));
         assert_eq!(tables.partitions[0].flows.iter().count(), 0);
     }
 

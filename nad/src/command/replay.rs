@@ -102,7 +102,7 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     let needs = config.scores.as_deref().map_or(needs.clone(), |scores| needs.with_file(scores));
     let in_force = Sandbox::of_files(&config.security, needs).enter()?;
     let mut source = read_ahead(source)?;
-    let tables = tables(&config.detection.sizes)?;
+    let tables = tables(&config.detection.sizes)?.fetch();
     let detector = Detector::new(start, tables, Timeline::capture(), Arc::clone(&tally), options);
     sinks.outputs.start().context("the threads of outputs could not be started")?;
     tally.set_outputs(sinks.outputs.counts());

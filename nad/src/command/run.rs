@@ -117,7 +117,7 @@ pub(super) fn run(config: RunConfig, reread: Reread) -> Result<Outcome> {
         let start = start(&config.task, config.training.clone(), config.contamination, "")?;
         let planned = Planned::new(&config.live)?;
         let loaded = planned.load()?;
-        let tables = tables(&config.detection.sizes)?.fetched();
+        let tables = tables(&config.detection.sizes)?;
         let live = loaded.attach(&sandbox)?;
         outputs.start().context("the threads of outputs could not be started")?;
         screen.say("Starting packet capture…")?;
@@ -171,7 +171,7 @@ async fn watch(
     let mut rules = options.rules.clone();
     warn_of_expired(&rules, clock::unix_now_ns());
     let mut view = View::new(screen.clone(), options.budget, &start);
-    let detector = Detector::new(start, tables, clock.timeline(), Arc::clone(&tally), options)
+    let detector = Detector::new(start, tables.fetch(), clock.timeline(), Arc::clone(&tally), options)
         .without(self_traffic::ours());
     let (drain, received) = Drain::start(live, Arc::clone(&tally))?;
     let serve = |service: Box<dyn Service>| {

@@ -98,14 +98,14 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
                 let signals = StopSignals::install().context("signals can't be received")?;
                 let planned = Planned::new(live)?;
                 let loaded = planned.load()?;
-                let tables = tables(&config.detection.sizes)?.fetched();
+                let tables = tables(&config.detection.sizes)?;
                 let live = loaded.attach(&sandbox)?;
                 let baseline = config.baseline.unwrap_or(BaselineLength::Time(DEFAULT_TRAIN_FOR));
                 let (training, source) = (config.training.clone(), live.interfaces.clone());
                 let start = Start::Learn { baseline, training, source };
                 let options = config.detection.clone();
                 let detector =
-                    Detector::new(start, tables, live.clock.timeline(), Arc::clone(&tally), options)
+                    Detector::new(start, tables.fetch(), live.clock.timeline(), Arc::clone(&tally), options)
                         .without(self_traffic::ours());
                 screen.say("Starting packet capture…")?;
                 let view = View::of_baseline(screen.clone(), baseline);

@@ -177,3 +177,32 @@ fn a_clock_that_goes_back_or_round_makes_nobody_old() {
         assert!(!touch(&mut table, 100, now * STEP, 0), "nobody has been idle for 100 steps");
     }
 }
+
+#[test]
+fn values_lie_one_after_the_other_and_stay_with_their_places() {
+    let mut table = Table::new(1 << 12, 1000).unwrap();
+    for key in 1..=100 {
+        assert!(touch(&mut table, key, 0, 0));
+    }
+    let value = |table: &Table<Host>, key| table.find(&hashed(key)).unwrap().value;
+    let mut values: Vec<u32> = (1..=100).map(|key| value(&table, key)).collect();
+    assert_eq!(values, (1..=100).collect::<Vec<u32>>(), "in the order in which they came");
+    let mut seen: Vec<u64> = table.iter().map(|(_, host)| host.key).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, (1..=100).collect::<Vec<u64>>());
+    table.for_each_mut(|host| host.last_ns = 7);
+    assert!(table.iter().all(|(_, host)| host.last_ns == 7));
+    // Those who displace others take their values over: there are never more of them than places.
+    let mut table = Table::new(64, 1000).unwrap();
+    for key in 1..=10_000 {
+        assert!(touch(&mut table, key, key * STEP, 0));
+    }
+    values = table.iter().map(|(_, host)| value(&table, host.key)).collect();
+    values.sort_unstable();
+    assert_eq!(values, (1..=64).collect::<Vec<u32>>());
+}
+
+#[test]
+fn more_entries_than_can_be_numbered_are_an_error() {
+    assert!(Table::<Host>::new((1 << 31) + 1, 1000).is_err());
+}

@@ -203,7 +203,7 @@ impl<'a> Progress<'a> {
         tally: &Arc<Tally>,
     ) -> Result<(Arc<Model>, Ledger)> {
         let start = Start::Learn { baseline, training: config.training.clone(), source: name.to_owned() };
-        let (tables, options) = (tables(&config.detection.sizes)?, config.detection.clone());
+        let (tables, options) = (tables(&config.detection.sizes)?.fetch(), config.detection.clone());
         let detector = Detector::new(start, tables, Timeline::capture(), Arc::clone(tally), options);
         let findings = Findings::default();
         let mut learner = Learner { detector, findings, damaged: Vec::new(), tally, progress: self };
