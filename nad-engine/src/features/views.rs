@@ -306,10 +306,15 @@ impl View {
         Self::ALL.into_iter().find(|view| view.name() == name)
     }
 
-    /// Whether it sees what goes on over hours.
-    pub(crate) fn is_of_hours(self) -> bool {
+    /// Whether it judges what lasts: over hours, or as what a subject is like.
+    pub(crate) fn is_lasting(self) -> bool {
         let is_long = |persistence| matches!(persistence, Persistence::Holds(seconds) if seconds >= HOUR_S);
-        self.features().any(|feature| is_long(feature.persistence))
+        self.judges_a_trait() || self.features().any(|feature| is_long(feature.persistence))
+    }
+
+    /// Whether it judges what a subject is like, and not what it does just now.
+    pub(crate) fn judges_a_trait(self) -> bool {
+        self.features().all(|feature| feature.persistence == Persistence::Lasts)
     }
 
     /// Its features, in order. The list of names is the schema that a model is checked against.

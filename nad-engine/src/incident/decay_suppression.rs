@@ -58,16 +58,10 @@ impl DecaySuppression {
     /// Forgets what was seen long ago.
     pub(super) fn forget(&mut self, now_ns: u64) {
         self.last.retain(|(view, ..), (_, time_ns)| {
-            let is_long = judges_what_lasts(*view) || view.is_of_hours();
-            let kept_ns = if is_long { LASTING_KEPT_NS } else { KEPT_NS };
+            let kept_ns = if view.is_lasting() { LASTING_KEPT_NS } else { KEPT_NS };
             now_ns.saturating_sub(*time_ns) < kept_ns
         });
     }
-}
-
-/// Whether a view judges what a subject is like, and not what it does just now.
-fn judges_what_lasts(view: View) -> bool {
-    view.features().all(|feature| feature.persistence == Persistence::Lasts)
 }
 
 /// Whether more has come to a feature of a view than is unremarkable. What lasts shows nothing beside what fades unless it is said,
@@ -79,7 +73,7 @@ fn grows(view: View, feature: &Feature, before: f32, now: f32, elapsed_s: f32) -
         Persistence::Holds(window_s) if elapsed_s < window_s => before,
         Persistence::Holds(_) => 0.0,
         Persistence::Lasts if feature.phrase.is_empty() => return false,
-        Persistence::Lasts if judges_what_lasts(view) => before,
+        Persistence::Lasts if view.judges_a_trait() => before,
         Persistence::Lasts => 0.0,
     };
     let margin = (TOLERANCE * left).max(UNREMARKABLE * feature.ordinary);

@@ -53,9 +53,9 @@ struct Open {
     votes: Vec<Vote>,
     /// The most packets and bytes that a deviation of this tick had.
     tick_volume: (u64, u64),
-    /// Whether only views of hours have seen it.
-    is_of_hours: bool,
-    /// When a view over hours last saw it go on, without more than before.
+    /// Whether only views have seen it that judge what lasts.
+    is_lasting: bool,
+    /// When such a view last saw it go on, without more than before.
     goes_on_ns: u64,
     had_alerts: bool,
     /// Since the last tick with alerts, that one left out.
@@ -113,7 +113,7 @@ impl Tracker {
         }
         let silence_ns = self.silence_ns;
         self.close_where(updates, |open| {
-            let least_ns = if open.is_of_hours { SILENCE_OF_HOURS_NS } else { 0 };
+            let least_ns = if open.is_lasting { SILENCE_OF_HOURS_NS } else { 0 };
             let silence_ns = silence_ns.max(least_ns);
             now.sensor_ns.saturating_sub(open.incident.end_ns.max(open.goes_on_ns)) > silence_ns
         });
@@ -170,10 +170,10 @@ impl Tracker {
             return;
         }
         if self.suppression.is_decaying(deviation, &parties) {
-            // Over hours nothing only fades: a subject is judged when it goes on.
-            if deviation.view.is_of_hours()
-                && let Some(place) = self.find(&parties, shape, deviation.time_ns)
-                && self.open[place].is_of_hours
+            // What lasts does not fade: a subject is judged when it goes on.
+            if deviation.view.is_lasting()
+                && let Some(place) = self.find(deviation, &parties, shape)
+                && self.open[place].is_lasting
             {
                 self.open[place].goes_on_ns = deviation.time_ns;
             }
@@ -186,7 +186,7 @@ impl Tracker {
             self.open[cause].add_consequence(deviation);
             return;
         }
-        let found = self.find(&parties, shape, deviation.time_ns);
+        let found = self.find(deviation, &parties, shape);
         let found = found.or_else(|| self.resume(deviation, &parties, shape));
         match found.or_else(|| self.begin(deviation, &parties, now, updates)) {
             Some(place) => self.open[place].add(deviation, &parties, shape),
@@ -194,22 +194,29 @@ impl Tracker {
         }
     }
 
-    fn find(&self, parties: &Parties, shape: Shape, time_ns: u64) -> Option<usize> {
+    fn find(&self, deviation: &Deviation, parties: &Parties, shape: Shape) -> Option<usize> {
+        let time_ns = deviation.time_ns;
+        // What shows within seconds is another attack than what went on before, and is silent now.
+        let is_silent = |open: &Open| time_ns.saturating_sub(open.incident.end_ns) > self.silence_ns;
+        let is_apart = |open: &Open| open.is_lasting && !deviation.view.is_lasting() && is_silent(open);
+        let place = |is_one: &dyn Fn(&Open) -> bool| {
+            self.open.iter().position(|open| !is_apart(open) && is_one(open))
+        };
         let by_principal = |key: Option<HostKey>| {
             let key = key?;
-            self.open.iter().position(|open| open.principal == key)
+            place(&|open| open.principal == key)
         };
         by_principal(parties.source)
             .or_else(|| by_principal(parties.alias))
-            .or_else(|| self.open.iter().position(|open| open.answers(parties)))
-            .or_else(|| self.open.iter().position(|open| open.is_joined_by(parties, shape, time_ns)))
+            .or_else(|| place(&|open| open.answers(parties)))
+            .or_else(|| place(&|open| open.is_joined_by(parties, shape, time_ns)))
             .or_else(|| by_principal(parties.target.filter(|_| parties.source.is_none())))
-            .or_else(|| self.open.iter().position(|open| open.explains(parties, time_ns)))
+            .or_else(|| place(&|open| open.explains(parties, time_ns)))
     }
 
     /// Opens a closed incident again where this is of the same cause; its place.
     fn resume(&mut self, deviation: &Deviation, parties: &Parties, shape: Shape) -> Option<usize> {
-        if self.open.len() >= MOST_OPEN || !deviation.view.is_of_hours() {
+        if self.open.len() >= MOST_OPEN || !deviation.view.is_lasting() {
             return None;
         }
         let mut open = self.closed.take(cause::principal(parties), shape, deviation.time_ns)?;
@@ -264,7 +271,7 @@ impl Tracker {
             principal: cause::principal(parties),
             votes: Vec::new(),
             tick_volume: (0, 0),
-            is_of_hours: true,
+            is_lasting: true,
             goes_on_ns: 0,
             silent_coverage: Coverage::default(),
             had_alerts: false,
@@ -280,7 +287,7 @@ impl Tracker {
             if is_over(&open) {
                 open.incident.state = State::Closed;
                 updates.push(IncidentUpdate { change: Change::Closed, incident: open.incident.clone() });
-                if open.is_of_hours {
+                if open.is_lasting {
                     self.closed.add(open);
                 }
             } else {
@@ -325,7 +332,7 @@ impl Open {
         incident.probability = incident.probability.min(deviation.judgement.probability);
         let (packets, bytes) = deviation.subject.borrowed().volume();
         self.tick_volume = (self.tick_volume.0.max(packets), self.tick_volume.1.max(bytes));
-        self.is_of_hours &= deviation.view.is_of_hours();
+        self.is_lasting &= deviation.view.is_lasting();
         self.had_alerts = true;
         self.vote(deviation, shape);
     }

@@ -1,5 +1,5 @@
-//! Closed incidents that only long horizons have seen. They resume where the same cause comes back: a slow scan that pauses is one
-//! scan. What shows within seconds is another attack each time.
+//! Closed incidents of what lasts. They resume where the same cause comes back: a slow scan that pauses is one scan, and a beacon
+//! one beacon. What shows within seconds is another attack each time.
 
 use std::collections::VecDeque;
 
