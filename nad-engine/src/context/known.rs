@@ -83,6 +83,8 @@ pub struct Usual {
 impl Usual {
     /// What is taken for usual where nothing is known: what a browser does.
     const ANYWHERE: Self = Self { opened_10: 6.0, turns_10: 20.0, up_60: 65_536.0 };
+    /// Likewise where one logs in: a person's own sessions.
+    const AT_LOGIN: Self = Self { opened_10: 2.0, ..Self::ANYWHERE };
     /// Where something is known, no less than this.
     const LEAST: Self = Self { opened_10: 1.0, turns_10: 1.0, up_60: 65_536.0 };
 
@@ -283,7 +285,9 @@ impl KnownServices {
             let peaks = entry.peaks(epoch);
             (peaks != Peaks::default()).then_some(peaks)
         });
-        let Some([opened_10, turns_10, up_60]) = known else { return Usual::ANYWHERE };
+        let Some([opened_10, turns_10, up_60]) = known else {
+            return if service.is_remote_login() { Usual::AT_LOGIN } else { Usual::ANYWHERE };
+        };
         let least = Usual::LEAST;
         Usual {
             opened_10: opened_10.max(least.opened_10),

@@ -116,7 +116,8 @@ pub struct ServicePairState {
     pub contacts_60: f32,
     /// Answers that a name does not exist, those to reverse look-ups left out.
     pub missing_60: f32,
-    rest: u32,
+    /// Bytes of queried names beyond [`Self::USUAL_NAME`] each, those of reverse look-ups left out.
+    pub long_names_60: f32,
 }
 
 const ANSWERED: u8 = 1;
@@ -152,6 +153,9 @@ impl Entry for ServicePairState {
 }
 
 impl ServicePairState {
+    /// Bytes that nearly every name has at most.
+    pub const USUAL_NAME: f32 = 48.0;
+
     /// Takes one packet into account; a state that is zero but for its key is one that begins with it.
     pub fn update(&mut self, record: &PacketRecord, step: &FlowStep, now_ns: u64) {
         if self.last_ns == 0 {
@@ -211,6 +215,7 @@ impl ServicePairState {
             &mut self.contact_60,
             &mut self.contacts_60,
             &mut self.missing_60,
+            &mut self.long_names_60,
         ] {
             *count *= decay.minute;
         }
@@ -365,6 +370,9 @@ impl ServicePairState {
         }
         self.queries_10 += 1.0;
         self.query_count += 1.0;
+        if record.dns_query_type != POINTER {
+            self.long_names_60 += (f32::from(record.dns_name_length) - Self::USUAL_NAME).max(0.0);
+        }
         let rare = f32::from(u8::from(!USUAL.contains(&record.dns_query_type)));
         step_mean(&mut self.name_length, self.query_count, AVERAGED_QUERIES, record.dns_name_length.into());
         step_mean(&mut self.rare_types, self.query_count, AVERAGED_QUERIES, rare);

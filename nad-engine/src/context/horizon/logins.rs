@@ -16,8 +16,6 @@ use crate::{
     presentation,
 };
 
-/// Ports of remote logins: FTP, SSH, Telnet, RDP, VNC, WinRM.
-const PORTS: [u16; 7] = [21, 22, 23, 3389, 5900, 5985, 5986];
 const TCP: u8 = 6;
 
 const MINUTE_NS: u64 = 60_000_000_000;
@@ -73,8 +71,7 @@ pub struct LoginsKey {
 impl LoginsKey {
     /// The key of a service, where it is for remote logins.
     pub(super) fn of(service: &ServiceKey) -> Option<Self> {
-        let is_one = service.protocol == TCP && PORTS.contains(&service.port);
-        is_one.then_some(Self { server: service.server, port: service.port })
+        service.is_remote_login().then_some(Self { server: service.server, port: service.port })
     }
 }
 

@@ -73,7 +73,9 @@ fn what_is_usual_counts_from_the_next_epoch_on() {
     let mut known = known();
     known.remember(key(1), [0; 6], &ssh(2), 1000 * SECOND);
     known.learn_usual(&ssh(2), Usual { opened_10: 6.0, turns_10: 40.0, up_60: 1e6 }, 1000 * SECOND);
-    assert_eq!(known.usual(&ssh(2), 1050 * SECOND), Usual::ANYWHERE);
+    assert_eq!(known.usual(&ssh(2), 1050 * SECOND), Usual::AT_LOGIN, "nothing is known so far");
+    let web = ServiceKey { port: 80, ..ssh(2) };
+    assert_eq!(known.usual(&web, 1050 * SECOND), Usual::ANYWHERE);
     assert_eq!(known.usual(&ssh(2), 1100 * SECOND), Usual { opened_10: 6.0, turns_10: 40.0, up_60: 1e6 });
     assert_eq!(known.usual(&ssh(3), 1100 * SECOND).opened_10, 6.0, "as at this port elsewhere");
     let restored = KnownServices::restore(

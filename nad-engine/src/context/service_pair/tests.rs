@@ -107,6 +107,20 @@ fn a_first_contact_fades_within_minutes_and_who_calls_back_is_remembered() {
 }
 
 #[test]
+fn bytes_of_long_names_count_but_for_reverse_look_ups() {
+    let mut state = ServicePairState::zeroed();
+    for (name, query_type) in [(30, 1), (78, 16), (58, 1), (72, 12)] {
+        let flags = flag::DNS;
+        let query =
+            PacketRecord { protocol: 17, flags, dns_query_type: query_type, ..PacketRecord::zeroed() };
+        state.update(&PacketRecord { dns_name_length: name, ..query }, &step(true, false), SECOND);
+    }
+    assert_eq!(state.long_names_60, 30.0 + 10.0);
+    state.fade(SECOND + 60 * SECOND);
+    assert!((state.long_names_60 - 40.0 / std::f32::consts::E).abs() < 0.1);
+}
+
+#[test]
 fn failed_look_ups_count_but_for_reverse_ones() {
     const POINTER: u16 = 12;
     let mut state = ServicePairState::zeroed();

@@ -14,11 +14,12 @@ use crate::{
 #[test]
 fn what_a_client_does_at_a_service_names_the_shape() {
     type Set = fn(&mut ServicePairState);
-    let cases: [(View, u16, u8, Set, Shape); 15] = [
+    let cases: [(View, u16, u8, Set, Shape); 20] = [
         (View::Names, 53, 17, |d| (d.queries_10, d.name_length) = (20.0, 80.0), Shape::DnsTunnel),
         (View::Names, 53, 17, |d| d.rare_types = 0.9, Shape::DnsTunnel),
         (View::Names, 53, 17, |d| (d.queries_10, d.name_length) = (20.0, 12.0), Shape::Unusual),
         (View::Names, 53, 17, |d| (d.missing_60, d.no_such_name) = (60.0, 0.8), Shape::GeneratedNames),
+        (View::Names, 53, 17, |d| (d.name_length, d.long_names_60) = (30.0, 900.0), Shape::DnsTunnel),
         (View::Upload, 53, 17, |d| (d.queries_10, d.name_length) = (20.0, 80.0), Shape::DnsTunnel),
         (View::Upload, 4444, 6, |d| d.up_60 = 1e7, Shape::UnusualUpload),
         (View::Answers, 123, 17, |d| d.down_60 = 1e7, Shape::Amplification),
@@ -26,7 +27,11 @@ fn what_a_client_does_at_a_service_names_the_shape() {
         (View::Exchange, 22, 6, |d| d.turns_10 = 90.0, Shape::BruteForce),
         (View::Exchange, 80, 6, |d| d.turns_10 = 90.0, Shape::Enumeration),
         (View::Connections, 0, 1, |d| d.opened_10 = 90.0, Shape::Flood),
+        (View::Connections, 0, 1, |d| d.opened_10 = 20.0, Shape::Unusual),
+        (View::Exchange, 0, 1, |d| d.turns_10 = 900.0, Shape::Flood),
+        (View::Exchange, 0, 1, |d| d.turns_10 = 60.0, Shape::Unusual),
         (View::Connections, 80, 6, |d| (d.opened_10, d.failed_10) = (90.0, 60.0), Shape::SynFlood),
+        (View::Connections, 80, 6, |d| (d.opened_10, d.failed_10) = (9.0, 9.0), Shape::Unusual),
         (View::Connections, 22, 6, |d| d.opened_10 = 90.0, Shape::BruteForce),
         (
             View::Connections,
@@ -42,6 +47,32 @@ fn what_a_client_does_at_a_service_names_the_shape() {
         set(&mut state);
         assert_eq!(of_service_pair(view, state, 1).shape(), shape, "case {case}");
     }
+}
+
+#[test]
+fn logins_at_one_server_beside_ordinary_new_services_are_no_scan() {
+    let mut host = scan(1, 3);
+    let smb = ServiceKey { server: key(200), port: 445, protocol: 6 };
+    (0..30).for_each(|_| open(&mut host, &smb, Novelty::NewServer, 0));
+    host.waiting_10 = 0.0;
+    assert_eq!(of_source(View::SlowScan, host, 1).shape(), Shape::BruteForce);
+    // A scan that takes several connections to each service stays one.
+    let mut versions = source(1, 2);
+    for port in 1..=20 {
+        let service = ServiceKey { server: key(10), port, protocol: 6 };
+        (0..4).for_each(|_| open(&mut versions, &service, Novelty::NewEverything, 0));
+    }
+    assert_eq!(of_source(View::SlowScan, versions, 1).shape(), Shape::PortScan);
+}
+
+#[test]
+fn few_packets_are_no_flood() {
+    let shape = |view, host| of_source(view, host, 1).shape();
+    let pings = |number| with(scan(1, 1), |host| (host.opened_10, host.icmp_10) = (1.0, number));
+    assert_eq!(shape(View::OutboundFlood, pings(60.0)), Shape::Unusual);
+    assert_eq!(shape(View::OutboundFlood, pings(600.0)), Shape::Flood);
+    let pressed = |number| of_target(with(target(1, []), |host| host.pressed_10 = number), 1).shape();
+    assert_eq!([60.0, 600.0].map(pressed), [Shape::Unusual, Shape::Flood]);
 }
 
 /// A source that opened flows to ports of hosts.

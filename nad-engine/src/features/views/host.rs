@@ -148,22 +148,39 @@ pub(super) fn shape_of_attempts(host: &HostState) -> Shape {
 /// What all that a source sends looks like: unanswered packets count even where they open no flow.
 pub(super) fn shape_of_sent(host: &HostState) -> Shape {
     let tried = host.opened_10.max(host.stray_10);
-    if host.icmp_10 > 0.5 * tried && host.peers_10() < 4.0 { Shape::Flood } else { of_tried(host, tried) }
+    if host.icmp_10 > 0.5 * tried && host.peers_10() < 4.0 {
+        if_many(host.icmp_10, FEWEST_PACKETS, Shape::Flood)
+    } else {
+        of_tried(host, tried)
+    }
 }
 
 /// What comes over a target looks like.
 pub(super) fn shape_of_received(host: &HostState) -> Shape {
     let connections = host.half_open_10 + host.turned_away_10;
     let is_syns = connections > 0.25 * host.pressed_10 && host.is_asked_mostly_tcp();
-    if is_syns && !host.is_pressed_by_pings() { Shape::SynFlood } else { Shape::Flood }
+    let shape = if is_syns && !host.is_pressed_by_pings() { Shape::SynFlood } else { Shape::Flood };
+    let is_many = connections >= FEWEST_CONNECTIONS;
+    let packets = host.pressed_10.max(host.icmp_in_10);
+    if is_many { shape } else { if_many(packets, FEWEST_PACKETS, shape) }
+}
+
+/// Connections in 10 s that one of many sources of a flood has at least, and packets: fewer exhaust nothing, whatever else
+/// they mean.
+pub(super) const FEWEST_CONNECTIONS: f32 = 32.0;
+/// See [`FEWEST_CONNECTIONS`].
+pub(super) const FEWEST_PACKETS: f32 = 100.0;
+
+/// The shape of a flood, where there are as many as one has.
+pub(super) fn if_many(number: f32, fewest: f32, flood: Shape) -> Shape {
+    if number >= fewest { flood } else { Shape::Unusual }
 }
 
 /// Services of a scan, at least.
 const FEWEST_SERVICES: f32 = 4.0;
 
 fn of_tried(host: &HostState, tried: f32) -> Shape {
-    let services = host.services_10().max(host.services_120()).max(host.outside_120());
-    if services < 0.1 * tried {
+    if is_repeated(host, tried) {
         return of_repeated(host, tried);
     }
     // Hosts and services of the same time.
@@ -175,17 +192,25 @@ fn of_tried(host: &HostState, tried: f32) -> Shape {
     if is_sweep { Shape::HostSweep } else { Shape::PortScan }
 }
 
-/// The same few services again and again.
+/// Whether it is the same few services again and again. Versions of services take several connections to each.
+fn is_repeated(host: &HostState, tried: f32) -> bool {
+    /// Attempts in 10 s by which that can be told.
+    const FEWEST: f32 = 4.0;
+    let lately = host.services_10().max(host.outside_120());
+    let has_favourite = tried >= FEWEST && host.favourite.winner().is_some() && lately < 0.2 * tried;
+    has_favourite || lately.max(host.services_120()) < 0.1 * tried
+}
+
 fn of_repeated(host: &HostState, tried: f32) -> Shape {
     if !host.opens_mostly_tcp() {
-        return Shape::Flood;
+        return if_many(tried, FEWEST_CONNECTIONS, Shape::Flood);
     }
     let asks_for_passwords = host.favourite.winner().is_some_and(|(_, port)| LOGIN_PORTS.contains(&port));
     if host.unsuccessful_10() > 0.25 * tried {
-        Shape::SynFlood
+        if_many(tried, FEWEST_CONNECTIONS, Shape::SynFlood)
     } else if asks_for_passwords && host.opened_10 > 0.1 * tried {
         Shape::BruteForce
     } else {
-        Shape::Flood
+        if_many(tried, FEWEST_CONNECTIONS, Shape::Flood)
     }
 }

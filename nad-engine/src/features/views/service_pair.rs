@@ -8,6 +8,8 @@ use crate::{
     features::{Column, Feature, Persistence, shape::Shape},
 };
 
+use super::host::{FEWEST_CONNECTIONS, FEWEST_PACKETS, if_many};
+
 /// Regular intervals in a row from which on it makes no difference how many there were.
 const ENOUGH_INTERVALS: f32 = 32.0;
 
@@ -207,8 +209,11 @@ fn if_beacon(pair: &ServicePairState, value: f32) -> f32 {
     if may_be { part * value } else { 0.0 }
 }
 
+/// Bytes of names in a minute beyond [`USUAL_NAME`](ServicePairState::USUAL_NAME) each that browsers stay below.
+const MUCH_IN_NAMES: f32 = 256.0;
+
 /// A tunnel asks for long names without end, and for types that carry much.
-pub(super) static NAMES: [Column<Read>; 5] = [
+pub(super) static NAMES: [Column<Read>; 6] = [
     Column {
         feature: Feature::logarithmic("queries", "").ordinary(16.0).phrase("made {} DNS queries in 10 s"),
         read: |pair| pair.queries_10,
@@ -219,6 +224,14 @@ pub(super) static NAMES: [Column<Read>; 5] = [
             .ordinary(40.0)
             .phrase("asked for names of {} on average"),
         read: |pair| pair.name_length,
+    },
+    Column {
+        // What devices on a network call themselves is long, and carries nothing to anyone outside.
+        feature: Feature::logarithmic("bytes of long names", "bytes")
+            .persistence(Persistence::Fades(60.0))
+            .ordinary(MUCH_IN_NAMES)
+            .phrase("asked in a minute for long names, with {} beyond what names usually have"),
+        read: |pair| if pair.server.is_group() { 0.0 } else { pair.long_names_60 },
     },
     Column {
         feature: Feature::logarithmic("failed look-ups", "")
@@ -271,7 +284,7 @@ pub(super) fn shape_of_connections(pair: &JudgedPair) -> Shape {
     if has_long_names(pair) {
         Shape::DnsTunnel
     } else if is_tcp && pair.unsuccessful_10() > 0.5 * pair.opened_10 {
-        Shape::SynFlood
+        if_many(pair.opened_10, FEWEST_CONNECTIONS, Shape::SynFlood)
     } else if is_tcp && LOGIN_PORTS.contains(&pair.port) {
         Shape::BruteForce
     } else if is_tcp && pair.open_now > 0.5 * pair.opened_60 && pair.up_60 < LITTLE * pair.opened_60 {
@@ -279,7 +292,7 @@ pub(super) fn shape_of_connections(pair: &JudgedPair) -> Shape {
     } else if is_tcp && pair.turns_10 >= pair.opened_10 {
         Shape::Enumeration
     } else {
-        Shape::Flood
+        if_many(pair.opened_10.max(pair.turns_10), FEWEST_CONNECTIONS, Shape::Flood)
     }
 }
 
@@ -288,7 +301,7 @@ pub(super) fn shape_of_exchange(pair: &JudgedPair) -> Shape {
     if has_long_names(pair) {
         Shape::DnsTunnel
     } else if ICMP.contains(&pair.protocol) {
-        Shape::Flood
+        if_many(pair.turns_10, FEWEST_PACKETS, Shape::Flood)
     } else if LOGIN_PORTS.contains(&pair.port) {
         Shape::BruteForce
     } else if pair.protocol == TCP {
@@ -312,7 +325,7 @@ pub(super) fn shape_of_answers(pair: &JudgedPair) -> Shape {
 pub(super) fn shape_of_names(pair: &JudgedPair) -> Shape {
     /// Failed look-ups in a minute, and their part of all, from which on a program makes names up.
     const GENERATED: (f32, f32) = (12.0, 0.4);
-    if has_long_names(pair) || pair.rare_types > 0.5 {
+    if has_long_names(pair) || pair.rare_types > 0.5 || pair.long_names_60 > MUCH_IN_NAMES {
         Shape::DnsTunnel
     } else if pair.missing_60 > GENERATED.0 && pair.no_such_name > GENERATED.1 {
         Shape::GeneratedNames
