@@ -1,7 +1,7 @@
 //! A bounded table: buckets of eight, and an admission that a flood of newcomers can't overrun.
 //!
 //! A bucket's eight hashes fill one cache line; when each entry was last asked for and to which group it belongs stands on
-//! the next. The keyed hash finds an entry, and its whole key confirms it. The values lie apart from them, in huge pages
+//! the next, and where its value is on a third. The keyed hash finds an entry, and its whole key confirms it. The values lie apart from them, in huge pages
 //! where the kernel gives them: each place gets the next one when it is first used, and keeps it, so that memory is taken
 //! by the entries that there are and not by those that there is room for.
 //!
@@ -14,6 +14,8 @@
 
 mod bucket;
 mod mapped;
+
+use std::num::NonZeroU32;
 
 use bytemuck::Pod;
 
@@ -49,8 +51,8 @@ pub trait AnyTable {
 
     /// Bytes of address space that it takes when it is full.
     fn bytes(&self) -> usize {
-        let Memory { buckets, homes, values } = self.memory();
-        buckets.len() + homes.len() + values.len()
+        let Memory { buckets, values } = self.memory();
+        buckets.len() + values.len()
     }
 }
 
@@ -59,8 +61,6 @@ pub trait AnyTable {
 pub struct Memory<'a> {
     /// Used all over from the first entries on.
     pub buckets: &'a [u8],
-    /// Likewise.
-    pub homes: &'a [u8],
     /// Used from its beginning on, as far as there are entries.
     pub values: &'a [u8],
 }
@@ -100,8 +100,6 @@ const LINE: usize = 64;
 #[derive(Debug)]
 pub struct Table<V> {
     buckets: Mapped<Bucket>,
-    /// Which value each place of a bucket has; 0 where it was never used.
-    homes: Mapped<[u32; BUCKET]>,
     /// The first belongs to nobody.
     values: Mapped<V>,
     /// Values that places have.
@@ -145,10 +143,16 @@ pub struct Slot {
     /// The bucket's number and the place in it.
     place: u32,
     /// Its value's number.
-    value: u32,
+    value: NonZeroU32,
 }
 
 impl Slot {
+    #[inline]
+    const fn new(bucket: usize, place: usize, value: NonZeroU32) -> Self {
+        // There are no more places than fit.
+        Self { place: (bucket * BUCKET + place) as u32, value }
+    }
+
     #[inline]
     fn bucket(self) -> usize {
         self.place as usize / BUCKET
@@ -161,7 +165,7 @@ impl Slot {
 
     #[cfg(test)]
     pub(super) const fn at(place: usize) -> Self {
-        Self { place: place as u32, value: 0 }
+        Self::new(0, place, NonZeroU32::MIN)
     }
 }
 
@@ -205,7 +209,6 @@ impl<V: Entry> Table<V> {
         let buckets = capacity.div_ceil(BUCKET).next_power_of_two();
         Ok(Self {
             buckets: Mapped::new(buckets)?,
-            homes: Mapped::new(buckets)?,
             values: Mapped::new(buckets * BUCKET + 1)?,
             used: 0,
             mask: buckets - 1,
@@ -220,7 +223,7 @@ impl<V: Entry> Table<V> {
         let bucket = &self.buckets[self.bucket(hash)];
         prefetch(&bucket.low);
         prefetch(&bucket.stamps);
-        prefetch(&self.homes[self.bucket(hash)]);
+        prefetch(&bucket.values);
     }
 
     /// Asks the memory for the first `bytes` of the value of a hash, whose bucket should be there by now. Whether it
@@ -228,8 +231,9 @@ impl<V: Entry> Table<V> {
     #[inline]
     pub fn prefetch_value(&self, hash: u64, bytes: usize) -> bool {
         let bucket = self.bucket(hash);
-        let Some(place) = self.buckets[bucket].place_of(hash) else { return false };
-        let value = bytemuck::bytes_of(self.get(self.slot(bucket, place)));
+        let place = self.buckets[bucket].place_of(hash);
+        let Some(slot) = place.and_then(|place| self.slot(bucket, place)) else { return false };
+        let value = bytemuck::bytes_of(self.get(slot));
         value[..bytes.min(value.len())].iter().step_by(LINE).for_each(prefetch);
         true
     }
@@ -246,7 +250,8 @@ impl<V: Entry> Table<V> {
     #[inline]
     pub fn find(&self, wanted: &Hashed<V::Key>) -> Option<Slot> {
         let bucket = self.bucket(wanted.hash);
-        let mut slots = self.buckets[bucket].places_of(wanted.hash).map(|place| self.slot(bucket, place));
+        let places = self.buckets[bucket].places_of(wanted.hash);
+        let mut slots = places.filter_map(|place| self.slot(bucket, place));
         slots.find(|slot| self.get(*slot).key() == wanted.key)
     }
 
@@ -284,19 +289,19 @@ impl<V: Entry> Table<V> {
     /// The value at a place.
     #[inline]
     pub fn get(&self, slot: Slot) -> &V {
-        &self.values[slot.value as usize]
+        &self.values[slot.value.get() as usize]
     }
 
     /// The value at a place, to be changed.
     #[inline]
     pub fn get_mut(&mut self, slot: Slot) -> &mut V {
-        &mut self.values[slot.value as usize]
+        &mut self.values[slot.value.get() as usize]
     }
 
     /// Every entry with its hash.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &V)> {
-        let hashes = self.buckets.iter().flat_map(|bucket| bucket.hashes());
-        let entries = hashes.zip(self.homes.iter().flatten()).filter(|(hash, _)| *hash != 0);
+        let places = self.buckets.iter().flat_map(|bucket| bucket.hashes().zip(&bucket.values));
+        let entries = places.filter(|(hash, _)| *hash != 0);
         entries.map(|(hash, value)| (hash, &self.values[*value as usize]))
     }
 
@@ -327,21 +332,22 @@ impl<V: Entry> Table<V> {
         };
         self.counts.entered += 1;
         self.counts.displaced += u64::from(is_lively);
-        let home = &mut self.homes[index][place];
-        if *home == 0 {
+        let bucket = &mut self.buckets[index];
+        let value = NonZeroU32::new(bucket.values[place]).unwrap_or_else(|| {
             self.used += 1;
-            *home = self.used;
-        }
-        let slot = self.slot(index, place);
-        self.buckets[index].occupy(place, wanted.hash, group, now_ns);
+            NonZeroU32::MIN.saturating_add(self.used - 1)
+        });
+        bucket.values[place] = value.get();
+        bucket.occupy(place, wanted.hash, group, now_ns);
+        let slot = Slot::new(index, place, value);
         *self.get_mut(slot) = V::begin(wanted.key);
         if is_lively { Admission::Displacing(slot) } else { Admission::Here(slot) }
     }
 
     #[inline]
-    fn slot(&self, bucket: usize, place: usize) -> Slot {
-        // There are no more of them than fit.
-        Slot { place: (bucket * BUCKET + place) as u32, value: self.homes[bucket][place] }
+    fn slot(&self, bucket: usize, place: usize) -> Option<Slot> {
+        let value = NonZeroU32::new(self.buckets[bucket].values[place % BUCKET])?;
+        Some(Slot::new(bucket, place, value))
     }
 
     #[inline]
@@ -357,7 +363,7 @@ impl<V: Entry> AnyTable for Table<V> {
     }
 
     fn memory(&self) -> Memory<'_> {
-        Memory { buckets: self.buckets.bytes(), homes: self.homes.bytes(), values: self.values.bytes() }
+        Memory { buckets: self.buckets.bytes(), values: self.values.bytes() }
     }
 }
 

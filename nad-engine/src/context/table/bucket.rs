@@ -15,8 +15,8 @@ pub(super) const STAMP_SHIFT: u32 = 24;
 pub(super) const STAMP_MASK: u32 = u32::MAX >> 1;
 
 /// Eight entries' hashes in halves, both 0 where there is none, stamps (when each was last asked for, and in the lowest
-/// bit whether it was known to be real then), and groups.
-#[repr(C, align(128))]
+/// bit whether it was known to be real then), groups, and numbers of values.
+#[repr(C, align(64))]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub(super) struct Bucket {
     pub(super) low: [u32; BUCKET],
@@ -24,6 +24,9 @@ pub(super) struct Bucket {
     pub(super) stamps: [u32; BUCKET],
     prefixes: [u16; BUCKET],
     macs: [u16; BUCKET],
+    /// 0 where a place was never used; it stays with the place.
+    pub(super) values: [u32; BUCKET],
+    rest: [u32; BUCKET],
 }
 
 /// After how long an entry may leave, in steps of stamps.

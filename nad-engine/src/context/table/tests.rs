@@ -184,7 +184,7 @@ fn values_lie_one_after_the_other_and_stay_with_their_places() {
     for key in 1..=100 {
         assert!(touch(&mut table, key, 0, 0));
     }
-    let value = |table: &Table<Host>, key| table.find(&hashed(key)).unwrap().value;
+    let value = |table: &Table<Host>, key| table.find(&hashed(key)).unwrap().value.get();
     let mut values: Vec<u32> = (1..=100).map(|key| value(&table, key)).collect();
     assert_eq!(values, (1..=100).collect::<Vec<u32>>(), "in the order in which they came");
     let mut seen: Vec<u64> = table.iter().map(|(_, host)| host.key).collect();
