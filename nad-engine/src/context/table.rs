@@ -1,9 +1,9 @@
 //! A bounded table: buckets of eight, and an admission that a flood of newcomers can't overrun.
 //!
 //! A bucket's eight hashes fill one cache line; when each entry was last asked for and to which group it belongs stands on
-//! the next, and where its value is on a third. The keyed hash finds an entry, and its whole key confirms it. The values lie apart from them, in huge pages
-//! where the kernel gives them: each place gets the next one when it is first used, and keeps it, so that memory is taken
-//! by the entries that there are and not by those that there is room for.
+//! the next, and where its value is on a third. The keyed hash finds an entry, and its whole key confirms it. The values
+//! lie apart from them, in huge pages where the kernel gives them: each place gets the next one when it is first used, and
+//! keeps it, so that memory is taken by the entries that there are and not by those that there is room for.
 //!
 //! **When a bucket is full**, a newcomer takes the place of the least recently used entry that is not known to be real, or
 //! that was idle for longer than the table's limit. Forged sources, which never become real, so displace only each other.
@@ -100,7 +100,6 @@ const LINE: usize = 64;
 #[derive(Debug)]
 pub struct Table<V> {
     buckets: Mapped<Bucket>,
-    /// The first belongs to nobody.
     values: Mapped<V>,
     /// Values that places have.
     used: u32,
@@ -142,7 +141,7 @@ impl TableCounts {
 pub struct Slot {
     /// The bucket's number and the place in it.
     place: u32,
-    /// Its value's number.
+    /// Its value's number, from 1 on.
     value: NonZeroU32,
 }
 
@@ -161,6 +160,11 @@ impl Slot {
     #[inline]
     fn place(self) -> usize {
         self.place as usize % BUCKET
+    }
+
+    #[inline]
+    fn index(self) -> usize {
+        (self.value.get() as usize).wrapping_sub(1)
     }
 
     #[cfg(test)]
@@ -209,7 +213,7 @@ impl<V: Entry> Table<V> {
         let buckets = capacity.div_ceil(BUCKET).next_power_of_two();
         Ok(Self {
             buckets: Mapped::new(buckets)?,
-            values: Mapped::new(buckets * BUCKET + 1)?,
+            values: Mapped::new(buckets * BUCKET)?,
             used: 0,
             mask: buckets - 1,
             quotas: Quotas::of(idle_ns),
@@ -289,26 +293,26 @@ impl<V: Entry> Table<V> {
     /// The value at a place.
     #[inline]
     pub fn get(&self, slot: Slot) -> &V {
-        &self.values[slot.value.get() as usize]
+        &self.values[slot.index()]
     }
 
     /// The value at a place, to be changed.
     #[inline]
     pub fn get_mut(&mut self, slot: Slot) -> &mut V {
-        &mut self.values[slot.value.get() as usize]
+        &mut self.values[slot.index()]
     }
 
     /// Every entry with its hash.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &V)> {
         let places = self.buckets.iter().flat_map(|bucket| bucket.hashes().zip(&bucket.values));
         let entries = places.filter(|(hash, _)| *hash != 0);
-        entries.map(|(hash, value)| (hash, &self.values[*value as usize]))
+        entries.map(|(hash, value)| (hash, &self.values[*value as usize - 1]))
     }
 
     /// Changes every entry.
     pub fn for_each_mut(&mut self, change: impl FnMut(&mut V)) {
         // A place that was used once has an entry ever after.
-        self.values[1..=self.used as usize].iter_mut().for_each(change);
+        self.values[..self.used as usize].iter_mut().for_each(change);
     }
 
     /// Entries that there is room for.

@@ -160,7 +160,7 @@ mod tests {
 
     const PAGE: usize = 4096;
     fn tables() -> Tables {
-        Tables::new(&Sizes { flows: 1 << 17, ..Sizes::all(1000) }).unwrap()
+        Tables::new(&Sizes { flows: 1 << 18, ..Sizes::all(1000) }).unwrap()
     }
 
     /// How much of a memory is there.
