@@ -43,7 +43,7 @@ impl Detector {
                 }
             }),
             State::Detecting(model, policy) if has_times && model.judges_subjects() => {
-                let suspects = self.tracker.suspects();
+                let suspects = self.tracker.active(end_ns);
                 let (model, probability) = (Arc::clone(model), policy.probability());
                 let relearning = &mut self.relearning;
                 let judge = Judge::new(&model, probability, end_ns);

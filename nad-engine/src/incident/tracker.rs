@@ -148,6 +148,16 @@ impl Tracker {
         self.open.iter().map(|open| open.principal).collect()
     }
 
+    /// Who is behind those that had alerts just now: what lasts is open for long, and says little of the next hour.
+    pub fn active(&self, now_ns: u64) -> HashSet<HostKey> {
+        let active = self.open.iter().filter(|open| !self.is_silent(open, now_ns));
+        active.map(|open| open.principal).collect()
+    }
+
+    fn is_silent(&self, open: &Open, now_ns: u64) -> bool {
+        now_ns.saturating_sub(open.incident.end_ns) > self.silence_ns
+    }
+
     /// Incidents that are open.
     pub fn open_count(&self) -> usize {
         self.open.len()
@@ -192,26 +202,6 @@ impl Tracker {
             Some(place) => self.open[place].add(deviation, &parties, shape),
             None => self.refused += 1,
         }
-    }
-
-    fn find(&self, deviation: &Deviation, parties: &Parties, shape: Shape) -> Option<usize> {
-        let time_ns = deviation.time_ns;
-        // What shows within seconds is another attack than what went on before, and is silent now.
-        let is_silent = |open: &Open| time_ns.saturating_sub(open.incident.end_ns) > self.silence_ns;
-        let is_apart = |open: &Open| open.is_lasting && !deviation.view.is_lasting() && is_silent(open);
-        let place = |is_one: &dyn Fn(&Open) -> bool| {
-            self.open.iter().position(|open| !is_apart(open) && is_one(open))
-        };
-        let by_principal = |key: Option<HostKey>| {
-            let key = key?;
-            place(&|open| open.principal == key)
-        };
-        by_principal(parties.source)
-            .or_else(|| by_principal(parties.alias))
-            .or_else(|| place(&|open| open.answers(parties)))
-            .or_else(|| place(&|open| open.is_joined_by(parties, shape, time_ns)))
-            .or_else(|| by_principal(parties.target.filter(|_| parties.source.is_none())))
-            .or_else(|| place(&|open| open.explains(parties, time_ns)))
     }
 
     /// Opens a closed incident again where this is of the same cause; its place.

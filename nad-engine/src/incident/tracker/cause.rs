@@ -1,6 +1,6 @@
 //! Which incident a deviation belongs to.
 
-use super::{AFTERMATH_NS, Deviation, GOES_ON_NS, Open, Parties, Shape};
+use super::{AFTERMATH_NS, Deviation, GOES_ON_NS, Open, Parties, Shape, Tracker};
 use crate::context::host_key::HostKey;
 
 /// Who is behind a deviation; where that is nobody, whom it is against.
@@ -10,6 +10,29 @@ pub(super) fn principal(parties: &Parties) -> HostKey {
 
 fn is_flood(shape: Shape) -> bool {
     matches!(shape, Shape::SynFlood | Shape::Flood | Shape::Amplification)
+}
+
+impl Tracker {
+    /// The open incident that a deviation belongs to.
+    pub(super) fn find(&self, deviation: &Deviation, parties: &Parties, shape: Shape) -> Option<usize> {
+        let time_ns = deviation.time_ns;
+        // What shows within seconds is another attack than what went on before, and is silent now.
+        let is_apart =
+            |open: &Open| open.is_lasting && !deviation.view.is_lasting() && self.is_silent(open, time_ns);
+        let place = |is_one: &dyn Fn(&Open) -> bool| {
+            self.open.iter().position(|open| !is_apart(open) && is_one(open))
+        };
+        let by_principal = |key: Option<HostKey>| {
+            let key = key?;
+            place(&|open| open.principal == key)
+        };
+        by_principal(parties.source)
+            .or_else(|| by_principal(parties.alias))
+            .or_else(|| place(&|open| open.answers(parties)))
+            .or_else(|| place(&|open| open.is_joined_by(parties, shape, time_ns)))
+            .or_else(|| by_principal(parties.target.filter(|_| parties.source.is_none())))
+            .or_else(|| place(&|open| open.explains(parties, time_ns)))
+    }
 }
 
 impl Open {
