@@ -15,6 +15,11 @@ const TOGETHER_S: f32 = 600.0;
 const HOUR_S: f32 = 3600.0;
 /// Contacts that come up more often than once in so many hours make others no rarer.
 const FREQUENT_H: f32 = 6.0;
+/// By how much one more host of the same network makes a client's contacts rarer, where it turns to one after the other at
+/// services that it did not use, and how rare such a contact has to be: an exploit that spreads.
+const SPREAD: f32 = 1.25;
+/// See [`SPREAD`].
+const SPREADING_H: f32 = 0.25;
 /// The highest number of hours that is told apart.
 const MOST_HOURS: f32 = 1e6;
 /// A host that was watched for so long without turning to others has none to turn to.
@@ -76,6 +81,11 @@ impl ContactKind {
         (self.novelty as u16) << 8 | (self.direction as u16) << 6 | (self.role as u16) << 4 | flags
     }
 
+    /// Whether an intruder makes it who goes from host to host of a network.
+    fn is_of_intruders(self) -> bool {
+        self.direction == Direction::Inside && self.is_tcp && !self.is_common_port
+    }
+
     /// Hours between two of its kind, as far as anybody knows without having watched.
     fn guess_h(self) -> f32 {
         use Novelty::{Exposed, Known, NewClient, NewEverything, NewPort, NewServer};
@@ -132,8 +142,10 @@ impl RecentContacts {
 pub(in crate::context) struct FirstContact {
     /// Hours between two of its kind on this network; 0 for another one of a kind that the client had just now.
     pub hours: f32,
-    /// Hours between two occasions of all that the client had within minutes, each of another kind.
+    /// Hours between two occasions of all that the client had within minutes, each of another kind or with another host.
     pub hours_together: f32,
+    /// Whether it is one of a rare kind with one more host of the client's network.
+    pub spreads: bool,
     /// Whether the server has just turned to the client for the first time.
     pub calls_back: bool,
 }
@@ -150,13 +162,18 @@ impl KnownServices {
     ) -> FirstContact {
         let now_s = self.now_s(now_ns);
         let kind = self.kind_of(client, service, novelty, now_s);
-        self.recent.add(client, service.server, now_s);
+        let calls_back = kind.calls_back;
         if !self.is_first_of_hour(client, kind, mac, now_s) {
             // More of them are of the same cause.
-            return FirstContact { hours: 0.0, hours_together: 0.0, calls_back: kind.calls_back };
+            let spreads = kind.is_of_intruders()
+                && !self.recent.has(client, service.server, now_s)
+                && self.hours_between(kind, now_s) >= SPREADING_H;
+            self.recent.add(client, service.server, now_s);
+            return FirstContact { hours: 0.0, hours_together: 0.0, spreads, calls_back };
         }
+        self.recent.add(client, service.server, now_s);
         let hours = self.hours_between(kind, now_s);
-        let contact = FirstContact { hours, hours_together: hours, calls_back: kind.calls_back };
+        let contact = FirstContact { hours, hours_together: hours, spreads: false, calls_back };
         // In the beginning everything is new.
         if now_s >= self.epoch_s {
             let hash_key = self.hash_key;
@@ -230,147 +247,17 @@ fn is_common(port: u16, direction: Direction) -> bool {
 
 impl FirstContact {
     /// Joins it with the client's other contacts of the last minutes: how rare those are together, in hours, and how long ago the last
-    /// one was. Each of another kind that is rare itself makes all of them rarer.
+    /// one was. Each of another kind that is rare itself makes all of them rarer, and so does each with one more host.
     pub(in crate::context) fn join(&mut self, others_hours: &mut f32, apart_ns: u64) {
         let before =
             if apart_ns as f32 * 1e-9 <= TOGETHER_S { others_hours.max(FREQUENT_H) } else { FREQUENT_H };
-        *others_hours = (before * (self.hours / FREQUENT_H).max(1.0)).min(MOST_HOURS);
-        if self.hours > FREQUENT_H {
+        let times = if self.spreads { SPREAD } else { (self.hours / FREQUENT_H).max(1.0) };
+        *others_hours = (before * times).min(MOST_HOURS);
+        if self.hours > FREQUENT_H || self.spreads {
             self.hours_together = *others_hours;
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::context::hash::HashKey;
-
-    const SECOND: u64 = 1_000_000_000;
-    const HOUR: u64 = 3600 * SECOND;
-
-    fn known() -> KnownServices {
-        let mut known = KnownServices::new(KnownServices::table(1024).unwrap(), HashKey::from_seed(0), 60);
-        known.begin(SECOND);
-        known
-    }
-
-    fn inside(last: u8) -> HostKey {
-        HostKey::v4([10, 0, 0, last])
-    }
-
-    fn outside(last: u8) -> HostKey {
-        HostKey::v4([198, 51, 100, last])
-    }
-
-    fn tcp(server: HostKey, port: u16) -> ServiceKey {
-        ServiceKey { server, port, protocol: TCP }
-    }
-
-    /// How rare a contact is.
-    fn contact(known: &mut KnownServices, client: HostKey, service: ServiceKey, now_ns: u64) -> FirstContact {
-        let novelty = known.novelty(client, &service, now_ns);
-        let contact = known.contact(client, [0; 6], &service, novelty, now_ns);
-        known.remember(client, [0; 6], &service, now_ns);
-        contact
-    }
-
-    #[test]
-    fn who_calls_back_at_a_port_of_its_own_is_rare_and_who_browses_is_not() {
-        let mut known = known();
-        let now = 300 * SECOND;
-        assert!(contact(&mut known, inside(1), tcp(outside(1), 443), now).hours < 1.0);
-        let exploit = contact(&mut known, inside(1), tcp(inside(2), 445), now);
-        assert!(!exploit.calls_back && exploit.hours < 24.0, "{exploit:?}");
-        let shell = contact(&mut known, inside(2), tcp(inside(1), 4444), now + 20 * SECOND);
-        assert!(shell.calls_back && shell.hours > 72.0, "{shell:?}");
-        let later = contact(&mut known, inside(2), tcp(inside(1), 4445), now + HOUR + SECOND);
-        assert!(!later.calls_back, "that was long ago");
-    }
-
-    #[test]
-    fn an_outsider_at_a_service_of_ones_own_is_rare_until_others_came_too() {
-        let mut known = known();
-        let service = tcp(inside(2), 22);
-        let mut hours = Vec::new();
-        for last in 1..40 {
-            hours.push(contact(&mut known, outside(last), service, 300 * SECOND).hours);
-        }
-        assert!(hours[0] >= 24.0 && hours[38] < 2.0, "{hours:?}");
-        assert!(hours.is_sorted_by(|a, b| a >= b));
-    }
-
-    #[test]
-    fn a_host_counts_once_an_hour_and_its_next_contact_of_a_kind_is_nothing_new() {
-        let mut known = known();
-        contact(&mut known, inside(1), tcp(outside(1), 443), 300 * SECOND);
-        let first = contact(&mut known, inside(1), tcp(inside(2), 9000), 300 * SECOND);
-        let second = contact(&mut known, inside(1), tcp(inside(3), 9001), 301 * SECOND);
-        assert!(first.hours > 1.0, "{first:?}");
-        assert_eq!(second.hours, 0.0);
-        assert!(contact(&mut known, inside(1), tcp(inside(4), 9002), 2 * HOUR).hours > 0.5);
-    }
-
-    #[test]
-    fn what_was_watched_takes_the_place_of_the_guess() {
-        let quiet = contact(&mut known(), inside(1), tcp(inside(2), 9000), 30 * 24 * HOUR).hours;
-        assert!(quiet > 200.0, "a month without any: {quiet}");
-        let mut busy = known();
-        let mut last = 0.0;
-        for hour in 1..100 {
-            last =
-                contact(&mut busy, inside(1), tcp(inside(2), 9000 + hour as u16), hour * HOUR + HOUR).hours;
-        }
-        assert!(last < 2.0, "one each hour: {last}");
-    }
-
-    #[test]
-    fn a_server_that_turns_to_others_is_rarer_than_a_client_that_does() {
-        let server_first = |watched: u64| {
-            let mut known = known();
-            contact(&mut known, inside(1), tcp(inside(2), 80), 100 * SECOND);
-            contact(&mut known, inside(2), tcp(outside(9), 9001), watched).hours
-        };
-        assert!(
-            server_first(HOUR + 200 * SECOND) > 4.0 * server_first(200 * SECOND),
-            "it was watched for long enough"
-        );
-    }
-
-    #[test]
-    fn rare_contacts_of_several_kinds_are_rarer_together_and_frequent_ones_change_nothing() {
-        let mut others = 0.0;
-        let mut join = |hours, apart_s: u64| {
-            let mut contact = FirstContact { hours, hours_together: hours, calls_back: false };
-            contact.join(&mut others, apart_s * SECOND);
-            contact.hours_together
-        };
-        assert_eq!(join(24.0, 1_000_000), 24.0);
-        assert_eq!(join(0.1, 60), 0.1, "it is frequent");
-        assert_eq!(join(24.0, 600), 96.0);
-        assert_eq!(join(24.0, 601), 24.0, "that was long ago");
-        assert_eq!(join(MOST_HOURS, 1), MOST_HOURS);
-    }
-
-    #[test]
-    fn each_kind_has_a_code_of_its_own() {
-        use Novelty::{Exposed, NewClient, NewEverything, NewPort, NewServer};
-        let mut codes = std::collections::HashSet::new();
-        let mut kinds = 0;
-        for novelty in [NewClient, NewPort, NewServer, NewEverything, Exposed] {
-            for direction in [Direction::Inside, Direction::Outbound, Direction::Inbound] {
-                for role in [Role::Client, Role::Server, Role::Unknown] {
-                    for flags in 0..8 {
-                        let [is_tcp, is_common_port, calls_back] = [1, 2, 4].map(|bit| flags & bit != 0);
-                        let kind =
-                            ContactKind { novelty, direction, role, is_tcp, is_common_port, calls_back };
-                        codes.insert(kind.code());
-                        kinds += 1;
-                        assert!(kind.guess_h() > 0.0);
-                    }
-                }
-            }
-        }
-        assert_eq!(codes.len(), kinds);
-    }
-}
+mod tests;

@@ -94,7 +94,7 @@ fn intervals_of_a_clock_speak_for_it_also_with_jitter_and_those_by_chance_agains
 fn a_first_contact_fades_within_minutes_and_who_calls_back_is_remembered() {
     let mut state = ServicePairState::zeroed();
     send(&mut state, 0, &step(true, true), SECOND);
-    state.set_contact(&FirstContact { hours: 48.0, hours_together: 96.0, calls_back: true });
+    state.set_contact(&FirstContact { hours: 48.0, hours_together: 96.0, spreads: false, calls_back: true });
     state.fade(61 * SECOND);
     assert!(
         (state.contact_60 / 48.0 - 0.3679).abs() < 1e-3 && (state.contacts_60 / 96.0 - 0.3679).abs() < 1e-3

@@ -266,14 +266,16 @@ pub(super) static CONTACT: [Column<Read>; 2] = [
             .steep()
             .persistence(Persistence::Fades(60.0))
             .ordinary(12.0)
-            .phrase("made first contacts of several kinds that come up together once in {}"),
+            .phrase(
+                "made first contacts of several kinds or with several hosts that come up together once in {}",
+            ),
         read: |pair| pair.contacts_60,
     },
 ];
 
 /// Whether its first exchange was just now.
 pub(super) fn had_contact(pair: &JudgedPair) -> bool {
-    pair.contact_60 > 0.01
+    pair.contact_60.max(pair.contacts_60) > 0.01
 }
 
 /// What the connections of a client to a service look like.
