@@ -81,5 +81,16 @@ impl Shape {
     }
 }
 
+/// Connections in 10 s that one of many sources of a flood has at least, and packets: fewer exhaust nothing, whatever else
+/// they mean.
+pub(super) const FEWEST_CONNECTIONS: f32 = 32.0;
+/// See [`FEWEST_CONNECTIONS`].
+pub(super) const FEWEST_PACKETS: f32 = 100.0;
+
+/// The shape of a flood, where there are as many as one has.
+pub(super) fn if_many(number: f32, fewest: f32, flood: Shape) -> Shape {
+    if number >= fewest { flood } else { Shape::Unusual }
+}
+
 #[cfg(test)]
 mod tests;

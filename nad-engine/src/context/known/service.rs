@@ -15,13 +15,13 @@ pub struct ServiceKey {
 }
 
 /// Ports of remote logins: FTP, SSH, Telnet, RDP, VNC, WinRM.
-const LOGIN_PORTS: [u16; 7] = [21, 22, 23, 3389, 5900, 5985, 5986];
+const REMOTE_LOGIN_PORTS: [u16; 7] = [21, 22, 23, 3389, 5900, 5985, 5986];
 const TCP: u8 = 6;
 
 impl ServiceKey {
     /// Whether one logs in there, to work at the machine.
     pub fn is_remote_login(&self) -> bool {
-        self.protocol == TCP && LOGIN_PORTS.contains(&self.port)
+        self.protocol == TCP && REMOTE_LOGIN_PORTS.contains(&self.port)
     }
 
     /// The pair of a client and this service. Its entry among the known services has the same hash.

@@ -3,7 +3,10 @@
 use super::service_pair::LOGIN_PORTS;
 use crate::{
     context::host::HostState,
-    features::{Column, Feature, Persistence, shape::Shape},
+    features::{
+        Column, Feature, Persistence,
+        shape::{FEWEST_CONNECTIONS, FEWEST_PACKETS, Shape, if_many},
+    },
 };
 
 pub(super) type Read = fn(&HostState) -> f32;
@@ -160,20 +163,9 @@ pub(super) fn shape_of_received(host: &HostState) -> Shape {
     let connections = host.half_open_10 + host.turned_away_10;
     let is_syns = connections > 0.25 * host.pressed_10 && host.is_asked_mostly_tcp();
     let shape = if is_syns && !host.is_pressed_by_pings() { Shape::SynFlood } else { Shape::Flood };
-    let is_many = connections >= FEWEST_CONNECTIONS;
     let packets = host.pressed_10.max(host.icmp_in_10);
-    if is_many { shape } else { if_many(packets, FEWEST_PACKETS, shape) }
-}
-
-/// Connections in 10 s that one of many sources of a flood has at least, and packets: fewer exhaust nothing, whatever else
-/// they mean.
-pub(super) const FEWEST_CONNECTIONS: f32 = 32.0;
-/// See [`FEWEST_CONNECTIONS`].
-pub(super) const FEWEST_PACKETS: f32 = 100.0;
-
-/// The shape of a flood, where there are as many as one has.
-pub(super) fn if_many(number: f32, fewest: f32, flood: Shape) -> Shape {
-    if number >= fewest { flood } else { Shape::Unusual }
+    let is_many = connections >= FEWEST_CONNECTIONS || packets >= FEWEST_PACKETS;
+    if is_many { shape } else { Shape::Unusual }
 }
 
 /// Services of a scan, at least.

@@ -5,10 +5,11 @@ use crate::{
         known::Novelty,
         service_pair::{JudgedPair, ServicePairState},
     },
-    features::{Column, Feature, Persistence, shape::Shape},
+    features::{
+        Column, Feature, Persistence,
+        shape::{FEWEST_CONNECTIONS, FEWEST_PACKETS, Shape, if_many},
+    },
 };
-
-use super::host::{FEWEST_CONNECTIONS, FEWEST_PACKETS, if_many};
 
 /// Regular intervals in a row from which on it makes no difference how many there were.
 const ENOUGH_INTERVALS: f32 = 32.0;
