@@ -55,7 +55,8 @@ pub(crate) fn run(input: &[u8]) {
     );
     assert!(record.length >= frame.len() as u32, "{record:?}");
     assert_eq!(record.has(flag::CUT), (frame.len() as u32) < length);
-    assert_eq!(record.reserved, [0; 2], "{record:?}");
+    assert!(record.head == 0 || record.head_kind().is_some(), "{record:?}");
+    assert_eq!(record.head_number, 0, "{record:?}");
     assert_eq!((record.time_ns, record.interface, record.direction()), (1, 7, stamp.direction));
     let _ = (record.addresses(), record.tunnel(), record.defect(), record.sampled_out());
     if record.address_kind() == AddressKind::Link {

@@ -3,6 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use crate::{
+    head::HeadBudget,
     opaque::Opaque,
     record::{Direction, PacketRecord},
     refusal::Refusal,
@@ -29,9 +30,15 @@ pub struct KernelCounters {
     /// Frames that have a record, or would have, but whose content was not looked into, by [`Opaque`]. These are part of
     /// `recorded`, `sampled_out` and `ring_full`.
     pub opaque: [u64; Opaque::COUNT],
+    /// Heads that were sent with their records.
+    pub heads: u64,
+    /// Heads that were not, as the second's number of them was used up.
+    pub heads_left_out: u64,
+    /// Heads that were lost because their ring was full.
+    pub heads_lost: u64,
 }
 
-const _: () = assert!(size_of::<KernelCounters>() == 312 && align_of::<KernelCounters>() == 8);
+const _: () = assert!(size_of::<KernelCounters>() == 336 && align_of::<KernelCounters>() == 8);
 
 impl KernelCounters {
     /// Counts one frame without a record.
@@ -59,17 +66,28 @@ impl KernelCounters {
 
     /// Adds the counters of another CPU.
     pub fn add(&mut self, other: &Self) {
-        self.seen += other.seen;
-        self.egress += other.egress;
-        self.recorded += other.recorded;
-        self.sampled_out += other.sampled_out;
-        self.ring_full += other.ring_full;
-        for (sum, count) in self.unparsed.iter_mut().zip(other.unparsed) {
-            *sum += count;
-        }
-        for (sum, count) in self.opaque.iter_mut().zip(other.opaque) {
-            *sum += count;
-        }
+        let Self {
+            seen,
+            egress,
+            recorded,
+            sampled_out,
+            ring_full,
+            unparsed,
+            opaque,
+            heads,
+            heads_left_out,
+            heads_lost,
+        } = other;
+        self.seen += seen;
+        self.egress += egress;
+        self.recorded += recorded;
+        self.sampled_out += sampled_out;
+        self.ring_full += ring_full;
+        self.unparsed.iter_mut().zip(unparsed).for_each(|(sum, count)| *sum += count);
+        self.opaque.iter_mut().zip(opaque).for_each(|(sum, count)| *sum += count);
+        self.heads += heads;
+        self.heads_left_out += heads_left_out;
+        self.heads_lost += heads_lost;
     }
 }
 
@@ -106,6 +124,8 @@ pub struct CpuState {
     pub subjects: Subjects,
     /// Room for a header that can't be read where it is.
     pub copy: [u64; 8],
+    /// See [`head`](crate::head).
+    pub heads: HeadBudget,
 }
 
-const _: () = assert!(size_of::<CpuState>() == 656);
+const _: () = assert!(size_of::<CpuState>() == 696);

@@ -8,6 +8,7 @@
 pub mod clock;
 pub mod counters;
 pub mod frame;
+pub mod head;
 pub mod opaque;
 pub mod parse;
 pub mod record;

@@ -1,8 +1,8 @@
 //! From a frame to a record: link header, network header, transport header, once more inside a tunnel.
 //!
 //! Every loop has a fixed bound and every read is checked, so the work for a frame is bounded whatever it
-//! holds. What is read beyond the transport header is a few facts at the start of the payload; the payload
-//! itself is never kept.
+//! holds. What is read beyond the transport header is a few facts at the start of the payload, and what kind of
+//! [head](crate::head) that is.
 
 mod application;
 mod between;
@@ -50,7 +50,8 @@ pub struct Stamp {
     pub tag_beside: Option<u16>,
 }
 
-/// Parses one frame into `record`, whose earlier content is overwritten.
+/// Parses one frame into `record`, whose earlier content is overwritten. Gives the offset of the transport protocol's payload
+/// in the frame, or 0 where that is not known.
 ///
 /// # Errors
 ///
@@ -61,7 +62,7 @@ pub fn parse<F: Frame>(
     link_type: LinkType,
     stamp: Stamp,
     record: &mut PacketRecord,
-) -> Result<(), Refusal> {
+) -> Result<usize, Refusal> {
     parse_with(frame, link_type, stamp, record, &mut PacketRecord::zeroed())
 }
 
@@ -78,7 +79,7 @@ pub fn parse_with<F: Frame>(
     stamp: Stamp,
     record: &mut PacketRecord,
     outer: &mut PacketRecord,
-) -> Result<(), Refusal> {
+) -> Result<usize, Refusal> {
     *record = PacketRecord::zeroed();
     record.time_ns = stamp.time_ns;
     // A capture may claim fewer bytes than it holds; every offset below counts on the contrary.
@@ -100,10 +101,12 @@ pub fn parse_with<F: Frame>(
     if let Some(tunnel) = next.tunnel {
         next = step_into(frame, tunnel, next, record, outer);
     }
-    if matches!(next.follows, Follows::Payload) {
-        application::parse(frame, frame.meet(next.layer.offset), record);
+    if !matches!(next.follows, Follows::Payload) {
+        return Ok(0);
     }
-    Ok(())
+    let offset = frame.meet(next.layer.offset);
+    application::parse(frame, offset, record);
+    Ok(offset)
 }
 
 /// Where a header starts, and what it is.

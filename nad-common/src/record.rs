@@ -72,8 +72,10 @@ pub struct PacketRecord {
     pub message_code: u8,
     /// Bytes of the first DNS question's name as on the wire, without the root label; 255 also for more.
     pub dns_name_length: u8,
-    /// Always 0: what is left of the cache line of a record with IPv4 addresses.
-    pub reserved: [u8; 2],
+    /// The [`HeadKind`](crate::head::HeadKind) of a payload that begins something; 0 for every other.
+    pub head: u8,
+    /// On its way from the kernel: which of this CPU's heads belongs to the record, where one does. Otherwise 0.
+    pub head_number: u8,
     /// Source and destination, laid out by the [`AddressKind`]; see [`PacketRecord::addresses`].
     pub address_bytes: [u8; 32],
     /// Packets that were not recorded and travel with this one, see [`PacketRecord::sampled_out`]; live only.
@@ -111,12 +113,6 @@ pub mod flag {
     pub const DNS: u32 = 1 << 11;
     /// That message is a response.
     pub const DNS_RESPONSE: u32 = 1 << 12;
-    /// The payload starts with a TLS ClientHello.
-    pub const TLS_CLIENT_HELLO: u32 = 1 << 13;
-    /// The payload starts with the method of an HTTP/1 request.
-    pub const HTTP_REQUEST: u32 = 1 << 14;
-    /// The payload starts with an SSH identification string.
-    pub const SSH_BANNER: u32 = 1 << 15;
     /// The interface sent the packet (live only; without it, the interface received it).
     pub const EGRESS: u32 = 1 << 16;
     /// The capture holds less than the headers that would be read (files only): what is 0 of ports, TCP flags and

@@ -10,6 +10,8 @@ pub const RAW_XDP_PROGRAM: &str = "nad_xdp_raw";
 pub const RAW_EGRESS_PROGRAM: &str = "nad_egress_raw";
 /// Name of the array of ring buffers, one for each CPU.
 pub const RINGS_MAP: &str = "RINGS";
+/// Name of the array of ring buffers for [heads](crate::head), one for each CPU.
+pub const HEAD_RINGS_MAP: &str = "HEAD_RINGS";
 /// Name of the array with a [`CpuSlot`](crate::counters::CpuSlot) for each CPU and direction, which userspace maps: one
 /// that is per CPU can't be mapped, and reading it takes a capability.
 pub const COUNTERS_MAP: &str = "COUNTERS";
@@ -25,6 +27,14 @@ pub const TEST_CLOCK_MAP: &str = "TEST_CLOCK";
 /// Name of the load-time constant (`u8`): 0 stamps records with `CLOCK_MONOTONIC`, 1 with the value in
 /// [`TEST_CLOCK_MAP`], so that a replay through the kernel program is repeatable.
 pub const USE_TEST_CLOCK: &str = "USE_TEST_CLOCK";
+
+/// Name of the load-time constant (`u8`): the number of the last [`HeadKind`](crate::head::HeadKind) that is sent; 0 sends
+/// none.
+pub const LAST_HEAD: &str = "LAST_HEAD";
+/// Name of the load-time constant (`u32`): how many bytes of a head are sent.
+pub const HEAD_BYTES: &str = "HEAD_BYTES";
+/// Name of the load-time constant (`u32`): how many heads a CPU sends in a second, by direction.
+pub const HEADS_A_SECOND: &str = "HEADS_A_SECOND";
 
 /// Interfaces that [`RECEIVERS_MAP`] has room for.
 pub const MAX_INTERFACES: usize = 1024;

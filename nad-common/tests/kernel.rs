@@ -61,5 +61,5 @@ fn an_ip_packet_in_place_of_an_ethernet_header_is_refused() {
 fn parse(frame: &[u8], stamp: Stamp) -> Result<PacketRecord, Refusal> {
     let mut record = PacketRecord::from_wire(&[0; LONG_RECORD]).expect("zeros are a record");
     let stamp = Stamp { length: frame.len() as u32, ..stamp };
-    parse::parse(&SliceFrame(frame), LinkType::Ethernet, stamp, &mut record).map(|()| record)
+    parse::parse(&SliceFrame(frame), LinkType::Ethernet, stamp, &mut record).map(|_| record)
 }

@@ -3,6 +3,8 @@
 #[path = "parse/carried.rs"]
 mod carried;
 mod frames;
+#[path = "parse/heads.rs"]
+mod heads;
 
 use frames::{Case, cases};
 use nad_common::{
@@ -304,5 +306,5 @@ fn parse_linked(frame: &[u8], link_type: LinkType) -> Result<PacketRecord, Refus
 
 fn parse_as(frame: &[u8], link_type: LinkType, stamp: Stamp) -> Result<PacketRecord, Refusal> {
     let mut record = PacketRecord::from_wire(&[0; LONG_RECORD]).expect("zeros are a record");
-    parse::parse(&SliceFrame(frame), link_type, stamp, &mut record).map(|()| record)
+    parse::parse(&SliceFrame(frame), link_type, stamp, &mut record).map(|_| record)
 }

@@ -35,5 +35,5 @@ fn a_record_comes_back_from_the_ring_as_it_was() {
 fn parse(frame: &[u8]) -> Option<PacketRecord> {
     let mut record = PacketRecord::from_wire(&[0; LONG_RECORD])?;
     let stamp = Stamp { length: frame.len() as u32, ..Stamp::default() };
-    parse::parse(&SliceFrame(frame), LinkType::Ethernet, stamp, &mut record).ok().map(|()| record)
+    parse::parse(&SliceFrame(frame), LinkType::Ethernet, stamp, &mut record).ok().map(|_| record)
 }

@@ -6,6 +6,7 @@
 mod clock;
 mod cpu;
 mod frame;
+mod heads;
 mod output;
 mod receivers;
 mod sampling;
@@ -108,11 +109,12 @@ fn observe(
     cpu: &mut CpuState,
 ) -> Outcome {
     match parse::parse_with(frame, link_type, stamp, &mut cpu.record, &mut cpu.outer) {
-        Ok(()) => {
+        Ok(payload) => {
             cpu.counters.add_opaque(&cpu.record);
             if !sampling::admits(stamp.direction, cpu) {
                 return Outcome::SampledOut;
             }
+            heads::write(frame, payload, stamp.direction, cpu);
             let outcome = output::write(&cpu.record);
             if matches!(outcome, Outcome::RingFull) && cpu.record.sampled_out_packets != 0 {
                 cpu.whole.take_back(&cpu.record);

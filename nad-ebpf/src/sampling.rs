@@ -24,6 +24,12 @@ static SAMPLING: Array<Sampling, 1, { BPF_F_MMAPABLE as usize }> = Array::new();
 #[btf_map]
 static PLACES: PerCpuArray<[Place; PLACES_AN_ELEMENT], ELEMENTS> = PerCpuArray::new();
 
+/// The sampling level in force.
+#[inline(always)]
+pub(crate) fn level() -> u32 {
+    SAMPLING.get(0).map_or(0, |settings| settings.level)
+}
+
 /// Whether the packet whose record this CPU has just made is recorded; always at level 0.
 #[inline(always)]
 pub(crate) fn admits(direction: Direction, cpu: &mut CpuState) -> bool {

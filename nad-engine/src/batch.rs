@@ -52,7 +52,16 @@ pub struct RecordBatch {
     /// Of each shift, how many records come before it.
     shifted_after: Vec<usize>,
     strays: Vec<Stray>,
+    heads: Heads,
     until_ns: Option<u64>,
+}
+
+/// The first bytes of payloads, one after the other.
+#[derive(Debug, Default)]
+struct Heads {
+    bytes: Vec<u8>,
+    /// Of each, the place of its record, and where it begins.
+    of: Vec<(usize, usize)>,
 }
 
 /// Bytes of a batch.
@@ -77,6 +86,7 @@ impl RecordBatch {
             shifts: Vec::new(),
             shifted_after: Vec::new(),
             strays: Vec::new(),
+            heads: Heads { bytes: Vec::new(), of: Vec::new() },
             until_ns: None,
         }
     }
@@ -85,6 +95,16 @@ impl RecordBatch {
     pub fn push(&mut self, index: u64, record: PacketRecord) {
         self.records.push(record);
         self.indices.push(index);
+    }
+
+    /// Adds the first bytes of the last record's payload.
+    ///
+    /// # Panics
+    ///
+    /// When there is no record.
+    pub fn push_head(&mut self, bytes: &[u8]) {
+        let place = self.len().checked_sub(1).expect("a head comes after its record");
+        self.heads.push(place, bytes);
     }
 
     /// Says that Unix time moves against that of records from the next record on, in this batch or in the one after it.
@@ -113,6 +133,9 @@ impl RecordBatch {
         };
         self.records.extend(other.records[places.clone()].iter().map(brought));
         self.indices.extend_from_slice(&other.indices[places.clone()]);
+        for (place, head) in other.heads.iter().filter(|(place, _)| places.contains(place)) {
+            self.heads.push(before + place - places.start, head);
+        }
         let is_last = places.end == other.len();
         for (shift, after) in other.shifts.iter().zip(&other.shifted_after) {
             if places.contains(after) || is_last && *after >= places.end {
@@ -127,7 +150,7 @@ impl RecordBatch {
 
     /// The records, each in its turn, with what is said of time before it.
     pub fn arrivals(&self) -> Arrivals<'_> {
-        Arrivals { batch: self, place: 0, shifted: 0 }
+        Arrivals { batch: self, place: 0, shifted: 0, heads: 0 }
     }
 
     /// Whether it says that Unix time moves.
@@ -177,7 +200,27 @@ impl RecordBatch {
         self.shifts.clear();
         self.shifted_after.clear();
         self.strays.clear();
+        self.heads.bytes.clear();
+        self.heads.of.clear();
         self.until_ns = None;
+    }
+}
+
+impl Heads {
+    fn push(&mut self, place: usize, bytes: &[u8]) {
+        self.of.push((place, self.bytes.len()));
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The head with this number, and the place of its record.
+    fn get(&self, number: usize) -> Option<(usize, &[u8])> {
+        let (place, begin) = *self.of.get(number)?;
+        let end = self.of.get(number + 1).map_or(self.bytes.len(), |(_, next)| *next);
+        Some((place, &self.bytes[begin..end]))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        (0..self.of.len()).filter_map(|number| self.get(number))
     }
 }
 
@@ -188,6 +231,8 @@ pub struct Arrival<'b> {
     pub index: u64,
     /// The record.
     pub record: &'b PacketRecord,
+    /// The first bytes of its payload, where it is the [head](nad_common::head) of something and they are known.
+    pub head: Option<&'b [u8]>,
     /// How Unix time moves against that of records, from this one on.
     pub shifts: &'b [Shift],
 }
@@ -199,6 +244,8 @@ pub struct Arrivals<'b> {
     place: usize,
     /// Shifts that were handed out.
     shifted: usize,
+    /// Heads that were.
+    heads: usize,
 }
 
 impl<'b> Arrivals<'b> {
@@ -219,8 +266,15 @@ impl<'b> Iterator for Arrivals<'b> {
         while batch.shifted_after.get(self.shifted).is_some_and(|after| *after <= self.place) {
             self.shifted += 1;
         }
-        let arrival =
-            Arrival { index: batch.indices[self.place], record, shifts: &batch.shifts[first..self.shifted] };
+        let head =
+            batch.heads.get(self.heads).filter(|(place, _)| *place == self.place).map(|(_, head)| head);
+        self.heads += usize::from(head.is_some());
+        let arrival = Arrival {
+            index: batch.indices[self.place],
+            record,
+            head,
+            shifts: &batch.shifts[first..self.shifted],
+        };
         self.place += 1;
         Some(arrival)
     }
@@ -252,6 +306,30 @@ mod tests {
             .map(|arrival| (arrival.record.time_ns, arrival.index, indices(arrival.shifts)))
             .collect();
         (records, indices(arrivals.end()))
+    }
+
+    #[test]
+    fn each_head_comes_with_its_record_also_into_another_batch() {
+        let of = |batch: &RecordBatch| {
+            batch.arrivals().map(|it| (it.index, it.head.map(<[u8]>::to_vec))).collect::<Vec<_>>()
+        };
+        let mut batch = RecordBatch::default();
+        for (index, head) in
+            [(1, None), (2, Some(&b"GET /"[..])), (3, Some(b"")), (4, None), (5, Some(b"SSH-"))]
+        {
+            batch.push(index, record(index));
+            head.into_iter().for_each(|head| batch.push_head(head));
+        }
+        let heads = [None, Some(b"GET /".to_vec()), Some(Vec::new()), None, Some(b"SSH-".to_vec())];
+        let whole: Vec<_> = (1..).zip(heads).collect();
+        assert_eq!(of(&batch), whole);
+        let mut parts = RecordBatch::default();
+        parts.push(0, record(0));
+        parts.append(&batch, 1..2, 0);
+        parts.append(&batch, 2..5, 0);
+        assert_eq!(of(&parts)[1..], whole[1..]);
+        batch.clear();
+        assert_eq!(of(&batch), []);
     }
 
     #[test]

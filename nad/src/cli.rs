@@ -37,7 +37,7 @@ use crate::{
 };
 use args::{
     CheckArgs, CliCommand, ConfigArgs, ConfigCommand, DecisionArgs, FeaturesArgs, LiveArgs, ModelArgs,
-    OutputArgs, ReplayArgs, RunArgs, SandboxArgs, TrainArgs,
+    OutputArgs, PayloadArgs, ReplayArgs, RunArgs, SandboxArgs, TrainArgs,
 };
 use outputs::{output_config, test_output};
 use task::{chosen, decide, task_choice};
@@ -204,11 +204,11 @@ fn run(
     let task = decide(given, flags, file.task_choice())?;
     let is_count = matches!(task, Task::Count { .. });
     let default = if is_count { DEFAULT_CONTAMINATION_COUNT } else { CONTAMINATION };
-    let DecisionArgs { model, alert_budget, threads, outputs, fail_on_anomaly } = args.decision;
+    let DecisionArgs { model, alert_budget, payload, threads, outputs, fail_on_anomaly } = args.decision;
     let contamination = model.contamination.or(file.training.contamination);
     let training = config::training(training_choice(model), &file.training, default)?;
     let security = security(args.security, args.live.user.clone(), file);
-    let live = live(args.live, file)?;
+    let live = live(args.live, &payload, file)?;
     let detection = config::detection(alert_budget, threads.section(), file)?;
     let source = live.interfaces.join(", ");
     let source = if source.is_empty() { "the interface of the default route".into() } else { source };
@@ -238,12 +238,13 @@ fn replay(
 ) -> Result<ReplayConfig, UsageError> {
     let from_file = TaskChoice { count: None, ..file.task_choice() };
     let task = decide(task_choice(args.task), flags, from_file)?;
-    let DecisionArgs { model, alert_budget, threads, outputs, fail_on_anomaly } = args.decision;
+    let DecisionArgs { model, alert_budget, payload, threads, outputs, fail_on_anomaly } = args.decision;
     let contamination = model.contamination.or(file.training.contamination);
     let training = config::training(training_choice(model), &file.training, CONTAMINATION)?;
     let source = args.file.display().to_string();
     Ok(ReplayConfig {
         file: args.file,
+        heads: config::heads(payload.payload, &file.payload)?,
         task,
         training,
         contamination,
@@ -274,11 +275,12 @@ fn train(
     };
     let training = config::training(training_choice(args.model), &file.training, CONTAMINATION)?;
     let security = security(args.security, args.live.user.clone(), file);
-    let live = args.files.is_empty().then(|| live(args.live, file)).transpose()?;
+    let heads = config::heads(args.payload.payload, &file.payload)?;
+    let live = args.files.is_empty().then(|| live(args.live, &args.payload, file)).transpose()?;
     let detection = config::detection(None, args.threads.section(), file)?;
     let terminal = file.output.with(None, args.terminal.color, args.terminal.quiet);
     let (files, out) = (args.files, args.out);
-    Ok(TrainConfig { files, live, baseline, training, detection, out, log, security, terminal })
+    Ok(TrainConfig { files, heads, live, baseline, training, detection, out, log, security, terminal })
 }
 
 fn features(
@@ -297,7 +299,17 @@ fn features(
     let sizes = config::detection(None, ThreadsSection::default(), file)?.sizes;
     let security = security(args.security, None, file);
     let view = args.view;
-    Ok(FeaturesConfig::Write(WriteConfig { file: capture, out, view, train_for, sizes, log, security }))
+    let heads = config::heads(None, &file.payload)?;
+    Ok(FeaturesConfig::Write(Box::new(WriteConfig {
+        file: capture,
+        heads,
+        out,
+        view,
+        train_for,
+        sizes,
+        log,
+        security,
+    })))
 }
 
 fn training_choice(args: ModelArgs) -> TrainingChoice {
@@ -314,7 +326,7 @@ fn security(args: SandboxArgs, user: Option<String>, file: &File) -> SecurityCon
     SecurityConfig::decide(args.sandbox, user, &file.security)
 }
 
-fn live(args: LiveArgs, file: &File) -> Result<LiveConfig, ConfigError> {
+fn live(args: LiveArgs, payload: &PayloadArgs, file: &File) -> Result<LiveConfig, ConfigError> {
     let direction = args.direction.or(file.capture.direction);
     Ok(LiveConfig {
         interfaces: config::interfaces(args.iface, &file.capture),
@@ -323,6 +335,7 @@ fn live(args: LiveArgs, file: &File) -> Result<LiveConfig, ConfigError> {
             ring_bytes: config::ring_bytes(args.ring_bytes, &file.capture)?,
             directions: direction.unwrap_or_default(),
             ingress_will_do: direction.is_none(),
+            heads: config::heads(payload.payload, &file.payload)?,
             kernel_log: args.kernel_log,
             // For tests, on kernels that have better; no released binary looks.
             clsact: cfg!(debug_assertions) && std::env::var_os("NAD_TEST_CLSACT").is_some(),

@@ -49,7 +49,10 @@ use crate::{
         terminal::{SAID, STANDARD_OUTPUT, Screen, TerminalConfig},
     },
     sandbox::InForce,
-    source::pcap::{PcapSource, ReadAhead},
+    source::{
+        heads::HeadOptions,
+        pcap::{PcapSource, ReadAhead},
+    },
     text,
 };
 
@@ -187,8 +190,8 @@ fn tables(sizes: &Sizes) -> Result<Tables> {
 }
 
 /// Opens a capture, of which the beginning is read: how it is compressed, and what kind of file it is.
-fn open_capture(file: &Path) -> Result<PcapSource> {
-    Ok(PcapSource::open(file)?)
+fn open_capture(file: &Path, heads: HeadOptions) -> Result<PcapSource> {
+    Ok(PcapSource::open(file)?.with_heads(heads))
 }
 
 /// Begins to read a capture.

@@ -8,6 +8,7 @@ mod files;
 mod log;
 mod needs;
 mod output;
+mod payload;
 mod renamed;
 mod threads;
 mod written;
@@ -21,6 +22,7 @@ pub use file::{AlertsSection, CaptureSection, DEFAULT_FILE, File, OneOrMany, Rel
 pub use files::FilesSection;
 pub use log::LogSection;
 pub use output::{ClosedStdout, OutputConfig, OutputSection};
+pub use payload::{PayloadSection, heads};
 pub use renamed::{refuse_renamed_variables, renamed_flag};
 pub use threads::{ShardCount, ThreadsSection};
 

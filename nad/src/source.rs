@@ -1,5 +1,6 @@
 //! Where records come from: the kernel's rings, or a capture file.
 
+pub mod heads;
 pub mod pcap;
 pub mod several;
 pub mod xdp;

@@ -13,6 +13,8 @@ mod clock;
 mod differential;
 #[path = "../../nad-common/tests/frames/mod.rs"]
 mod frames;
+#[path = "kernel/heads.rs"]
+mod heads;
 #[path = "kernel/log.rs"]
 mod log;
 #[path = "support/netns.rs"]

@@ -34,7 +34,7 @@ pub(crate) fn records(count: usize) -> Vec<PacketRecord> {
         let mut record = PacketRecord::zeroed();
         let time_ns = 1_000 * SECOND + number as u64 * GAP_NS;
         let stamp = Stamp { time_ns, length: frame.len() as u32, ..Stamp::default() };
-        parse(&SliceFrame(&frame), LinkType::Ethernet, stamp, &mut record).ok().map(|()| record)
+        parse(&SliceFrame(&frame), LinkType::Ethernet, stamp, &mut record).ok().map(|_| record)
     };
     capture::frames().take(count).enumerate().filter_map(record).collect()
 }

@@ -5,6 +5,7 @@ use network_types::ip::IpProto;
 use super::room;
 use crate::{
     frame::Frame,
+    head::{self, HeadKind},
     record::{Defect, PacketRecord, flag},
 };
 
@@ -22,6 +23,8 @@ pub(super) fn parse<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecor
         parse_stream(frame, offset, record);
     } else if is_dns(record.source_port) || is_dns(record.destination_port) {
         parse_dns(frame, offset, record);
+    } else if record.protocol == IpProto::Udp as u8 {
+        parse_datagram(frame, offset, record);
     }
 }
 
@@ -30,30 +33,30 @@ fn is_dns(port: u16) -> bool {
     matches!(port, DNS_PORT | MDNS_PORT | LLMNR_PORT)
 }
 
-/// What a TCP payload starts with.
+/// What a TCP payload is the head of. An answer may be no longer than four bytes.
 #[inline(always)]
 fn parse_stream<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) {
-    const HANDSHAKE: u8 = 22;
-    const CLIENT_HELLO: u8 = 1;
-    if record.payload_length < 8 {
-        return;
+    const LEAST: usize = 4;
+    let start = if record.payload_length >= 8 {
+        frame.read::<[u8; 8]>(offset)
+    } else if usize::from(record.payload_length) >= LEAST {
+        frame.read::<[u8; LEAST]>(offset).map(|[a, b, c, d]| [a, b, c, d, 0, 0, 0, 0])
+    } else {
+        None
+    };
+    if let Some(kind) = start.and_then(|start| head::of_stream(start, record)) {
+        record.head = kind as u8;
     }
-    let Some(start) = frame.read::<[u8; 8]>(offset) else { return };
-    if start[0] == HANDSHAKE && start[1] == 3 && start[5] == CLIENT_HELLO {
-        record.flags |= flag::TLS_CLIENT_HELLO;
-    }
-    match &start {
-        b"OPTIONS " => record.flags |= flag::HTTP_REQUEST,
-        [b'G', b'E', b'T', b' ', ..]
-        | [b'P', b'U', b'T', b' ', ..]
-        | [b'P', b'O', b'S', b'T', b' ', ..]
-        | [b'H', b'E', b'A', b'D', b' ', ..]
-        | [b'P', b'A', b'T', b'C', b'H', b' ', ..]
-        | [b'T', b'R', b'A', b'C', b'E', b' ', ..]
-        | [b'D', b'E', b'L', b'E', b'T', b'E', b' ', ..]
-        | [b'C', b'O', b'N', b'N', b'E', b'C', b'T', b' '] => record.flags |= flag::HTTP_REQUEST,
-        [b'S', b'S', b'H', b'-', ..] => record.flags |= flag::SSH_BANNER,
-        _ => {}
+}
+
+/// What a UDP payload other than DNS is the head of.
+#[inline(always)]
+fn parse_datagram<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) {
+    if record.payload_length >= 8
+        && let Some(start) = frame.read::<[u8; 8]>(offset)
+        && let Some(kind) = head::of_datagram(start, record)
+    {
+        record.head = kind as u8;
     }
 }
 
@@ -68,6 +71,7 @@ fn parse_dns<F: Frame>(frame: &F, offset: usize, record: &mut PacketRecord) {
     }
     let Some(header) = frame.read::<[u8; HEADER]>(offset) else { return };
     record.flags |= flag::DNS;
+    record.head = HeadKind::Dns as u8;
     if header[2] & RESPONSE != 0 {
         record.flags |= flag::DNS_RESPONSE;
         record.message_code = header[3] & RESPONSE_CODE;

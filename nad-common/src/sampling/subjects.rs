@@ -2,7 +2,10 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::record::{AddressKind, PacketRecord, flag};
+use crate::{
+    head::HeadKind,
+    record::{AddressKind, PacketRecord, flag},
+};
 
 /// The keys of what a packet belongs to.
 #[repr(C)]
@@ -69,13 +72,10 @@ fn begins_connection(record: &PacketRecord) -> bool {
 /// Whether a packet says more than the ones before it in its flow.
 #[inline(always)]
 pub(super) fn is_seldom(record: &PacketRecord) -> bool {
-    const FLAGS: u32 = flag::FRAGMENT
-        | flag::IP_OPTIONS
-        | flag::DNS
-        | flag::TLS_CLIENT_HELLO
-        | flag::HTTP_REQUEST
-        | flag::SSH_BANNER;
+    const FLAGS: u32 = flag::FRAGMENT | flag::IP_OPTIONS | flag::DNS;
     record.flags & FLAGS != 0
+        // Of SMB each message has one.
+        || record.head != 0 && record.head != HeadKind::Smb as u8
         || record.is_defective()
         || matches!(record.address_kind(), AddressKind::Link)
         || record.protocol == PROTOCOL_TCP && record.tcp_flags & (SYN | FIN | RST) != 0

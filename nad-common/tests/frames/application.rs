@@ -1,6 +1,7 @@
 //! What the payload starts with.
 
 use nad_common::{
+    head::HeadKind,
     parse::MAX_DNS_LABELS,
     record::{Defect, PacketRecord, flag},
 };
@@ -42,6 +43,7 @@ fn expect_dns(r: &mut PacketRecord, payload: u16, name: u8, kind: u16) {
     expect_ipv4(r, 17);
     expect_udp(r, 33_333, 53, payload);
     r.flags |= flag::DNS;
+    r.head = HeadKind::Dns as u8;
     r.dns_name_length = name;
     r.dns_query_type = kind;
 }
@@ -74,6 +76,7 @@ fn dns_cases() -> Vec<Case> {
                 expect_ipv6(r, 17);
                 expect_udp(r, 33_333, 53, 33);
                 r.flags |= flag::DNS;
+                r.head = HeadKind::Dns as u8;
                 r.dns_name_length = 16;
                 r.dns_query_type = 28;
             },
@@ -116,6 +119,7 @@ fn dns_cases() -> Vec<Case> {
                 expect_dns(r, 33, 16, 1);
                 expect_udp(r, 53, 33_333, 33);
                 r.flags |= flag::DNS_RESPONSE;
+                r.head = HeadKind::Dns as u8;
                 r.message_code = 3;
             },
         ),
@@ -131,12 +135,14 @@ fn dns_cases() -> Vec<Case> {
             expect_udp(r, 5353, 5353, 12);
             r.address_bytes[4..8].copy_from_slice(&[224, 0, 0, 251]);
             r.flags |= flag::DNS | flag::DNS_RESPONSE | flag::LINK_MULTICAST;
+            r.head = HeadKind::Dns as u8;
         }),
         case("An LLMNR query is DNS", multicast(252, 5355, &message(0, 1, &question(&[b"wpad"], 1))), |r| {
             expect_ipv4(r, 17);
             expect_udp(r, 5355, 5355, 22);
             r.address_bytes[4..8].copy_from_slice(&[224, 0, 0, 252]);
             r.flags |= flag::DNS | flag::LINK_MULTICAST;
+            r.head = HeadKind::Dns as u8;
             r.dns_name_length = 5;
             r.dns_query_type = 1;
         }),
@@ -243,16 +249,17 @@ fn defective_dns_cases() -> Vec<Case> {
 
 fn stream_cases() -> Vec<Case> {
     let stream = |payload: &[u8]| ethernet(0x0800, &Ipv4::outer().packet(6, &tcp(0x18, &[], payload)));
-    let expect = |payload: u16, bit: u32| {
+    let expect = |payload: u16, head: Option<HeadKind>| {
         move |r: &mut PacketRecord| {
             expect_ipv4(r, 6);
             expect_tcp(r, 0x18, payload);
-            r.flags |= bit;
+            r.head = head.map_or(0, |kind| kind as u8);
         }
     };
     // RFC 8446, 5.1 and 4: handshake record, legacy version, length; client_hello, length, version.
     let hello = [0x16, 3, 1, 0, 0xc8, 1, 0, 0, 0xc4, 3, 3];
     let server_hello = [0x16, 3, 3, 0, 0x7a, 2, 0, 0, 0x76, 3, 3];
+    let certificate = [0x16, 3, 3, 0, 0x7a, 11, 0, 0, 0x76, 0, 0];
     let ssl2 = [0x80, 0x2e, 1, 3, 1, 0, 0x15, 0, 0];
     let methods: [(&'static str, &'static [u8]); 9] = [
         ("An HTTP GET", b"GET / HTTP/1.1\r\n"),
@@ -265,20 +272,28 @@ fn stream_cases() -> Vec<Case> {
         ("An HTTP TRACE", b"TRACE / HTTP/1.1"),
         ("An HTTP PATCH", b"PATCH / HTTP/1.1"),
     ];
-    let mut cases: Vec<_> =
-        methods.map(|(name, bytes)| case(name, stream(bytes), expect(16, flag::HTTP_REQUEST))).into();
+    let mut cases: Vec<_> = methods
+        .map(|(name, bytes)| case(name, stream(bytes), expect(16, Some(HeadKind::HttpRequest))))
+        .into();
     cases.extend([
-        case("A TLS ClientHello is seen", stream(&hello), expect(11, flag::TLS_CLIENT_HELLO)),
-        case("A TLS ServerHello is none", stream(&server_hello), expect(11, 0)),
-        case("An SSLv2 hello is none", stream(&ssl2), expect(9, 0)),
-        case("An SSH banner is seen", stream(b"SSH-2.0-OpenSSH_9.6\r\n"), expect(21, flag::SSH_BANNER)),
-        case("An HTTP response is no request", stream(b"HTTP/1.1 200 OK\r\n"), expect(17, 0)),
-        case("A word that starts like a method is no request", stream(b"GETTING on"), expect(10, 0)),
-        case("A method in small letters is no request", stream(b"get / http/1.1"), expect(14, 0)),
+        case("A TLS ClientHello is seen", stream(&hello), expect(11, Some(HeadKind::TlsClientHello))),
+        case("A TLS ServerHello is seen", stream(&server_hello), expect(11, Some(HeadKind::TlsServerHello))),
+        case("A TLS certificate begins nothing", stream(&certificate), expect(11, None)),
+        case("An SSLv2 hello is none", stream(&ssl2), expect(9, None)),
+        case("An SSH banner is seen", stream(b"SSH-2.0-OpenSSH_9.6\r\n"), expect(21, Some(HeadKind::Ssh))),
+        case(
+            "An HTTP response is no request",
+            stream(b"HTTP/1.1 200 OK\r\n"),
+            expect(17, Some(HeadKind::HttpResponse)),
+        ),
+        case("An SMB message is seen", stream(b"\0\0\0\x40\xfeSMB\x40\0"), expect(10, Some(HeadKind::Smb))),
+        case("An older SMB message is seen", stream(b"\0\0\0\x23\xffSMBr"), expect(9, Some(HeadKind::Smb))),
+        case("A word that starts like a method is no request", stream(b"GETTING on"), expect(10, None)),
+        case("A method in small letters is no request", stream(b"get / http/1.1"), expect(14, None)),
         case(
             "A method in the frame's padding is no request",
             join(&[&stream(&[]), b"GET / HTTP/1.1\r\n"]),
-            expect(0, 0),
+            expect(0, None),
         ),
         case(
             "A ClientHello behind options is seen",
@@ -286,7 +301,7 @@ fn stream_cases() -> Vec<Case> {
             |r| {
                 expect_ipv6(r, 6);
                 expect_tcp(r, 0x18, 11);
-                r.flags |= flag::TLS_CLIENT_HELLO;
+                r.head = HeadKind::TlsClientHello as u8;
             },
         ),
         case(

@@ -3,7 +3,7 @@
 //! All start with an Ethernet header. Expected values are written down from the formats, not computed.
 
 mod application;
-mod build;
+pub(crate) mod build;
 mod carried;
 mod link;
 mod network;

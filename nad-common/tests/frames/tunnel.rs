@@ -1,6 +1,9 @@
 //! Packets inside packets.
 
-use nad_common::record::{Defect, PacketRecord, Tunnel, flag};
+use nad_common::{
+    head::HeadKind,
+    record::{Defect, PacketRecord, Tunnel, flag},
+};
 
 use super::{
     Case,
@@ -215,6 +218,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 expect_inner_ipv4(r, Tunnel::Gre, 17);
                 expect_udp(r, 40_000, 53, 20);
                 r.flags |= flag::DNS;
+                r.head = HeadKind::Dns as u8;
                 r.dns_query_type = 28;
                 r.dns_name_length = 3;
             },

@@ -43,7 +43,7 @@ const fn listed((counter, of): Row) -> Row {
 }
 
 /// The kernel's half.
-static OF_KERNEL: [Row; 7] = [
+static OF_KERNEL: [Row; 10] = [
     row(
         "seen",
         Some("nad_packets_seen"),
@@ -72,6 +72,21 @@ static OF_KERNEL: [Row; 7] = [
         ledger.source.ring_full
     }),
     row("unparsed", None, "Packets without an addressable host", |ledger| ledger.source.unparsed_total()),
+    row("heads", Some("nad_heads"), "First bytes of payloads that were looked at", |ledger| {
+        ledger.source.heads
+    }),
+    listed(row(
+        "heads_left_out",
+        Some("nad_heads_left_out"),
+        "First bytes of payloads that were not looked at, as there were too many in a second",
+        |ledger| ledger.source.heads_left_out,
+    )),
+    listed(row(
+        "heads_lost",
+        Some("nad_heads_lost"),
+        "First bytes of payloads that were lost because their ring was full",
+        |ledger| ledger.source.heads_lost,
+    )),
 ];
 
 /// What follows from the others.

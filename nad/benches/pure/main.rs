@@ -63,7 +63,7 @@ fn parser(criterion: &mut Criterion) {
 fn read(frame: &[u8]) -> Result<PacketRecord, Refusal> {
     let mut record = PacketRecord::zeroed();
     let stamp = Stamp { length: frame.len() as u32, ..Stamp::default() };
-    parse(&SliceFrame(frame), LinkType::Ethernet, stamp, &mut record).map(|()| record)
+    parse(&SliceFrame(frame), LinkType::Ethernet, stamp, &mut record).map(|_| record)
 }
 
 /// 100 trees of 256 samples over the features of packets.

@@ -12,7 +12,8 @@ use clap::{
 use nad_engine::features::View;
 
 pub(super) use groups::{
-    DecisionArgs, LiveArgs, ModelArgs, OutputArgs, SandboxArgs, TaskArgs, TerminalArgs, ThreadArgs,
+    DecisionArgs, LiveArgs, ModelArgs, OutputArgs, PayloadArgs, SandboxArgs, TaskArgs, TerminalArgs,
+    ThreadArgs,
 };
 
 use super::{
@@ -195,6 +196,8 @@ pub(super) struct TrainArgs {
     /// Where the model is written
     #[arg(long, value_name = "MODEL")]
     pub(super) out: PathBuf,
+    #[command(flatten)]
+    pub(super) payload: PayloadArgs,
     #[command(flatten)]
     pub(super) threads: ThreadArgs,
     #[command(flatten)]

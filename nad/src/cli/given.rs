@@ -8,14 +8,14 @@ use super::args::RunArgs;
 use crate::{
     config::{
         AlertsSection, CaptureSection, File, FilesSection, LogSection, OneOrMany, OutputSection,
-        TrainingSection,
+        PayloadSection, TrainingSection,
     },
     output::SinkContext,
     sandbox::SecuritySection,
 };
 
 /// Flags that are settings of the file, too: the flag's name, the section, and the setting.
-const FLAGS: [(&str, &str, &str); 28] = [
+const FLAGS: [(&str, &str, &str); 29] = [
     ("iface", "capture", "interface"),
     ("count", "capture", "packet_count"),
     ("direction", "capture", "direction"),
@@ -30,6 +30,7 @@ const FLAGS: [(&str, &str, &str); 28] = [
     ("seed", "training", "seed"),
     ("trainer", "training", "trainer"),
     ("alert_budget", "alerts", "budget"),
+    ("payload", "payload", "level"),
     ("shards", "threads", "shards"),
     ("cpus", "threads", "cpus"),
     ("alert_format", "output", "alert_format"),
@@ -72,6 +73,7 @@ pub(super) fn given(args: &RunArgs, log: Option<PathBuf>, files: FilesSection) -
             ..TrainingSection::default()
         },
         alerts: AlertsSection { budget: decision.alert_budget, ..AlertsSection::default() },
+        payload: PayloadSection { level: decision.payload.payload, ..PayloadSection::default() },
         threads: decision.threads.clone().section(),
         output: OutputSection {
             format: outputs.format,

@@ -12,7 +12,7 @@ use serde::{Deserialize, de::IntoDeserializer};
 
 use super::{
     UsageError,
-    args::{DecisionArgs, ModelArgs, OutputArgs, ReplayArgs, SandboxArgs, TaskArgs, ThreadArgs},
+    args::{DecisionArgs, ModelArgs, OutputArgs, PayloadArgs, ReplayArgs, SandboxArgs, TaskArgs, ThreadArgs},
 };
 use crate::{
     command::{
@@ -158,6 +158,7 @@ impl ReportArgs {
         let decision = DecisionArgs {
             model: self.model,
             alert_budget: self.alert_budget,
+            payload: PayloadArgs::default(),
             threads: ThreadArgs::default(),
             outputs,
             fail_on_anomaly: false,

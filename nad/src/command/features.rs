@@ -28,7 +28,7 @@ use crate::{
         terminal::{Screen, TerminalConfig},
     },
     sandbox::{Needs, Sandbox, SecurityConfig},
-    source::{Source, pcap::ReadAhead},
+    source::{Source, heads::HeadOptions, pcap::ReadAhead},
     text,
 };
 
@@ -38,7 +38,7 @@ pub enum FeaturesConfig {
     /// Name the features of every view.
     List,
     /// Write those of one.
-    Write(WriteConfig),
+    Write(Box<WriteConfig>),
 }
 
 /// What is written, and where.
@@ -46,6 +46,8 @@ pub enum FeaturesConfig {
 pub struct WriteConfig {
     /// The capture; `-` for standard input.
     pub file: PathBuf,
+    /// What is looked at of payloads.
+    pub heads: HeadOptions,
     /// The table.
     pub out: PathBuf,
     /// The view.
@@ -85,7 +87,7 @@ fn write(config: &WriteConfig) -> Result<()> {
     let screen = Screen::new(&TerminalConfig::default());
     log::start(&config.log, false, &screen)?;
     MemoryNeeds { sizes: &config.sizes, queue: REPLAY_QUEUE, ring_bytes: None, models: 0 }.check()?;
-    let source = open_capture(&config.file)?;
+    let source = open_capture(&config.file, config.heads)?;
     let table = FeatureFile::create(&config.out, &columns(config.view))?;
     let needs = Needs::new(&OutputConfig::default(), &config.log, &[]).with_file(&config.out);
     log_sandbox(&Sandbox::of_files(&config.security, needs).enter()?);

@@ -14,10 +14,11 @@ use nad_engine::{
 use crate::{
     config::Task,
     doctor::{self, Fit, Part, Shards},
+    source::heads::HEAD_RING_BYTES,
 };
 
-/// What the program itself takes: its code, its threads, what outputs keep.
-const PROGRAM_BYTES: usize = 32 << 20;
+/// What the program itself takes: its code, its threads, what outputs keep, names of hosts.
+const PROGRAM_BYTES: usize = 42 << 20;
 /// A model of the usual size, as it is used: about four times its file.
 const MODEL_BYTES: usize = 40 << 20;
 const USUAL_TREES: usize = 100;
@@ -62,7 +63,10 @@ pub(super) fn models(task: Option<&Task>, training: &Training) -> usize {
 impl MemoryNeeds<'_> {
     /// Part by part. The tables are made for it, but not touched, so they take nothing.
     pub(super) fn parts(&self) -> Vec<Part> {
-        let rings = self.ring_bytes.map_or(0, |bytes| nr_cpus().unwrap_or(1).saturating_mul(bytes as usize));
+        let rings = self.ring_bytes.map_or(0, |bytes| {
+            let of_cpu = bytes.saturating_add(HEAD_RING_BYTES) as usize;
+            nr_cpus().unwrap_or(1).saturating_mul(of_cpu)
+        });
         let mut parts = tables(self.sizes);
         parts.extend([
             Part { name: "rings", bytes: rings, setting: Some("--ring-bytes".into()) },

@@ -38,7 +38,7 @@ use crate::{
         terminal::Screen,
     },
     sandbox::{Needs, Sandbox, SecurityConfig},
-    source::{Source, pcap::ReadAhead},
+    source::{Source, heads::HeadOptions, pcap::ReadAhead},
     text,
 };
 
@@ -47,6 +47,8 @@ use crate::{
 pub struct ReplayConfig {
     /// The capture; `-` for standard input.
     pub file: PathBuf,
+    /// What is looked at of payloads.
+    pub heads: HeadOptions,
     /// Learn, or detect with a model.
     pub task: Task,
     /// How a baseline is trained on.
@@ -84,7 +86,7 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
     };
     needs.check()?;
     let tally = Arc::new(Tally::default());
-    let source = open_capture(&config.file)?;
+    let source = open_capture(&config.file, config.heads)?;
     let start = start(
         &config.task,
         config.training.clone(),

@@ -36,7 +36,9 @@ use crate::{
         terminal::{Screen, TerminalConfig},
     },
     sandbox::{Needs, Sandbox, SecurityConfig},
-    self_traffic, text,
+    self_traffic,
+    source::heads::HeadOptions,
+    text,
 };
 use captures::Captures;
 
@@ -45,6 +47,8 @@ use captures::Captures;
 pub struct TrainConfig {
     /// The captures, and directories of captures.
     pub files: Vec<PathBuf>,
+    /// What is looked at of payloads.
+    pub heads: HeadOptions,
     /// Where packets come from without any.
     pub live: Option<LiveConfig>,
     /// How long the baseline is; without it, as long as the captures, or 60 s of live packets.
@@ -76,7 +80,11 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
         config.log.path.as_ref().map_or(Ok(()), |log| found.spare("log file", log))?;
         Ok::<_, anyhow::Error>(found)
     };
-    let found = if config.live.is_none() { Some(spared(Captures::find(&config.files)?)?) } else { None };
+    let found = if config.live.is_none() {
+        Some(spared(Captures::find(&config.files, config.heads)?)?)
+    } else {
+        None
+    };
     log::start(&config.log, kernel_log, &screen)?;
     check_writable(&config.out)?;
     let needs = MemoryNeeds {

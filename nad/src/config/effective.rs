@@ -18,14 +18,15 @@ use toml::{Spanned, de::DeTable, de::DeValue, ser::ValueSerializer};
 
 use super::{
     AlertsSection, CaptureSection, ConfigError, ContextSection, DEFAULT_LOG, DEFAULT_TRAIN_FOR, File,
-    FilesSection, Length, LogSection, OutputSection, Relearn, Task, ThreadsSection, TrainingSection,
+    FilesSection, Length, LogSection, OutputSection, PayloadSection, Relearn, Task, ThreadsSection,
+    TrainingSection,
     file::read,
     log::{DEFAULT_LOG_SIZE, DEFAULT_LOGS_KEPT},
 };
 use crate::{
     output::{Section, sinks},
     sandbox::SecuritySection,
-    source::xdp::default_ring_bytes,
+    source::{heads::HeadOptions, xdp::default_ring_bytes},
     text,
 };
 
@@ -152,6 +153,7 @@ fn defaults(task: &Task, training: &Training) -> File {
         },
         allow: Vec::new(),
         context: ContextSection::of(detection.sizes),
+        payload: PayloadSection::of(HeadOptions::default()),
         threads: ThreadsSection { shards: Some(Default::default()), cpus: Some(Vec::new()) },
         output: OutputSection {
             // It depends on where it is printed.

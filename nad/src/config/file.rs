@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::{
-    AllowSection, ConfigError, ContextSection, FilesSection, Length, LogSection, OutputSection, TaskChoice,
-    ThreadsSection, renamed::renamed_key,
+    AllowSection, ConfigError, ContextSection, FilesSection, Length, LogSection, OutputSection,
+    PayloadSection, TaskChoice, ThreadsSection, renamed::renamed_key,
 };
 use crate::{
     files,
@@ -73,6 +73,8 @@ sinks! {
         pub allow: Vec<Spanned<AllowSection>>,
         /// How much is kept in mind.
         pub context: ContextSection,
+        /// What is looked at of payloads.
+        pub payload: PayloadSection,
         /// How many threads judge packets.
         pub threads: ThreadsSection,
         /// What the terminal shows, and what outputs have in common.

@@ -21,6 +21,7 @@ use bytemuck::Zeroable;
 use nad_common::{
     counters::KernelCounters,
     frame::SliceFrame,
+    head::{self, MAX_HEAD},
     parse::{LinkType, Stamp, parse},
     record::PacketRecord,
 };
@@ -34,7 +35,7 @@ use nad_engine::{
 };
 
 use self::{classic::Classic, input::Input, ng::Ng, unread::Skipped, window::Window};
-use super::{Fill, Source};
+use super::{Fill, Source, heads::HeadOptions};
 use crate::text;
 
 /// Captured bytes that one packet can have at most; libpcap's limit (`MAXIMUM_SNAPLEN` in `pcap-int.h`).
@@ -68,7 +69,10 @@ pub struct PcapSource {
     /// Of what was handed on.
     counters: KernelCounters,
     packets: u64,
-    order: Order<PacketRecord>,
+    order: Order<Parsed>,
+    heads: HeadOptions,
+    /// Room for the head at hand.
+    head: [u8; MAX_HEAD],
     /// More bytes may be a while in coming (a pipe): hand on what is there before waiting for them.
     live: bool,
     /// How reading ended.
@@ -77,6 +81,13 @@ pub struct PcapSource {
     bytes_total: Option<u64>,
     /// Packets of link types that aren't supported.
     skipped: Skipped,
+}
+
+/// A packet whose time is not known yet.
+#[derive(Debug)]
+struct Parsed {
+    record: PacketRecord,
+    head: Option<Box<[u8]>>,
 }
 
 /// How far a capture has been read, in bytes of the file as it is stored (compressed, where it is).
@@ -124,12 +135,20 @@ impl PcapSource {
             counters: KernelCounters::default(),
             packets: 0,
             order: Order::default(),
+            heads: HeadOptions::default(),
+            head: [0; MAX_HEAD],
             live: input.bytes_total.is_none(),
             ended: None,
             bytes_read: input.bytes_read,
             bytes_total: input.bytes_total,
             skipped: Skipped::default(),
         })
+    }
+
+    /// The same, looking at these payloads.
+    #[must_use]
+    pub fn with_heads(self, heads: HeadOptions) -> Self {
+        Self { heads, ..self }
     }
 
     /// How far the file has been read.
@@ -151,11 +170,15 @@ impl PcapSource {
             Ok(link_type) => parse(&SliceFrame(frame), link_type, stamp, &mut record),
             Err(number) => Err(self.skipped.add(number, &self.name)),
         };
+        let head = match parsed {
+            Ok(payload) => self.take_head(packet, payload, &record),
+            Err(_) => None,
+        };
         self.window.consume(packet.size);
         match parsed {
-            Ok(()) => {
+            Ok(_) => {
                 unread::count(&record, length - captured, &mut self.counters);
-                self.hand_on(index, record, batch);
+                self.hand_on(index, record, head, batch);
             }
             Err(refusal) => {
                 self.counters.seen += 1;
@@ -164,12 +187,34 @@ impl PcapSource {
         }
     }
 
-    fn hand_on(&mut self, index: u64, mut record: PacketRecord, batch: &mut RecordBatch) {
+    /// Keeps the head that a packet's payload is, and gives how long it is.
+    #[inline]
+    fn take_head(&mut self, packet: &Packet, payload: usize, record: &PacketRecord) -> Option<usize> {
+        if record.head == 0 || record.head > self.heads.last_kind() {
+            return None;
+        }
+        let frame = SliceFrame(&self.window.bytes()[packet.start..packet.start + packet.captured]);
+        let limit = usize::from(record.payload_length).min(self.heads.bytes as usize);
+        self.counters.heads += 1;
+        Some(head::copy(&frame, payload, limit, &mut self.head))
+    }
+
+    fn hand_on(
+        &mut self,
+        index: u64,
+        mut record: PacketRecord,
+        head: Option<usize>,
+        batch: &mut RecordBatch,
+    ) {
         if let Some(sensor_ns) = self.order.at_once(record.time_ns) {
             record.time_ns = sensor_ns;
             self.push(index, record, batch);
+            if let Some(length) = head {
+                batch.push_head(&self.head[..length]);
+            }
         } else {
-            self.order.push(index, record.time_ns, record);
+            let head = head.map(|length| self.head[..length].into());
+            self.order.push(index, record.time_ns, Parsed { record, head });
             self.hand_on_waiting(batch, false);
         }
     }
@@ -181,8 +226,9 @@ impl PcapSource {
         {
             placed.shift.into_iter().for_each(|shift| batch.push_shift(shift));
             placed.stray.into_iter().for_each(|stray| batch.push_stray(stray));
-            let record = PacketRecord { time_ns: placed.sensor_ns, ..placed.item };
-            self.push(placed.index, record, batch);
+            let Parsed { record, head } = placed.item;
+            self.push(placed.index, PacketRecord { time_ns: placed.sensor_ns, ..record }, batch);
+            head.iter().for_each(|head| batch.push_head(head));
         }
     }
 

@@ -10,10 +10,8 @@ use std::{
     sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence},
 };
 
-use memmap2::{MmapOptions, MmapRaw};
-use nad_common::record::PacketRecord;
-
 use crate::interface::page_bytes;
+use memmap2::{MmapOptions, MmapRaw};
 
 /// Set while the kernel program is still writing the record.
 const BUSY: u32 = 1 << 31;
@@ -34,9 +32,9 @@ pub(super) struct Ring {
 /// What one drain gave.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Drained {
-    /// Records handed on.
+    /// Records that could be read.
     pub(super) records: u64,
-    /// Records of an unknown shape, which only a kernel program of another version could have written.
+    /// Those of an unknown shape, which only a kernel program of another version could have written.
     pub(super) unreadable: u64,
 }
 
@@ -52,8 +50,9 @@ impl Ring {
         Ok(ring)
     }
 
-    /// Hands up to `budget` records to `take`, and gives their room back to the kernel in one step.
-    pub(super) fn drain(&mut self, budget: usize, mut take: impl FnMut(PacketRecord)) -> Drained {
+    /// Hands up to `budget` records to `take`, which says whether it could read each, and gives their room back to the kernel
+    /// in one step.
+    pub(super) fn drain(&mut self, budget: usize, mut take: impl FnMut(&[u8]) -> bool) -> Drained {
         let end = self.producer_position();
         let mut drained = Drained::default();
         let mut position = self.position;
@@ -64,13 +63,8 @@ impl Ring {
             }
             let length = (header & !(BUSY | DISCARDED)) as usize;
             if header & DISCARDED == 0 {
-                match PacketRecord::from_wire(self.content(position, length)) {
-                    Some(record) => {
-                        take(record);
-                        drained.records += 1;
-                    }
-                    None => drained.unreadable += 1,
-                }
+                let is_read = take(self.content(position, length));
+                *(if is_read { &mut drained.records } else { &mut drained.unreadable }) += 1;
             }
             position += (HEADER + length).next_multiple_of(8);
         }

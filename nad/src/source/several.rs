@@ -13,6 +13,7 @@ use nad_engine::batch::{BATCH_RECORDS, Cause, RecordBatch, Shift};
 
 use super::{
     Fill, Source,
+    heads::HeadOptions,
     pcap::{CaptureError, PcapSource},
 };
 pub use survey::Survey;
@@ -65,15 +66,16 @@ pub struct Capture {
     /// Its path.
     pub path: PathBuf,
     file: File,
+    heads: HeadOptions,
 }
 
 impl Capture {
-    fn open(path: PathBuf) -> Result<Self, CaptureError> {
+    fn open(path: PathBuf, heads: HeadOptions) -> Result<Self, CaptureError> {
         let name = crate::text::path(&path);
         let file = File::open(&path).map_err(|cause| CaptureError::unreadable(&name, cause))?;
         // What is none is known by how it begins.
         PcapSource::of_file(&file, &path)?;
-        Ok(Self { path, file })
+        Ok(Self { path, file, heads })
     }
 
     /// Whether it can be read once more, as a file and no pipe.
@@ -87,7 +89,7 @@ impl Capture {
     }
 
     fn read(&self) -> Result<PcapSource, CaptureError> {
-        PcapSource::of_file(&self.file, &self.path)
+        Ok(PcapSource::of_file(&self.file, &self.path)?.with_heads(self.heads))
     }
 }
 
@@ -96,16 +98,16 @@ impl Capture {
 /// # Errors
 ///
 /// When a file that is named can't be read as a capture, or a directory holds none.
-pub fn find(named: &[PathBuf]) -> Result<Found, SeveralError> {
+pub fn find(named: &[PathBuf], heads: HeadOptions) -> Result<Found, SeveralError> {
     let mut found = Found::default();
     for path in named {
         if !path.is_dir() {
-            found.captures.push(Capture::open(path.clone())?);
+            found.captures.push(Capture::open(path.clone(), heads)?);
             continue;
         }
         let before = found.captures.len();
         for file in files_in(path)? {
-            match Capture::open(file.clone()) {
+            match Capture::open(file.clone(), heads) {
                 Ok(capture) => found.captures.push(capture),
                 Err(
                     CaptureError::NotACapture { .. }
@@ -276,7 +278,7 @@ impl<'a> Several<'a> {
 
     fn close(&mut self, place: usize) -> Result<(), SeveralError> {
         let open = self.open.swap_remove(place);
-        add(&mut self.counters, &open.source.counters()?);
+        self.counters.add(&open.source.counters()?);
         self.bytes_read += open.source.progress().bytes_read;
         Ok(())
     }
@@ -314,7 +316,7 @@ impl Source for Several<'_> {
     fn counters(&self) -> Result<KernelCounters, SeveralError> {
         let mut counters = self.counters;
         for open in &self.open {
-            add(&mut counters, &open.source.counters()?);
+            counters.add(&open.source.counters()?);
         }
         Ok(counters)
     }
@@ -374,17 +376,6 @@ fn first_time(capture: &Capture) -> Result<u64, SeveralError> {
             Err(error) => return Err(error.into()),
         }
     }
-}
-
-fn add(sum: &mut KernelCounters, more: &KernelCounters) {
-    let KernelCounters { seen, egress, recorded, sampled_out, ring_full, unparsed, opaque } = more;
-    sum.seen += seen;
-    sum.egress += egress;
-    sum.recorded += recorded;
-    sum.sampled_out += sampled_out;
-    sum.ring_full += ring_full;
-    sum.unparsed.iter_mut().zip(unparsed).for_each(|(sum, more)| *sum += more);
-    sum.opaque.iter_mut().zip(opaque).for_each(|(sum, more)| *sum += more);
 }
 
 #[cfg(test)]

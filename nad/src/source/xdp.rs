@@ -21,11 +21,11 @@ use aya::{
 };
 use nad_common::{
     counters::KernelCounters,
-    record::Direction,
+    record::{Direction, PacketRecord},
     sampling::Sampling,
     settings::{
-        COUNTERS_MAP, EGRESS_PROGRAM, RAW_EGRESS_PROGRAM, RAW_XDP_PROGRAM, RINGS_MAP, TEST_CLOCK_MAP,
-        USE_TEST_CLOCK, XDP_PROGRAM,
+        COUNTERS_MAP, EGRESS_PROGRAM, HEAD_BYTES, HEAD_RINGS_MAP, HEADS_A_SECOND, LAST_HEAD,
+        RAW_EGRESS_PROGRAM, RAW_XDP_PROGRAM, RINGS_MAP, TEST_CLOCK_MAP, USE_TEST_CLOCK, XDP_PROGRAM,
     },
 };
 
@@ -44,7 +44,11 @@ use programs::Programs;
 pub(crate) use locked_memory::MEMORY_CGROUPS;
 use nad_engine::batch::RecordBatch;
 
-use super::{Fill, Source, ring::Ring};
+use super::{
+    Fill, Source,
+    heads::{HEAD_RING_BYTES, HeadOptions, HeadRing},
+    ring::Ring,
+};
 
 /// The kernel programs, as built by `cargo xtask ebpf`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("NAD_EBPF_OBJECT_PATH"));
@@ -66,6 +70,8 @@ pub struct XdpOptions {
     pub kernel_log: bool,
     /// Whether the programs for interfaces without Ethernet headers (tun, PPP, WireGuard) are loaded as well.
     pub raw_ip: bool,
+    /// What is looked at of payloads.
+    pub heads: HeadOptions,
     /// Whether records are stamped with [`XdpSource::set_test_clock`] instead of the kernel's time.
     pub test_clock: bool,
     /// Whether sent packets are watched by clsact also where the kernel has TCX.
@@ -80,6 +86,7 @@ impl Default for XdpOptions {
             ingress_will_do: false,
             kernel_log: false,
             raw_ip: false,
+            heads: HeadOptions::default(),
             test_clock: false,
             clsact: false,
         }
@@ -138,6 +145,7 @@ pub struct XdpSource {
     counters: CounterReader,
     level: Level,
     rings: Vec<Ring>,
+    head_rings: Vec<HeadRing>,
     /// The rings' maps stay open as long as they are mapped.
     _maps: Vec<RingBuf<MapData>>,
     next_ring: usize,
@@ -179,9 +187,13 @@ impl XdpSource {
         let test_clock = u8::from(options.test_clock);
         let mut ebpf = EbpfLoader::new()
             .map_max_entries(RINGS_MAP, cpus as u32)
+            .map_max_entries(HEAD_RINGS_MAP, cpus as u32)
             .map_max_entries(COUNTERS_MAP, (cpus * Direction::ALL.len()) as u32)
             .override_global(aya_log::LEVEL, &log_level, true)
             .override_global(USE_TEST_CLOCK, &test_clock, true)
+            .override_global(LAST_HEAD, &options.heads.last_kind(), true)
+            .override_global(HEAD_BYTES, &options.heads.bytes, true)
+            .override_global(HEADS_A_SECOND, &options.heads.a_second, true)
             .load(OBJECT)
             .map_err(|error| explain("load the kernel program's maps", &error))?;
         // First of all: once a map is taken out and dropped, the program can't refer to it any more.
@@ -193,12 +205,22 @@ impl XdpSource {
             let refused = load_programs(&mut ebpf, options.directions, ingress_will_do, raw)?;
             egress_refused = egress_refused.or(refused);
         }
-        let maps = make_rings(&mut ebpf, cpus as u32, options.ring_bytes)?;
+        let mut maps = make_rings(&mut ebpf, RINGS_MAP, cpus as u32, options.ring_bytes)?;
         let rings = maps
             .iter()
             .map(|map| Ring::map(map, options.ring_bytes as usize))
             .collect::<io::Result<_>>()
             .map_err(|error| explain("map a ring", &error))?;
+        let mut head_rings = Vec::new();
+        if options.heads.last_kind() != 0 {
+            let of_heads = make_rings(&mut ebpf, HEAD_RINGS_MAP, cpus as u32, HEAD_RING_BYTES)?;
+            head_rings = of_heads
+                .iter()
+                .map(HeadRing::map)
+                .collect::<io::Result<_>>()
+                .map_err(|error| explain("map a ring of heads", &error))?;
+            maps.extend(of_heads);
+        }
         let counters = CounterReader(Arc::new(Counters::new(&mut ebpf, cpus)?));
         let level = Level::new(&mut ebpf)?;
         Ok(Self {
@@ -206,6 +228,7 @@ impl XdpSource {
             counters,
             level,
             rings,
+            head_rings,
             _maps: maps,
             next_ring: 0,
             records: 0,
@@ -326,11 +349,21 @@ impl Source for XdpSource {
         let mut idle = 0;
         while !batch.is_full() && idle < self.rings.len() {
             let budget = RING_BUDGET.min(nad_engine::batch::BATCH_RECORDS - batch.len());
-            let (records, attributed) = (&mut self.records, &mut self.attributed);
-            let drained = self.rings[self.next_ring].drain(budget, |record| {
+            let Self { rings, head_rings, next_ring, records, attributed, .. } = self;
+            let drained = rings[*next_ring].drain(budget, |bytes| {
+                let Some(mut record) = PacketRecord::from_wire(bytes) else { return false };
                 *attributed += u64::from(record.sampled_out_packets);
+                let mut head = None;
+                if record.head_number != 0 {
+                    head = head_rings.get_mut(*next_ring).and_then(|ring| ring.of(&record));
+                    record.head_number = 0;
+                }
                 batch.push(*records, record);
+                if let Some(head) = head {
+                    batch.push_head(&head.bytes[..usize::from(head.length)]);
+                }
                 *records += 1;
+                true
             });
             self.unreadable += drained.unreadable;
             self.next_ring = (self.next_ring + 1) % self.rings.len();

@@ -3,6 +3,7 @@
 use aya::programs::{ProgramError, TestRun, TestRunOptions};
 use nad::source::{
     Fill, Source,
+    heads::HeadOptions,
     xdp::{XdpOptions, XdpSource},
 };
 use nad_common::{
@@ -35,9 +36,10 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// With the test clock, which stands at 0.
+    /// With the test clock, which stands at 0, and without a bound on heads.
     pub(crate) fn new() -> Self {
-        Self::with(XdpOptions { test_clock: true, ..XdpOptions::default() })
+        let heads = HeadOptions { a_second: u32::MAX, ..HeadOptions::default() };
+        Self::with(XdpOptions { test_clock: true, heads, ..XdpOptions::default() })
     }
 
     pub(crate) fn with(options: XdpOptions) -> Self {
@@ -53,19 +55,26 @@ impl Bench {
 
     /// Runs the program on one frame; gives its record, or the reason that was counted instead.
     pub(crate) fn run(&mut self, frame: &[u8]) -> Result<PacketRecord, Refusal> {
+        self.run_with_head(frame).map(|(record, _)| record)
+    }
+
+    /// The same with the head that its payload is.
+    pub(crate) fn run_with_head(&mut self, frame: &[u8]) -> Result<(PacketRecord, Option<Vec<u8>>), Refusal> {
         self.repeat(frame, 1, &[]);
         let outcome = self.counted();
-        let records = self.drain();
+        let mut records = self.drain_with_heads();
         let egress = u64::from(self.direction == Direction::Egress);
         let mut expected = KernelCounters { seen: 1, egress, ..KernelCounters::default() };
-        match records[..] {
-            [record] => {
+        match records.len() {
+            1 => {
+                let (record, head) = records.remove(0);
                 expected.recorded = 1;
+                expected.heads = u64::from(head.is_some());
                 expected.add_opaque(&record);
                 assert_eq!(outcome, expected, "one frame, one record");
-                Ok(record)
+                Ok((record, head))
             }
-            [] => {
+            0 => {
                 let reason = Refusal::ALL.into_iter().find(|reason| outcome.unparsed[*reason as usize] == 1);
                 let reason = reason.unwrap_or_else(|| panic!("neither recorded nor refused: {outcome:?}"));
                 expected.add_unparsed(reason);
@@ -124,11 +133,16 @@ impl Bench {
 
     /// Takes everything out of the rings.
     pub(crate) fn drain(&mut self) -> Vec<PacketRecord> {
+        self.drain_with_heads().into_iter().map(|(record, _)| record).collect()
+    }
+
+    /// The same with the first bytes of payloads.
+    pub(crate) fn drain_with_heads(&mut self) -> Vec<(PacketRecord, Option<Vec<u8>>)> {
         let mut records = Vec::new();
         loop {
             self.batch.clear();
             let fill = self.source.fill(&mut self.batch).expect("the rings can be read");
-            records.extend_from_slice(self.batch.records());
+            records.extend(self.batch.arrivals().map(|it| (*it.record, it.head.map(<[u8]>::to_vec))));
             if fill == Fill::Idle {
                 assert_eq!(self.source.unreadable(), 0);
                 return records;
@@ -148,6 +162,9 @@ impl Bench {
             ring_full: now.ring_full - before.ring_full,
             unparsed: std::array::from_fn(|reason| now.unparsed[reason] - before.unparsed[reason]),
             opaque: std::array::from_fn(|reason| now.opaque[reason] - before.opaque[reason]),
+            heads: now.heads - before.heads,
+            heads_left_out: now.heads_left_out - before.heads_left_out,
+            heads_lost: now.heads_lost - before.heads_lost,
         }
     }
 }

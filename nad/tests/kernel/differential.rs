@@ -146,10 +146,12 @@ impl Both {
                 self.left_out += 1;
                 continue;
             }
-            let kernel = self.kernel.run(frame);
-            let userspace = userspace::parse(frame, direction, TIME_NS, LOOPBACK);
+            let kernel = self.kernel.run_with_head(frame);
+            let userspace = userspace::parse_with_head(frame, direction, TIME_NS, LOOPBACK);
             let same = match (&kernel, &userspace) {
-                (Ok(kernel), Ok(userspace)) => *kernel.wire_bytes() == *userspace.wire_bytes(),
+                (Ok((kernel, head)), Ok((userspace, same))) => {
+                    *kernel.wire_bytes() == *userspace.wire_bytes() && head == same
+                }
                 (kernel, userspace) => kernel == userspace,
             };
             assert!(

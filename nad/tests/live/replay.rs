@@ -1,4 +1,4 @@
-//! The same packets, live and from a capture file, give the same records.
+//! The same packets, live and from a capture file, give the same records, with the same first bytes of payloads.
 
 use std::{fs, path::Path};
 
@@ -96,14 +96,17 @@ fn live_and_replay_agree(lab: &Lab, mode: XdpMode, directions: Directions, send:
 
         let mut live = drain(&mut source);
         // A CPU's ring keeps the order, but the sender may have moved between CPUs.
-        live.sort_by_key(|record| record.time_ns);
+        live.sort_by_key(|(record, _)| record.time_ns);
         assert_eq!(live.len(), replayed.len());
         assert!(
             expected.len() > 50 && expected.len() < live.len(),
             "{} records of the table",
             expected.len()
         );
-        for (number, (live, replayed)) in live.iter().zip(&replayed).enumerate() {
+        let mut heads = 0;
+        for (number, ((live, head), (replayed, replayed_head))) in live.iter().zip(&replayed).enumerate() {
+            assert_eq!(head, replayed_head, "the head of record {number}");
+            heads += usize::from(head.is_some());
             assert_eq!(live.interface, index);
             assert_eq!(live.has(flag::EGRESS), directions == Directions::Egress);
             let flags = live.flags & !flag::EGRESS;
@@ -115,6 +118,7 @@ fn live_and_replay_agree(lab: &Lab, mode: XdpMode, directions: Directions, send:
                 assert_eq!(live, *expected, "record {number}");
             }
         }
+        assert!(heads > 20, "{heads} heads");
     });
     println!("{} frames, {} records", frames.len(), replayed.len());
 }
@@ -138,19 +142,22 @@ fn frames() -> (Vec<Vec<u8>>, Vec<PacketRecord>) {
     (frames, records)
 }
 
-fn replay(capture: &Path) -> (Vec<PacketRecord>, KernelCounters) {
+/// A record, and the head that its payload is.
+type WithHead = (PacketRecord, Option<Vec<u8>>);
+
+fn replay(capture: &Path) -> (Vec<WithHead>, KernelCounters) {
     let mut source = PcapSource::open(capture).expect("the capture was just written");
     let records = drain(&mut source);
     (records, source.counters().expect("a file's counters can be read"))
 }
 
-fn drain<S: Source>(source: &mut S) -> Vec<PacketRecord> {
+fn drain<S: Source>(source: &mut S) -> Vec<WithHead> {
     let mut records = Vec::new();
     let mut batch = RecordBatch::default();
     loop {
         batch.clear();
         let fill = source.fill(&mut batch).expect("the source can be read");
-        records.extend_from_slice(batch.records());
+        records.extend(batch.arrivals().map(|it| (*it.record, it.head.map(<[u8]>::to_vec))));
         if fill != Fill::More {
             return records;
         }

@@ -15,7 +15,10 @@ use crate::{
     parts::Part,
     sandbox::Level,
     shedding::SamplingMode,
-    source::xdp::{Directions, XdpMode},
+    source::{
+        heads::HeadLevel,
+        xdp::{Directions, XdpMode},
+    },
 };
 
 #[derive(Debug, Args)]
@@ -139,6 +142,14 @@ impl ThreadArgs {
     }
 }
 
+#[derive(Debug, Clone, Default, Args)]
+pub(in crate::cli) struct PayloadArgs {
+    /// Which payloads' first bytes are looked at: none, those with names (DNS, DHCP, TLS), or all that begin or refuse
+    /// something [default: full]
+    #[arg(long, env = "NAD_PAYLOAD", hide_env_values = true, value_name = "LEVEL")]
+    pub(in crate::cli) payload: Option<HeadLevel>,
+}
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DecisionArgs {
     #[command(flatten)]
@@ -146,6 +157,8 @@ pub(in crate::cli) struct DecisionArgs {
     /// How many incidents that turn out to be nothing are acceptable, such as 5/day, 1/hour or 2/week [default: 5/day]
     #[arg(long, env = "NAD_ALERT_BUDGET", hide_env_values = true, value_name = "BUDGET")]
     pub(in crate::cli) alert_budget: Option<AlertBudget>,
+    #[command(flatten)]
+    pub(in crate::cli) payload: PayloadArgs,
     #[command(flatten)]
     pub(in crate::cli) threads: ThreadArgs,
     #[command(flatten)]

@@ -29,6 +29,7 @@ use crate::{
     sandbox::Sandbox,
     source::{
         Source,
+        heads::HeadOptions,
         pcap::{CaptureError, PcapSource},
         several::{Capture, Found, Several, Survey, find},
     },
@@ -48,7 +49,7 @@ pub(super) enum Captures {
 
 impl Captures {
     /// Opens what is named. What can be read only once stands alone.
-    pub(super) fn find(named: &[PathBuf]) -> Result<Self> {
+    pub(super) fn find(named: &[PathBuf], heads: HeadOptions) -> Result<Self> {
         let is_once = |path: &PathBuf| path.as_os_str() == "-" || is_pipe(path);
         if let Some(path) = named.iter().find(|path| is_once(path)) {
             anyhow::ensure!(
@@ -56,9 +57,9 @@ impl Captures {
                 "{}: what can be read only once can't be put in order with other captures; save it to a file first",
                 text::path(path)
             );
-            return Ok(Self::Stream(Box::new(PcapSource::open(path)?), path.clone()));
+            return Ok(Self::Stream(Box::new(PcapSource::open(path)?.with_heads(heads)), path.clone()));
         }
-        Ok(Self::Files(find(named)?))
+        Ok(Self::Files(find(named, heads)?))
     }
 
     /// Refuses to write over any of them.

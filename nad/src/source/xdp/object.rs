@@ -8,7 +8,6 @@ use aya::{
     programs::{Program, ProgramError, SchedClassifier, Xdp},
 };
 use aya_obj::generated::bpf_map_type;
-use nad_common::settings::RINGS_MAP;
 
 use super::{Directions, XdpError, locked_memory};
 use crate::sandbox::capabilities;
@@ -34,8 +33,14 @@ pub(super) fn load_programs(
     Ok(None)
 }
 
-pub(super) fn make_rings(ebpf: &mut Ebpf, cpus: u32, bytes: u32) -> Result<Vec<RingBuf<MapData>>, XdpError> {
-    let mut outer: ArrayOfMaps<MapData, RingBuf<MapData>> = take(ebpf, RINGS_MAP)?;
+/// Makes a ring of so many bytes for each CPU, and places it in the array of that name.
+pub(super) fn make_rings(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+    cpus: u32,
+    bytes: u32,
+) -> Result<Vec<RingBuf<MapData>>, XdpError> {
+    let mut outer: ArrayOfMaps<MapData, RingBuf<MapData>> = take(ebpf, name)?;
     (0..cpus)
         .map(|cpu| {
             let ring = make_ring(bytes).map_err(|error| explain("make a ring", &error))?;
