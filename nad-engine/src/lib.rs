@@ -21,6 +21,7 @@ pub mod features;
 pub mod incident;
 pub mod ledger;
 pub mod model;
+pub mod names;
 pub mod payload;
 pub mod policy;
 pub mod presentation;
