@@ -11,6 +11,7 @@ mod frame;
 mod frames;
 mod history;
 mod model;
+mod payload;
 mod records;
 mod scratch;
 mod traffic;
@@ -33,13 +34,14 @@ pub struct Target {
 }
 
 /// All of them. `cargo xtask fuzz --list` prints their names.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target { name: "frame", run: frame::run, seeds: frame::seeds, longest: 2048 },
     Target { name: "capture", run: capture::run, seeds: capture::seeds, longest: 8192 },
     Target { name: "model", run: model::run, seeds: model::seeds, longest: 262_144 },
     Target { name: "history", run: history::run, seeds: history::seeds, longest: 131_072 },
     Target { name: "config", run: config::run, seeds: config::seeds, longest: 16_384 },
     Target { name: "records", run: records::run, seeds: records::seeds, longest: 4096 },
+    Target { name: "payload", run: payload::run, seeds: payload::seeds, longest: 1024 },
 ];
 
 /// The target of this name.

@@ -57,6 +57,11 @@ fn records_hold() {
 }
 
 #[test]
+fn payloads_hold() {
+    holds("payload");
+}
+
+#[test]
 fn every_target_has_a_test_here_and_every_folder_a_target() {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inputs.rs")).unwrap();
     for target in nad_fuzz::TARGETS {
