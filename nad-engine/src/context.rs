@@ -65,6 +65,8 @@ pub use tables::Tables;
 pub use vantage::Change as VantageChange;
 use vantage::Vantage;
 
+use crate::payload::HeadFacts;
+
 /// Takes a table, for each that there is.
 type EachTable<'e, 'a> = &'e mut dyn FnMut(TableId, &'a dyn AnyTable);
 
@@ -203,8 +205,8 @@ impl Context {
         }
     }
 
-    /// Takes a record into account.
-    pub fn observe(&mut self, prepared: &Prepared<'_>, now_ns: u64) -> Seen<'_> {
+    /// Takes a record into account, and what its head says.
+    pub fn observe(&mut self, prepared: &Prepared<'_>, facts: HeadFacts, now_ns: u64) -> Seen<'_> {
         let (record, keys) = (prepared.record(), prepared.keys);
         let moment = self.advance(now_ns);
         let inherited_level = self.kinds.observe(record, &self.network.0.hash_key, moment);
@@ -212,7 +214,7 @@ impl Context {
             Route::of_link(moment, inherited_level)
         } else {
             let Keys { source, destination, .. } = keys;
-            Route::of_pair(&self.network.0, record, source, destination, moment, &mut self.asked)
+            Route::of_pair(&self.network.0, (record, facts), source, destination, moment, &mut self.asked)
         };
         let seen = self.shard.observe(&self.network, prepared, &route);
         seen.unwrap_or_else(|| unreachable!("all partitions are here"))
@@ -223,12 +225,12 @@ impl Context {
     pub(crate) fn observe_one(&mut self, record: &PacketRecord, now_ns: u64) -> Seen<'_> {
         let mut ahead = Ahead::default();
         let prepared = self.prepare(std::slice::from_ref(record), &mut ahead).next().unwrap();
-        self.observe(&prepared, now_ns)
+        self.observe(&prepared, HeadFacts::default(), now_ns)
     }
 
     /// Where a record is taken into account. The [`owner`] of [`Route::partition`] does so, or every shard, in the order of the
     /// records.
-    pub fn route(&mut self, record: &PacketRecord, now_ns: u64) -> Route {
+    pub fn route(&mut self, record: &PacketRecord, facts: HeadFacts, now_ns: u64) -> Route {
         let moment = self.advance(now_ns);
         let network = &self.network.0;
         let inherited_level = self.kinds.observe(record, &network.hash_key, moment);
@@ -237,7 +239,7 @@ impl Context {
         }
         let (source, destination) = HostKey::of(record);
         let (source, destination) = (source.hashed(&network.hash_key), destination.hashed(&network.hash_key));
-        Route::of_pair(network, record, &source, &destination, moment, &mut self.asked)
+        Route::of_pair(network, (record, facts), &source, &destination, moment, &mut self.asked)
     }
 
     /// Gives the partitions away, to so many shards, with what all of them may read. They have to come back by
@@ -263,6 +265,11 @@ impl Context {
         self.now_ns = self.now_ns.max(now_ns);
         self.tick = self.tick.max(now_ns / TICK_NS);
         Moment { ns: self.now_ns, tick: self.tick }
+    }
+
+    /// What its tables hash by.
+    pub(crate) fn hash_key(&self) -> HashKey {
+        self.network.0.hash_key
     }
 
     /// The end of the current tick, in nanoseconds.

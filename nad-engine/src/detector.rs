@@ -11,6 +11,7 @@ mod condition;
 mod deviation_cap;
 mod disorder;
 mod findings;
+mod heads;
 mod judge;
 mod judgement_cache;
 mod learning;
@@ -51,6 +52,7 @@ use crate::{
 use batch_tally::BatchTally;
 use deviation_cap::DeviationCap;
 use disorder::Disorder;
+use heads::Heads;
 use judgement_cache::JudgementCache;
 use learning::Learning;
 use notice::Overrun;
@@ -103,6 +105,7 @@ pub struct Detector {
     lost_states: u64,
     scratch: Scratch,
     batch_tally: BatchTally,
+    heads: Heads,
     times: Times,
     /// Where records are of this machine and of now.
     self_traffic: Option<Box<dyn SelfTraffic>>,
@@ -178,6 +181,7 @@ impl Detector {
         }
         let detector = Self {
             state,
+            heads: Heads::new(context.hash_key()),
             context,
             disorder: Disorder::default(),
             model_ns,
@@ -257,7 +261,7 @@ impl Detector {
         self.count_context();
         let reported = findings.incidents.len();
         self.tracker.finish(&mut findings.incidents);
-        self.date(&mut findings.incidents[reported..]);
+        self.complete(&mut findings.incidents[reported..]);
         self.publish();
     }
 

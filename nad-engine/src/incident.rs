@@ -84,6 +84,8 @@ pub struct Incident {
     pub origins: Vec<Origin>,
     /// To whom.
     pub targets: Listed<HostKey>,
+    /// What sources and targets that are listed are called, where that was said in the clear: by DNS, TLS or themselves.
+    pub names: Vec<(HostKey, String)>,
     /// At which ports.
     pub ports: Listed<u16>,
     /// IP protocols.

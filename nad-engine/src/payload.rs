@@ -11,6 +11,7 @@ mod ber;
 mod bytes;
 mod dhcp;
 mod dns;
+mod facts;
 mod http;
 mod ja4;
 mod kerberos;
@@ -33,6 +34,7 @@ use nad_common::{
 
 pub use dhcp::{Dhcp, DhcpMessage};
 pub use dns::{Answer, Dns};
+pub use facts::HeadFacts;
 pub use http::{HttpRequest, HttpResponse, Method};
 pub use refusal::{Protocol, Refusal, Refused};
 pub use ssh::Ssh;

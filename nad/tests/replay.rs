@@ -22,6 +22,8 @@ mod clocks;
 mod engine;
 #[path = "replay/formats.rs"]
 mod formats;
+#[path = "replay/heads.rs"]
+mod heads;
 #[path = "replay/incidents.rs"]
 mod incidents;
 #[path = "replay/memory.rs"]

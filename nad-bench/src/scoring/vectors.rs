@@ -12,6 +12,7 @@ use nad_engine::{
     context::{Ahead, Context, Seen, Sizes, Tables, Verdict, hash::HashKey},
     features::{PACKET_FEATURES, View},
     model::{matrix::Matrix, scaler::Scaler},
+    payload::HeadFacts,
 };
 
 use crate::capture;
@@ -68,7 +69,7 @@ pub(crate) fn each_seen(
             if context.is_tick_over(record.time_ns) {
                 context.close_tick(|_| Verdict { anomaly_level: 0.0, is_ordinary: true });
             }
-            let seen = context.observe(&prepared, record.time_ns);
+            let seen = context.observe(&prepared, HeadFacts::default(), record.time_ns);
             take(record, &seen);
         }
     }

@@ -24,6 +24,7 @@ use super::{
     table::{Group, Hashed},
     weight::Volume,
 };
+use crate::payload::Refused;
 use logins::LoginsKey;
 pub use logins::{Logins, LoginsState};
 pub use source::{LongSource, LongSourceState};
@@ -31,7 +32,7 @@ pub use source::{LongSource, LongSourceState};
 /// Facts that a partition keeps in a second. A flood has many times as many.
 const MOST_FACTS: usize = 1024;
 
-/// A packet between a client and a service that the client is not known to use.
+/// A packet between a client and a service that the client is not known to use, or that refuses the client a login.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fact {
     client: HostKey,
@@ -50,6 +51,8 @@ enum Step {
     Tried,
     /// The exchange is complete: both sides have spoken.
     Met,
+    /// The service refused a login.
+    Refused,
 }
 
 /// The facts of one partition.
@@ -71,6 +74,19 @@ impl KindPart for Noted {
     #[inline]
     fn observe(&mut self, packet: &PairPacket<'_>) {
         let PairPacket { network, record, step, client, service, moment, .. } = *packet;
+        let fact = |step| Fact {
+            client,
+            mac: if packet.step.from_initiator { record.source_mac } else { [0; 6] },
+            service,
+            step,
+            length: record.length,
+            time_ns: moment.ns,
+        };
+        // Also of those who are known: it is held against the service's own past.
+        let is_refused = packet.facts.refused == Some(Refused::Login) && !step.from_initiator;
+        if is_refused && packet.is_own && !step.repeat {
+            self.0.add_within(fact(Step::Refused), MOST_FACTS);
+        }
         let begun = packet.novelty.or(packet.probed);
         if begun.is_none() && !step.established {
             return;
@@ -85,8 +101,6 @@ impl KindPart for Noted {
         }
         // Many servers of the web never answer.
         let is_tried = begun.is_some() && !Exploration::new(client, &service, novelty).is_browsing;
-        let mac = if step.from_initiator { record.source_mac } else { [0; 6] };
-        let fact = |step| Fact { client, mac, service, step, length: record.length, time_ns: moment.ns };
         let facts = [is_tried.then(|| fact(Step::Tried)), step.established.then(|| fact(Step::Met))];
         for fact in facts.into_iter().flatten() {
             self.0.add_within(fact, MOST_FACTS);
@@ -158,20 +172,25 @@ impl Horizons {
             }
             return;
         }
-        if let Some(slot) = self.sources.table.find(&source) {
+        let is_refused = fact.step == Step::Refused;
+        if !is_refused && let Some(slot) = self.sources.table.find(&source) {
             self.sources.table.get_mut(slot).meet(service.hash(hash_key), time_ns);
             self.sources.table.confirm(slot);
         }
-        if let Some(key) = LoginsKey::of(&service) {
-            let wanted = Hashed { hash: service.hash(hash_key), key };
-            let group = || Group::of(hash_key, service.server, [0; 6]);
-            let Some(slot) = self.logins.table.enter(&wanted, group, time_ns).slot() else { return };
-            let state = self.logins.table.get_mut(slot);
+        let key = if is_refused { Some(LoginsKey::any(&service)) } else { LoginsKey::of(&service) };
+        let Some(key) = key else { return };
+        let wanted = Hashed { hash: service.hash(hash_key), key };
+        let group = || Group::of(hash_key, service.server, [0; 6]);
+        let Some(slot) = self.logins.table.enter(&wanted, group, time_ns).slot() else { return };
+        let state = self.logins.table.get_mut(slot);
+        if is_refused {
+            state.refuse(client, time_ns);
+        } else {
             state.connect(client, source.hash, time_ns);
-            let turn = state.count_mut().count(tick, fact.length, Volume::default());
-            self.logins.active.add(turn, slot, || wanted.hash);
-            self.logins.table.confirm(slot);
         }
+        let turn = state.count_mut().count(tick, fact.length, Volume::default());
+        self.logins.active.add(turn, slot, || wanted.hash);
+        self.logins.table.confirm(slot);
     }
 
     fn attempt(&mut self, fact: &Fact, source: &Hashed<HostKey>, hash_key: &HashKey, tick: u32) {

@@ -7,6 +7,8 @@ use std::{fmt, io};
 
 use nad_common::record::PacketRecord;
 
+use crate::payload::HeadFacts;
+
 use super::{
     EachTable, Sizes, Subject,
     flow::FlowStep,
@@ -96,6 +98,8 @@ pub(super) struct PairPacket<'a> {
     pub(super) probed: Option<Novelty>,
     /// Whether it is the client's with the service: no error about another flow, and not in another's name.
     pub(super) is_own: bool,
+    /// What its head says.
+    pub(super) facts: HeadFacts,
     pub(super) moment: Moment,
 }
 

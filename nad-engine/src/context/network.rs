@@ -10,7 +10,7 @@ use super::{
     host::{HostState, Macs},
     host_key::HostKey,
     known::{ExchangeKeys, FirstContact, KnownServices},
-    partition::Exchange,
+    partition::{Addressed, Exchange},
     subject::Origin,
     table::{Entry, Group, Hashed, Slot, Table},
     vantage::Vantage,
@@ -121,14 +121,24 @@ impl Network {
             self.known.contact(client, mac, &service, novelty, time_ns)
         });
         self.known.remember_by(keys, client, mac, &service, time_ns);
-        let mut contact = contact?;
+        contact.map(|contact| self.join(contact, client, time_ns))
+    }
+
+    /// A client asks a server outside that it did not know by its address: how rare that is.
+    pub(super) fn address(&mut self, addressed: &Addressed) -> FirstContact {
+        let contact = self.known.addressed(addressed);
+        self.join(contact, addressed.client, addressed.time_ns)
+    }
+
+    /// Joins a contact with the client's others.
+    fn join(&mut self, mut contact: FirstContact, client: HostKey, time_ns: u64) -> FirstContact {
         let hash_key = self.hash_key;
         if let Some(slot) = self.hosts.find(&client.hashed(&hash_key)) {
             let host = self.hosts.get_mut(slot);
             contact.join(&mut host.contact_hours, time_ns.saturating_sub(host.contact_ns));
             host.contact_ns = time_ns;
         }
-        Some(contact)
+        contact
     }
 
     /// Whether either end belongs to an open incident.

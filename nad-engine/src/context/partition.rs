@@ -72,6 +72,7 @@ pub(super) struct Pending {
     pub(super) meetings: Facts<Meeting>,
     pub(super) solicitations: Facts<Solicitation>,
     pub(super) macs: Facts<MacShown>,
+    pub(super) addressed: Facts<Addressed>,
     /// When connections showed which of their sides are seen.
     pub(super) sides: Facts<(u64, Sides)>,
 }
@@ -133,6 +134,17 @@ pub(super) struct Exchange {
     pub(super) time_ns: u64,
 }
 
+/// A client asks a server that it did not know by its address instead of a name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Addressed {
+    pub(super) client: HostKey,
+    pub(super) mac: [u8; 6],
+    pub(super) service: ServiceKey,
+    /// How new the server is to the client.
+    pub(super) novelty: Novelty,
+    pub(super) time_ns: u64,
+}
+
 /// A client whose work it is to meet new servers opens a flow to one: whether that is its work depends on how many it meets.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Meeting {
@@ -191,9 +203,9 @@ impl Partition {
     /// Adds what there was no room for besides entries.
     pub(super) fn count_lost(&self, counts: &mut ContextCounts) {
         let ActiveStates { hosts, groups } = &self.active;
-        let Pending { exchanges, solicitations, macs, .. } = &self.pending;
-        // What would have become known.
-        counts.known_services.refused += exchanges.lost + macs.lost;
+        let Pending { exchanges, solicitations, macs, addressed, .. } = &self.pending;
+        // What would have become known, or been held against it.
+        counts.known_services.refused += exchanges.lost + macs.lost + addressed.lost;
         counts.links.refused += solicitations.lost;
         let active = [&hosts.sources, &hosts.targets, &groups.sources, &groups.targets];
         counts.passed_over += active.iter().map(|active| active.passed_over).sum::<u64>();

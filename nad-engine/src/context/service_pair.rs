@@ -3,6 +3,8 @@
 //! Brute force, slow requests, uploads, tunnels and beacons show here, where neither a single flow nor the whole
 //! host stands out.
 
+mod look_ups;
+mod said;
 mod subject;
 
 use bytemuck::{Pod, Zeroable};
@@ -17,7 +19,9 @@ use super::{
     table::Entry,
     weight::Weight,
 };
+use crate::payload::HeadFacts;
 
+pub use said::SaidCounts;
 pub(super) use subject::ServicePairs;
 pub use subject::{JudgedPair, ServicePair};
 
@@ -118,6 +122,8 @@ pub struct ServicePairState {
     pub missing_60: f32,
     /// Bytes of queried names beyond [`Self::USUAL_NAME`] each, those of reverse look-ups left out.
     pub long_names_60: f32,
+    /// What is said in the clear.
+    pub said: SaidCounts,
 }
 
 const ANSWERED: u8 = 1;
@@ -178,6 +184,11 @@ impl ServicePairState {
         if record.has(flag::DNS) {
             self.count_names(record);
         }
+    }
+
+    /// Takes what a packet's head says into account.
+    pub(super) fn hear(&mut self, facts: &HeadFacts, step: &FlowStep, now_ns: u64) {
+        self.said.count(facts, step, now_ns);
     }
 
     /// Counts a packet in a tick.
@@ -247,6 +258,11 @@ impl ServicePairState {
         self.novelty.into()
     }
 
+    /// How new it is, where its server is new.
+    pub(super) fn novelty_of_server(&self) -> Option<Novelty> {
+        [Novelty::NewServer, Novelty::NewEverything].into_iter().find(|it| *it as u8 == self.novelty)
+    }
+
     /// Notes how new it is.
     pub fn set_novelty(&mut self, novelty: Novelty) {
         self.novelty = novelty as u8;
@@ -266,6 +282,12 @@ impl ServicePairState {
     pub(super) fn set_contact(&mut self, contact: &FirstContact) {
         (self.contact_60, self.contacts_60) = (contact.hours, contact.hours_together);
         self.marks |= if contact.calls_back { CALLED_BACK } else { 0 };
+    }
+
+    /// Notes that it had one more first contact of another kind, where that is rarer.
+    pub(super) fn raise_contact(&mut self, contact: &FirstContact) {
+        self.contact_60 = self.contact_60.max(contact.hours);
+        self.contacts_60 = self.contacts_60.max(contact.hours_together);
     }
 
     /// Notes whether its intervals are as long as others of the client at such a port were before.
@@ -353,29 +375,6 @@ impl ServicePairState {
         self.interval_count += 1.0;
         self.interval_bytes = 0.0;
         self.interval_began_ns = now_ns;
-    }
-
-    fn count_names(&mut self, record: &PacketRecord) {
-        /// A, NS, CNAME, SOA, PTR, MX, AAAA, SRV, DNSKEY and DS of validators, SVCB, HTTPS.
-        const USUAL: [u16; 12] = [1, 2, 5, 6, 12, 15, 28, 33, 43, 48, 64, 65];
-        const NO_SUCH_NAME: u8 = 3;
-        /// Few addresses have a name.
-        const POINTER: u16 = 12;
-        const AVERAGED_QUERIES: f32 = 32.0;
-        if record.has(flag::DNS_RESPONSE) {
-            let missing = f32::from(u8::from(record.message_code == NO_SUCH_NAME));
-            self.missing_60 += if record.dns_query_type == POINTER { 0.0 } else { missing };
-            step_mean(&mut self.no_such_name, self.query_count, AVERAGED_QUERIES, missing);
-            return;
-        }
-        self.queries_10 += 1.0;
-        self.query_count += 1.0;
-        if record.dns_query_type != POINTER {
-            self.long_names_60 += (f32::from(record.dns_name_length) - Self::USUAL_NAME).max(0.0);
-        }
-        let rare = f32::from(u8::from(!USUAL.contains(&record.dns_query_type)));
-        step_mean(&mut self.name_length, self.query_count, AVERAGED_QUERIES, record.dns_name_length.into());
-        step_mean(&mut self.rare_types, self.query_count, AVERAGED_QUERIES, rare);
     }
 }
 

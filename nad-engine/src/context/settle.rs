@@ -4,7 +4,7 @@ use super::{
     host::Exploration,
     known::{ExchangeKeys, Novelty},
     network::Network,
-    partition::{Exchange, MacShown, Meeting, Partition},
+    partition::{Addressed, Exchange, MacShown, Meeting, Partition},
     vantage::Sides,
 };
 
@@ -56,6 +56,24 @@ fn settle_exchange(
     let pairs = &mut partition.kinds.service_pairs.table;
     if let Some(slot) = pairs.find(&wanted) {
         pairs.get_mut(slot).set_contact(&contact);
+    }
+}
+
+/// Notes how rare it is that clients ask servers outside by address.
+pub(super) fn addressed(partitions: &mut [Partition], network: &mut Network) {
+    let mut facts: Vec<(usize, Addressed)> = Vec::new();
+    for (index, partition) in partitions.iter_mut().enumerate() {
+        facts.extend(partition.pending.addressed.take().into_iter().map(|addressed| (index, addressed)));
+    }
+    // Of the same moment in the order of the partitions.
+    facts.sort_by_key(|(_, addressed)| addressed.time_ns);
+    for (index, addressed) in &facts {
+        let contact = network.address(addressed);
+        let wanted = addressed.service.service_pair(&network.hash_key, addressed.client);
+        let pairs = &mut partitions[*index].kinds.service_pairs.table;
+        if let Some(slot) = pairs.find(&wanted) {
+            pairs.get_mut(slot).raise_contact(&contact);
+        }
     }
 }
 

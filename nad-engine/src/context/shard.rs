@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use nad_common::record::PacketRecord;
 
+use crate::payload::HeadFacts;
+
 use super::{
     ahead::Prepared,
     host_key::HostKey,
@@ -39,6 +41,8 @@ impl SharedNetwork {
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
     partition: u8,
+    /// What the packet's head says.
+    facts: HeadFacts,
     moment: Moment,
     task: Task,
 }
@@ -122,21 +126,21 @@ impl Shard {
         if !self.is_here[usize::from(route.partition)] {
             return None;
         }
-        Some(self.partitions[keys.local].observe(network, record, keys, route.moment))
+        Some(self.partitions[keys.local].observe(network, record, keys, route.facts, route.moment))
     }
 }
 
 impl Route {
     /// Of a packet without IP, by the anomaly level of its sender.
     pub(super) fn of_link(moment: Moment, inherited_level: f32) -> Self {
-        Self { partition: 0, moment, task: Task::Link(inherited_level) }
+        Self { partition: 0, facts: HeadFacts::default(), moment, task: Task::Link(inherited_level) }
     }
 
     /// Of a packet between two hosts.
     #[inline]
     pub(super) fn of_pair(
         network: &Network,
-        record: &PacketRecord,
+        (record, facts): (&PacketRecord, HeadFacts),
         source: &Hashed<HostKey>,
         destination: &Hashed<HostKey>,
         moment: Moment,
@@ -146,7 +150,7 @@ impl Route {
             && !network.is_foreign(source, record.source_mac)
             && asked.is_news(record, source.key, &network.hash_key, moment.ns);
         let task = if is_question { Task::Question } else { Task::Observe };
-        Self { partition: of_pair(source.hash, destination.hash) as u8, moment, task }
+        Self { partition: of_pair(source.hash, destination.hash) as u8, facts, moment, task }
     }
 
     /// The partition whose shard takes it into account; none where every shard has something to do with it.

@@ -1,4 +1,5 @@
 mod forged;
+mod heads;
 mod hours;
 mod partitions;
 mod probes;

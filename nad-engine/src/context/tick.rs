@@ -11,6 +11,7 @@ impl Context {
         let mut end = End { partitions: &mut shard.partitions, network: network.get_mut(), ns, tick };
         settle::vantage(end.partitions, end.network);
         settle::exchanges(end.partitions, end.network);
+        settle::addressed(end.partitions, end.network);
         kinds.visit(&mut end, &mut visit);
     }
 }

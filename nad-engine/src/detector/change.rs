@@ -50,7 +50,7 @@ impl Detector {
         let reported = findings.incidents.len();
         self.tracker.set_silence(silence.as_nanos() as u64);
         self.tracker.set_rules(rules.clone(), now_ns, &mut findings.incidents);
-        self.date(&mut findings.incidents[reported..]);
+        self.complete(&mut findings.incidents[reported..]);
         (self.options.budget, self.options.silence, self.options.rules) = (budget, silence, rules);
         self.contamination = contamination.or(self.contamination);
         if let State::Detecting(model, policy) = &mut self.state {

@@ -12,6 +12,7 @@ use crate::{
     batch::{Arrival, BATCH_RECORDS, RecordBatch},
     context::{Ahead, Context, Prepared},
     model::Model,
+    payload::HeadFacts,
 };
 
 /// Batches that others may still be at work on when the next one is taken.
@@ -21,7 +22,7 @@ impl Detector {
     /// Takes a record into account: here where the context has looked ahead for it, or else, or where there are many, by a
     /// shard's thread.
     pub(super) fn take(&mut self, arrival: &Arrival<'_>, prepared: Option<&Prepared<'_>>, now_ns: u64) {
-        let Arrival { index, record, .. } = *arrival;
+        let Arrival { index, record, head, .. } = *arrival;
         self.second.count(record);
         if self.self_traffic.as_mut().is_some_and(|traffic| traffic.has(record)) {
             self.batch_tally.self_traffic += 1;
@@ -40,14 +41,17 @@ impl Detector {
             }
             State::Failed => self.batch_tally.discarded += 1,
         }
+        let facts = head.map_or(HeadFacts::default(), |head| self.heads.read(record, head, now_ns));
         let unix_ns = if mode == Mode::Detecting { self.timeline.unix_ns(now_ns) } else { 0 };
         let are_shared = self.shards.as_mut().is_some_and(Shards::are_worth_it);
         match (prepared.filter(|_| !are_shared), &mut self.shards) {
             (Some(prepared), _) => {
-                let seen = self.context.observe(prepared, now_ns);
+                let seen = self.context.observe(prepared, facts, now_ns);
                 self.worker.take((index, record), &seen, (mode, unix_ns));
             }
-            (None, Some(shards)) => shards.add(&mut self.context, (index, record), (now_ns, unix_ns)),
+            (None, Some(shards)) => {
+                shards.add(&mut self.context, (index, record), facts, (now_ns, unix_ns));
+            }
             (None, None) => unreachable!("without shards the context looks ahead for every record"),
         }
     }

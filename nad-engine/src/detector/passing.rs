@@ -42,9 +42,11 @@ impl Detector {
         Ok(())
     }
 
-    /// Turns the sensor time of incidents that leave the detector into Unix time.
-    pub(super) fn date(&self, updates: &mut [IncidentUpdate]) {
+    /// Completes incidents that leave the detector: their times become Unix time, and their hosts get names.
+    pub(super) fn complete(&self, updates: &mut [IncidentUpdate]) {
+        let now_ns = self.timeline.now_ns();
         for IncidentUpdate { incident, .. } in updates {
+            self.heads.name(incident, now_ns);
             for moment_ns in [&mut incident.detected_ns, &mut incident.start_ns, &mut incident.end_ns] {
                 *moment_ns = self.timeline.unix_ns(*moment_ns);
             }

@@ -25,6 +25,7 @@ use crate::{
     batch::RecordBatch,
     context::{Context, PARTITIONS, Route, Shard, SharedNetwork, owner},
     model::Model,
+    payload::HeadFacts,
 };
 
 /// Batches that wait for a shard; then the detector's thread waits, and so its source.
@@ -163,9 +164,10 @@ impl Shards {
         &mut self,
         context: &mut Context,
         (index, record): (u64, &PacketRecord),
+        facts: HeadFacts,
         (now_ns, unix_ns): (u64, u64),
     ) {
-        let route = context.route(record, now_ns);
+        let route = context.route(record, facts, now_ns);
         let wanted = match route.partition() {
             Some(partition) => std::slice::from_mut(&mut self.gathered[self.owners[partition]]),
             None => &mut self.gathered[..],

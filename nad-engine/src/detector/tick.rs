@@ -104,6 +104,6 @@ impl Detector {
         self.tally.deviations_passed_over.fetch_add(passed_over, Relaxed);
         policy.advance(end.sensor_ns, opened);
         self.context.set_suspects(self.tracker.suspects());
-        self.date(&mut findings.incidents[reported..]);
+        self.complete(&mut findings.incidents[reported..]);
     }
 }

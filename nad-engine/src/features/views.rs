@@ -251,6 +251,18 @@ views! {
         tells_of_now: true,
         can_be_harm: true,
     },
+    /// What client and service say in the clear: refused logins, errors, injected commands.
+    Application => Row {
+        name: "application",
+        judges: &Of::<ServicePair> {
+            columns: &service_pair::APPLICATION,
+            is_for: service_pair::said_any,
+            shape: service_pair::shape_of_application,
+        },
+        vote: 1.0,
+        tells_of_now: true,
+        can_be_harm: false,
+    },
     /// What a MAC address claims and asks by ARP.
     Arp => Row {
         name: "arp",

@@ -143,6 +143,7 @@ pub fn update(id: &str, change: Change) -> IncidentUpdate {
         sources: Listed::new(),
         origins: vec![VERIFIED],
         targets: Listed::new(),
+        names: Vec::new(),
         ports: Listed::new(),
         protocols: vec![6],
         shape: Shape::PortScan,

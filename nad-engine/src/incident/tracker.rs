@@ -241,6 +241,7 @@ impl Tracker {
             sources: Listed::new(),
             origins: Vec::new(),
             targets: Listed::new(),
+            names: Vec::new(),
             ports: Listed::new(),
             protocols: Vec::new(),
             shape: Shape::Unusual,

@@ -29,6 +29,7 @@ use nad_engine::{
         forest::quantized::{BLOCK, Block, QuantizedForest},
         trainer::{Growth, TrainerKind},
     },
+    payload::HeadFacts,
 };
 use traffic::Traffic;
 
@@ -199,7 +200,7 @@ impl Bench {
         let mut ahead = Ahead::default();
         for prepared in context.prepare(&handshakes, &mut ahead) {
             let record = prepared.record();
-            let seen = context.observe(&prepared, record.time_ns);
+            let seen = context.observe(&prepared, HeadFacts::default(), record.time_ns);
             baseline.add(View::Packet, &View::read_packet(record, &seen));
         }
         context.close_tick(|_| Verdict { anomaly_level: 0.0, is_ordinary: true });
@@ -262,7 +263,7 @@ impl Bench {
         }
         for (place, prepared) in self.context.prepare(&self.batch, &mut self.ahead).enumerate() {
             let record = prepared.record();
-            let seen = self.context.observe(&prepared, record.time_ns);
+            let seen = self.context.observe(&prepared, HeadFacts::default(), record.time_ns);
             if depth == Depth::Context {
                 black_box(&seen);
                 continue;

@@ -8,6 +8,7 @@ use nad_engine::{
     context::{Ahead, Context, Sizes, Verdict, hash::HashKey},
     detector::LEAST_BASELINE,
     features::View,
+    payload::HeadFacts,
     time::Timeline,
 };
 
@@ -153,7 +154,8 @@ impl Reader {
             if self.baseline.ends_before(self.timeline.watched_ns()) {
                 self.context.end_baseline();
             }
-            let seen = self.context.observe(&prepared, now_ns);
+            let facts = HeadFacts::read(arrival.record, arrival.head);
+            let seen = self.context.observe(&prepared, facts, now_ns);
             if self.view == View::Packet {
                 let vector = View::read_packet(arrival.record, &seen);
                 let time_ns = self.timeline.unix_ns(now_ns);

@@ -1,5 +1,7 @@
 //! nad's own format. The JSON Schema files in schemas/ are made from these types, with what is said of each field.
 
+use std::collections::BTreeMap;
+
 use nad_engine::{
     alert::Alert,
     context::{Origin, host_key::HostKey},
@@ -91,6 +93,10 @@ pub struct IncidentLine<'a> {
     source_details: Vec<SourceDetail>,
     /// IP or MAC addresses of those whom it was done to, at most 16.
     targets: Vec<String>,
+    /// What addresses of `sources` and `targets` are called, by address, where that was said in the clear (DNS, TLS, mDNS, DHCP);
+    /// absent where none has a name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    names: BTreeMap<String, &'a str>,
     /// Whether there were more sources than are listed.
     more_sources: bool,
     /// Whether there were more targets than are listed.
@@ -225,6 +231,7 @@ impl<'a> From<&'a Incident> for IncidentLine<'a> {
                 .map(SourceDetail::from)
                 .collect(),
             targets: names(&incident.targets),
+            names: incident.names.iter().map(|(host, name)| (host.to_string(), &**name)).collect(),
             more_sources: incident.sources.more,
             more_targets: incident.targets.more,
             ports: &incident.ports.items,

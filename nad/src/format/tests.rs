@@ -136,6 +136,7 @@ fn incident(shape: Shape) -> Incident {
         sources: Listed::new(),
         origins: Vec::new(),
         targets: Listed::new(),
+        names: Vec::new(),
         ports: Listed::new(),
         protocols: Vec::new(),
         shape,

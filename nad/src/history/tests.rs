@@ -68,6 +68,7 @@ fn incident(id: &str, start_ns: u64, source: [u8; 4], state: State) -> Event {
         sources,
         origins: Vec::new(),
         targets,
+        names: Vec::new(),
         ports: Listed::new(),
         protocols: vec![6],
         shape: Shape::PortScan,

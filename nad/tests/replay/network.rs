@@ -215,6 +215,43 @@ impl Network {
         say(self, true, ACK, 0);
     }
 
+    /// A connection whose sides say this, the client where it is so marked.
+    pub(crate) fn converse(&mut self, at: u64, ends: [([u8; 4], u16); 2], lines: &[(bool, &[u8])]) {
+        let [(client, own), (server, port)] = ends;
+        let (mut at, mut next) = (at, [1000_u32, 2000]);
+        let greetings: [(bool, u8, &[u8]); 3] = [(true, SYN, b""), (false, SYN_ACK, b""), (true, ACK, b"")];
+        let farewells: [(bool, u8, &[u8]); 3] =
+            [(true, FIN_ACK, b""), (false, FIN_ACK, b""), (true, ACK, b"")];
+        let said = lines.iter().map(|(is_client, line)| (*is_client, PSH_ACK, *line));
+        for (is_client, flags, line) in greetings.into_iter().chain(said).chain(farewells) {
+            at += 400;
+            let (place, other) = (usize::from(!is_client), usize::from(is_client));
+            let (from, to) =
+                if is_client { ((client, own), (server, port)) } else { ((server, port), (client, own)) };
+            let mut segment = numbered(tcp(from.1, to.1, flags, 501, 0), next[place], next[other]);
+            segment.extend(line);
+            self.add(at, ipv4(TCP, 64, from.0, to.0, &segment));
+            next[place] = next[place].wrapping_add(line.len() as u32 + u32::from(flags & (SYN | FIN) != 0));
+        }
+    }
+
+    /// A client learns the address of a name.
+    pub(crate) fn resolve(&mut self, at: u64, client: [u8; 4], name: &str, address: [u8; 4]) {
+        let labels: Vec<u8> =
+            name.split('.').flat_map(|label| [&[label.len() as u8], label.as_bytes()].concat()).collect();
+        let question = [&labels[..], &[0, 0, 1, 0, 1]].concat();
+        let answer = [&[0xc0, 12, 0, 1, 0, 1, 0, 0, 14, 16, 0, 4], &address[..]].concat();
+        let message = |flags: u8, answers: u8, rest: &[u8]| {
+            [&[7, 7, flags, 0, 0, 1, 0, answers, 0, 0, 0, 0], &question[..], rest].concat()
+        };
+        let datagram = |ports: [u16; 2], message: Vec<u8>| {
+            let length = 8 + message.len() as u16;
+            [&ports.map(u16::to_be_bytes).concat()[..], &length.to_be_bytes(), &[0, 0], &message].concat()
+        };
+        self.add(at, ipv4(UDP, 64, client, NAMES, &datagram([40_000, 53], message(1, 0, &[]))));
+        self.add(at + 900, ipv4(UDP, 64, NAMES, client, &datagram([53, 40_000], message(0x81, 1, &answer))));
+    }
+
     /// An upload of 2 MB.
     fn back_up(&mut self, at: u64, client: [u8; 4]) {
         const SEGMENTS: u32 = 1400;

@@ -1,4 +1,4 @@
-//! A remote login service: connections of clients that are not known there, from all of them together.
+//! A login service: connections of clients that are not known there, and refused logins, from all clients together.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -25,7 +25,10 @@ const MINUTES: u32 = 60;
 const WINDOW_NS: u64 = 1_800_000_000_000;
 const SHORT_WINDOW_NS: u64 = MINUTE_NS;
 /// Places of [`LoginsState::values`] that are of an hour; the others are of minutes.
-const OF_AN_HOUR: usize = 2;
+const OF_AN_HOUR: usize = 3;
+/// Of these, what says something only after an hour.
+const MATURING: usize = 2;
+const HOUR_S: f32 = 3_600.0;
 
 /// A remote login service with all its clients, as a subject.
 #[derive(Debug)]
@@ -48,14 +51,16 @@ pub struct LoginsState {
     clients_120: Distinct,
     /// The last of them.
     recent: Recent,
-    /// The past of its values.
-    past: [Past; 4],
     /// Connections of the last tick.
     count: TickCount,
+    /// The past of its values.
+    past: [Past; 5],
     /// Number of the current minute.
     minute: u32,
     /// Their connections.
     connections_60: f32,
+    /// Logins that the service refused to anybody, fading over an hour.
+    refused_3600: f32,
     /// The service's port.
     port: u16,
     padding: [u16; 3],
@@ -71,7 +76,12 @@ pub struct LoginsKey {
 impl LoginsKey {
     /// The key of a service, where it is for remote logins.
     pub(super) fn of(service: &ServiceKey) -> Option<Self> {
-        service.is_remote_login().then_some(Self { server: service.server, port: service.port })
+        service.is_remote_login().then_some(Self::any(service))
+    }
+
+    /// The key of a service that asks for logins.
+    pub(super) fn any(service: &ServiceKey) -> Self {
+        Self { server: service.server, port: service.port }
     }
 }
 
@@ -112,6 +122,13 @@ impl LoginsState {
         self.recent.add(client);
     }
 
+    /// The service refuses a client's login.
+    pub(super) fn refuse(&mut self, client: HostKey, now_ns: u64) {
+        self.turn(now_ns);
+        self.refused_3600 += 1.0;
+        self.recent.add(client);
+    }
+
     /// Connections of a tick.
     pub(super) fn count_mut(&mut self) -> &mut TickCount {
         &mut self.count
@@ -143,29 +160,35 @@ impl LoginsState {
         self.excess(1)
     }
 
+    /// Logins that the service refused over an hour, beyond what is usual there.
+    pub fn refused_3600(&self) -> f32 {
+        self.excess(2)
+    }
+
     /// Such clients of the last one to two minutes, beyond what is usual.
     pub fn clients_120(&self) -> f32 {
-        self.excess(2)
+        self.excess(3)
     }
 
     /// Their connections over a minute, beyond what is usual.
     pub fn connections_60(&self) -> f32 {
-        self.excess(3)
+        self.excess(4)
     }
 
     fn excess(&self, place: usize) -> f32 {
-        if place < OF_AN_HOUR && self.watched_ns < 2 * WINDOW_NS {
+        if place < MATURING && self.watched_ns < 2 * WINDOW_NS {
             return 0.0;
         }
         self.past[place].excess(self.values()[place], self.last_ns, epoch_ns(place))
     }
 
-    /// Minutes and clients of an hour, clients of two minutes, connections of one.
-    fn values(&self) -> [f32; 4] {
+    /// Minutes, clients and refused logins of an hour, clients of two minutes, connections of one.
+    fn values(&self) -> [f32; 5] {
         let minutes = (self.minutes & ((1 << MINUTES) - 1)).count_ones();
         [
             minutes as f32,
             self.clients.estimate(self.last_ns / WINDOW_NS),
+            self.refused_3600,
             self.clients_120.estimate(self.last_ns / SHORT_WINDOW_NS),
             self.connections_60,
         ]
@@ -175,7 +198,9 @@ impl LoginsState {
         let minute = (now_ns / MINUTE_NS) as u32;
         self.minutes = self.minutes.checked_shl(minute.saturating_sub(self.minute)).unwrap_or(0);
         self.minute = minute.max(self.minute);
-        self.connections_60 *= Decay::after(now_ns.saturating_sub(self.last_ns)).minute;
+        let age_ns = now_ns.saturating_sub(self.last_ns);
+        self.connections_60 *= Decay::after(age_ns).minute;
+        self.refused_3600 *= libm::expf(-(age_ns as f32 * 1e-9) / HOUR_S);
         self.last_ns = now_ns.max(self.last_ns);
     }
 

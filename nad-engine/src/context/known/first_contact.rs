@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use super::{KnownKey, KnownServices, Novelty, ServiceKey, nanoseconds};
-use crate::context::{host_key::HostKey, table::Group};
+use crate::context::{host_key::HostKey, partition::Addressed, table::Group};
 
 /// What a guess weighs, in contacts.
 const GUESS: f32 = 2.0;
@@ -20,6 +20,9 @@ const FREQUENT_H: f32 = 6.0;
 const SPREAD: f32 = 1.25;
 /// See [`SPREAD`].
 const SPREADING_H: f32 = 0.25;
+/// Hours between two requests of one's own network that name a new server outside by its address, where nothing was watched:
+/// people and programs use names, and what is hidden from those who watch names does not.
+const BY_ADDRESS_H: f32 = 24.0;
 /// The highest number of hours that is told apart.
 const MOST_HOURS: f32 = 1e6;
 /// A host that was watched for so long without turning to others has none to turn to.
@@ -71,12 +74,14 @@ struct ContactKind {
     is_tcp: bool,
     is_common_port: bool,
     calls_back: bool,
+    /// Whether the server was asked by its address instead of a name.
+    by_address: bool,
 }
 
 impl ContactKind {
     /// Its place among those of all kinds.
     fn code(self) -> u16 {
-        let bits = [self.is_tcp, self.is_common_port, self.calls_back];
+        let bits = [self.by_address, self.is_tcp, self.is_common_port, self.calls_back];
         let flags = bits.iter().fold(0, |code, bit| code << 1 | u16::from(*bit));
         (self.novelty as u16) << 8 | (self.direction as u16) << 6 | (self.role as u16) << 4 | flags
     }
@@ -89,6 +94,14 @@ impl ContactKind {
     /// Hours between two of its kind, as far as anybody knows without having watched.
     fn guess_h(self) -> f32 {
         use Novelty::{Exposed, Known, NewClient, NewEverything, NewPort, NewServer};
+        let role = match self.role {
+            Role::Client => 1.0,
+            Role::Server => 8.0,
+            Role::Unknown => 0.3,
+        };
+        if self.by_address {
+            return BY_ADDRESS_H * role;
+        }
         let usual = match (self.direction, self.novelty) {
             (_, Known) => 0.0,
             (Direction::Inside, NewClient) => 0.1,
@@ -105,11 +118,6 @@ impl ContactKind {
             (false, _) => 1.0,
             (true, true) => 30.0,
             (true, false) => 3.0,
-        };
-        let role = match self.role {
-            Role::Client => 1.0,
-            Role::Server => 8.0,
-            Role::Unknown => 0.3,
         };
         usual * port * protocol * call * role
     }
@@ -162,6 +170,25 @@ impl KnownServices {
     ) -> FirstContact {
         let now_s = self.now_s(now_ns);
         let kind = self.kind_of(client, service, novelty, now_s);
+        self.contact_of(kind, client, mac, service, now_s)
+    }
+
+    /// A client asks a server outside that it did not know by its address: how rare that is.
+    pub(in crate::context) fn addressed(&mut self, addressed: &Addressed) -> FirstContact {
+        let Addressed { client, mac, service, novelty, time_ns } = *addressed;
+        let now_s = self.now_s(time_ns);
+        let kind = ContactKind { by_address: true, ..self.kind_of(client, &service, novelty, now_s) };
+        self.contact_of(kind, client, mac, &service, now_s)
+    }
+
+    fn contact_of(
+        &mut self,
+        kind: ContactKind,
+        client: HostKey,
+        mac: [u8; 6],
+        service: &ServiceKey,
+        now_s: u32,
+    ) -> FirstContact {
         let calls_back = kind.calls_back;
         if !self.is_first_of_hour(client, kind, mac, now_s) {
             // More of them are of the same cause.
@@ -211,6 +238,7 @@ impl KnownServices {
             is_tcp: service.protocol == TCP,
             is_common_port: is_common(service.port, direction),
             calls_back: self.recent.has(service.server, client, now_s),
+            by_address: false,
         }
     }
 

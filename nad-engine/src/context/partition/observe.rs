@@ -2,22 +2,25 @@
 
 use nad_common::record::PacketRecord;
 
-use super::{Exchange, MacShown, Meeting, Partition, Solicitation};
-use crate::context::{
-    OF_HOSTS, PROTOCOL_TCP, SETTLING_NS,
-    active::Active,
-    ahead::Keys,
-    flow::{FlowKey, FlowStep},
-    host::{Exploration, HostState, MacProof},
-    host_key::HostKey,
-    icmp,
-    kinds::PairPacket,
-    known::{Novelty, ServiceKey},
-    network::Network,
-    subject::{Seen, nobody},
-    table::{Admission, Entry, Group, Hashed, Slot, Table},
-    vantage::Sides,
-    weight::Weight,
+use super::{Addressed, Exchange, MacShown, Meeting, Partition, Solicitation};
+use crate::{
+    context::{
+        OF_HOSTS, PROTOCOL_TCP, SETTLING_NS,
+        active::Active,
+        ahead::Keys,
+        flow::{FlowKey, FlowStep},
+        host::{Exploration, HostState, MacProof},
+        host_key::HostKey,
+        icmp,
+        kinds::PairPacket,
+        known::{Novelty, ServiceKey},
+        network::Network,
+        subject::{Seen, nobody},
+        table::{Admission, Entry, Group, Hashed, Slot, Table},
+        vantage::Sides,
+        weight::Weight,
+    },
+    payload::HeadFacts,
 };
 
 /// One end of a packet: the states that it counts with.
@@ -43,6 +46,7 @@ impl Partition {
         network: &Network,
         record: &PacketRecord,
         keys: &Keys,
+        facts: HeadFacts,
         moment: Moment,
     ) -> Seen<'_> {
         let now_ns = moment.ns;
@@ -137,6 +141,7 @@ impl Partition {
             novelty,
             probed,
             is_own: !is_error && !is_management && !is_foreign && step.has_roles,
+            facts,
             moment,
         });
         if let Some(novelty) = novelty {
@@ -180,6 +185,17 @@ impl Partition {
         };
         let pairs = &self.kinds.service_pairs;
         let pair = pairs.at_hand.map_or(&nobody.service_pair, |slot| pairs.table.get(slot));
+        if facts.by_address
+            && step.from_initiator
+            && service.server.is_global()
+            && !client.key.is_global()
+            && let Some(novelty) = pair.novelty_of_server()
+            && !network.is_suspect(client.key, server.key)
+        {
+            let addressed =
+                Addressed { client: client.key, mac: record.source_mac, service, novelty, time_ns: now_ns };
+            self.pending.addressed.add(addressed);
+        }
         // What a host does to many shows in packets outside of the service pairs that are usual for it.
         let is_apart = !is_real || step.opened || pair.novelty() > f32::from(Novelty::NewClient as u8);
         let of_hosts = host(client).source_level.max(host(server).target_level);

@@ -130,6 +130,7 @@ fn judge(
 ) {
     let mut pair = *stored;
     pair.fade(end_ns);
+    pair.said.fade(end_ns);
     let service = pair.service();
     // A flow may go on for longer than it takes to become known.
     let novelty = network.known.novelty(pair.client, &service, end_ns);
@@ -184,6 +185,9 @@ impl KindPart for SubjectTable<ServicePairState> {
         let Some(slot) = self.table.enter(&wanted, group, moment.ns).slot() else { return };
         let state = self.table.get_mut(slot);
         state.update(record, packet.step, moment.ns);
+        if !packet.facts.is_empty() {
+            state.hear(&packet.facts, packet.step, moment.ns);
+        }
         if let Some(novelty) = packet.novelty {
             state.set_novelty(novelty);
         }

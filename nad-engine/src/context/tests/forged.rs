@@ -204,7 +204,7 @@ fn a_million_forged_sources_leave_those_that_were_there_in_place() {
         batch.push(tcp(([a, b, c, d], forged as u16), ([10, 0, 1, 0], 443), SYN));
         if batch.len() == 4000 {
             for prepared in context.prepare(&batch, &mut ahead) {
-                context.observe(&prepared, 101 * SECOND + u64::from(forged));
+                context.observe(&prepared, HeadFacts::default(), 101 * SECOND + u64::from(forged));
             }
             batch.clear();
         }

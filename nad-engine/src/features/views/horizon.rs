@@ -36,7 +36,7 @@ pub(super) static LONG_SCAN: [Column<ReadSource>; 3] = [
 ];
 
 /// An administrator connects now and then; a program that guesses passwords connects all the time.
-pub(super) static LOGINS: [Column<ReadLogins>; 2] = [
+pub(super) static LOGINS: [Column<ReadLogins>; 3] = [
     Column {
         feature: Feature::logarithmic("minutes with logins", "")
             .steep()
@@ -52,6 +52,15 @@ pub(super) static LOGINS: [Column<ReadLogins>; 2] = [
             .ordinary(12.0)
             .phrase("had logins from {} clients in an hour that are not known there"),
         read: LoginsState::clients,
+    },
+    Column {
+        // A script with an old password tries it now and then.
+        feature: Feature::logarithmic("refused logins 1 h", "")
+            .steep()
+            .persistence(Persistence::Holds(3_600.0))
+            .ordinary(12.0)
+            .phrase("refused {} logins in an hour, of all clients together"),
+        read: LoginsState::refused_3600,
     },
 ];
 

@@ -251,6 +251,49 @@ pub(super) static NAMES: [Column<Read>; 6] = [
     },
 ];
 
+/// People mistype a password, pages refer to what is gone, and some requests have braces in them.
+pub(super) static APPLICATION: [Column<Read>; 3] = [
+    Column {
+        feature: Feature::logarithmic("refused logins", "")
+            .persistence(Persistence::Fades(60.0))
+            .ordinary(3.0)
+            .phrase("was refused {} logins in a minute"),
+        read: |pair| pair.said.refused_logins_60,
+    },
+    Column {
+        feature: Feature::logarithmic("errors and refusals", "")
+            .persistence(Persistence::Fades(60.0))
+            .ordinary(16.0)
+            .phrase("was answered with {} errors and refusals in a minute"),
+        read: |pair| pair.said.refused_60,
+    },
+    Column {
+        feature: Feature::logarithmic("odd bytes of requests", "bytes")
+            .persistence(Persistence::Fades(60.0))
+            .ordinary(24.0)
+            .phrase("sent requests in a minute with {} that injected commands need and requests do not"),
+        read: |pair| pair.said.odd_60,
+    },
+];
+
+/// Whether anything was said that counts.
+pub(super) fn said_any(pair: &JudgedPair) -> bool {
+    pair.said.is_any()
+}
+
+/// What refusals and odd requests look like.
+pub(super) fn shape_of_application(pair: &JudgedPair) -> Shape {
+    /// Errors in a minute of who tries what there is.
+    const MANY: f32 = 32.0;
+    if pair.said.refused_logins_60 > 2.0 {
+        Shape::BruteForce
+    } else if pair.said.refused_60 > MANY {
+        Shape::Enumeration
+    } else {
+        Shape::Unusual
+    }
+}
+
 /// Networks have their first contacts every minute, but few at ports that nobody uses, from outside, or of who has just been
 /// called itself.
 pub(super) static CONTACT: [Column<Read>; 2] = [

@@ -148,6 +148,7 @@ fn incident() -> Incident {
         sources: listed([key("10.0.0.7"), key("02:00:00:00:00:07")]),
         origins: vec![VERIFIED; 2],
         targets: listed([key("10.0.0.1"), key("10.0.0.2")]),
+        names: Vec::new(),
         ports: listed([22]),
         protocols: vec![TCP],
         shape: Shape::BruteForce,

@@ -123,6 +123,7 @@ mod tests {
             sources: listed(7),
             origins: Vec::new(),
             targets: listed(1),
+            names: Vec::new(),
             ports: Listed::new(),
             protocols: vec![6],
             shape: Shape::PortScan,

@@ -145,7 +145,16 @@ fn each_kind_has_a_code_of_its_own() {
             for role in [Role::Client, Role::Server, Role::Unknown] {
                 for flags in 0..8 {
                     let [is_tcp, is_common_port, calls_back] = [1, 2, 4].map(|bit| flags & bit != 0);
-                    let kind = ContactKind { novelty, direction, role, is_tcp, is_common_port, calls_back };
+                    let by_address = false;
+                    let kind = ContactKind {
+                        novelty,
+                        direction,
+                        role,
+                        is_tcp,
+                        is_common_port,
+                        calls_back,
+                        by_address,
+                    };
                     codes.insert(kind.code());
                     kinds += 1;
                     assert!(kind.guess_h() > 0.0);
@@ -154,4 +163,20 @@ fn each_kind_has_a_code_of_its_own() {
         }
     }
     assert_eq!(codes.len(), kinds);
+}
+
+#[test]
+fn who_asks_a_new_server_outside_by_its_address_is_rare_until_others_do_so_and_counts_once_an_hour() {
+    let mut known = known();
+    let mut ask = |client: u8, server: u8, now_ns: u64| {
+        let service = tcp(outside(server), 80);
+        known.remember(inside(client), [0; 6], &service, now_ns);
+        let (client, novelty) = (inside(client), Novelty::NewServer);
+        known.addressed(&Addressed { client, mac: [0; 6], service, novelty, time_ns: now_ns }).hours
+    };
+    let now = 300 * SECOND;
+    assert!(ask(1, 1, now) >= 7.0);
+    assert_eq!((ask(1, 1, now + SECOND), ask(1, 2, now + 2 * SECOND)), (0.0, 0.0), "of the same cause");
+    let of_others: Vec<f32> = (2..30).map(|client| ask(client, 3, now + 60 * SECOND)).collect();
+    assert!(of_others.is_sorted_by(|a, b| a >= b) && of_others[27] < 2.0, "{of_others:?}");
 }
