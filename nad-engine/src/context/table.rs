@@ -1,16 +1,17 @@
 //! A bounded table: buckets of eight, and an admission that a flood of newcomers can't overrun.
 //!
-//! A bucket's eight hashes fill one cache line; when each entry was last asked for and to which group it belongs stands on
-//! the next, and where its value is on a third. The keyed hash finds an entry, and its whole key confirms it. The values
-//! lie apart from them, in huge pages where the kernel gives them: each place gets the next one when it is first used, and
-//! keeps it, so that memory is taken by the entries that there are and not by those that there is room for.
+//! A bucket's eight hashes fill one cache line; when each entry was last asked for and where its value is stands on the
+//! next, and to which group it belongs, which matters to newcomers only, on a third. The keyed hash finds an entry, and its
+//! whole key confirms it. The values lie apart from them, in huge pages where the kernel gives them: each place gets the next
+//! one when it is first used, and keeps it, so that memory is taken by the entries that there are and not by those that
+//! there is room for.
 //!
 //! **When a bucket is full**, a newcomer takes the place of the least recently used entry that is not known to be real, or
 //! that was idle for longer than the table's limit. Forged sources, which never become real, so displace only each other.
 //! Where all eight are real, the least recently used one leaves if it was idle for [`LIVELY_NS`]; otherwise the newcomer
 //! is refused and counts with those of its group that have no entry. No network and no MAC address fills a bucket alone:
 //! beyond its [quota](Group) a newcomer can only displace entries of its own group. To choose, no value is looked at: a
-//! flood costs a bucket's two lines a newcomer.
+//! flood costs a bucket's three lines a newcomer.
 
 mod bucket;
 mod mapped;
@@ -227,18 +228,19 @@ impl<V: Entry> Table<V> {
         let bucket = &self.buckets[self.bucket(hash)];
         prefetch(&bucket.low);
         prefetch(&bucket.stamps);
-        prefetch(&bucket.values);
     }
 
-    /// Asks the memory for the first `bytes` of the value of a hash, whose bucket should be there by now. Whether it
-    /// has one.
+    /// Asks the memory for the first `bytes` of the value of a hash, whose bucket should be there by now; of one that has
+    /// none, for what a newcomer is compared by. Whether it has one.
     #[inline]
     pub fn prefetch_value(&self, hash: u64, bytes: usize) -> bool {
         let bucket = self.bucket(hash);
         let place = self.buckets[bucket].place_of(hash);
-        let Some(slot) = place.and_then(|place| self.slot(bucket, place)) else { return false };
-        let value = bytemuck::bytes_of(self.get(slot));
-        value[..bytes.min(value.len())].iter().step_by(LINE).for_each(prefetch);
+        let Some(slot) = place.and_then(|place| self.slot(bucket, place)) else {
+            prefetch(&self.buckets[bucket].groups);
+            return false;
+        };
+        self.prefetch_bytes(slot, bytes);
         true
     }
 
@@ -246,6 +248,29 @@ impl<V: Entry> Table<V> {
     #[inline]
     pub fn prefetch_slot(&self, slot: Slot, bytes: usize) {
         prefetch(&self.buckets[slot.bucket()].low);
+        self.prefetch_bytes(slot, bytes);
+    }
+
+    /// Asks the memory for the first `bytes` of the value at a place, which is [confirmed](Self::confirm) soon.
+    #[inline]
+    pub fn prefetch_confirmed(&self, slot: Slot, bytes: usize) {
+        prefetch(&self.buckets[slot.bucket()].stamps);
+        self.prefetch_bytes(slot, bytes);
+    }
+
+    /// Asks the memory for a part of the value of a hash, where it has one: the beginning, which says which, should be
+    /// there by now.
+    #[inline]
+    pub fn prefetch_part<'a>(&'a self, hash: u64, part: impl FnOnce(&'a V) -> &'a [u8]) {
+        let bucket = self.bucket(hash);
+        let place = self.buckets[bucket].place_of(hash);
+        if let Some(slot) = place.and_then(|place| self.slot(bucket, place)) {
+            part(self.get(slot)).iter().step_by(LINE).for_each(prefetch);
+        }
+    }
+
+    #[inline]
+    fn prefetch_bytes(&self, slot: Slot, bytes: usize) {
         let value = bytemuck::bytes_of(self.get(slot));
         value[..bytes.min(value.len())].iter().step_by(LINE).for_each(prefetch);
     }

@@ -15,18 +15,25 @@ pub(super) const STAMP_SHIFT: u32 = 24;
 pub(super) const STAMP_MASK: u32 = u32::MAX >> 1;
 
 /// Eight entries' hashes in halves, both 0 where there is none, stamps (when each was last asked for, and in the lowest
-/// bit whether it was known to be real then), groups, and numbers of values.
+/// bit whether it was known to be real then), numbers of values, and groups, which only newcomers are compared by.
 #[repr(C, align(64))]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub(super) struct Bucket {
     pub(super) low: [u32; BUCKET],
     high: [u32; BUCKET],
     pub(super) stamps: [u32; BUCKET],
-    prefixes: [u16; BUCKET],
-    macs: [u16; BUCKET],
     /// 0 where a place was never used; it stays with the place.
     pub(super) values: [u32; BUCKET],
+    pub(super) groups: Groups,
     rest: [u32; BUCKET],
+}
+
+/// Where the entries come from: the network and the MAC address of each.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub(super) struct Groups {
+    prefixes: [u16; BUCKET],
+    macs: [u16; BUCKET],
 }
 
 /// After how long an entry may leave, in steps of stamps.
@@ -131,7 +138,7 @@ impl Bucket {
     pub(super) fn occupy(&mut self, place: usize, hash: u64, group: Group, now_ns: u64) {
         (self.low[place], self.high[place]) = (hash as u32, (hash >> 32) as u32);
         self.stamps[place] = stamp(now_ns);
-        (self.prefixes[place], self.macs[place]) = (group.prefix, group.mac);
+        (self.groups.prefixes[place], self.groups.macs[place]) = (group.prefix, group.mac);
     }
 
     /// Which place a newcomer gets.
@@ -166,7 +173,8 @@ impl Bucket {
     fn candidates(&self, group: Group) -> [bool; BUCKET] {
         let same = |of: &[u16; BUCKET], tag: u16| of.map(|other| tag != 0 && other == tag);
         let count = |same: &[bool; BUCKET]| same.iter().filter(|same| **same).count();
-        let (by_prefix, by_mac) = (same(&self.prefixes, group.prefix), same(&self.macs, group.mac));
+        let (by_prefix, by_mac) =
+            (same(&self.groups.prefixes, group.prefix), same(&self.groups.macs, group.mac));
         if count(&by_prefix) >= MOST_OF_PREFIX {
             by_prefix
         } else if count(&by_mac) >= MOST_OF_MAC {
