@@ -12,9 +12,8 @@ const WORDS: usize = BITS / 64;
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub struct Distinct {
-    current: [u64; WORDS],
-    previous: [u64; WORDS],
-    /// Number of the window that `current` belongs to.
+    bitmaps: Bitmaps,
+    /// Number of the window that the current bitmap belongs to.
     window: u64,
 }
 
@@ -25,36 +24,71 @@ impl Distinct {
     /// Adds an item by its hash, in the window of this number. Whether it was not there yet (or looks so).
     #[inline]
     pub fn add(&mut self, hash: u64, window: u64) -> bool {
-        self.turn(window);
-        let bit = hash as usize % BITS;
-        let (word, mask) = (bit / 64, 1 << (bit % 64));
+        self.bitmaps.add(&mut self.window, hash, window)
+    }
+
+    /// Whether an item is there (or looks so), in the window of this number or the one before it.
+    pub fn has(&self, hash: u64, window: u64) -> bool {
+        self.bitmaps.has(self.window, hash, window)
+    }
+
+    /// Adds all that another one has, as of the window of this number.
+    pub fn add_all(&mut self, other: &Self, window: u64) {
+        self.bitmaps.add_all(&mut self.window, &other.bitmaps, other.window, window);
+    }
+
+    /// About how many there were in the window of this number and the one before it.
+    pub fn estimate(&self, window: u64) -> f32 {
+        self.bitmaps.estimate(self.window, window)
+    }
+}
+
+/// A [`Distinct`] without the number of its window, for those who keep the numbers of several together. What belongs to
+/// windows before the last one is never read.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub struct Bitmaps {
+    current: [u64; WORDS],
+    previous: [u64; WORDS],
+}
+
+impl Bitmaps {
+    /// Whether nothing is left of those whose window is `since`, in the window of a number.
+    #[inline]
+    pub fn are_over(since: u64, window: u64) -> bool {
+        window > since + 1
+    }
+
+    /// See [`Distinct::add`]; the window is brought forward.
+    #[inline]
+    pub fn add(&mut self, since: &mut u64, hash: u64, window: u64) -> bool {
+        self.turn(since, window);
+        let (word, mask) = place(hash);
         let is_new = (self.current[word] | self.previous[word]) & mask == 0;
         self.current[word] |= mask;
         is_new
     }
 
-    /// Whether an item is there (or looks so), in the window of this number or the one before it.
-    pub fn has(&self, hash: u64, window: u64) -> bool {
-        let bit = hash as usize % BITS;
-        let (word, mask) = (bit / 64, 1 << (bit % 64));
+    fn has(&self, since: u64, hash: u64, window: u64) -> bool {
+        let (word, mask) = place(hash);
         let current = self.current[word] & mask != 0;
-        match window.saturating_sub(self.window) {
+        match window.saturating_sub(since) {
             0 => current || self.previous[word] & mask != 0,
             1 => current,
             _ => false,
         }
     }
 
-    /// Adds all that another one has, as of the window of this number.
-    pub fn add_all(&mut self, other: &Self, window: u64) {
-        if window > other.window + 1 {
+    /// See [`Distinct::add_all`]; the window is brought forward, the other's is `other_since`.
+    pub fn add_all(&mut self, since: &mut u64, other: &Self, other_since: u64, window: u64) {
+        if Self::are_over(other_since, window) {
             return;
         }
-        self.turn(window);
+        self.turn(since, window);
         let add = |words: &mut [u64; WORDS], more: &[u64; WORDS]| {
             words.iter_mut().zip(more).for_each(|(word, more)| *word |= more);
         };
-        if window <= other.window {
+        if window <= other_since {
             add(&mut self.current, &other.current);
             add(&mut self.previous, &other.previous);
         } else {
@@ -63,25 +97,37 @@ impl Distinct {
         }
     }
 
-    /// About how many there were in the window of this number and the one before it.
-    pub fn estimate(&self, window: u64) -> f32 {
-        let mut seen = *self;
-        seen.turn(window);
-        let set: u32 = seen.current.iter().zip(seen.previous).map(|(a, b)| (a | b).count_ones()).sum();
+    /// See [`Distinct::estimate`].
+    pub fn estimate(&self, since: u64, window: u64) -> f32 {
+        let set: u32 = match window.saturating_sub(since) {
+            0 => self.current.iter().zip(self.previous).map(|(a, b)| (a | b).count_ones()).sum(),
+            1 => self.current.iter().map(|word| word.count_ones()).sum(),
+            _ => 0,
+        };
+        if set == 0 {
+            return 0.0;
+        }
         let free = (BITS as u32 - set).max(1);
         BITS as f32 * libm::logf(BITS as f32 / free as f32)
     }
 
     #[inline]
-    fn turn(&mut self, window: u64) {
+    fn turn(&mut self, since: &mut u64, window: u64) {
         // Nothing goes back to an earlier window.
-        if window <= self.window {
+        if window <= *since {
             return;
         }
-        self.previous = if window == self.window + 1 { self.current } else { [0; WORDS] };
+        self.previous = if window == *since + 1 { self.current } else { [0; WORDS] };
         self.current = [0; WORDS];
-        self.window = window;
+        *since = window;
     }
+}
+
+/// The word and the bit of an item.
+#[inline]
+fn place(hash: u64) -> (usize, u64) {
+    let bit = hash as usize % BITS;
+    (bit / 64, 1 << (bit % 64))
 }
 
 #[cfg(test)]

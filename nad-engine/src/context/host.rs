@@ -4,6 +4,7 @@ mod explore;
 mod macs;
 mod merge;
 mod peers;
+mod sketches;
 mod subject;
 
 use bytemuck::{Pod, Zeroable};
@@ -12,7 +13,6 @@ use nad_common::record::{PacketRecord, flag};
 use super::{
     active::Turn,
     decay::{Decay, FADE_STEP_NS},
-    distinct::Distinct,
     flow::FlowStep,
     host_key::HostKey,
     icmp,
@@ -25,15 +25,12 @@ pub use explore::Exploration;
 pub use macs::{MacProof, Macs};
 use peers::Majority;
 pub(in crate::context) use peers::Recent;
+use sketches::{Sketch, Sketches, Windows};
 pub use subject::{Source, Target};
-
-/// Nanoseconds of a sketch's window: it covers one to two of them.
-const SHORT_WINDOW_NS: u64 = 5_000_000_000;
-const LONG_WINDOW_NS: u64 = 60_000_000_000;
 
 /// What is known of one host: its share in a partition, or all of it at a second's end. Counts fade over the time in their names, in seconds.
 ///
-/// What every packet changes comes first, on [`HostState::HOT_BYTES`].
+/// What every packet changes comes first, on [`HostState::HOT_BYTES`], and what few hosts have last, after [`HostState::WARM_BYTES`].
 #[repr(C, align(64))]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub struct HostState {
@@ -95,28 +92,23 @@ pub struct HostState {
     pub begun: TickCount,
     /// See `begun`.
     pub asked: TickCount,
+    /// Where its packets come from.
+    pub macs: Macs,
+    padding: u32,
+    /// Up to when its sketches are.
+    windows: Windows,
     /// Whom it mostly began flows with lately.
     pub favourite: Majority,
     /// Who was behind most of what presses on it: flows that nobody went on with, and packets in them.
     presser: Majority,
+    /// Who sent most of the pings to it.
+    pinger: Majority,
     /// The last different hosts that it began flows with, and that began flows with it.
     recent_targets: Recent,
     /// See `recent_targets`.
     recent_sources: Recent,
-    /// Services that it opened flows to and is not known to use, of the last 5 to 10 s and of the last one to two
-    /// minutes.
-    services_10: Distinct,
-    services_120: Distinct,
-    /// Hosts of such services, likewise.
-    peers_10: Distinct,
-    peers_120: Distinct,
-    /// Servers outside of one's own network that it opened flows to and is not known to use, at ports that are known.
-    outside_120: Distinct,
-    /// Who sent most of the pings to it.
-    pinger: Majority,
-    /// Where its packets come from.
-    pub macs: Macs,
-    rest: [u32; 17],
+    /// What it did lately that it is not known to do.
+    sketches: Sketches,
 }
 
 /// The counts of a host's other states that the packets here are judged by.
@@ -177,7 +169,10 @@ impl Entry for HostState {
 
 impl HostState {
     /// Bytes from the beginning on that every packet needs.
-    pub const HOT_BYTES: usize = std::mem::offset_of!(Self, favourite);
+    pub const HOT_BYTES: usize = std::mem::offset_of!(Self, windows);
+
+    /// Bytes from the beginning on that belong to hosts whose sketches are over.
+    pub(in crate::context) const WARM_BYTES: usize = std::mem::offset_of!(Self, sketches);
 
     /// Takes a packet into account that this host sent to a peer; a state that is zero but for its key is one that begins
     /// with it.
@@ -345,31 +340,6 @@ impl HostState {
     /// The last few hosts that began flows with it.
     pub fn recent_sources(&self) -> impl Iterator<Item = HostKey> {
         self.recent_sources.iter()
-    }
-
-    /// Different services that it opened flows to in the last 5 to 10 s.
-    pub fn services_10(&self) -> f32 {
-        self.services_10.estimate(self.last_ns / SHORT_WINDOW_NS)
-    }
-
-    /// The same of the last one to two minutes.
-    pub fn services_120(&self) -> f32 {
-        self.services_120.estimate(self.last_ns / LONG_WINDOW_NS)
-    }
-
-    /// Different hosts that it opened flows to in the last 5 to 10 s.
-    pub fn peers_10(&self) -> f32 {
-        self.peers_10.estimate(self.last_ns / SHORT_WINDOW_NS)
-    }
-
-    /// Those of the last one to two minutes.
-    pub fn peers_120(&self) -> f32 {
-        self.peers_120.estimate(self.last_ns / LONG_WINDOW_NS)
-    }
-
-    /// Different servers outside, at known ports, that it opened flows to in the last one to two minutes.
-    pub fn outside_120(&self) -> f32 {
-        self.outside_120.estimate(self.last_ns / LONG_WINDOW_NS)
     }
 
     fn come(&mut self, now_ns: u64) {

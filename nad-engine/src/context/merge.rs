@@ -21,7 +21,10 @@ use candidates::{Candidate, Candidates};
 /// Of hosts, or of groups of them: those that were active in a second, each as the sum of its states.
 #[derive(Debug, Default)]
 pub(super) struct Merged {
-    hosts: Vec<Sum>,
+    /// Those of this second, and after them what is left of earlier ones.
+    sums: Vec<Sum>,
+    /// How many are of this second.
+    count: usize,
     /// States of hosts in partitions: those of one host after those of another.
     parts: Vec<Part>,
     candidates: Candidates,
@@ -88,19 +91,19 @@ impl Merged {
         network: &Network,
         (end_ns, tick): (u64, u32),
     ) {
-        self.hosts.clear();
+        self.count = 0;
         self.parts.clear();
         let mut candidates = std::mem::take(&mut self.candidates);
         self.passed_over += candidates.choose(kind, partitions);
         for (number, candidate) in candidates.chosen().iter().enumerate() {
-            ask_ahead(&candidates.chosen()[number..], kind, partitions, network);
+            ask_ahead(&candidates.chosen()[number..], kind, partitions, network, end_ns);
             let Some(host) = candidate.host(kind, partitions) else { continue };
             // It may have others, in which it was not active just now.
             let summary = network.summary(&host);
             let known = summary.map_or(0, |summary| summary.partitions);
-            self.add(&host, kind, partitions, candidate.partitions | known, (end_ns, tick));
             let levels = summary.map(|summary| (summary.source_level, summary.target_level));
-            if let (Some(levels), Some(Sum { state, .. })) = (levels, self.hosts.last_mut()) {
+            let sum = self.add(&host, kind, partitions, candidate.partitions | known, (end_ns, tick));
+            if let (Some(levels), Some(Sum { state, .. })) = (levels, sum) {
                 // Where it is not judged in one of its roles.
                 (state.source_level, state.target_level) = levels;
             }
@@ -108,7 +111,7 @@ impl Merged {
         self.candidates = candidates;
     }
 
-    /// Adds up the states of a host in those partitions whose bit is set.
+    /// Adds up the states of a host in those partitions whose bit is set; nothing where it has none.
     fn add(
         &mut self,
         host: &Hashed<HostKey>,
@@ -116,36 +119,51 @@ impl Merged {
         partitions: &mut [Partition],
         places: u16,
         (end_ns, tick): (u64, u32),
-    ) {
+    ) -> Option<&mut Sum> {
         let first = self.parts.len();
-        let sum = self.hosts.len();
+        if self.sums.len() == self.count {
+            self.sums.push(Sum { hash: 0, state: HostState::begin(host.key), parts: 0..0 });
+        }
+        // States are large: the memory of one is used again and again.
+        let sum = &mut self.sums[self.count];
         for index in bits(places) {
             let table = kind.table_mut(&mut partitions[index]);
             let Some(slot) = table.find(host) else { continue };
             let part = table.get_mut(slot);
+            let is_first = self.parts.len() == first;
             self.parts.push(Part { partition: index, slot, seen_ns: part.last_ns });
             part.fade(end_ns);
-            match self.hosts.get_mut(sum) {
-                None => self.hosts.push(Sum { hash: host.hash, state: part.alone(), parts: first..first }),
-                Some(Sum { state, .. }) => state.add(part, end_ns, tick),
+            if is_first {
+                sum.state.begin_sum(part, end_ns);
+            } else {
+                sum.state.add(part, end_ns, tick);
             }
         }
-        if let Some(Sum { state, parts, .. }) = self.hosts.get_mut(sum) {
-            // Sketches are of the windows up to now, whether or not the counts had to fade.
-            state.last_ns = end_ns;
-            parts.end = self.parts.len();
+        if self.parts.len() == first {
+            return None;
         }
+        self.count += 1;
+        sum.hash = host.hash;
+        sum.parts = first..self.parts.len();
+        // Sketches are of the windows up to now, whether or not the counts had to fade.
+        sum.state.last_ns = end_ns;
+        Some(sum)
+    }
+
+    /// The hosts of this second.
+    fn hosts(&self) -> &[Sum] {
+        &self.sums[..self.count]
     }
 
     /// Visits the hosts that were active in one of their roles.
     fn visit(&mut self, is_active: impl Fn(&HostState) -> bool, visit: impl FnMut(&mut HostState)) {
-        let states = self.hosts.iter_mut().map(|sum| &mut sum.state);
+        let states = self.sums[..self.count].iter_mut().map(|sum| &mut sum.state);
         states.filter(|state| is_active(state)).for_each(visit);
     }
 
     /// Takes into the summaries what was heard of the hosts.
     fn hear(&self, kind: Kind, partitions: &[Partition], network: &mut Network, end_ns: u64) {
-        for (number, Sum { hash, state, parts }) in self.hosts.iter().enumerate() {
+        for (number, Sum { hash, state, parts }) in self.hosts().iter().enumerate() {
             self.ask_ahead(number, kind, partitions, network);
             let host = Hashed { hash: *hash, key: state.key };
             let Some(slot) = network.enter(&host, state.macs.first().unwrap_or_default(), end_ns) else {
@@ -163,7 +181,7 @@ impl Merged {
 
     /// Tells the partitions what is known of the hosts from now on.
     fn share(&self, kind: Kind, partitions: &mut [Partition], network: &mut Network, end_ns: u64) {
-        for (number, Sum { hash, state, parts }) in self.hosts.iter().enumerate() {
+        for (number, Sum { hash, state, parts }) in self.hosts().iter().enumerate() {
             self.ask_ahead(number, kind, partitions, network);
             let host = Hashed { hash: *hash, key: state.key };
             let mac = state.macs.first().unwrap_or_default();
@@ -185,13 +203,13 @@ impl Merged {
 
     /// Asks the memory for what is told to and heard of a host some places further.
     fn ask_ahead(&self, number: usize, kind: Kind, partitions: &[Partition], network: &Network) {
-        if let Some(Sum { hash, .. }) = self.hosts.get(number + 2 * AHEAD) {
+        if let Some(Sum { hash, .. }) = self.hosts().get(number + 2 * AHEAD) {
             network.hosts.prefetch(*hash);
         }
-        if let Some(Sum { hash, parts, .. }) = self.hosts.get(number + AHEAD) {
+        if let Some(Sum { hash, parts, .. }) = self.hosts().get(number + AHEAD) {
             network.hosts.prefetch_value(*hash, size_of::<HostSummary>());
             for Part { partition, slot, .. } in &self.parts[parts.clone()] {
-                kind.table(&partitions[*partition]).prefetch_slot(*slot, size_of::<HostState>());
+                kind.table(&partitions[*partition]).prefetch_confirmed(*slot, HostState::HOT_BYTES);
             }
         }
     }
@@ -206,8 +224,8 @@ fn bits(mut bits: u16) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Asks the memory for the states of hosts some places after the first.
-fn ask_ahead(hosts: &[Candidate], kind: Kind, partitions: &[Partition], network: &Network) {
+/// Asks the memory for the states of hosts some places after the first, and then for what few of them have.
+fn ask_ahead(hosts: &[Candidate], kind: Kind, partitions: &[Partition], network: &Network, end_ns: u64) {
     if let Some(Candidate { hash, partitions: places, .. }) = hosts.get(2 * AHEAD) {
         network.hosts.prefetch(*hash);
         bits(*places).for_each(|index| kind.table(&partitions[index]).prefetch(*hash));
@@ -215,7 +233,12 @@ fn ask_ahead(hosts: &[Candidate], kind: Kind, partitions: &[Partition], network:
     if let Some(Candidate { hash, partitions: places, .. }) = hosts.get(AHEAD) {
         network.hosts.prefetch_value(*hash, size_of::<HostSummary>());
         for index in bits(*places) {
-            kind.table(&partitions[index]).prefetch_value(*hash, size_of::<HostState>());
+            kind.table(&partitions[index]).prefetch_value(*hash, HostState::WARM_BYTES);
+        }
+    }
+    if let Some(Candidate { hash, partitions: places, .. }) = hosts.get(AHEAD / 2) {
+        for index in bits(*places) {
+            kind.table(&partitions[index]).prefetch_part(*hash, |host| host.live_sketches(end_ns));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use nad_common::record::PacketRecord;
 
-use super::{HostState, LONG_WINDOW_NS, SHORT_WINDOW_NS};
+use super::{HostState, Sketch};
 use crate::context::{
     host_key::HostKey,
     known::{Novelty, ServiceKey},
@@ -31,7 +31,7 @@ impl HostState {
     /// and of its host.
     pub fn explore(&mut self, [service_hash, peer_hash]: [u64; 2], new: Exploration, more: u32, now_ns: u64) {
         if new.is_browsing {
-            self.outside_120.add(peer_hash, now_ns / LONG_WINDOW_NS);
+            self.note(Sketch::Outside120, peer_hash, now_ns);
             return;
         }
         if new.novelty > Novelty::NewClient {
@@ -39,10 +39,10 @@ impl HostState {
         }
         // Known services do not count as scanning, also when every flow is new to a sensor that has just started.
         if new.novelty > Novelty::Known {
-            self.services_10.add(service_hash, now_ns / SHORT_WINDOW_NS);
-            self.services_120.add(service_hash, now_ns / LONG_WINDOW_NS);
-            self.peers_10.add(peer_hash, now_ns / SHORT_WINDOW_NS);
-            self.peers_120.add(peer_hash, now_ns / LONG_WINDOW_NS);
+            self.note(Sketch::Services10, service_hash, now_ns);
+            self.note(Sketch::Services120, service_hash, now_ns);
+            self.note(Sketch::Peers10, peer_hash, now_ns);
+            self.note(Sketch::Peers120, peer_hash, now_ns);
         }
     }
 

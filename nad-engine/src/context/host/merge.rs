@@ -2,13 +2,14 @@
 
 use bytemuck::Zeroable as _;
 
-use super::{Elsewhere, HostState, LONG_WINDOW_NS, REAL, SHORT_WINDOW_NS, TickCount};
+use super::{Elsewhere, HostState, REAL, TickCount};
 use crate::context::network::HostSummary;
 
 impl HostState {
-    /// The state of one partition, as the sum of all begins.
-    pub(in crate::context) fn alone(&self) -> Self {
-        Self { elsewhere: Elsewhere::zeroed(), ..*self }
+    /// Becomes the state of one partition as of `now_ns`: as the sum of all begins.
+    pub(in crate::context) fn begin_sum(&mut self, part: &Self, now_ns: u64) {
+        self.copy(part, now_ns);
+        self.elsewhere = Elsewhere::zeroed();
     }
 
     /// Adds the state of another partition, both as of `now_ns`, to which they have faded, and in this tick. MAC addresses are
@@ -34,11 +35,7 @@ impl HostState {
         }
         other.recent_targets.iter().for_each(|host| self.recent_targets.add(host));
         other.recent_sources.iter().for_each(|host| self.recent_sources.add(host));
-        self.services_10.add_all(&other.services_10, now_ns / SHORT_WINDOW_NS);
-        self.services_120.add_all(&other.services_120, now_ns / LONG_WINDOW_NS);
-        self.peers_10.add_all(&other.peers_10, now_ns / SHORT_WINDOW_NS);
-        self.peers_120.add_all(&other.peers_120, now_ns / LONG_WINDOW_NS);
-        self.outside_120.add_all(&other.outside_120, now_ns / LONG_WINDOW_NS);
+        self.add_sketches(other, now_ns);
     }
 
     /// Takes what is known of the host over all partitions, of which `all` is the sum.

@@ -114,7 +114,8 @@ fn states_of_one_host_add_up_to_what_one_state_would_have() {
     for state in parts.iter_mut().chain([&mut whole]) {
         state.fade(end_ns);
     }
-    let mut sum = parts[0].alone();
+    let mut sum = HostState::zeroed();
+    sum.begin_sum(&parts[0], end_ns);
     parts[1..].iter().for_each(|part| sum.add(part, end_ns, 1));
     for (of_sum, of_whole) in [
         (sum.opened_10, whole.opened_10),
@@ -150,7 +151,8 @@ fn votes_of_several_partitions_name_whom_all_of_them_name() {
         ask(part, key(7), 60, false);
         (0..20).for_each(|number| ask(part, key(100 + number), 1, false));
     }
-    let mut sum = parts[0].alone();
+    let mut sum = HostState::zeroed();
+    sum.begin_sum(&parts[0], SECOND);
     parts[1..].iter().for_each(|part| sum.add(part, SECOND, 0));
     assert_eq!(sum.presser(), Some(key(7)));
 }
