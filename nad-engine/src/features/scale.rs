@@ -29,6 +29,18 @@ pub fn code(value: f32, codes_per_unit: f32) -> u8 {
     (value * codes_per_unit) as u8
 }
 
+/// The code of each value, as [`code`] has it, in a way that compilers do for several at once.
+#[inline]
+pub fn codes<const N: usize>(values: &[f32; N], codes_per_unit: &[f32; N]) -> [u8; N] {
+    let whole: [i32; N] = std::array::from_fn(|i| {
+        // What is not a number becomes 0 here.
+        let code = (values[i] * codes_per_unit[i]).max(0.0).min(f32::from(u8::MAX));
+        // SAFETY: it is a number from 0 to 255.
+        unsafe { code.to_int_unchecked() }
+    });
+    whole.map(|code| code as u8)
+}
+
 /// The smallest value that has a code.
 #[inline]
 pub fn value_of(code: u8, codes_per_unit: f32) -> f32 {
@@ -46,6 +58,17 @@ mod tests {
         }
         assert!([f32::MAX, f32::INFINITY, -1.0].map(undoubled).iter().all(|value| value.is_finite()));
         assert_eq!([0.0, 1.0, 3.0, 65_535.0].map(doublings), [0.0, 1.0, 2.0, 16.0]);
+    }
+
+    #[test]
+    fn codes_of_several_values_are_those_of_each() {
+        let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1.0, -0.0, 0.0, f32::MAX, f32::MIN_POSITIVE];
+        let even: Vec<f32> = (0..4096).map(|step| step as f32 * 0.03).chain(odd).collect();
+        for values in even.as_chunks::<8>().0 {
+            for units in [1.0, 8.0, 16.0] {
+                assert_eq!(codes(values, &[units; 8]), values.map(|value| code(value, units)));
+            }
+        }
     }
 
     #[test]

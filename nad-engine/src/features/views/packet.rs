@@ -6,7 +6,7 @@ use crate::{
     context::{Seen, malformed::is_malformed},
     features::{
         Feature,
-        scale::{code, doublings},
+        scale::{self, doublings},
     },
 };
 
@@ -59,7 +59,7 @@ columns! { |r, s|
 /// The codes of values on their features' scales: what the packet view's forest is grown from and scores.
 #[inline]
 pub fn codes(values: &[f32; WIDTH]) -> [u8; WIDTH] {
-    std::array::from_fn(|i| code(values[i], CODES[i]))
+    scale::codes(values, &CODES)
 }
 
 #[inline]
