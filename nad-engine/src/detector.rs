@@ -43,6 +43,7 @@ pub use second::{HostVolume, Second};
 use crate::{
     batch::RecordBatch,
     context::{Ahead, Context, ContextCounts, PARTITIONS, Tables, hash::HashKey},
+    features::Vectors,
     incident::{allow::AllowRules, tracker::Tracker},
     ledger::{Decisions, Tally},
     model::{Model, Training, forest::ForestError},
@@ -133,7 +134,7 @@ enum State {
 /// What judging works in.
 #[derive(Default)]
 struct Scratch {
-    vector: Vec<f32>,
+    vectors: Vectors,
     judgements: JudgementCache,
     deviations: DeviationCap,
     /// Decisions of the tick, by view.

@@ -7,8 +7,10 @@
 
 pub mod scale;
 pub mod shape;
+mod vectors;
 mod views;
 
+pub use vectors::Vectors;
 pub use views::{PACKET_FEATURES, View, packet_codes};
 
 /// The most features that a view has.

@@ -137,8 +137,22 @@ macro_rules! kinds {
             }
         }
 
+        /// A subject without its state.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(crate) enum Sort {
+            $($($(#[$meaning])+ $subject,)+)+
+        }
+
+        impl Sort {
+            /// Every one, in the order of their numbers.
+            pub(crate) const ALL: &[Self] = &[$($(Self::$subject),+),+];
+        }
+
         $($(
             impl $crate::context::subject::OneOf for $judged {
+                const SORT: Sort = Sort::$subject;
+
                 fn state<'a>(subject: &Subject<'a>) -> Option<&'a <$judged as Judged>::State> {
                     match subject {
                         Subject::$subject(state) => Some(*state),
@@ -149,6 +163,13 @@ macro_rules! kinds {
         )+)+
 
         impl Subject<'_> {
+            /// Which one it is.
+            pub(crate) fn sort(&self) -> Sort {
+                match self {
+                    $($(Self::$subject(_) => Sort::$subject,)+)+
+                }
+            }
+
             /// Who is behind what it does, or whom it is done to.
             pub fn principal(&self) -> HostKey {
                 match self {

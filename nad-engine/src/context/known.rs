@@ -23,7 +23,7 @@ use super::{
     EachTable, TableId,
     hash::HashKey,
     host_key::HostKey,
-    table::{Entry, Group, Table},
+    table::{Entry, Group, Slot, Table},
     vantage::Trust,
 };
 pub(super) use exchange::ExchangeKeys;
@@ -91,6 +91,14 @@ impl Usual {
     fn peaks(self) -> Peaks {
         [self.opened_10, self.turns_10, self.up_60]
     }
+}
+
+/// Where what is usual for clients of a service stands.
+#[derive(Debug, Clone, Copy)]
+pub struct UsualPlaces {
+    /// Of the service, and of its port.
+    slots: [Option<Slot>; 2],
+    is_remote_login: bool,
 }
 
 /// The numbers of [`Usual`].
@@ -277,16 +285,24 @@ impl KnownServices {
         self.table.prefetch(pair);
     }
 
+    /// Where it stands what is usual for clients of a service, until something becomes known.
+    pub fn places_of_usual(&self, service: &ServiceKey) -> UsualPlaces {
+        let place = |key: KnownKey| self.table.find(&key.hashed(&self.hash_key));
+        UsualPlaces {
+            slots: [KnownKey::offer(service), KnownKey::port(service)].map(place),
+            is_remote_login: service.is_remote_login(),
+        }
+    }
+
     /// What is usual for clients of a service; where it is not known, what is usual at its port, or anywhere.
-    pub fn usual(&self, service: &ServiceKey, now_ns: u64) -> Usual {
+    pub fn usual(&self, places: UsualPlaces, now_ns: u64) -> Usual {
         let epoch = self.epoch(now_ns);
-        let known = [KnownKey::offer(service), KnownKey::port(service)].into_iter().find_map(|key| {
-            let entry = self.table.get(self.table.find(&key.hashed(&self.hash_key))?);
-            let peaks = entry.peaks(epoch);
+        let known = places.slots.into_iter().flatten().find_map(|slot| {
+            let peaks = self.table.get(slot).peaks(epoch);
             (peaks != Peaks::default()).then_some(peaks)
         });
         let Some([opened_10, turns_10, up_60]) = known else {
-            return if service.is_remote_login() { Usual::AT_LOGIN } else { Usual::ANYWHERE };
+            return if places.is_remote_login { Usual::AT_LOGIN } else { Usual::ANYWHERE };
         };
         let least = Usual::LEAST;
         Usual {
@@ -298,10 +314,9 @@ impl KnownServices {
 
     /// Learns from what an ordinary client of a service does. It counts from the next epoch on, so that what
     /// grows over minutes is not measured by itself.
-    pub fn learn_usual(&mut self, service: &ServiceKey, reached: Usual, now_ns: u64) {
+    pub fn learn_usual(&mut self, places: UsualPlaces, reached: Usual, now_ns: u64) {
         let epoch = self.epoch(now_ns);
-        for key in [KnownKey::offer(service), KnownKey::port(service)] {
-            let Some(slot) = self.table.find(&key.hashed(&self.hash_key)) else { continue };
+        for slot in places.slots.into_iter().flatten() {
             let entry = self.table.get_mut(slot);
             entry.turn(epoch);
             for (growing, reached) in entry.growing.iter_mut().zip(reached.peaks()) {

@@ -5,7 +5,7 @@ use std::fmt;
 use bytemuck::Zeroable;
 
 use super::{
-    Subject,
+    Sort, Subject,
     flow::{FlowState, FlowStep},
     host::HostState,
     host_key::HostKey,
@@ -100,6 +100,9 @@ pub trait Judged {
 
 /// One of the subjects that there are.
 pub(crate) trait OneOf: Judged {
+    /// Which one.
+    const SORT: Sort;
+
     /// Its state, where the subject is it.
     fn state<'a>(subject: &Subject<'a>) -> Option<&'a Self::State>;
 }

@@ -42,25 +42,24 @@ impl<'a> Judge<'a> {
         let mut least: f64 = 1.0;
         let mut lately: f64 = 1.0;
         let mut views = 0.0;
-        for view in View::ALL {
-            if !view.read(subject, &mut scratch.vector) {
-                continue;
-            }
+        let Scratch { vectors, judgements, deviations, decisions } = scratch;
+        vectors.read(subject);
+        for (view, vector) in vectors.iter() {
             let part = self.model.view(view);
-            let judgement = scratch.judgements.judge(view, part, &scratch.vector);
-            scratch.decisions[view as usize] += 1;
+            let judgement = judgements.judge(view, part, vector);
+            decisions[view as usize] += 1;
             least = least.min(judgement.probability);
             if view.row().tells_of_now {
                 views += 1.0;
                 lately = lately.min(judgement.probability);
             }
             if judgement.probability < limit {
-                scratch.deviations.add(view, subject, judgement.probability, || Deviation {
+                deviations.add(view, subject, judgement.probability, || Deviation {
                     time_ns: self.end_ns,
                     view,
                     subject: SubjectState::of(subject),
                     judgement,
-                    vector: scratch.vector.clone(),
+                    vector: vector.to_vec(),
                     threshold: *self.thresholds[view as usize]
                         .get_or_init(|| part.threshold(self.probability)),
                     // Looked up for those that are kept.
@@ -70,7 +69,7 @@ impl<'a> Judge<'a> {
         }
         let is_ordinary = least > ORDINARY && !is_suspect;
         if is_ordinary {
-            relearning.take_subject(subject, &mut scratch.vector);
+            relearning.add_subject(vectors);
         }
         // What is ordinary for a host says nothing about its packets.
         let anomaly_level = if lately * views < ORDINARY { -(lately * views).log10() as f32 } else { 0.0 };

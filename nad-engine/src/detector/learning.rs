@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt, time::Duration};
 use super::Notice;
 use crate::{
     context::{Subject, host_key::HostKey, known::KnownSnapshot},
-    features::View,
+    features::{Vectors, View},
     model::{Model, Training, TrainingWindow, baseline::Baseline, forest::ForestError},
 };
 
@@ -168,10 +168,10 @@ impl Learning {
     /// Adds what the views see of a subject at the end of a tick; whether it may be learnt from. What is hostile on any
     /// network is not, nor what the same host does for a while after: a baseline that contains an attack must not
     /// make that kind of attack ordinary.
-    pub(super) fn take_subject(&mut self, subject: &Subject<'_>, vector: &mut Vec<f32>, end_ns: u64) -> bool {
+    pub(super) fn take_subject(&mut self, subject: &Subject<'_>, vectors: &mut Vectors, end_ns: u64) -> bool {
         let principal = subject.principal();
-        let is_hostile =
-            View::ALL.into_iter().any(|view| view.read(subject, vector) && view.is_hostile(vector));
+        vectors.read(subject);
+        let is_hostile = vectors.iter().any(|(view, vector)| view.is_hostile(vector));
         if is_hostile && self.quarantine.len() < MOST_QUARANTINED {
             self.quarantine.insert(principal, end_ns.saturating_add(QUARANTINE_NS));
         }
@@ -180,7 +180,7 @@ impl Learning {
             return false;
         }
         if self.settled_ns.is_some() {
-            self.baseline.add_subject(subject, vector);
+            self.baseline.add_all(vectors);
         }
         true
     }

@@ -11,8 +11,8 @@ use std::{
 
 use super::{background, judgement_cache::JudgementCache};
 use crate::{
-    context::{Context, Subject},
-    features::View,
+    context::Context,
+    features::{Vectors, View},
     model::{Model, TrainingWindow, baseline::Baseline, forest::ForestError},
     time::Now,
 };
@@ -70,11 +70,11 @@ impl Relearning {
         self.baseline.add(View::Packet, vector);
     }
 
-    pub(super) fn take_subject(&mut self, subject: &Subject<'_>, vector: &mut Vec<f32>) {
-        if self.every_ns.is_none() {
-            return;
+    /// Adds what the views see of an ordinary subject.
+    pub(super) fn add_subject(&mut self, vectors: &Vectors) {
+        if self.is_wanted() {
+            self.baseline.add_all(vectors);
         }
-        self.baseline.add_subject(subject, vector);
     }
 
     /// Begins to train when it is time, and returns a model once there is one.

@@ -39,7 +39,7 @@ impl Detector {
                 second.visit(&subject);
                 Verdict {
                     anomaly_level: 0.0,
-                    is_ordinary: learning.take_subject(&subject, &mut scratch.vector, end_ns),
+                    is_ordinary: learning.take_subject(&subject, &mut scratch.vectors, end_ns),
                 }
             }),
             State::Detecting(model, policy) if has_times && model.judges_subjects() => {

@@ -13,7 +13,7 @@ use nad_common::record::PacketRecord;
 
 use super::{Column, Feature, Persistence, shape::Shape};
 use crate::context::{
-    Judged, OneOf, Seen, Subject,
+    Judged, OneOf, Seen, Sort, Subject,
     horizon::{Logins, LongSource},
     host::{Source, Target},
     link::Link,
@@ -40,6 +40,9 @@ pub(crate) struct Row {
 /// What a view judges. Votes and the like are of subjects: packets are no deviations. The subject is also what deviations
 /// are grouped by.
 trait Judges: Sync {
+    /// Which subjects those are, unless they are packets.
+    fn sort(&self) -> Option<Sort>;
+
     /// The features, in order.
     fn features(&self) -> Vec<&'static Feature>;
 
@@ -56,6 +59,10 @@ struct Packets {
 }
 
 impl Judges for Packets {
+    fn sort(&self) -> Option<Sort> {
+        None
+    }
+
     fn features(&self) -> Vec<&'static Feature> {
         self.features.iter().collect()
     }
@@ -80,6 +87,10 @@ struct Of<J: Judged> {
 }
 
 impl<J: OneOf> Judges for Of<J> {
+    fn sort(&self) -> Option<Sort> {
+        Some(J::SORT)
+    }
+
     fn features(&self) -> Vec<&'static Feature> {
         self.columns.iter().map(|column| &column.feature).collect()
     }
@@ -305,6 +316,13 @@ views! {
     },
 }
 
+/// What subjects are read by.
+struct ReadBy {
+    features: Vec<&'static Feature>,
+    /// Whether some of them matter only where others are remarkable.
+    has_circumstances: bool,
+}
+
 const HOUR_S: f32 = 3600.0;
 
 impl View {
@@ -331,37 +349,66 @@ impl View {
 
     /// Its features, in order. The list of names is the schema that a model is checked against.
     pub fn features(self) -> impl ExactSizeIterator<Item = &'static Feature> {
+        self.read_by().features.iter().copied()
+    }
+
+    /// The views that may judge a subject, in their order.
+    pub(super) fn of(subject: &Subject<'_>) -> &'static [Self] {
         /// Made once: this is asked for each subject of each second.
-        static ALL: LazyLock<[Vec<&'static Feature>; View::ALL.len()]> =
-            LazyLock::new(|| View::ALL.map(|view| view.row().judges.features()));
-        ALL[self as usize].iter().copied()
+        static OF: LazyLock<Vec<Vec<View>>> = LazyLock::new(|| {
+            let of = |sort: &Sort| {
+                let is_of = |view: &View| view.row().judges.sort() == Some(*sort);
+                View::ALL.into_iter().filter(is_of).collect()
+            };
+            Sort::ALL.iter().map(of).collect()
+        });
+        &OF[subject.sort() as usize]
     }
 
     /// Reads the features of a subject into `vector`, on the scale of each; `false` where this view does not look
     /// at such a subject. All values are finite.
     pub fn read(self, subject: &Subject<'_>, vector: &mut Vec<f32>) -> bool {
         vector.clear();
-        if !self.row().judges.read(subject, vector) {
+        self.append(subject, vector)
+    }
+
+    /// The same after what is in `values`.
+    pub(super) fn append(self, subject: &Subject<'_>, values: &mut Vec<f32>) -> bool {
+        let begin = values.len();
+        if !self.row().judges.read(subject, values) {
             return false;
         }
-        self.drop_circumstances(vector);
+        self.drop_circumstances(&mut values[begin..]);
         true
     }
 
     /// Novelty, brevity and destination matter only where something is remarkable: a client's first
     /// connection to a service is no event.
     fn drop_circumstances(self, vector: &mut [f32]) {
-        let is_remarkable = |(feature, value): (&Feature, &f32)| {
+        let ReadBy { features, has_circumstances } = self.read_by();
+        let is_remarkable = |(feature, value): (&&Feature, &f32)| {
             feature.ordinary > 0.0 && *value > feature.scaled(feature.ordinary)
         };
-        if self.features().zip(&*vector).any(is_remarkable) {
+        if !has_circumstances || features.iter().zip(&*vector).any(is_remarkable) {
             return;
         }
-        for (feature, value) in self.features().zip(vector) {
+        for (feature, value) in features.iter().zip(vector) {
             if feature.circumstance > 0.0 {
                 *value = feature.scaled(0.0);
             }
         }
+    }
+
+    fn read_by(self) -> &'static ReadBy {
+        /// Made once: this is asked for each subject of each second.
+        static ALL: LazyLock<[ReadBy; View::ALL.len()]> = LazyLock::new(|| {
+            View::ALL.map(|view| {
+                let features = view.row().judges.features();
+                let has_circumstances = features.iter().any(|feature| feature.circumstance > 0.0);
+                ReadBy { features, has_circumstances }
+            })
+        });
+        &ALL[self as usize]
     }
 
     /// What a deviation of a subject in this view looks like.

@@ -1,7 +1,7 @@
 //! What a baseline leaves for training: of each view a uniform sample of its vectors (Vitter's algorithm R).
 
 use super::{matrix::Matrix, random::Random};
-use crate::{context::Subject, features::View};
+use crate::features::{Vectors, View};
 
 /// Vectors that are kept of the packet view (25 MB), and of each other one.
 const MOST_PACKETS: usize = 1 << 18;
@@ -60,13 +60,9 @@ impl Baseline {
         }
     }
 
-    /// Adds the features of every view that judges a subject.
-    pub fn add_subject(&mut self, subject: &Subject<'_>, vector: &mut Vec<f32>) {
-        for view in View::ALL {
-            if view.read(subject, vector) {
-                self.add(view, vector);
-            }
-        }
+    /// Adds what all views see of a subject.
+    pub fn add_all(&mut self, vectors: &Vectors) {
+        vectors.iter().for_each(|(view, vector)| self.add(view, vector));
     }
 
     /// Counts a subject of a second that is not learnt from.

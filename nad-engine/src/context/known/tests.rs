@@ -72,18 +72,33 @@ fn a_service_for_insiders_is_not_one_for_outsiders() {
 fn what_is_usual_counts_from_the_next_epoch_on() {
     let mut known = known();
     known.remember(key(1), [0; 6], &ssh(2), 1000 * SECOND);
-    known.learn_usual(&ssh(2), Usual { opened_10: 6.0, turns_10: 40.0, up_60: 1e6 }, 1000 * SECOND);
-    assert_eq!(known.usual(&ssh(2), 1050 * SECOND), Usual::AT_LOGIN, "nothing is known so far");
+    known.learn_usual(
+        known.places_of_usual(&ssh(2)),
+        Usual { opened_10: 6.0, turns_10: 40.0, up_60: 1e6 },
+        1000 * SECOND,
+    );
+    assert_eq!(
+        known.usual(known.places_of_usual(&ssh(2)), 1050 * SECOND),
+        Usual::AT_LOGIN,
+        "nothing is known so far"
+    );
     let web = ServiceKey { port: 80, ..ssh(2) };
-    assert_eq!(known.usual(&web, 1050 * SECOND), Usual::ANYWHERE);
-    assert_eq!(known.usual(&ssh(2), 1100 * SECOND), Usual { opened_10: 6.0, turns_10: 40.0, up_60: 1e6 });
-    assert_eq!(known.usual(&ssh(3), 1100 * SECOND).opened_10, 6.0, "as at this port elsewhere");
+    assert_eq!(known.usual(known.places_of_usual(&web), 1050 * SECOND), Usual::ANYWHERE);
+    assert_eq!(
+        known.usual(known.places_of_usual(&ssh(2)), 1100 * SECOND),
+        Usual { opened_10: 6.0, turns_10: 40.0, up_60: 1e6 }
+    );
+    assert_eq!(
+        known.usual(known.places_of_usual(&ssh(3)), 1100 * SECOND).opened_10,
+        6.0,
+        "as at this port elsewhere"
+    );
     let restored = KnownServices::restore(
         KnownServices::table(1024).unwrap(),
         hash_key(),
         &known.keep(Trust::default(), 1100 * SECOND),
     );
-    assert_eq!(restored.usual(&ssh(2), 9000 * SECOND).opened_10, 6.0);
+    assert_eq!(restored.usual(restored.places_of_usual(&ssh(2)), 9000 * SECOND).opened_10, 6.0);
 }
 
 #[test]

@@ -141,14 +141,15 @@ fn judge(
         stored.set_usual_pace(is_usual);
         pair.set_usual_pace(is_usual);
     }
-    let judged = JudgedPair { pair, usual: network.known.usual(&service, end_ns) };
+    let places = network.known.places_of_usual(&service);
+    let judged = JudgedPair { pair, usual: network.known.usual(places, end_ns) };
     let verdict = visit(Subject::ServicePair(&judged));
     stored.anomaly_level = verdict.anomaly_level;
     if !verdict.is_ordinary {
         return;
     }
     let reached = Usual { opened_10: pair.successful_10(), turns_10: pair.turns_10, up_60: pair.up_60 };
-    network.known.learn_usual(&service, reached, end_ns);
+    network.known.learn_usual(places, reached, end_ns);
     // What never answers, such as a log server, becomes known by being used for long, by a client that has shown
     // elsewhere that it is there.
     let age_s = end_ns.saturating_sub(pair.first_ns) / 1_000_000_000;
