@@ -37,6 +37,7 @@ mod settle;
 mod shard;
 mod subject;
 mod tables;
+mod threads;
 mod tick;
 mod vantage;
 
@@ -62,6 +63,7 @@ pub use subject::{Judged, Origin, Parties, Seen, Verdict};
 use table::{AnyTable, Table, TableCounts};
 use tables::Fetching;
 pub use tables::Tables;
+use threads::Threads;
 pub use vantage::Change as VantageChange;
 use vantage::Vantage;
 
@@ -137,6 +139,8 @@ pub struct Context {
     kinds: Kinds,
     /// Who has just asked many.
     asked: Questions,
+    /// Who shares the work of a second's end.
+    threads: Threads,
     tick: u64,
     now_ns: u64,
     has_begun: bool,
@@ -175,10 +179,17 @@ impl Context {
             network: SharedNetwork(Arc::new(network)),
             kinds: tables.kinds,
             asked: Questions::default(),
+            threads: Threads::ONE,
             tick: 0,
             now_ns: 0,
             has_begun: false,
         }
+    }
+
+    /// Has so many threads share the work of a second's end; what comes of it is the same.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads: Threads::new(threads), ..self }
     }
 
     /// Computes where records' states are and asks the memory for them; [`Self::observe`] of what comes back follows, in its

@@ -174,6 +174,7 @@ impl Detector {
         let relearning = Relearning::new(options.relearn_every, options.in_background, seed);
         let mut worker = Worker::new(options.wanted, relearning.is_wanted());
         let mut shards = start_shards(&options, relearning.is_wanted());
+        let context = context.with_threads(shards.as_ref().map_or(1, Shards::count));
         let mut model_ns = None;
         if let State::Detecting(model, _) = &state {
             worker.set_model(Arc::clone(model));

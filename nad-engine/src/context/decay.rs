@@ -19,6 +19,9 @@ pub struct Decay {
 }
 
 impl Decay {
+    /// That of no time.
+    pub const NONE: Self = Self { second: 1.0, ten: 1.0, minute: 1.0 };
+
     /// The factors after `nanoseconds`.
     #[inline]
     pub fn after(nanoseconds: u64) -> Self {

@@ -302,8 +302,7 @@ impl HostState {
 
     /// Lets counts fade up to a moment.
     pub fn fade(&mut self, now_ns: u64) {
-        let Some(age) = now_ns.checked_sub(self.last_ns).filter(|age| *age >= FADE_STEP_NS) else { return };
-        let decay = Decay::after(age);
+        let Some(decay) = self.decay(now_ns) else { return };
         self.sent_1 *= decay.second;
         let Elsewhere { opened_10, failed_10, stray_10 } = &mut self.elsewhere;
         for count in [opened_10, failed_10, stray_10] {
@@ -315,6 +314,13 @@ impl HostState {
         self.failed_60 *= decay.minute;
         self.unfamiliar_60 *= decay.minute;
         self.last_ns = now_ns;
+    }
+
+    /// By how much counts fade up to a moment, where it is time for it.
+    #[inline]
+    fn decay(&self, now_ns: u64) -> Option<Decay> {
+        let age = now_ns.checked_sub(self.last_ns).filter(|age| *age >= FADE_STEP_NS)?;
+        Some(Decay::after(age))
     }
 
     /// Flows that it opened and that were refused, given up, unreachable or not answered so far.

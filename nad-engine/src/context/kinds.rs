@@ -18,6 +18,7 @@ use super::{
     network::Network,
     partition::{Moment, Partition},
     subject::Verdict,
+    threads::Threads,
 };
 
 /// The subjects of one kind.
@@ -83,6 +84,8 @@ pub(super) struct End<'a> {
     pub(super) ns: u64,
     /// The tick that ends.
     pub(super) tick: u64,
+    /// Who may share the work.
+    pub(super) threads: Threads,
 }
 
 /// A packet of a pair of addresses, with what its partition says of it.

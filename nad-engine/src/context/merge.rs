@@ -15,21 +15,32 @@ use super::{
     settle,
     subject::Verdict,
     table::{Entry, Hashed, Slot, Table},
+    threads::Threads,
 };
 use candidates::{Candidate, Candidates};
+
+/// Hosts that one thread adds up at a time.
+const TOGETHER: usize = 1024;
 
 /// Of hosts, or of groups of them: those that were active in a second, each as the sum of its states.
 #[derive(Debug, Default)]
 pub(super) struct Merged {
+    /// In the order in which they were chosen. Those without hosts are used again in a later second.
+    chunks: Vec<Chunk>,
+    candidates: Candidates,
+    /// Hosts that were active and not visited, of all ticks.
+    pub(super) passed_over: u64,
+}
+
+/// Some of the hosts.
+#[derive(Debug, Default)]
+struct Chunk {
     /// Those of this second, and after them what is left of earlier ones.
     sums: Vec<Sum>,
     /// How many are of this second.
     count: usize,
     /// States of hosts in partitions: those of one host after those of another.
     parts: Vec<Part>,
-    candidates: Candidates,
-    /// Hosts that were active and not visited, of all ticks.
-    pub(super) passed_over: u64,
 }
 
 /// A host's state in one partition.
@@ -83,32 +94,75 @@ impl Kind {
 }
 
 impl Merged {
-    /// Adds up the states of all that were active; of those that are busy first, where there are too many.
+    /// Adds up the states of all that were active; of those that are busy first, where there are too many. Nothing in the
+    /// partitions is changed but that another tick begins.
     fn collect(
         &mut self,
         kind: Kind,
         partitions: &mut [Partition],
         network: &Network,
-        (end_ns, tick): (u64, u32),
+        now: (u64, u32),
+        threads: Threads,
     ) {
+        self.passed_over += self.candidates.choose(kind, partitions);
+        let chosen = self.candidates.chosen().chunks(TOGETHER);
+        self.chunks.iter_mut().for_each(Chunk::clear);
+        if self.chunks.len() < chosen.len() {
+            self.chunks.resize_with(chosen.len(), Chunk::default);
+        }
+        let partitions = &*partitions;
+        let threads = if chosen.len() > 1 { threads } else { Threads::ONE };
+        threads.each(self.chunks.iter_mut().zip(chosen), |(chunk, chosen)| {
+            chunk.collect(kind, chosen, partitions, network, now);
+        });
+    }
+
+    /// Visits the hosts that were active in one of their roles.
+    fn visit(&mut self, is_active: impl Fn(&HostState) -> bool, visit: impl FnMut(&mut HostState)) {
+        let sums = self.chunks.iter_mut().flat_map(|chunk| &mut chunk.sums[..chunk.count]);
+        let states = sums.map(|sum| &mut sum.state);
+        states.filter(|state| is_active(state)).for_each(visit);
+    }
+
+    /// Takes into the summaries what was heard of the hosts.
+    fn hear(&self, kind: Kind, partitions: &[Partition], network: &mut Network, end_ns: u64) {
+        self.chunks.iter().for_each(|chunk| chunk.hear(kind, partitions, network, end_ns));
+    }
+
+    /// Tells the partitions what is known of the hosts from now on.
+    fn share(&self, kind: Kind, partitions: &mut [Partition], network: &mut Network, end_ns: u64) {
+        self.chunks.iter().for_each(|chunk| chunk.share(kind, partitions, network, end_ns));
+    }
+}
+
+impl Chunk {
+    fn clear(&mut self) {
         self.count = 0;
         self.parts.clear();
-        let mut candidates = std::mem::take(&mut self.candidates);
-        self.passed_over += candidates.choose(kind, partitions);
-        for (number, candidate) in candidates.chosen().iter().enumerate() {
-            ask_ahead(&candidates.chosen()[number..], kind, partitions, network, end_ns);
+    }
+
+    /// Adds up the states of hosts.
+    fn collect(
+        &mut self,
+        kind: Kind,
+        chosen: &[Candidate],
+        partitions: &[Partition],
+        network: &Network,
+        now: (u64, u32),
+    ) {
+        for (number, candidate) in chosen.iter().enumerate() {
+            ask_ahead(&chosen[number..], kind, partitions, network, now.0);
             let Some(host) = candidate.host(kind, partitions) else { continue };
             // It may have others, in which it was not active just now.
             let summary = network.summary(&host);
             let known = summary.map_or(0, |summary| summary.partitions);
             let levels = summary.map(|summary| (summary.source_level, summary.target_level));
-            let sum = self.add(&host, kind, partitions, candidate.partitions | known, (end_ns, tick));
+            let sum = self.add(&host, kind, partitions, candidate.partitions | known, now);
             if let (Some(levels), Some(Sum { state, .. })) = (levels, sum) {
                 // Where it is not judged in one of its roles.
                 (state.source_level, state.target_level) = levels;
             }
         }
-        self.candidates = candidates;
     }
 
     /// Adds up the states of a host in those partitions whose bit is set; nothing where it has none.
@@ -116,7 +170,7 @@ impl Merged {
         &mut self,
         host: &Hashed<HostKey>,
         kind: Kind,
-        partitions: &mut [Partition],
+        partitions: &[Partition],
         places: u16,
         (end_ns, tick): (u64, u32),
     ) -> Option<&mut Sum> {
@@ -127,17 +181,15 @@ impl Merged {
         // States are large: the memory of one is used again and again.
         let sum = &mut self.sums[self.count];
         for index in bits(places) {
-            let table = kind.table_mut(&mut partitions[index]);
+            let table = kind.table(&partitions[index]);
             let Some(slot) = table.find(host) else { continue };
-            let part = table.get_mut(slot);
-            let is_first = self.parts.len() == first;
-            self.parts.push(Part { partition: index, slot, seen_ns: part.last_ns });
-            part.fade(end_ns);
-            if is_first {
+            let part = table.get(slot);
+            if self.parts.len() == first {
                 sum.state.begin_sum(part, end_ns);
             } else {
                 sum.state.add(part, end_ns, tick);
             }
+            self.parts.push(Part { partition: index, slot, seen_ns: part.last_ns });
         }
         if self.parts.len() == first {
             return None;
@@ -155,13 +207,6 @@ impl Merged {
         &self.sums[..self.count]
     }
 
-    /// Visits the hosts that were active in one of their roles.
-    fn visit(&mut self, is_active: impl Fn(&HostState) -> bool, visit: impl FnMut(&mut HostState)) {
-        let states = self.sums[..self.count].iter_mut().map(|sum| &mut sum.state);
-        states.filter(|state| is_active(state)).for_each(visit);
-    }
-
-    /// Takes into the summaries what was heard of the hosts.
     fn hear(&self, kind: Kind, partitions: &[Partition], network: &mut Network, end_ns: u64) {
         for (number, Sum { hash, state, parts }) in self.hosts().iter().enumerate() {
             self.ask_ahead(number, kind, partitions, network);
@@ -179,7 +224,6 @@ impl Merged {
         }
     }
 
-    /// Tells the partitions what is known of the hosts from now on.
     fn share(&self, kind: Kind, partitions: &mut [Partition], network: &mut Network, end_ns: u64) {
         for (number, Sum { hash, state, parts }) in self.hosts().iter().enumerate() {
             self.ask_ahead(number, kind, partitions, network);
@@ -194,7 +238,9 @@ impl Merged {
             summary.partitions = parts.iter().fold(0, |bits, part| bits | 1 << part.partition);
             for Part { partition, slot, .. } in parts {
                 let table = kind.table_mut(&mut partitions[*partition]);
-                table.get_mut(*slot).share(state, summary);
+                let part = table.get_mut(*slot);
+                part.fade(end_ns);
+                part.share(state, summary);
                 table.confirm(*slot);
             }
             slot.into_iter().for_each(|slot| network.hosts.confirm(slot));
@@ -264,11 +310,11 @@ impl SubjectKind for Hosts {
 
     /// In both of their roles; then tells the partitions what is known of them.
     fn visit(&mut self, end: &mut End<'_>, visit: &mut impl FnMut(Subject<'_>) -> Verdict) {
-        let End { partitions, network, ns: end_ns, tick } = end;
+        let End { partitions, network, ns: end_ns, tick, threads } = end;
         let (end_ns, tick) = (*end_ns, *tick as u32);
         let mut kinds = [(Kind::Hosts, &mut self.hosts), (Kind::Groups, &mut self.groups)];
         for (kind, merged) in &mut kinds {
-            merged.collect(*kind, partitions, network, (end_ns, tick));
+            merged.collect(*kind, partitions, network, (end_ns, tick), *threads);
         }
         for (_, merged) in &mut kinds {
             merged.visit(

@@ -7,8 +7,14 @@ impl Context {
     /// visit finds is noted with the subject.
     pub fn close_tick(&mut self, mut visit: impl FnMut(Subject<'_>) -> Verdict) {
         let (ns, tick) = (self.tick_end_ns(), self.tick);
-        let Self { shard, network, kinds, .. } = self;
-        let mut end = End { partitions: &mut shard.partitions, network: network.get_mut(), ns, tick };
+        let Self { shard, network, kinds, threads, .. } = self;
+        let mut end = End {
+            partitions: &mut shard.partitions,
+            network: network.get_mut(),
+            ns,
+            tick,
+            threads: *threads,
+        };
         settle::vantage(end.partitions, end.network);
         settle::exchanges(end.partitions, end.network);
         settle::addressed(end.partitions, end.network);

@@ -127,6 +127,11 @@ impl Shards {
         })
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.threads.len()
+    }
+
     /// Whether the context's partitions are with the threads.
     pub(super) fn are_out(&self) -> bool {
         self.are_out

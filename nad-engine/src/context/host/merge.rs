@@ -3,25 +3,27 @@
 use bytemuck::Zeroable as _;
 
 use super::{Elsewhere, HostState, REAL, TickCount};
-use crate::context::network::HostSummary;
+use crate::context::{decay::Decay, network::HostSummary};
 
 impl HostState {
-    /// Becomes the state of one partition as of `now_ns`: as the sum of all begins.
+    /// Becomes the state of one partition as it fades up to `now_ns`: as the sum of all begins.
     pub(in crate::context) fn begin_sum(&mut self, part: &Self, now_ns: u64) {
         self.copy(part, now_ns);
         self.elsewhere = Elsewhere::zeroed();
+        self.fade(now_ns);
     }
 
-    /// Adds the state of another partition, both as of `now_ns`, to which they have faded, and in this tick. MAC addresses are
-    /// no sum: see [`Macs::hear`](super::Macs::hear).
+    /// Adds the state of another partition as it fades up to `now_ns`, to which this one has, in this tick. MAC addresses are no
+    /// sum: see [`Macs::hear`](super::Macs::hear).
     pub(in crate::context) fn add(&mut self, other: &Self, now_ns: u64, tick: u32) {
         self.first_ns = self.first_ns.min(other.first_ns);
         self.last_ns = self.last_ns.max(other.last_ns);
-        self.sent_1 += other.sent_1;
-        self.failed_60 += other.failed_60;
-        self.unfamiliar_60 += other.unfamiliar_60;
+        let decay = other.decay(now_ns).unwrap_or(Decay::NONE);
+        self.sent_1 += other.sent_1 * decay.second;
+        self.failed_60 += other.failed_60 * decay.minute;
+        self.unfamiliar_60 += other.unfamiliar_60 * decay.minute;
         for (count, more) in self.counts_10_mut().into_iter().zip(other.counts_10()) {
-            *count += more;
+            *count += more * decay.ten;
         }
         self.marks |= other.marks;
         self.begun.add(&other.begun, tick);

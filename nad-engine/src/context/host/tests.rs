@@ -111,12 +111,22 @@ fn states_of_one_host_add_up_to_what_one_state_would_have() {
         }
     }
     let end_ns = 2 * SECOND;
+    let sum_of = |parts: &[HostState]| {
+        let mut sum = HostState::zeroed();
+        sum.begin_sum(&parts[0], end_ns);
+        parts[1..].iter().for_each(|part| sum.add(part, end_ns, 1));
+        sum
+    };
+    let sum = sum_of(&parts);
     for state in parts.iter_mut().chain([&mut whole]) {
         state.fade(end_ns);
     }
-    let mut sum = HostState::zeroed();
-    sum.begin_sum(&parts[0], end_ns);
-    parts[1..].iter().for_each(|part| sum.add(part, end_ns, 1));
+    let of_faded = sum_of(&parts);
+    assert_eq!(
+        bytemuck::bytes_of(&sum),
+        bytemuck::bytes_of(&of_faded),
+        "whether parts have faded before or not"
+    );
     for (of_sum, of_whole) in [
         (sum.opened_10, whole.opened_10),
         (sum.sent_1, whole.sent_1),

@@ -107,3 +107,35 @@ fn shards_have_the_memory_of_their_partitions() {
     // Of three, one has six of the sixteen.
     assert_eq!(16 * context.shard_bytes(3), 6 * all);
 }
+
+#[test]
+fn the_states_of_more_hosts_than_one_thread_takes_at_a_time_add_up_alike_however_many_threads_there_are() {
+    let sums = |threads| {
+        let tables = Tables::new(&Sizes::all(1 << 16)).unwrap();
+        let mut context = Context::new(tables, HashKey::from_seed(0), 60).with_threads(threads);
+        let mut sums: Vec<u8> = Vec::new();
+        for second in 100..103 {
+            for number in 0..3_000_u16 {
+                let [high, low] = number.to_be_bytes();
+                for server in 0..3 {
+                    let (client, service) = (([10, 6, high, low], 1000), ([10, 7, low % 9, server], 443));
+                    let now_ns = second * SECOND + u64::from(number) * 100_000;
+                    context.observe_one(&tcp(client, service, SYN), now_ns);
+                }
+            }
+            context.close_tick(|subject| {
+                if let Subject::Source(host) | Subject::Target(host) = subject {
+                    sums.extend(host.key.to_string().bytes());
+                    let (opened, asked) = (host.opened_10, host.asked_10);
+                    let counts = [opened, asked, host.services_10(), host.peers_120(), host.sent_1];
+                    sums.extend_from_slice(bytemuck::bytes_of(&counts));
+                }
+                ordinary(subject)
+            });
+        }
+        sums
+    };
+    let one = sums(1);
+    assert!(one.len() > 3 * 3_000 * 20);
+    assert!([2, 3, 8].into_iter().all(|threads| sums(threads) == one));
+}
