@@ -37,7 +37,7 @@ pub(super) struct Keys {
 impl Keys {
     fn of(hash_key: &HashKey, record: &PacketRecord, locals: &[u8; PARTITIONS]) -> Self {
         let (source, destination) = HostKey::of(record);
-        let (client, server, port) = if record.source_port >= record.destination_port {
+        let (client, server, port) = if looks_like_a_clients(record) {
             (source, destination, record.destination_port)
         } else {
             (destination, source, record.source_port)
@@ -52,6 +52,19 @@ impl Keys {
             service_pair: service.service_pair(hash_key, client).hash,
         }
     }
+
+    /// The hash of the client-service pair of the record, now that it is known whether the client sent it; none where the
+    /// ports were misleading.
+    #[inline]
+    pub(super) fn pair_hash(&self, record: &PacketRecord, is_clients: bool) -> Option<u64> {
+        (is_clients == looks_like_a_clients(record)).then_some(self.service_pair)
+    }
+}
+
+/// Whether a record looks like one of a client's: the service has the lower port.
+#[inline]
+fn looks_like_a_clients(record: &PacketRecord) -> bool {
+    record.source_port >= record.destination_port
 }
 
 /// Room for where the states of records are, used for one batch after the other.

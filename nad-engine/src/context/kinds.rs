@@ -95,6 +95,8 @@ pub(super) struct PairPacket<'a> {
     pub(super) step: &'a FlowStep,
     pub(super) client: HostKey,
     pub(super) service: ServiceKey,
+    /// The hash of the service pair, where it was computed ahead.
+    pub(super) pair_hash: Option<u64>,
     /// How new the service pair is, where a flow begins.
     pub(super) novelty: Option<Novelty>,
     /// The same of a probe outside of any flow.

@@ -138,6 +138,7 @@ impl Partition {
             step: &step,
             client: client.key,
             service,
+            pair_hash: keys.pair_hash(record, step.from_initiator),
             novelty,
             probed,
             is_own: !is_error && !is_management && !is_foreign && step.has_roles,
@@ -269,7 +270,7 @@ impl Partition {
         now_ns: u64,
     ) -> End {
         let slot = admission.slot().filter(|_| !is_foreign);
-        let group = if key.is_group() || !admission.is_overrun() && !is_foreign {
+        let group = if !admission.is_overrun() && !is_foreign || key.is_group() {
             None
         } else {
             let mac = HostKey::mac(record.source_mac);

@@ -2,7 +2,7 @@
 
 use std::{io, ops::Deref};
 
-use super::ServicePairState;
+use super::{ServicePairKey, ServicePairState};
 use crate::{
     context::{
         EachTable, Sizes, Subject, TableId,
@@ -13,7 +13,7 @@ use crate::{
         network::Network,
         partition,
         subject::{Identity, Judged, Parties, Verdict},
-        table::Group,
+        table::{Group, Hashed},
     },
     presentation,
 };
@@ -181,7 +181,11 @@ impl KindPart for SubjectTable<ServicePairState> {
             return;
         }
         let PairPacket { network, record, client, service, moment, .. } = *packet;
-        let wanted = service.service_pair(&network.hash_key, client);
+        let wanted = match packet.pair_hash {
+            Some(hash) => Hashed { hash, key: ServicePairKey { client, service } },
+            None => service.service_pair(&network.hash_key, client),
+        };
+        debug_assert_eq!(wanted, service.service_pair(&network.hash_key, client));
         let group = || Group::of(&network.hash_key, client, record.source_mac);
         let Some(slot) = self.table.enter(&wanted, group, moment.ns).slot() else { return };
         let state = self.table.get_mut(slot);
