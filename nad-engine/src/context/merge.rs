@@ -14,7 +14,7 @@ use super::{
     partition::{ActiveHosts, Partition},
     settle,
     subject::Verdict,
-    table::{Entry, Hashed, Slot, Table},
+    table::{Entry, Hashed, Slot, Table, prefetch_all},
     threads::Threads,
 };
 use candidates::{Candidate, Candidates};
@@ -270,22 +270,31 @@ fn bits(mut bits: u16) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Asks the memory for the states of hosts some places after the first, and then for what few of them have.
+/// Asks the memory for the states of hosts some places after the first: for what says in which partitions a host has any, then
+/// for their buckets, for the states, and at last for what few of them have.
 fn ask_ahead(hosts: &[Candidate], kind: Kind, partitions: &[Partition], network: &Network, end_ns: u64) {
-    if let Some(Candidate { hash, partitions: places, .. }) = hosts.get(2 * AHEAD) {
+    if let Some(Candidate { hash, .. }) = hosts.get(4 * AHEAD) {
         network.hosts.prefetch(*hash);
-        bits(*places).for_each(|index| kind.table(&partitions[index]).prefetch(*hash));
     }
-    if let Some(Candidate { hash, partitions: places, .. }) = hosts.get(AHEAD) {
+    if let Some(Candidate { hash, .. }) = hosts.get(3 * AHEAD) {
         network.hosts.prefetch_value(*hash, size_of::<HostSummary>());
-        for index in bits(*places) {
-            kind.table(&partitions[index]).prefetch_value(*hash, HostState::WARM_BYTES);
-        }
     }
-    if let Some(Candidate { hash, partitions: places, .. }) = hosts.get(AHEAD / 2) {
-        for index in bits(*places) {
-            kind.table(&partitions[index]).prefetch_part(*hash, |host| host.live_sketches(end_ns));
-        }
+    let tables = |candidate: &Candidate| {
+        let summary = network.hosts.likely(candidate.hash);
+        let known = summary.map_or(0, |summary| summary.partitions);
+        bits(candidate.partitions | known).map(|index| kind.table(&partitions[index]))
+    };
+    if let Some(candidate) = hosts.get(2 * AHEAD) {
+        tables(candidate).for_each(|table| table.prefetch(candidate.hash));
+    }
+    if let Some(candidate) = hosts.get(AHEAD) {
+        tables(candidate).for_each(|table| {
+            table.prefetch_value(candidate.hash, HostState::WARM_BYTES);
+        });
+    }
+    if let Some(candidate) = hosts.get(AHEAD / 2) {
+        let states = tables(candidate).filter_map(|table| table.likely(candidate.hash));
+        states.for_each(|host| prefetch_all(host.live_sketches(end_ns)));
     }
 }
 

@@ -15,6 +15,7 @@
 
 mod bucket;
 mod mapped;
+mod prefetch;
 
 use std::num::NonZeroU32;
 
@@ -23,6 +24,8 @@ use bytemuck::Pod;
 use super::{hash::HashKey, host_key::HostKey};
 use bucket::{BUCKET, Bucket, Choice, Quotas};
 use mapped::Mapped;
+use prefetch::prefetch;
+pub use prefetch::prefetch_all;
 
 /// An entry that was used within this time has a state that matters: its loss is counted.
 pub const LIVELY_NS: u64 = 10_000_000_000;
@@ -93,9 +96,6 @@ impl Group {
         }
     }
 }
-
-/// Bytes that come from the memory together.
-const LINE: usize = 64;
 
 /// See the module.
 #[derive(Debug)]
@@ -258,21 +258,18 @@ impl<V: Entry> Table<V> {
         self.prefetch_bytes(slot, bytes);
     }
 
-    /// Asks the memory for a part of the value of a hash, where it has one: the beginning, which says which, should be
-    /// there by now.
+    /// The value of a hash, where it has one, to look ahead by: nobody has compared its key.
     #[inline]
-    pub fn prefetch_part<'a>(&'a self, hash: u64, part: impl FnOnce(&'a V) -> &'a [u8]) {
+    pub fn likely(&self, hash: u64) -> Option<&V> {
         let bucket = self.bucket(hash);
-        let place = self.buckets[bucket].place_of(hash);
-        if let Some(slot) = place.and_then(|place| self.slot(bucket, place)) {
-            part(self.get(slot)).iter().step_by(LINE).for_each(prefetch);
-        }
+        let place = self.buckets[bucket].place_of(hash)?;
+        self.slot(bucket, place).map(|slot| self.get(slot))
     }
 
     #[inline]
     fn prefetch_bytes(&self, slot: Slot, bytes: usize) {
         let value = bytemuck::bytes_of(self.get(slot));
-        value[..bytes.min(value.len())].iter().step_by(LINE).for_each(prefetch);
+        prefetch_all(&value[..bytes.min(value.len())]);
     }
 
     /// The place of a key, where it has one.
@@ -394,18 +391,6 @@ impl<V: Entry> AnyTable for Table<V> {
     fn memory(&self) -> Memory<'_> {
         Memory { buckets: self.buckets.bytes(), values: self.values.bytes() }
     }
-}
-
-#[inline]
-fn prefetch<T>(value: &T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint; any address is allowed, and this one is valid.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = value;
 }
 
 #[cfg(test)]
