@@ -170,7 +170,6 @@ impl Detector {
                 (State::Detecting(model, policy), context, seed)
             }
         };
-        let silence_ns = options.silence.as_nanos() as u64;
         let relearning = Relearning::new(options.relearn_every, options.in_background, seed);
         let mut worker = Worker::new(options.wanted, relearning.is_wanted());
         let mut shards = start_shards(&options, relearning.is_wanted());
@@ -189,7 +188,7 @@ impl Detector {
             model_ns,
             tally,
             contamination: None,
-            tracker: Tracker::new(options.rules.clone(), silence_ns),
+            tracker: Tracker::new(options.rules.clone(), options.silence.as_nanos() as u64),
             relearning,
             worker,
             shards,

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use nad_engine::{
     alert::Alert,
+    context::host_key::HostKey,
     incident::{Change, Incident},
     presentation,
 };
@@ -105,6 +106,8 @@ struct Side {
     #[serde(skip_serializing_if = "Option::is_none")]
     ip: Option<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    domain: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     port: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mac: Option<String>,
@@ -160,8 +163,8 @@ impl<'a> Ecs<'a> {
             event,
             rule: Rule::new(name),
             threat: None,
-            source: Side::of(subject.source),
-            destination: Side::of(subject.target),
+            source: Side::of(subject.source, &[]),
+            destination: Side::of(subject.target, &[]),
             network: Network { vlan, ..Network::new(&subject, alert.record.length.into(), 1) },
             related: Related::of(std::slice::from_ref(&subject)),
             observer: OBSERVER,
@@ -196,8 +199,8 @@ impl<'a> Ecs<'a> {
             event,
             rule: Rule::new(incident.shape.name()),
             threat: Technique::of(incident.shape).map(Threat::of),
-            source: Side::of(subjects[0].source),
-            destination: Side::of(subjects[0].target),
+            source: Side::of(subjects[0].source, &incident.names),
+            destination: Side::of(subjects[0].target, &incident.names),
             network: Network::new(&subjects[0], incident.bytes, incident.packets),
             related: Related::of(&subjects),
             observer: OBSERVER,
@@ -250,12 +253,14 @@ impl Threat {
 }
 
 impl Side {
-    fn of(end: Option<End>) -> Option<Self> {
+    fn of(end: Option<End>, names: &[(HostKey, String)]) -> Option<Self> {
         let End { ip, mac, port } = end?;
+        let named = names.iter().find(|(host, _)| ip.is_some() && host.to_ip() == ip);
         // RFC 7042, which the schema asks for.
         let mac = mac.map(|mac| mac.map(|byte| format!("{byte:02X}")).join("-"));
         let address = ip.map(|ip| ip.to_string()).or_else(|| mac.clone());
-        Some(Self { address, ip, port, mac })
+        let domain = named.map(|(_, name)| name.clone());
+        Some(Self { address, ip, domain, port, mac })
     }
 }
 
