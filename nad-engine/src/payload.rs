@@ -127,10 +127,13 @@ fn text(bytes: &[u8], most: usize) -> Box<str> {
     bytes.iter().take(most).map(printable).collect::<String>().into()
 }
 
-/// A host's name in lower case without the dot of the root, or nothing where there is none.
+/// A host's name in lower case without dots at its end, or nothing where there is none.
 fn host_name(bytes: &[u8]) -> Option<Box<str>> {
-    let bytes = bytes.strip_suffix(b".").unwrap_or(bytes);
-    let name = bytes.iter().take(MOST_OF_NAME).map(|byte| name_character(*byte)).collect::<String>();
+    let mut bytes = &bytes[..bytes.len().min(MOST_OF_NAME)];
+    while let Some(rest) = bytes.strip_suffix(b".") {
+        bytes = rest;
+    }
+    let name: String = bytes.iter().map(|byte| name_character(*byte)).collect();
     (!name.is_empty()).then(|| name.into())
 }
 
