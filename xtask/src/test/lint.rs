@@ -27,7 +27,7 @@ pub(super) fn minimal() -> Result<Outcome> {
         return Ok(skipped);
     }
     let minimal = ["--package=nad", "--no-default-features", "--lib", "--bins", "--locked"];
-    pass(shell::cargo().arg("clippy").args(minimal).args(["--", "--deny=warnings"]))
+    pass(shell::cargo().arg("clippy").args(minimal).args([PROFILE, "--", "--deny=warnings"]))
 }
 
 pub(super) fn documentation() -> Result<Outcome> {
