@@ -14,6 +14,7 @@ use anyhow::{Result, bail, ensure};
 use crate::{
     bench::{self, instructions::Checked},
     fuzz, shell,
+    turns::in_turns,
 };
 use floor::Floor;
 use outcome::{Counts, Verdict};
@@ -37,6 +38,10 @@ const KERNELS: &str = "kernels";
 const FUZZING: &str = "fuzzing";
 /// Steps that are only taken where they are asked for.
 const ASKED_FOR: [&str; 2] = [KERNELS, FUZZING];
+/// Test programs that run at a time: one alone leaves a CPU idle while it waits for its longest test.
+const AT_A_TIME: usize = 2;
+/// Programs with tests of how long something takes, which run alone.
+const ALONE: [&str; 3] = ["nad --lib", "nad --test metrics", "nad --test outputs_mail"];
 /// How long an interval has to be to be worth a line.
 const WORTH_A_LINE: f64 = 5.0;
 
@@ -175,9 +180,16 @@ fn conclude(steps: &[Step], args: &Args) -> Result<()> {
 }
 
 fn unit() -> Result<Outcome> {
-    let programs = programs::build()?;
+    let is_alone = |program: &programs::TestProgram| ALONE.contains(&program.name.as_str());
+    let (alone, together): (Vec<_>, Vec<_>) = programs::build()?.into_iter().partition(is_alone);
+    if let Some(gone) = ALONE.iter().find(|name| alone.iter().all(|program| program.name != **name)) {
+        bail!("there is no test program '{gone}' to run alone: remove it from ALONE in xtask/src/test.rs");
+    }
     let run = |program: &programs::TestProgram| program.run(Command::new(&program.program));
-    let mut targets = programs.iter().map(run).collect::<Result<Vec<_>>>()?;
+    let mut targets = in_turns(&together, AT_A_TIME, run).into_iter().collect::<Result<Vec<_>>>()?;
+    for program in &alone {
+        targets.push(run(program)?);
+    }
     targets.push(programs::documentation()?);
     // A package may have a target without a test.
     targets.retain(|target| target.counts().all() > 0);

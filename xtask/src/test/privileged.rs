@@ -54,7 +54,7 @@ fn as_root(program: &TestProgram) -> Result<Command> {
     let mut command = shell::sudo(Path::new("env"), keep);
     command
         .arg(format!("CARGO_MANIFEST_DIR={}", program.package.display()))
-        .arg(format!("{}={}", programs::SKIPS, programs::skips_file()?.display()))
+        .arg(format!("{}={}", programs::SKIPS, programs::skips_file(&program.name)?.display()))
         .arg(&program.program);
     Ok(command)
 }

@@ -98,9 +98,10 @@ pub(super) fn documentation() -> Result<Target> {
     count("documentation", &mut cargo)
 }
 
-/// Runs a command that prints what libtest prints, shows that, and counts.
+/// Runs a command that prints what libtest prints, shows that, and counts. Each line is shown with the name, as several
+/// may run at a time.
 pub(super) fn count(name: &str, command: &mut Command) -> Result<Target> {
-    let skips = skips_file()?;
+    let skips = skips_file(name)?;
     fs::write(&skips, "").with_context(|| format!("can't write {}", skips.display()))?;
     shell::announce(command);
     let start = Instant::now();
@@ -113,7 +114,7 @@ pub(super) fn count(name: &str, command: &mut Command) -> Result<Target> {
     for line in BufReader::new(child.stdout.take().context("no pipe")?).split(b'\n') {
         let line = line.context("can't read what tests print")?;
         let line = String::from_utf8_lossy(&line);
-        println!("{line}");
+        println!("{name}: {line}");
         said.read(&line);
     }
     let status = child.wait().context("can't wait for tests")?;
@@ -131,11 +132,11 @@ pub(super) fn count(name: &str, command: &mut Command) -> Result<Target> {
     Ok(target)
 }
 
-/// The file that tests write their skips to, one at a time.
-pub(super) fn skips_file() -> Result<PathBuf> {
+/// The file that the tests of this name write their skips to.
+pub(super) fn skips_file(name: &str) -> Result<PathBuf> {
     let folder = shell::target_dir()?.join("tmp");
     fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
-    Ok(folder.join(format!("skips-{}", std::process::id())))
+    Ok(folder.join(format!("skips-{}-{}", std::process::id(), name.replace(' ', "-"))))
 }
 
 /// What libtest has said.
