@@ -1,4 +1,5 @@
-//! `cargo xtask eval`: how well nad finds the attacks of labelled captures, and what is lost without a feature.
+//! `cargo xtask eval`: how well nad finds the attacks of labelled captures, of cases, of an adversary and of real specimens, and
+//! what is lost without a feature.
 //!
 //! `docs/evaluation.md` says what is measured and how.
 
@@ -15,6 +16,7 @@ use self::{
     board::{Board, OfCapture},
     check::Check,
     forest::Forest,
+    groups::{Group, Groups},
     sensor::Sensor,
     settings::{Length, Settings},
     subject::Subject,
@@ -29,6 +31,7 @@ mod board;
 mod captures;
 mod check;
 mod forest;
+mod groups;
 mod incidents;
 mod markdown;
 mod python;
@@ -85,6 +88,8 @@ pub(crate) struct Args {
     /// Instead: what is lost without each feature of each view, or each of these (view/feature, or a name for all views)
     #[arg(long, value_name = "FEATURE", num_args = 0..=1, require_equals = true, default_missing_value = "", value_delimiter = ',')]
     ablate: Option<Vec<String>>,
+    #[command(flatten)]
+    groups: groups::Args,
 }
 
 /// Prints where the results are on standard output, and everything else on standard error.
@@ -121,25 +126,23 @@ pub(crate) fn eval(args: &Args) -> Result<()> {
         return Ok(());
     }
 
-    let mut check = if args.no_check {
-        Err("--no-check".to_owned())
+    let (mut board, check) = if args.groups.has(Group::Captures) {
+        measure_captures(args, &bench, &seeds, nad)?
     } else {
-        Check::find(args.check_with.as_deref(), &workspace.join(SCRIPTS), &folder)?
+        let (captures, notes) = (Vec::new(), Vec::new());
+        (
+            Board { nad, seeds, captures, notes, groups: Groups::default() },
+            Err("they were not asked for".into()),
+        )
     };
-    let mut board = measure(&bench, &seeds, nad, &mut check)?;
-    if args.no_sklearn {
-        board.notes.push("scikit-learn was left out: --no-sklearn".into());
-    } else {
-        compare_forests(&bench, &mut board)?;
-    }
-    board.notes.push(match &check {
-        Ok(check) => check.summary(),
-        Err(reason) => format!("not checked with the scripts: {reason}"),
-    });
-    for note in &board.notes {
+    board.groups = groups::measure(&args.groups, &captures, &bench, &board)?;
+    for note in board.notes.iter().chain(&board.groups.left_out) {
         eprintln!("{note}");
     }
     board.write(&out)?;
+    if args.groups.docs {
+        groups::docs::write(&board, &command(args))?;
+    }
     println!("{}", out.join("scoreboard.md").display());
     match check {
         Ok(check) if !check.disagreements.is_empty() => {
@@ -147,6 +150,44 @@ pub(crate) fn eval(args: &Args) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// The labelled captures, and what the scripts say of the results.
+fn measure_captures(
+    args: &Args,
+    bench: &Bench<'_>,
+    seeds: &[u64],
+    nad: String,
+) -> Result<(Board, Result<Check, String>)> {
+    let scripts = shell::workspace().join(SCRIPTS);
+    let mut check = if args.no_check {
+        Err("--no-check".to_owned())
+    } else {
+        Check::find(args.check_with.as_deref(), &scripts, bench.folder)?
+    };
+    let mut board = measure(bench, seeds, nad, &mut check)?;
+    if args.no_sklearn {
+        board.notes.push("scikit-learn was left out: --no-sklearn".into());
+    } else {
+        compare_forests(bench, &mut board)?;
+    }
+    board.notes.push(match &check {
+        Ok(check) => check.summary(),
+        Err(reason) => format!("not checked with the scripts: {reason}"),
+    });
+    Ok((board, check))
+}
+
+/// What measures the same again, wherever the folders are.
+fn command(args: &Args) -> String {
+    let mut command = format!("cargo xtask eval --docs --seeds {}", args.seeds);
+    let groups: Vec<String> = args.groups.groups.iter().map(|group| group.name()).collect();
+    for (flag, values) in [("--groups", &groups), ("--captures", &args.captures)] {
+        if !values.is_empty() {
+            command += &format!(" {flag} {}", values.join(","));
+        }
+    }
+    command
 }
 
 fn read_settings(args: &Args, data: &Path) -> Result<Settings> {
@@ -173,7 +214,7 @@ fn measure(
             capture.runs.push(run);
         }
     }
-    Ok(Board { nad, seeds: seeds.to_vec(), captures, notes: Vec::new() })
+    Ok(Board { nad, seeds: seeds.to_vec(), captures, notes: Vec::new(), groups: Groups::default() })
 }
 
 fn check_run(check: &mut Check, subject: &Subject, run: &Run) -> Result<()> {

@@ -13,10 +13,10 @@ const ADDRESS: &str = r"(?:\d{1,3}\.){3}\d{1,3}(?:/\d+)?|[0-9a-fA-F:]*::[0-9a-fA
 pub(super) struct Finder(Regex);
 
 /// What a text named.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Networks(Vec<Network>);
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 enum Network {
     Ip {
         /// Its host bits don't count.
@@ -25,6 +25,8 @@ enum Network {
     },
     /// A MAC address in lower case.
     Other(String),
+    /// Whoever it is.
+    Any,
 }
 
 impl Finder {
@@ -38,12 +40,20 @@ impl Finder {
 }
 
 impl Networks {
+    /// Every address, where an attack comes from made-up ones only.
+    pub(super) fn any() -> Self {
+        Self(vec![Network::Any])
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Whether this address is one of them, or lies in one of them.
     pub(super) fn contain(&self, address: &str) -> bool {
+        if self.0.contains(&Network::Any) {
+            return true;
+        }
         match parse(address) {
             Some(address) => self.0.iter().any(|network| network.contains(address)),
             None => self.0.contains(&Network::Other(address.to_lowercase())),
@@ -126,6 +136,12 @@ mod tests {
         for (text, address, expected) in cases {
             assert_eq!(networks(text).contain(address), expected, "{address} in {text}");
         }
+    }
+
+    #[test]
+    fn any_is_every_address_of_any_kind() {
+        assert!(Networks::any().contain("02:00:00:aa:bb:02") && Networks::any().contain("10.0.0.1"));
+        assert!(!Networks::any().is_empty());
     }
 
     #[test]

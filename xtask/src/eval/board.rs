@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::{bench::Run, markdown, settings::Training, subject::Subject};
+use super::{bench::Run, groups::Groups, markdown, settings::Training, subject::Subject};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Board {
@@ -15,6 +15,8 @@ pub(super) struct Board {
     pub(super) captures: Vec<OfCapture>,
     /// What was checked, and what was left out and why.
     pub(super) notes: Vec<String>,
+    /// Attacks and benign captures of every kind.
+    pub(super) groups: Groups,
 }
 
 #[derive(Debug, Serialize)]

@@ -18,7 +18,7 @@ const AFTER: f64 = 15.0;
 const FORGED: [&str; 5] = ["spoof", "arp", "malformed", "reflect", "ampl"];
 
 /// One attack, as `X.windows.csv` describes it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Window {
     attack: String,
     /// Unix seconds.
@@ -75,13 +75,9 @@ pub(super) fn read_windows(path: &Path) -> Result<Vec<Window>> {
     let finder = Finder::new()?;
     let mut windows = Vec::new();
     while let Some(row) = table.next()? {
-        windows.push(Window {
-            attack: row.text(0)?.to_owned(),
-            start: row.number(1)?,
-            end: row.number(2)?,
-            attackers: finder.networks(row.text(3)?),
-            victims: finder.networks(row.text(4)?),
-        });
+        let times = (row.number(1)?, row.number(2)?);
+        let (attackers, victims) = (finder.networks(row.text(3)?), finder.networks(row.text(4)?));
+        windows.push(Window::new(row.text(0)?, times, attackers, victims));
     }
     Ok(windows)
 }
@@ -146,9 +142,19 @@ impl Judgement {
 }
 
 impl Window {
+    /// An attack of a name, from its first packet to its last, in Unix seconds.
+    pub(super) fn new(
+        attack: &str,
+        (start, end): (f64, f64),
+        attackers: Networks,
+        victims: Networks,
+    ) -> Self {
+        Self { attack: attack.to_owned(), start, end, attackers, victims }
+    }
+
     /// Whether an incident belongs to this attack: it overlaps it, and names the attacker as a source or a target, or
     /// the victim where the sources are forged.
-    fn has(&self, incident: &Incident) -> bool {
+    pub(super) fn has(&self, incident: &Incident) -> bool {
         let earliest = self.start - BEFORE;
         if incident.end < earliest || incident.start > self.end + AFTER || incident.detected_at < earliest {
             return false;
@@ -167,8 +173,7 @@ mod tests {
 
     fn window(attack: &str, start: f64, end: f64, attackers: &str, victims: &str) -> Window {
         let finder = Finder::new().unwrap();
-        let (attackers, victims) = (finder.networks(attackers), finder.networks(victims));
-        Window { attack: attack.into(), start, end, attackers, victims }
+        Window::new(attack, (start, end), finder.networks(attackers), finder.networks(victims))
     }
 
     fn incident(detected_at: f64, start: f64, end: f64, sources: &[&str], targets: &[&str]) -> Incident {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::{
     bench::Run,
     board::{Board, OfCapture},
+    groups,
     incidents::{Incident, Judgement},
     ranking::Ranking,
     spread::Spread,
@@ -20,10 +21,29 @@ pub(super) fn scoreboard(board: &Board) -> String {
     let seeds: Vec<_> = board.seeds.iter().map(u64::to_string).collect();
     let mut text = format!(
         "# Scoreboard\n\n{}, seeds {}. A value is the mean over the seeds, followed by its range. What is counted and \
-         how: `docs/evaluation.md`.\n\n## Incidents\n\n",
+         how: `docs/evaluation.md`.\n\n",
         board.nad,
         seeds.join(", ")
     );
+    let groups = groups::markdown::groups(board);
+    if !groups.is_empty() {
+        _ = write!(text, "## All groups\n\n{groups}\n");
+    }
+    if !board.captures.is_empty() {
+        captures(&mut text, board);
+    }
+    if !board.notes.is_empty() {
+        text += "\n## Notes\n\n";
+        for note in &board.notes {
+            _ = writeln!(text, "- {note}");
+        }
+    }
+    text
+}
+
+/// The labelled captures in detail.
+fn captures(text: &mut String, board: &Board) {
+    text.push_str("## Incidents\n\n");
     let rows = board.captures.iter().map(incident_row);
     let heading = [
         "capture",
@@ -37,9 +57,9 @@ pub(super) fn scoreboard(board: &Board) -> String {
         "packets/s",
         "peak memory",
     ];
-    table(&mut text, &heading, rows);
+    table(text, &heading, rows);
 
-    text += "\n## Ranks of packets\n\n";
+    text.push_str("\n## Ranks of packets\n\n");
     let heading = [
         "capture",
         "scores of",
@@ -50,19 +70,12 @@ pub(super) fn scoreboard(board: &Board) -> String {
         "at 1e-4",
         "attacks above 1e-4",
     ];
-    table(&mut text, &heading, board.captures.iter().flat_map(ranking_rows));
+    table(text, &heading, board.captures.iter().flat_map(ranking_rows));
 
     for capture in &board.captures {
-        attacks(&mut text, capture);
-        false_incidents(&mut text, capture);
+        attacks(text, capture);
+        false_incidents(text, capture);
     }
-    if !board.notes.is_empty() {
-        text += "\n## Notes\n\n";
-        for note in &board.notes {
-            _ = writeln!(text, "- {note}");
-        }
-    }
-    text
 }
 
 /// Adds a table to a text.

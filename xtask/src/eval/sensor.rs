@@ -6,6 +6,7 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
     thread,
     time::{Duration, Instant},
 };
@@ -26,6 +27,16 @@ pub(super) struct Sensor {
     program: PathBuf,
     /// Where it runs, so that no `nad.toml` of someone else's is read.
     folder: PathBuf,
+    /// Runs that have begun: several may go on at a time.
+    runs: AtomicUsize,
+}
+
+/// A run that may have failed.
+pub(super) struct Ended {
+    pub(super) status: ExitStatus,
+    /// What it wrote to standard error.
+    pub(super) said: String,
+    cost: Cost,
 }
 
 /// What a run took.
@@ -55,7 +66,7 @@ impl Sensor {
         };
         let absolute =
             |path: &Path| path.canonicalize().with_context(|| format!("can't find {}", path.display()));
-        Ok(Self { program: absolute(&program)?, folder: absolute(folder)? })
+        Ok(Self { program: absolute(&program)?, folder: absolute(folder)?, runs: AtomicUsize::new(0) })
     }
 
     /// What it calls itself: `nad 0.1.0`.
@@ -98,14 +109,24 @@ impl Sensor {
         incidents: &Path,
     ) -> Result<Cost> {
         let command = &mut self.command("replay", [capture]);
-        match model {
-            Model::Own { train_for, without } => add_training(command, *train_for, *without),
-            Model::Saved(model) => {
-                command.arg("--model").arg(model);
-            }
-        }
+        add_model(command, model);
         command.args(["--seed", &seed.to_string()]).arg("--scores").arg(scores);
         self.run(command.arg("--incidents").arg(incidents).args(["--log", "none"]))
+    }
+
+    /// Replays for the incidents alone, with more arguments, whatever comes of it.
+    pub(super) fn try_replay(
+        &self,
+        capture: &Path,
+        model: &Model<'_>,
+        seed: u64,
+        incidents: &Path,
+        more: &[&str],
+    ) -> Result<Ended> {
+        let command = &mut self.command("replay", [capture]);
+        add_model(command, model);
+        command.args(["--seed", &seed.to_string()]).arg("--incidents").arg(incidents);
+        self.ended(command.args(["--log", "none"]).args(more))
     }
 
     fn command<const N: usize>(&self, name: &str, arguments: [&Path; N]) -> Command {
@@ -121,19 +142,35 @@ impl Sensor {
     }
 
     fn run(&self, command: &mut Command) -> Result<Cost> {
-        let said = self.folder.join("nad.stderr");
+        let Ended { status, said, cost } = self.ended(command)?;
+        if !status.success() {
+            let lines: Vec<&str> = said.lines().collect();
+            let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
+            bail!("{} failed ({status}):\n{last}", shell::shown(command));
+        }
+        Ok(cost)
+    }
+
+    fn ended(&self, command: &mut Command) -> Result<Ended> {
+        let said = self.folder.join(format!("nad-{}.stderr", self.runs.fetch_add(1, Relaxed)));
         let file = File::create(&said).with_context(|| format!("can't write {}", said.display()))?;
         let begun = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn();
         let child = child.with_context(|| format!("can't start {}", self.program.display()))?;
         let (status, peak_memory) = watch(child)?;
-        if !status.success() {
-            let said = fs::read_to_string(said).unwrap_or_default();
-            let lines: Vec<&str> = said.lines().collect();
-            let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
-            bail!("{} failed ({status}):\n{last}", shell::shown(command));
+        let cost = Cost { seconds: begun.elapsed().as_secs_f64(), peak_memory };
+        let text = fs::read(&said).with_context(|| format!("can't read {}", said.display()))?;
+        fs::remove_file(&said).with_context(|| format!("can't remove {}", said.display()))?;
+        Ok(Ended { status, said: String::from_utf8_lossy(&text).into_owned(), cost })
+    }
+}
+
+fn add_model(command: &mut Command, model: &Model<'_>) {
+    match model {
+        Model::Own { train_for, without } => add_training(command, *train_for, *without),
+        Model::Saved(model) => {
+            command.arg("--model").arg(model);
         }
-        Ok(Cost { seconds: begun.elapsed().as_secs_f64(), peak_memory })
     }
 }
 

@@ -57,6 +57,13 @@ fn args(data: &Path, out: &Path) -> Args {
         check_with: None,
         no_check: true,
         ablate: None,
+        groups: groups::Args {
+            groups: vec![Group::Captures],
+            cases: None,
+            specimens: None,
+            real: None,
+            docs: false,
+        },
     }
 }
 
