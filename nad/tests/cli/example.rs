@@ -66,6 +66,7 @@ fn every_setting_of_the_example_can_be_put_in_force() {
         ]
     );
     assert_eq!(keys("alerts"), ["budget", "relearn", "silence"]);
+    assert_eq!(keys("payload"), ["bytes", "heads_per_second", "level"]);
     let mut tables: Vec<&str> = Sizes::USUAL.iter().map(|(name, _)| *name).collect();
     tables.sort_unstable();
     assert_eq!(keys("context"), tables);
@@ -104,7 +105,7 @@ fn every_setting_of_the_example_can_be_put_in_force() {
         webhook,
         ["ca_file", "changes", "enabled", "secret_file", "spool", "spool_max", "template", "timeout", "url"]
     );
-    assert_eq!(table.len(), 14);
+    assert_eq!(table.len(), 15);
 }
 
 #[test]
