@@ -30,7 +30,7 @@ pub use subject::{Source, Target};
 
 /// What is known of one host: its share in a partition, or all of it at a second's end. Counts fade over the time in their names, in seconds.
 ///
-/// What every packet changes comes first, on [`HostState::HOT_BYTES`], and what few hosts have last, after [`HostState::WARM_BYTES`].
+/// What every packet changes comes first, on [`HostState::HOT_BYTES`], and what few hosts have last, after `WARM_BYTES`.
 #[repr(C, align(64))]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub struct HostState {
