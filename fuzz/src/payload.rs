@@ -5,7 +5,7 @@ use nad_common::{
     head::{HeadKind, MAX_HEAD},
     record::PacketRecord,
 };
-use nad_engine::payload::{MOST_OF_NAME, Said, read, registered_domain};
+use nad_engine::payload::{MOST_OF_NAME, Said, ja4, read, registered_domain};
 
 /// The kind, and the ports.
 const HEAD: usize = 2;
@@ -35,7 +35,7 @@ pub(crate) fn run(input: &[u8]) {
         Said::ClientHello(hello) => {
             hello.server_name.iter().for_each(|server| name(server));
             hello.alpn.iter().for_each(|alpn| text(alpn, MOST_OF_TEXT));
-            assert!(hello.ja4.as_ref().is_none_or(|ja4| ja4.len() == 36), "{hello:?}");
+            assert!(ja4(first).is_none_or(|ja4| ja4.len() == 36), "{hello:?}");
         }
         Said::HttpRequest(request) => {
             request.host.iter().for_each(|host| name(host));

@@ -105,6 +105,12 @@ pub fn read(kind: HeadKind, record: &PacketRecord, head: &[u8]) -> Option<Said> 
     refusal.map(Said::Refusal)
 }
 
+/// The fingerprint JA4 of a TLS client's software, 36 characters, by the head that its ClientHello is; none where that is no
+/// ClientHello, or ends before its extensions do. [`read`] leaves it out, as it takes two digests.
+pub fn ja4(head: &[u8]) -> Option<Box<str>> {
+    tls::fingerprint(&head[..head.len().min(MAX_HEAD)])
+}
+
 /// The part of a name that its owner registered: one label below a public suffix, by the list that is built in
 /// (<https://publicsuffix.org>). A name that has no such part, and an address in place of a name, come back whole. The name
 /// is expected in lower case, as [`read`] gives it.

@@ -41,7 +41,7 @@ fn dns(name: &str, addresses: &[&str], ttl_s: u32) -> Said {
 }
 
 fn hello(name: &str) -> Said {
-    Said::ClientHello(ClientHello { server_name: Some(name.into()), alpn: None, ja4: None })
+    Said::ClientHello(ClientHello { server_name: Some(name.into()), alpn: None })
 }
 
 fn key(address: &str) -> HostKey {

@@ -13,8 +13,6 @@ pub struct ClientHello {
     pub server_name: Option<Box<str>>,
     /// The protocol that the client likes best (RFC 7301), as `h2`; at most 32 characters.
     pub alpn: Option<Box<str>>,
-    /// The fingerprint JA4 of the client's software, 36 characters; none where the head ends before the extensions do.
-    pub ja4: Option<Box<str>>,
 }
 
 /// A server's choice.
@@ -60,14 +58,19 @@ impl Offer<'_> {
     }
 }
 
+const CLIENT_HELLO: u8 = 1;
+
 pub(super) fn client_hello(head: &[u8]) -> Option<ClientHello> {
-    const CLIENT_HELLO: u8 = 1;
     let offer = offer(message(head, CLIENT_HELLO)?)?;
     Some(ClientHello {
         server_name: offer.extension(SERVER_NAME).and_then(server_name),
         alpn: offer.alpn().filter(|alpn| !alpn.is_empty()).map(|alpn| text(alpn, MOST_OF_ALPN)),
-        ja4: offer.is_whole.then(|| ja4::of(&offer)),
     })
+}
+
+pub(super) fn fingerprint(head: &[u8]) -> Option<Box<str>> {
+    let offer = offer(message(head, CLIENT_HELLO)?)?;
+    offer.is_whole.then(|| ja4::of(&offer))
 }
 
 pub(super) fn server_hello(head: &[u8]) -> Option<ServerHello> {

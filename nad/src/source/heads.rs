@@ -21,9 +21,9 @@ const MOST_WAITING: usize = 64;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum HeadLevel {
-    /// None: nothing beyond headers leaves the kernel.
+    /// None: no bytes of payloads leave the kernel.
     Off,
-    /// Those that say how hosts are called: DNS, DHCP, the ClientHello of TLS and of QUIC.
+    /// Those that say how hosts are called: DNS, DHCP, the ClientHello of TLS; and that of QUIC, whose names are encrypted.
     Names,
     /// Those, and what begins or refuses something in other protocols.
     #[default]
