@@ -72,6 +72,10 @@ pub struct Listed<T> {
 pub struct Incident {
     /// Its name: unique in a run, the same whenever the same packets come.
     pub id: String,
+    /// The case that it belongs to: the name of the first of the incidents of one host that were open at a time.
+    pub case: String,
+    /// What else the host is behind just now: names and shapes of its other open incidents.
+    pub related: Vec<(String, Shape)>,
     /// When it was opened, in nanoseconds since the Unix epoch, by the packets' clock as all times here.
     pub detected_ns: u64,
     /// The beginning of the first second with an alert.
@@ -82,6 +86,8 @@ pub struct Incident {
     pub sources: Listed<HostKey>,
     /// What is known of each of the sources that are listed, in their order.
     pub origins: Vec<Origin>,
+    /// Sources that may be forged and did the same as the first one, listed or not, up to 4,096.
+    pub forged_sources: u32,
     /// To whom.
     pub targets: Listed<HostKey>,
     /// What sources and targets that are listed are called, where that was said in the clear: by DNS, TLS or themselves.

@@ -137,11 +137,14 @@ fn named(last: u8) -> HostState {
 pub fn update(id: &str, change: Change) -> IncidentUpdate {
     let mut incident = Incident {
         id: id.into(),
+        case: id.into(),
+        related: Vec::new(),
         detected_ns: 2 * SECOND,
         start_ns: SECOND,
         end_ns: 3 * SECOND,
         sources: Listed::new(),
         origins: vec![VERIFIED],
+        forged_sources: 0,
         targets: Listed::new(),
         names: Vec::new(),
         ports: Listed::new(),

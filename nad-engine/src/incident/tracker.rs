@@ -1,8 +1,11 @@
 //! Which deviations are of one cause.
 
+mod alike;
 mod cause;
 mod closed;
 mod consequence;
+mod places;
+mod story;
 
 use std::collections::HashSet;
 
@@ -15,7 +18,9 @@ use crate::{
     model::Evidence,
     time::Now,
 };
+use alike::Alike;
 use closed::Closed;
+use story::{Aside, Service};
 
 /// Incidents that are open at a time. When one more begins, the one that was silent for longest is closed; where all
 /// of them go on, it is refused.
@@ -63,6 +68,12 @@ struct Open {
     reported_shape: Option<Shape>,
     /// Whether it was closed and goes on in this tick.
     resumes: bool,
+    /// Services that it is about.
+    services: Vec<Service>,
+    /// What may become another story.
+    asides: Vec<Aside>,
+    /// Its sources, where they may be forged and there are several.
+    alike: Alike,
 }
 
 /// How much speaks for a shape, and what says it best.
@@ -107,6 +118,7 @@ impl Tracker {
         let (last, first): (Vec<_>, Vec<_>) = deviations.iter().partition(may_follow);
         first.into_iter().chain(last).for_each(|deviation| self.take(deviation, now, updates));
         self.suppression.forget(now.sensor_ns);
+        self.relate();
         for open in &mut self.open {
             open.silent_coverage.add(coverage);
             open.end_tick(explain, updates);
@@ -196,7 +208,10 @@ impl Tracker {
             self.open[cause].add_consequence(deviation);
             return;
         }
-        let found = self.find(deviation, &parties, shape);
+        let found = self
+            .find(deviation, &parties, shape)
+            .filter(|place| !self.is_left(*place, deviation, &parties, shape));
+        let found = found.or_else(|| self.alike(deviation, &parties, shape));
         let found = found.or_else(|| self.resume(deviation, &parties, shape));
         match found.or_else(|| self.begin(deviation, &parties, now, updates)) {
             Some(place) => self.open[place].add(deviation, &parties, shape),
@@ -214,78 +229,6 @@ impl Tracker {
         open.resumes = true;
         self.open.push(open);
         Some(self.open.len() - 1)
-    }
-
-    /// Opens an incident; its place, if there is one.
-    fn begin(
-        &mut self,
-        deviation: &Deviation,
-        parties: &Parties,
-        now: Now,
-        updates: &mut Vec<IncidentUpdate>,
-    ) -> Option<usize> {
-        if self.open.len() >= MOST_OPEN {
-            let oldest = self.open.iter().map(|open| open.incident.end_ns).min()?;
-            if deviation.time_ns.saturating_sub(oldest) <= GOES_ON_NS {
-                return None;
-            }
-            self.close_where(updates, |open| open.incident.end_ns == oldest);
-        }
-        self.opened += 1;
-        let start_ns = deviation.time_ns.saturating_sub(TICK_NS);
-        let incident = Incident {
-            id: format!("{}-{}", now.unix_ns.saturating_sub(TICK_NS) / 1_000_000_000, self.opened),
-            detected_ns: deviation.time_ns,
-            start_ns,
-            end_ns: deviation.time_ns,
-            sources: Listed::new(),
-            origins: Vec::new(),
-            targets: Listed::new(),
-            names: Vec::new(),
-            ports: Listed::new(),
-            protocols: Vec::new(),
-            shape: Shape::Unusual,
-            alerts: 0,
-            packets: 0,
-            bytes: 0,
-            peak_score: 0.0,
-            score: 0.0,
-            probability: 1.0,
-            threshold: deviation.threshold,
-            view: deviation.view,
-            coverage: Coverage::default(),
-            state: State::Open,
-            reason: String::new(),
-        };
-        self.open.push(Open {
-            incident,
-            principal: cause::principal(parties),
-            votes: Vec::new(),
-            tick_volume: (0, 0),
-            is_lasting: true,
-            goes_on_ns: 0,
-            silent_coverage: Coverage::default(),
-            had_alerts: false,
-            reported_shape: None,
-            resumes: false,
-        });
-        Some(self.open.len() - 1)
-    }
-
-    fn close_where(&mut self, updates: &mut Vec<IncidentUpdate>, mut is_over: impl FnMut(&Open) -> bool) {
-        let mut kept = Vec::with_capacity(self.open.len());
-        for mut open in std::mem::take(&mut self.open) {
-            if is_over(&open) {
-                open.incident.state = State::Closed;
-                updates.push(IncidentUpdate { change: Change::Closed, incident: open.incident.clone() });
-                if open.is_lasting {
-                    self.closed.add(open);
-                }
-            } else {
-                kept.push(open);
-            }
-        }
-        self.open = kept;
     }
 }
 
@@ -312,6 +255,11 @@ impl Open {
         if let Some(protocol) = parties.protocol.filter(|protocol| !incident.protocols.contains(protocol)) {
             incident.protocols.push(protocol);
         }
+        if let Some(source) = parties.source.filter(|source| *source != self.principal)
+            && !parties.origin.is_verified
+        {
+            incident.forged_sources = self.alike.add(source);
+        }
         incident.alerts += 1;
         incident.end_ns = incident.end_ns.max(deviation.time_ns);
         incident.score = deviation.judgement.score;
@@ -326,13 +274,17 @@ impl Open {
         self.is_lasting &= deviation.view.is_lasting();
         self.had_alerts = true;
         self.vote(deviation, shape);
+        self.add_service(deviation, parties, shape);
     }
 
     fn vote(&mut self, deviation: &Deviation, shape: Shape) {
         let has_one_source = self.incident.sources.items.len() == 1;
+        let is_further_story = self.incident.case != self.incident.id;
         let rank = |deviation: &Deviation| {
             let is_of_one = has_one_source || !deviation.subject.borrowed().is_target_of_many();
-            (is_of_one, deviation.judgement.probability, deviation.view)
+            // A further story is told by what it is about, and not by all that the host does.
+            let is_of_all = is_further_story && !matches!(deviation.subject, SubjectState::ServicePair(_));
+            (is_of_all, is_of_one, deviation.judgement.probability, deviation.view)
         };
         let weight = -deviation.judgement.probability.log10() * deviation.view.row().vote;
         match self.votes.iter_mut().find(|vote| vote.shape == shape) {
@@ -370,7 +322,7 @@ impl Open {
         self.incident.coverage.add(std::mem::take(&mut self.silent_coverage));
         if let Some(Vote { best, reason: said, .. }) = self.winner() {
             let reason = said.get_or_insert_with(|| reason(best, &explain(best))).clone();
-            self.incident.reason = reason;
+            self.incident.reason = reason + &self.besides();
         }
         let change = match self.reported_shape {
             None => Change::Opened,

@@ -74,6 +74,11 @@ pub struct IncidentLine<'a> {
     schema: u8,
     /// Name of the incident: unique in a run, the same whenever the same packets come.
     id: &'a str,
+    /// The case that it belongs to: `id` of the first of the incidents of one host that were open at a time.
+    case: &'a str,
+    /// Other incidents of the same host that were open meanwhile, by `id` with their shapes; absent where there were none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    related: BTreeMap<&'a str, &'static str>,
     /// Whether further alerts are expected.
     state: State,
     /// What it looks like, such as `port scan`.
@@ -91,6 +96,10 @@ pub struct IncidentLine<'a> {
     sources: Vec<String>,
     /// What is known of each of the sources, in their order.
     source_details: Vec<SourceDetail>,
+    /// How many sources beside the first one may be forged and did the same, listed or not, up to 4096; absent where there are
+    /// none.
+    #[serde(skip_serializing_if = "is_zero")]
+    forged_sources: u32,
     /// IP or MAC addresses of those whom it was done to, at most 16.
     targets: Vec<String>,
     /// What addresses of `sources` and `targets` are called, by address, where that was said in the clear (DNS, TLS, mDNS, DHCP);
@@ -216,6 +225,8 @@ impl<'a> From<&'a Incident> for IncidentLine<'a> {
         Self {
             schema: VERSION,
             id: &incident.id,
+            case: &incident.case,
+            related: incident.related.iter().map(|(id, shape)| (&**id, shape.name())).collect(),
             state: incident.state.into(),
             shape: incident.shape.name(),
             technique: incident.shape.technique(),
@@ -230,6 +241,7 @@ impl<'a> From<&'a Incident> for IncidentLine<'a> {
                 .zip(&incident.origins)
                 .map(SourceDetail::from)
                 .collect(),
+            forged_sources: incident.forged_sources,
             targets: names(&incident.targets),
             names: incident.names.iter().map(|(host, name)| (host.to_string(), &**name)).collect(),
             more_sources: incident.sources.more,

@@ -130,11 +130,14 @@ fn incident(shape: Shape) -> Incident {
     };
     Incident {
         id: "1".into(),
+        case: "99-1".into(),
+        related: Vec::new(),
         detected_ns: 3_000_000_000,
         start_ns: 1_000_000_000,
         end_ns: 4_000_000_000,
         sources: Listed::new(),
         origins: Vec::new(),
+        forged_sources: 0,
         targets: Listed::new(),
         names: Vec::new(),
         ports: Listed::new(),

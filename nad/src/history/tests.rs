@@ -62,11 +62,14 @@ fn incident(id: &str, start_ns: u64, source: [u8; 4], state: State) -> Event {
     targets.add(HostKey::mac([2, 0, 0, 0, 0, 9]));
     let incident = Incident {
         id: id.into(),
+        case: "99-1".into(),
+        related: Vec::new(),
         detected_ns: start_ns + 1,
         start_ns,
         end_ns: start_ns + 5_000_000_000,
         sources,
         origins: Vec::new(),
+        forged_sources: 0,
         targets,
         names: Vec::new(),
         ports: Listed::new(),

@@ -148,3 +148,51 @@ fn what_there_was_no_room_for_is_said_at_once_and_with_the_incident() {
     let (is_said, lost) = flooded("[context]\nflows = 2048\nhosts = 2048\n");
     assert!(is_said && lost > 1000, "{is_said}, {lost}");
 }
+
+#[test]
+fn a_storm_of_forged_scans_is_one_incident_and_hides_no_other() {
+    let found = incidents(|network| {
+        for number in 0..600_u16 {
+            let source = [192, 168, 3 + (number / 200) as u8, (number % 200) as u8 + 1];
+            for port in 0..24 {
+                let at = FORGED * SECOND + u64::from(number) * 80_000 + u64::from(port) * 1_000;
+                let ends = [(source, 40_000 + port), (WEB, 1_000 + number % 100 * 24 + port)];
+                network.forge(at, Some(FORGER_MAC), ends, SYN, [3, 0]);
+            }
+        }
+        sweep(network, None, STRANGER);
+    });
+    let sweeps: Vec<_> = found.iter().filter(|(shape, ..)| shape == "host sweep").collect();
+    let [(_, sources, _)] = sweeps[..] else { panic!("{found:#?}") };
+    assert_eq!(sources[..], ["192.168.1.66".to_owned()]);
+    let scans: Vec<_> = found.iter().filter(|(shape, ..)| shape == "port scan").collect();
+    let [(_, _, scan)] = scans[..] else { panic!("{found:#?}") };
+    assert!(scan["forged_sources"].as_u64() > Some(100), "{scan:#}");
+    assert!(found.len() <= 4, "the flood that all are together, and no more: {found:#?}");
+}
+
+#[test]
+fn a_host_that_scans_and_guesses_passwords_is_behind_two_incidents_of_one_case() {
+    let found = incidents(|network| {
+        let mut random = SmallRng::seed_from_u64(3);
+        for port in 0..400 {
+            let at = FORGED * SECOND + u64::from(port) * 20_000;
+            let ends = [(STRANGER, 50_000), ([192, 168, 1, 30], 1 + port)];
+            network.forge(at, None, ends, SYN, [3, 0]);
+            network.forge(at + 100, None, [ends[1], ends[0]], RST, [0, 4]);
+        }
+        for login in 0..200 {
+            network.connect((FORGED + 5) * SECOND + login * 150_000, STRANGER, WEB, 22, &mut random);
+        }
+    });
+    let shapes: Vec<_> = found.iter().map(|(shape, ..)| shape.as_str()).collect();
+    assert!(
+        shapes.contains(&"port scan") && shapes.contains(&"brute force") && shapes.len() == 2,
+        "{found:#?}"
+    );
+    let cases: Vec<_> = found.iter().map(|(.., incident)| &incident["case"]).collect();
+    assert_eq!(cases[0], cases[1], "{found:#?}");
+    let related =
+        found.iter().map(|(.., incident)| incident["related"].as_object().map_or(0, serde_json::Map::len));
+    assert_eq!(related.sum::<usize>(), 2, "they name each other: {found:#?}");
+}

@@ -142,11 +142,14 @@ fn listed<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Listed<T> {
 fn incident() -> Incident {
     Incident {
         id: "1-1".into(),
+        case: "99-1".into(),
+        related: Vec::new(),
         detected_ns: 2,
         start_ns: 1,
         end_ns: 2,
         sources: listed([key("10.0.0.7"), key("02:00:00:00:00:07")]),
         origins: vec![VERIFIED; 2],
+        forged_sources: 0,
         targets: listed([key("10.0.0.1"), key("10.0.0.2")]),
         names: Vec::new(),
         ports: listed([22]),

@@ -22,10 +22,7 @@ impl Tracker {
         let place = |is_one: &dyn Fn(&Open) -> bool| {
             self.open.iter().position(|open| !is_apart(open) && is_one(open))
         };
-        let by_principal = |key: Option<HostKey>| {
-            let key = key?;
-            place(&|open| open.principal == key)
-        };
+        let by_principal = |key: Option<HostKey>| self.story_of(key?, deviation, shape, &is_apart);
         by_principal(parties.source)
             .or_else(|| by_principal(parties.alias))
             .or_else(|| place(&|open| open.answers(parties)))

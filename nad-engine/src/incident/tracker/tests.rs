@@ -12,18 +12,18 @@ use crate::{
 
 const SILENCE: u64 = 60 * SECOND;
 
-fn tracker() -> Tracker {
+pub(super) fn tracker() -> Tracker {
     Tracker::new(AllowRules::default(), SILENCE)
 }
 
 /// Takes the deviations of one second and ends it.
-fn second(tracker: &mut Tracker, deviations: &[Deviation], at: u64) -> Vec<IncidentUpdate> {
+pub(super) fn second(tracker: &mut Tracker, deviations: &[Deviation], at: u64) -> Vec<IncidentUpdate> {
     let mut updates = Vec::new();
     tracker.end_tick(deviations, Coverage::default(), at * SECOND, &|_| Vec::new(), &mut updates);
     updates
 }
 
-fn changes(updates: &[IncidentUpdate]) -> Vec<Change> {
+pub(super) fn changes(updates: &[IncidentUpdate]) -> Vec<Change> {
     updates.iter().map(|update| update.change).collect()
 }
 

@@ -117,11 +117,14 @@ mod tests {
         };
         let incident = Incident {
             id: "1795508054-1".into(),
+            case: "99-1".into(),
+            related: Vec::new(),
             detected_ns: 1_795_508_054_123_000_000,
             start_ns: 1_795_508_050_000_000_000,
             end_ns: 1_795_508_060_000_000_000,
             sources: listed(7),
             origins: Vec::new(),
+            forged_sources: 0,
             targets: listed(1),
             names: Vec::new(),
             ports: Listed::new(),
