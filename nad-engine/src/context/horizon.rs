@@ -6,6 +6,7 @@
 
 mod logins;
 mod past;
+mod port;
 mod source;
 
 use std::io;
@@ -27,6 +28,8 @@ use super::{
 use crate::payload::Refused;
 use logins::LoginsKey;
 pub use logins::{Logins, LoginsState};
+use port::PortKey;
+pub use port::{TriedPort, TriedPortState};
 pub use source::{LongSource, LongSourceState};
 
 /// Facts that a partition keeps in a second. A flood has many times as many.
@@ -113,6 +116,7 @@ impl KindPart for Noted {
 pub(super) struct Horizons {
     sources: SubjectTable<LongSourceState>,
     logins: SubjectTable<LoginsState>,
+    ports: SubjectTable<TriedPortState>,
 }
 
 impl SubjectKind for Horizons {
@@ -122,16 +126,18 @@ impl SubjectKind for Horizons {
         Ok(Self {
             sources: SubjectTable::of(sizes.long_memory, Active::of_network())?,
             logins: SubjectTable::of(sizes.long_memory, Active::of_network())?,
+            ports: SubjectTable::of(sizes.tried_ports, Active::of_network())?,
         })
     }
 
     fn each_table<'a>(&'a self, each: EachTable<'_, 'a>) {
         each(TableId::LongMemory, &self.sources.table);
         each(TableId::Logins, &self.logins.table);
+        each(TableId::TriedPorts, &self.ports.table);
     }
 
     fn passed_over(&self) -> u64 {
-        self.sources.active.passed_over + self.logins.active.passed_over
+        self.sources.active.passed_over + self.logins.active.passed_over + self.ports.active.passed_over
     }
 
     fn visit(&mut self, end: &mut End<'_>, visit: &mut impl FnMut(Subject<'_>) -> Verdict) {
@@ -157,6 +163,12 @@ impl SubjectKind for Horizons {
                 stored.learn(now_ns);
             }
         });
+        self.ports.active.choose();
+        self.ports.visit(|stored, _| {
+            if visit(Subject::TriedPort(&stored.at(now_ns, watched_ns))).is_ordinary {
+                stored.learn(now_ns);
+            }
+        });
     }
 }
 
@@ -169,6 +181,7 @@ impl Horizons {
             // A prober, a resolver or a crawler meets dead servers all day.
             if !network.known.is_worker(client, &service, time_ns) {
                 self.attempt(fact, &source, hash_key, tick);
+                self.attempt_at_port(fact, &source, hash_key, tick);
             }
             return;
         }
@@ -176,6 +189,11 @@ impl Horizons {
         if !is_refused && let Some(slot) = self.sources.table.find(&source) {
             self.sources.table.get_mut(slot).meet(service.hash(hash_key), time_ns);
             self.sources.table.confirm(slot);
+        }
+        let port = PortKey::of(&service, hash_key);
+        if !is_refused && let Some(slot) = self.ports.table.find(&port) {
+            self.ports.table.get_mut(slot).meet(pair_hash(&source, &service, hash_key), time_ns);
+            self.ports.table.confirm(slot);
         }
         let key = if is_refused { Some(LoginsKey::any(&service)) } else { LoginsKey::of(&service) };
         let Some(key) = key else { return };
@@ -193,6 +211,21 @@ impl Horizons {
         self.logins.table.confirm(slot);
     }
 
+    fn attempt_at_port(&mut self, fact: &Fact, source: &Hashed<HostKey>, hash_key: &HashKey, tick: u32) {
+        let wanted = PortKey::of(&fact.service, hash_key);
+        let group = || Group::of(hash_key, fact.client, fact.mac);
+        let Some(slot) = self.ports.table.enter(&wanted, group, fact.time_ns).slot() else { return };
+        let state = self.ports.table.get_mut(slot);
+        let [_, host_hash] = fact.service.hashes(hash_key);
+        let hashes = [pair_hash(source, &fact.service, hash_key), source.hash, host_hash];
+        state.attempt((fact.client, fact.service.server), hashes, fact.time_ns);
+        let turn = state.count_mut().count(tick, fact.length, Volume::default());
+        if state.is_worth_a_visit() {
+            self.ports.active.add(turn, slot, || wanted.hash);
+        }
+        self.ports.table.confirm(slot);
+    }
+
     fn attempt(&mut self, fact: &Fact, source: &Hashed<HostKey>, hash_key: &HashKey, tick: u32) {
         let group = || Group::of(hash_key, source.key, fact.mac);
         let Some(slot) = self.sources.table.enter(source, group, fact.time_ns).slot() else { return };
@@ -204,4 +237,9 @@ impl Horizons {
         }
         self.sources.table.confirm(slot);
     }
+}
+
+/// The hash of a source and a service that it tries.
+fn pair_hash(source: &Hashed<HostKey>, service: &ServiceKey, hash_key: &HashKey) -> u64 {
+    hash_key.hash([source.hash, service.hash(hash_key)])
 }

@@ -78,18 +78,20 @@ pub struct Usual {
     pub turns_10: f32,
     /// Bytes uploaded in 60 s.
     pub up_60: f32,
+    /// Bytes fetched in 60 s.
+    pub down_60: f32,
 }
 
 impl Usual {
     /// What is taken for usual where nothing is known: what a browser does.
-    const ANYWHERE: Self = Self { opened_10: 6.0, turns_10: 20.0, up_60: 65_536.0 };
+    const ANYWHERE: Self = Self { opened_10: 6.0, turns_10: 20.0, up_60: 65_536.0, down_60: 262_144.0 };
     /// Likewise where one logs in: a person's own sessions.
     const AT_LOGIN: Self = Self { opened_10: 2.0, ..Self::ANYWHERE };
     /// Where something is known, no less than this.
-    const LEAST: Self = Self { opened_10: 1.0, turns_10: 1.0, up_60: 65_536.0 };
+    const LEAST: Self = Self { opened_10: 1.0, turns_10: 1.0, up_60: 65_536.0, down_60: 262_144.0 };
 
     fn peaks(self) -> Peaks {
-        [self.opened_10, self.turns_10, self.up_60]
+        [self.opened_10, self.turns_10, self.up_60, self.down_60]
     }
 }
 
@@ -102,7 +104,7 @@ pub struct UsualPlaces {
 }
 
 /// The numbers of [`Usual`].
-type Peaks = [f32; 3];
+type Peaks = [f32; 4];
 
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -297,18 +299,23 @@ impl KnownServices {
     /// What is usual for clients of a service; where it is not known, what is usual at its port, or anywhere.
     pub fn usual(&self, places: UsualPlaces, now_ns: u64) -> Usual {
         let epoch = self.epoch(now_ns);
-        let known = places.slots.into_iter().flatten().find_map(|slot| {
+        let peaks_at = |slot: Slot| {
             let peaks = self.table.get(slot).peaks(epoch);
             (peaks != Peaks::default()).then_some(peaks)
-        });
-        let Some([opened_10, turns_10, up_60]) = known else {
+        };
+        let Some([opened_10, turns_10, up_60, _]) = places.slots.into_iter().flatten().find_map(peaks_at)
+        else {
             return if places.is_remote_login { Usual::AT_LOGIN } else { Usual::ANYWHERE };
         };
+        // What servers of the web give says nothing of what one's own server gives at the same port.
+        let down_60 =
+            places.slots[0].and_then(peaks_at).map_or(Usual::ANYWHERE.down_60, |[.., down_60]| down_60);
         let least = Usual::LEAST;
         Usual {
             opened_10: opened_10.max(least.opened_10),
             turns_10: turns_10.max(least.turns_10),
             up_60: up_60.max(least.up_60),
+            down_60: down_60.max(least.down_60),
         }
     }
 

@@ -117,6 +117,8 @@ pub struct Parties {
     pub source: Option<HostKey>,
     /// Another name of the source: the MAC address of an IP address.
     pub alias: Option<HostKey>,
+    /// Who did it, where it is many together.
+    pub other_sources: Vec<HostKey>,
     /// What is known of the source.
     pub origin: Origin,
     /// To whom.

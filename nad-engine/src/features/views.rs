@@ -15,7 +15,7 @@ use nad_common::record::PacketRecord;
 use super::{Feature, Persistence, shape::Shape};
 use crate::context::{
     Seen, Sort, Subject,
-    horizon::{Logins, LongSource},
+    horizon::{Logins, LongSource, TriedPort},
     host::{Source, Target},
     link::Link,
     segment::Segment,
@@ -130,6 +130,18 @@ views! {
         tells_of_now: true,
         can_be_harm: true,
     },
+    /// What a client outside fetches from a server inside.
+    Pull => Row {
+        name: "pull",
+        judges: &Of::<ServicePair> {
+            columns: &service_pair::PULL,
+            is_for: service_pair::is_fetched_from_outside,
+            shape: |_| Shape::UnusualUpload,
+        },
+        vote: 1.0,
+        tells_of_now: true,
+        can_be_harm: false,
+    },
     /// What comes back for little: amplification.
     Answers => Row {
         name: "answers",
@@ -220,6 +232,14 @@ views! {
         judges: &Of::<Logins> { columns: &horizon::MANY_LOGINS, is_for: all, shape: |_| Shape::BruteForce },
         vote: 1.0,
         tells_of_now: true,
+        can_be_harm: false,
+    },
+    /// Services that many sources try without success at many hosts, each of them few: distributed scans.
+    DistributedScan => Row {
+        name: "distributed-scan",
+        judges: &Of::<TriedPort> { columns: &horizon::DISTRIBUTED_SCAN, is_for: all, shape: |_| Shape::HostSweep },
+        vote: 1.0,
+        tells_of_now: false,
         can_be_harm: false,
     },
     /// New MAC addresses of the whole segment: MAC floods.

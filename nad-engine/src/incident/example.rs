@@ -32,8 +32,8 @@ pub fn key(last: u8) -> HostKey {
     HostKey::v4([10, 0, 0, last])
 }
 
-/// What is usual in tests: 6 connections, 40 requests and 100,000 bytes.
-pub const USUAL: Usual = Usual { opened_10: 6.0, turns_10: 40.0, up_60: 100_000.0 };
+/// What is usual in tests: 6 connections, 40 requests, 100,000 bytes sent and 1,000,000 fetched.
+pub const USUAL: Usual = Usual { opened_10: 6.0, turns_10: 40.0, up_60: 100_000.0, down_60: 1_000_000.0 };
 
 /// The pair of 10.0.0.1 and a service of 10.0.0.2.
 pub fn service_pair(port: u16, protocol: u8) -> ServicePairState {

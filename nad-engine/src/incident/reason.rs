@@ -54,11 +54,12 @@ fn origin(deviation: &Deviation) -> String {
 fn against(deviation: &Deviation, evidence: &Evidence) -> String {
     let describe = |value: f32| evidence.feature.describe(evidence.feature.scaled(value));
     if let SubjectState::ServicePair(pair) = &deviation.subject {
-        let Usual { opened_10, turns_10, up_60 } = pair.usual;
+        let Usual { opened_10, turns_10, up_60, down_60 } = pair.usual;
         let usual = match evidence.feature.name {
             "connections" => Some(opened_10),
             "requests" => Some(turns_10),
             "bytes uploaded" | "bytes uploaded outside" => Some(up_60),
+            "bytes fetched" => Some(down_60),
             _ => None,
         };
         if let Some(usual) = usual {

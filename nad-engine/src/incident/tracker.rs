@@ -58,6 +58,8 @@ struct Open {
     votes: Vec<Vote>,
     /// The most packets and bytes that a deviation of this tick had.
     tick_volume: (u64, u64),
+    /// Whether it is of many sources together.
+    is_of_many: bool,
     /// Whether only views have seen it that judge what lasts.
     is_lasting: bool,
     /// When such a view last saw it go on, without more than before.
@@ -235,7 +237,9 @@ impl Tracker {
 impl Open {
     fn add(&mut self, deviation: &Deviation, parties: &Parties, shape: Shape) {
         let incident = &mut self.incident;
-        for source in [parties.source, parties.alias].into_iter().flatten() {
+        for source in
+            [parties.source, parties.alias].into_iter().flatten().chain(parties.other_sources.iter().copied())
+        {
             if incident.sources.add(source) {
                 incident.origins.push(parties.origin);
             } else if let Some(place) = incident.sources.items.iter().position(|item| *item == source) {

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Model, schema};
 const MAGIC: &[u8; 8] = b"NADMODEL";
-const VERSION: u32 = 8;
+const VERSION: u32 = 9;
 const PREAMBLE: usize = MAGIC.len() + 4 + 4 + 8;
 const CHECKSUM: usize = 32;
 

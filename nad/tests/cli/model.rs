@@ -40,7 +40,7 @@ fn a_model_that_can_not_be_trusted_is_refused_in_one_line() {
     };
     refused(&changed(whole.len() / 2), "checksum is wrong");
     refused(&changed(whole.len() - 1), "checksum is wrong");
-    refused(&changed(VERSION_AT), "of version 9, and this nad reads version 8: train again");
+    refused(&changed(VERSION_AT), "of version 8, and this nad reads version 9: train again");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{EPOCH_RANGE_S, Kept, KnownSnapshot};
 
 /// The highest of each number that can be usual: flows and requests in 10 s, and bytes in 60 s of the fastest links.
-const MOST_USUAL: [f32; 3] = [1e9, 1e9, 1e13];
+const MOST_USUAL: [f32; 4] = [1e9, 1e9, 1e13, 1e13];
 
 impl KnownSnapshot {
     /// Why it can't be gone on with.
@@ -55,7 +55,7 @@ mod tests {
             epoch_s: 3600,
             watched_s: 100,
             trust: Trust::default(),
-            entries: vec![kept(1, [0.0; 3]), kept(2, [7.0; 3])],
+            entries: vec![kept(1, [0.0; 4]), kept(2, [7.0; 4])],
         };
         whole.check().unwrap();
         let refused = |reason: &str, harm: &dyn Fn(&mut KnownSnapshot)| {

@@ -39,8 +39,8 @@ struct Meetings<'a> {
 
 impl KnownEntry {
     fn meetings(&mut self) -> Meetings<'_> {
-        let [servers, moments, periods]: &mut Peaks = &mut self.settled;
-        let [recent, unanswered, _]: &mut Peaks = &mut self.growing;
+        let [servers, moments, periods, _]: &mut Peaks = &mut self.settled;
+        let [recent, unanswered, ..]: &mut Peaks = &mut self.growing;
         Meetings { servers, moments, periods, recent, unanswered, faded_s: &mut self.epoch }
     }
 }
@@ -77,7 +77,7 @@ impl KnownServices {
         let meetings = self.table.find(&KnownKey::meetings(client, service).hashed(&self.hash_key));
         meetings.is_some_and(|slot| {
             let entry = self.table.get(slot);
-            let [servers, _, periods] = entry.settled;
+            let [servers, _, periods, _] = entry.settled;
             entry.in_baseline != 0
                 && now_s.saturating_sub(entry.last_s) <= FORGET_AFTER_S
                 && servers >= LEAST_SERVERS
@@ -95,7 +95,7 @@ impl KnownServices {
         let Some(slot) = self.table.find(&KnownKey::meetings(client, service).hashed(&self.hash_key)) else {
             return false;
         };
-        let [servers, moments, _] = self.table.get(slot).settled;
+        let [servers, moments, ..] = self.table.get(slot).settled;
         let met = self.table.find(&KnownKey::service_pair(client, service).hashed(&self.hash_key));
         if met.is_some_and(|slot| is_remembered(self.table.get(slot))) {
             // It comes back to one that answered, before that is known for long enough.

@@ -74,7 +74,7 @@ fn what_is_usual_counts_from_the_next_epoch_on() {
     known.remember(key(1), [0; 6], &ssh(2), 1000 * SECOND);
     known.learn_usual(
         known.places_of_usual(&ssh(2)),
-        Usual { opened_10: 6.0, turns_10: 40.0, up_60: 1e6 },
+        Usual { opened_10: 6.0, turns_10: 40.0, up_60: 1e6, down_60: 2e6 },
         1000 * SECOND,
     );
     assert_eq!(
@@ -86,7 +86,7 @@ fn what_is_usual_counts_from_the_next_epoch_on() {
     assert_eq!(known.usual(known.places_of_usual(&web), 1050 * SECOND), Usual::ANYWHERE);
     assert_eq!(
         known.usual(known.places_of_usual(&ssh(2)), 1100 * SECOND),
-        Usual { opened_10: 6.0, turns_10: 40.0, up_60: 1e6 }
+        Usual { opened_10: 6.0, turns_10: 40.0, up_60: 1e6, down_60: 2e6 }
     );
     assert_eq!(
         known.usual(known.places_of_usual(&ssh(3)), 1100 * SECOND).opened_10,

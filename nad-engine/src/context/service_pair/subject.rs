@@ -148,7 +148,12 @@ fn judge(
     if !verdict.is_ordinary {
         return;
     }
-    let reached = Usual { opened_10: pair.successful_10(), turns_10: pair.turns_10, up_60: pair.up_60 };
+    let reached = Usual {
+        opened_10: pair.successful_10(),
+        turns_10: pair.turns_10,
+        up_60: pair.up_60,
+        down_60: pair.down_60,
+    };
     network.known.learn_usual(places, reached, end_ns);
     // What never answers, such as a log server, becomes known by being used for long, by a client that has shown
     // elsewhere that it is there.

@@ -285,3 +285,48 @@ fn a_flood_of_senders_does_not_fill_what_is_known_of_them() {
         assert!(new > 10_000.0, "{new} in second {second}");
     }
 }
+
+/// Attempts of many sources at port 23, as of the tick that ends.
+fn attempts_of_many(context: &mut Context) -> f32 {
+    let mut found = 0.0;
+    context.close_tick(|subject| {
+        if let Subject::TriedPort(port) = subject {
+            found = port.attempts(0).round();
+        }
+        ordinary(subject)
+    });
+    found
+}
+
+/// What `tries` in a minute show, each of a source at a host, refused or answered.
+fn tried_by_many(tries: impl Iterator<Item = ([u8; 4], [u8; 4])>, is_answered: bool) -> f32 {
+    let mut context = watched();
+    for (number, (source, host)) in tries.enumerate() {
+        let (client, server) = ((source, 30_000 + number as u16), (host, 23));
+        let now_ns = WATCHED + MINUTE + number as u64 * SECOND / 4;
+        observe(&mut context, &tcp(client, server, SYN), now_ns);
+        if is_answered {
+            observe(&mut context, &tcp(server, client, SYN | ACK), now_ns);
+            observe(&mut context, &tcp(client, server, ACK), now_ns);
+        } else {
+            observe(&mut context, &tcp(server, client, RST | ACK), now_ns);
+        }
+    }
+    attempts_of_many(&mut context)
+}
+
+#[test]
+fn what_many_sources_try_at_many_hosts_is_seen_together() {
+    let source = |number: u8| [198, 51, 100, 1 + number % 50];
+    let host = |number: u8| [10, 0, 2, number];
+    let tries = || (0..150).map(|number| (source(number), host(number)));
+    let together = tried_by_many(tries(), false);
+    assert!((125.0..=175.0).contains(&together), "{together}");
+    assert_eq!(tried_by_many(tries(), true), 0.0, "what is answered is no scan");
+    let one_host = (0..150).map(|number| (source(number), host(1)));
+    assert_eq!(tried_by_many(one_host, false), 0.0, "a service that is down");
+    let one_source = (0..150).map(|number| (source(0), host(number)));
+    assert_eq!(tried_by_many(one_source, false), 0.0, "a sweep, which is its source's");
+    let mostly_one = (0..150).map(|number| (source(if number < 8 { number } else { 0 }), host(number)));
+    assert_eq!(tried_by_many(mostly_one, false), 0.0, "the same beside others");
+}

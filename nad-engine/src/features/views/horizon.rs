@@ -1,12 +1,13 @@
 //! Features of what goes on over hours, and of login services with all their clients.
 
 use crate::{
-    context::horizon::{LoginsState, LongSourceState},
+    context::horizon::{LoginsState, LongSourceState, TriedPortState},
     features::{Column, Feature, Persistence, shape::Shape},
 };
 
 type ReadSource = fn(&LongSourceState) -> f32;
 type ReadLogins = fn(&LoginsState) -> f32;
+type ReadTriedPort = fn(&TriedPortState) -> f32;
 
 /// A client of a dead service retries that one; a scanner tries another each time.
 pub(super) static LONG_SCAN: [Column<ReadSource>; 3] = [
@@ -79,6 +80,28 @@ pub(super) static MANY_LOGINS: [Column<ReadLogins>; 2] = [
             .ordinary(32.0)
             .phrase("had {} logins in a minute from clients that are not known there"),
         read: LoginsState::connections_60,
+    },
+];
+
+/// A service that is down is tried by many at one host, and a sweep by one at many; a botnet shares the hosts out.
+pub(super) static DISTRIBUTED_SCAN: [Column<ReadTriedPort>; 2] = [
+    Column {
+        feature: Feature::logarithmic("attempts of many 2 min", "")
+            .steep()
+            .persistence(Persistence::Holds(120.0))
+            .ordinary(24.0)
+            .phrase(
+                "saw {} attempts without success in two minutes, by many sources that each tried few hosts",
+            ),
+        read: |port| port.attempts(0),
+    },
+    Column {
+        feature: Feature::logarithmic("attempts of many 1 h", "")
+            .steep()
+            .persistence(Persistence::Holds(3_600.0))
+            .ordinary(48.0)
+            .phrase("saw {} attempts without success in an hour, by many sources that each tried few hosts"),
+        read: |port| port.attempts(1),
     },
 ];
 

@@ -143,6 +143,35 @@ pub(super) static UPLOAD: [Column<Read>; 5] = [
     NOVELTY,
 ];
 
+/// A client from outside reads pages and mail; a theft through a service that is open to the outside takes all there is.
+pub(super) static PULL: [Column<Read>; 3] = [
+    Column {
+        feature: Feature::logarithmic("bytes fetched", "bytes")
+            .persistence(Persistence::Fades(60.0))
+            .ordinary(262_144.0)
+            .phrase("fetched {} in a minute from outside, beyond what it sent,"),
+        read: |pair| unless_known(pair, fetched(pair)),
+    },
+    Column {
+        feature: Feature::logarithmic("times the usual fetched", "")
+            .steep()
+            .persistence(Persistence::Fades(60.0))
+            .ordinary(4.0)
+            .phrase("fetched {} times more in a minute than any client usually does there"),
+        read: |pair| excess(fetched(pair), pair.usual.down_60),
+    },
+    NOVELTY,
+];
+
+/// Whether a client outside fetches from a server inside.
+pub(super) fn is_fetched_from_outside(pair: &JudgedPair) -> bool {
+    pair.client.is_global() && !pair.server.is_global() && !pair.server.is_group()
+}
+
+fn fetched(pair: &ServicePairState) -> f32 {
+    (pair.down_60 - pair.up_60).max(0.0)
+}
+
 fn leads_outside(pair: &ServicePairState) -> bool {
     pair.server.is_global()
 }

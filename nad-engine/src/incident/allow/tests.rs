@@ -40,6 +40,7 @@ fn claim() -> Parties {
         source: Some(key("10.0.0.7")),
         alias: Some(key("02:00:00:00:00:07")),
         target: Some(key("10.0.0.1")),
+        other_sources: Vec::new(),
         other_targets: vec![key("10.0.0.9")],
         origin: VERIFIED,
         ..Parties::default()

@@ -23,6 +23,9 @@ impl Tracker {
             self.open.iter().position(|open| !is_apart(open) && is_one(open))
         };
         let by_principal = |key: Option<HostKey>| self.story_of(key?, deviation, shape, &is_apart);
+        if !parties.other_sources.is_empty() {
+            return place(&|open| open.is_of_many(parties, shape));
+        }
         by_principal(parties.source)
             .or_else(|| by_principal(parties.alias))
             .or_else(|| place(&|open| open.answers(parties)))
@@ -37,6 +40,12 @@ impl Open {
     pub(super) fn answers(&self, parties: &Parties) -> bool {
         let (Some(source), Some(target)) = (parties.source, parties.target) else { return false };
         self.principal == target && self.incident.targets.items.contains(&source)
+    }
+
+    /// Whether this incident is of many sources that do the same at the same port of many hosts.
+    pub(super) fn is_of_many(&self, parties: &Parties, shape: Shape) -> bool {
+        let is_port = parties.port.is_none_or(|port| self.incident.ports.items.contains(&port));
+        self.is_of_many && self.incident.shape == shape && is_port
     }
 
     /// Whether what comes over a host from nobody in particular is what this incident's source does to it just now.

@@ -60,6 +60,7 @@ impl Tracker {
             votes: Vec::new(),
             tick_volume: (0, 0),
             is_lasting: true,
+            is_of_many: !parties.other_sources.is_empty(),
             goes_on_ns: 0,
             silent_coverage: Coverage::default(),
             had_alerts: false,
