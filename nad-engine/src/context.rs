@@ -97,6 +97,7 @@ counts::tables! {
     Bindings bindings: "IP addresses of MAC addresses", with links;
     LongMemory long_memory: "Sources over hours", entries 1 << 13;
     Logins logins: "Remote login services over an hour", with long_memory;
+    Outflows outflows: "Sources that send outside, over hours", with long_memory;
     TriedPorts tried_ports: "Ports that sources try without success", entries 1 << 10;
     KnownServices known_services: "Known services, hosts and pairs", entries 1 << 18;
 }
@@ -121,6 +122,8 @@ kinds::kinds! {
         LongSource: horizon::LongSource,
         /// A remote login service, over an hour.
         Logins: horizon::Logins,
+        /// What a host sends outside, over hours.
+        LongOutflow: horizon::LongOutflow,
         /// A port of the whole network, over an hour.
         TriedPort: horizon::TriedPort,
     }
@@ -175,6 +178,7 @@ impl Context {
             vantage,
             suspects: HashSet::new(),
             began_ns: 0,
+            outflows: Vec::new(),
         };
         Self {
             fetching: tables.fetching,

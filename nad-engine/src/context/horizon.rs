@@ -5,6 +5,7 @@
 //! Few packets concern them: each partition keeps these facts until the end of the second.
 
 mod logins;
+mod outflow;
 mod past;
 mod port;
 mod source;
@@ -21,6 +22,7 @@ use super::{
     known::{Novelty, ServiceKey},
     network::Network,
     partition::Facts,
+    service_pair::Outflow,
     subject::Verdict,
     table::{Group, Hashed},
     weight::Volume,
@@ -28,6 +30,7 @@ use super::{
 use crate::payload::Refused;
 use logins::LoginsKey;
 pub use logins::{Logins, LoginsState};
+pub use outflow::{LongOutflow, LongOutflowState};
 use port::PortKey;
 pub use port::{TriedPort, TriedPortState};
 pub use source::{LongSource, LongSourceState};
@@ -117,6 +120,7 @@ pub(super) struct Horizons {
     sources: SubjectTable<LongSourceState>,
     logins: SubjectTable<LoginsState>,
     ports: SubjectTable<TriedPortState>,
+    outflows: SubjectTable<LongOutflowState>,
 }
 
 impl SubjectKind for Horizons {
@@ -127,6 +131,7 @@ impl SubjectKind for Horizons {
             sources: SubjectTable::of(sizes.long_memory, Active::of_network())?,
             logins: SubjectTable::of(sizes.long_memory, Active::of_network())?,
             ports: SubjectTable::of(sizes.tried_ports, Active::of_network())?,
+            outflows: SubjectTable::of(sizes.long_memory, Active::of_network())?,
         })
     }
 
@@ -134,6 +139,7 @@ impl SubjectKind for Horizons {
         each(TableId::LongMemory, &self.sources.table);
         each(TableId::Logins, &self.logins.table);
         each(TableId::TriedPorts, &self.ports.table);
+        each(TableId::Outflows, &self.outflows.table);
     }
 
     fn passed_over(&self) -> u64 {
@@ -166,6 +172,15 @@ impl SubjectKind for Horizons {
         self.ports.active.choose();
         self.ports.visit(|stored, _| {
             if visit(Subject::TriedPort(&stored.at(now_ns, watched_ns))).is_ordinary {
+                stored.learn(now_ns);
+            }
+        });
+        for outflow in std::mem::take(&mut end.network.outflows) {
+            self.send(&outflow, &end.network.hash_key, now_ns, end.tick as u32);
+        }
+        self.outflows.active.choose();
+        self.outflows.visit(|stored, _| {
+            if visit(Subject::LongOutflow(&stored.at(now_ns, watched_ns))).is_ordinary {
                 stored.learn(now_ns);
             }
         });
@@ -209,6 +224,19 @@ impl Horizons {
         let turn = state.count_mut().count(tick, fact.length, Volume::default());
         self.logins.active.add(turn, slot, || wanted.hash);
         self.logins.table.confirm(slot);
+    }
+
+    fn send(&mut self, outflow: &Outflow, hash_key: &HashKey, now_ns: u64, tick: u32) {
+        let source = outflow.client.hashed(hash_key);
+        let group = || Group::of(hash_key, outflow.client, [0; 6]);
+        let Some(slot) = self.outflows.table.enter(&source, group, now_ns).slot() else { return };
+        let state = self.outflows.table.get_mut(slot);
+        state.send(outflow, now_ns);
+        let turn = state.count(tick, outflow);
+        if state.is_worth_a_visit() {
+            self.outflows.active.add(turn, slot, || source.hash);
+        }
+        self.outflows.table.confirm(slot);
     }
 
     fn attempt_at_port(&mut self, fact: &Fact, source: &Hashed<HostKey>, hash_key: &HashKey, tick: u32) {

@@ -11,6 +11,7 @@ use super::{
     host_key::HostKey,
     known::{ExchangeKeys, FirstContact, KnownServices},
     partition::{Addressed, Exchange},
+    service_pair::Outflow,
     subject::Origin,
     table::{Entry, Group, Hashed, Slot, Table},
     vantage::Vantage,
@@ -27,6 +28,8 @@ pub(super) struct Network {
     pub(super) suspects: HashSet<HostKey>,
     /// When the first packet came.
     pub(super) began_ns: u64,
+    /// What left in the second that ends, until it is counted.
+    pub(super) outflows: Vec<Outflow>,
 }
 
 /// What is known of a host, or a group of them, over all its peers.

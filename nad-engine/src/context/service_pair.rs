@@ -4,6 +4,7 @@
 //! host stands out.
 
 mod look_ups;
+mod outflow;
 mod said;
 mod subject;
 
@@ -21,6 +22,8 @@ use super::{
 };
 use crate::payload::HeadFacts;
 
+pub(super) use outflow::Outflow;
+use outflow::Visited;
 pub use said::SaidCounts;
 pub(super) use subject::ServicePairs;
 pub use subject::{JudgedPair, ServicePair};
@@ -124,6 +127,8 @@ pub struct ServicePairState {
     pub long_names_60: f32,
     /// What is said in the clear.
     pub said: SaidCounts,
+    /// What was sent by its last visit.
+    visited: Visited,
 }
 
 const ANSWERED: u8 = 1;

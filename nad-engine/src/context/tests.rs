@@ -1,6 +1,7 @@
 mod forged;
 mod heads;
 mod hours;
+mod outflow;
 mod partitions;
 mod probes;
 mod work;

@@ -15,7 +15,7 @@ use nad_common::record::PacketRecord;
 use super::{Feature, Persistence, shape::Shape};
 use crate::context::{
     Seen, Sort, Subject,
-    horizon::{Logins, LongSource, TriedPort},
+    horizon::{Logins, LongOutflow, LongSource, TriedPort},
     host::{Source, Target},
     link::Link,
     segment::Segment,
@@ -198,7 +198,7 @@ views! {
             is_for: service_pair::said_any,
             shape: service_pair::shape_of_application,
         },
-        vote: 1.0,
+        vote: 4.0,
         tells_of_now: true,
         can_be_harm: false,
     },
@@ -232,6 +232,14 @@ views! {
         judges: &Of::<Logins> { columns: &horizon::MANY_LOGINS, is_for: all, shape: |_| Shape::BruteForce },
         vote: 1.0,
         tells_of_now: true,
+        can_be_harm: false,
+    },
+    /// What a source sends outside over hours: thefts in slices.
+    LongUpload => Row {
+        name: "long-upload",
+        judges: &Of::<LongOutflow> { columns: &horizon::LONG_UPLOAD, is_for: all, shape: |_| Shape::UnusualUpload },
+        vote: 1.0,
+        tells_of_now: false,
         can_be_harm: false,
     },
     /// Services that many sources try without success at many hosts, each of them few: distributed scans.

@@ -125,11 +125,12 @@ impl Partition {
         self.change(source, |state| state.send(target.key, record, &step, is_real, now_ns));
         self.change(target, |state| {
             state.receive(source.key, record, &step, is_real, now_ns);
-            if icmp::is_unreachable(record) {
+            // Some stacks tell themselves that nobody takes their broadcasts.
+            if icmp::is_unreachable(record) && source.key != target.key {
                 state.be_unreached();
             }
         });
-        if is_error {
+        if is_error && source.key != target.key {
             self.count_error(source, target, record, now_ns);
         }
         self.kinds.observe(&PairPacket {

@@ -19,7 +19,7 @@ pub struct SaidCounts {
     pub refused_60: f32,
     /// Bytes of HTTP requests that requests seldom have.
     pub odd_60: f32,
-    padding: [f32; 11],
+    padding: [f32; 3],
 }
 
 impl SaidCounts {

@@ -142,6 +142,9 @@ fn judge(
         pair.set_usual_pace(is_usual);
     }
     let places = network.known.places_of_usual(&service);
+    if let Some(outflow) = stored.outflow(&pair, end_ns) {
+        network.outflows.push(outflow);
+    }
     let judged = JudgedPair { pair, usual: network.known.usual(places, end_ns) };
     let verdict = visit(Subject::ServicePair(&judged));
     stored.anomaly_level = verdict.anomaly_level;

@@ -1,12 +1,13 @@
 //! Features of what goes on over hours, and of login services with all their clients.
 
 use crate::{
-    context::horizon::{LoginsState, LongSourceState, TriedPortState},
+    context::horizon::{LoginsState, LongOutflowState, LongSourceState, TriedPortState},
     features::{Column, Feature, Persistence, shape::Shape},
 };
 
 type ReadSource = fn(&LongSourceState) -> f32;
 type ReadLogins = fn(&LoginsState) -> f32;
+type ReadLongOutflow = fn(&LongOutflowState) -> f32;
 type ReadTriedPort = fn(&TriedPortState) -> f32;
 
 /// A client of a dead service retries that one; a scanner tries another each time.
@@ -80,6 +81,38 @@ pub(super) static MANY_LOGINS: [Column<ReadLogins>; 2] = [
             .ordinary(32.0)
             .phrase("had {} logins in a minute from clients that are not known there"),
         read: LoginsState::connections_60,
+    },
+];
+
+/// People send pictures and forms; a theft in slices goes on.
+pub(super) static LONG_UPLOAD: [Column<ReadLongOutflow>; 3] = [
+    Column {
+        feature: Feature::logarithmic("KiB outside 10 min", "KiB")
+            .steep()
+            .persistence(Persistence::Fades(600.0))
+            .ordinary(3_072.0)
+            .phrase(
+                "uploaded {} in ten minutes, beyond what came back, to servers outside that it had not used",
+            ),
+        read: |source| source.kib(0),
+    },
+    Column {
+        feature: Feature::logarithmic("KiB outside 1 h", "KiB")
+            .steep()
+            .persistence(Persistence::Holds(3_600.0))
+            .ordinary(4_096.0)
+            .phrase("uploaded {} in an hour, beyond what came back, to servers outside that it had not used"),
+        read: |source| source.kib(1),
+    },
+    Column {
+        feature: Feature::logarithmic("KiB outside 8 h", "KiB")
+            .steep()
+            .persistence(Persistence::Holds(28_800.0))
+            .ordinary(12_288.0)
+            .phrase(
+                "uploaded {} in eight hours, beyond what came back, to servers outside that it had not used",
+            ),
+        read: |source| source.kib(2),
     },
 ];
 

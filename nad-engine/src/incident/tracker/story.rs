@@ -159,7 +159,11 @@ impl Open {
     pub(super) fn is_left_by(&mut self, deviation: &Deviation, parties: &Parties, shape: Shape) -> bool {
         let (own, kind) = (Kind::of(self.incident.shape), Kind::of(shape));
         let Some(service) = place_of(deviation, parties, kind) else { return false };
-        if own.explains(kind) || self.services.contains(&service) {
+        // What presses on a host also leaves for it.
+        let is_pressed = own == Kind::Pressure
+            && kind == Kind::Outflow
+            && self.incident.targets.items.contains(&service.0);
+        if own.explains(kind) || is_pressed || self.services.contains(&service) {
             return false;
         }
         let time_ns = deviation.time_ns;
@@ -271,6 +275,16 @@ mod tests {
         let at = lasts(LASTING_AT_THE_SAME).end;
         second(&mut tracker, &[scan(at), upload(2, at)], at);
         assert_eq!(tracker.opened(), 2);
+    }
+
+    #[test]
+    fn what_a_flood_sends_is_no_theft() {
+        let mut tracker = tracker();
+        for at in 100..120 {
+            let pressing = with(source(1, 9), |host| (host.opened_10, host.stray_10) = (90.0, 900.0));
+            second(&mut tracker, &[of_source(View::OutboundFlood, pressing, at), upload(9, at)], at);
+        }
+        assert_eq!(tracker.opened(), 1);
     }
 
     #[test]
