@@ -12,7 +12,7 @@ mod task;
 
 use std::path::{Path, PathBuf};
 
-use clap::ArgMatches;
+use clap::{ArgMatches, CommandFactory as _};
 use nad_engine::{detector::BaselineLength, model::CONTAMINATION};
 
 use crate::{
@@ -65,6 +65,11 @@ pub struct Invocation {
     pub files: Policy,
 }
 
+/// The commands and flags of nad, for what describes them: completions and manual pages.
+pub fn command() -> clap::Command {
+    args::Cli::command()
+}
+
 /// The settings of this very `nad run` as they are now, and the rights of the files that come of it.
 ///
 /// # Errors
@@ -102,8 +107,8 @@ where
 {
     let (cli, matches) = args::read(arguments)?;
     let file = match &cli.command {
-        // It reads the file that it is to check, which may be another.
-        CliCommand::Config(_) => File::default(),
+        // The first reads the file that it is to check, which may be another; the second needs none.
+        CliCommand::Config(_) | CliCommand::Help(_) => File::default(),
         _ => File::load(cli.config.as_deref())?,
     };
     let flags = matches.subcommand().map(|(_, matches)| matches);
@@ -142,6 +147,8 @@ where
                 needs,
             })
         }
+        CliCommand::Help(help) if help.is_of_config_file() => Command::Config(ConfigAnswer::Example),
+        CliCommand::Help(help) => return Err(help.of_command()),
         CliCommand::TestOutput(args) => Command::TestOutput(test_output(&args.output, &file)?),
         CliCommand::Config(ConfigArgs { command }) => {
             Command::Config(answer(command, cli.config, given, &matches)?)

@@ -15,7 +15,7 @@ use nad_common::sampling::LEVELS;
 )]
 #[serde(rename_all = "lowercase")]
 pub enum SamplingMode {
-    /// Where the sensor falls behind, by design and with their number; see [`self`].
+    /// Where the sensor falls behind, by design and counted
     #[default]
     Auto,
     /// Never: what there is no room for is lost.

@@ -12,9 +12,10 @@ use clap::{
 use nad_engine::features::View;
 
 pub(super) use groups::{
-    DecisionArgs, LiveArgs, ModelArgs, OutputArgs, PayloadArgs, SandboxArgs, TaskArgs, TerminalArgs,
-    ThreadArgs,
+    DETECTION, DecisionArgs, LiveArgs, ModelArgs, OutputArgs, PayloadArgs, SandboxArgs, TaskArgs,
+    TerminalArgs, ThreadArgs,
 };
+use groups::{FILES, MODEL, OUTPUTS, TERMINAL};
 
 use super::{
     UsageError,
@@ -58,19 +59,19 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 ///
 /// Learns what is usual on an interface or in a capture, then prints and logs what stands out.
 #[derive(Debug, Parser)]
-#[command(name = "nad", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "nad", version, max_term_width = 100, after_help = EXIT_CODES, disable_help_subcommand = true)]
 pub(super) struct Cli {
     /// Config file [default: nad.toml, where there is one]
-    #[arg(long, global = true, env = "NAD_CONFIG", hide_env_values = true, value_name = "FILE")]
+    #[arg(long, global = true, env = "NAD_CONFIG", hide_env_values = true, value_name = "FILE", help_heading = FILES)]
     pub(super) config: Option<PathBuf>,
     /// Log file; "none" for none [default: logs/anomaly_detector.log]
-    #[arg(long, global = true, env = "NAD_LOG", hide_env_values = true, value_name = "FILE")]
+    #[arg(long, global = true, env = "NAD_LOG", hide_env_values = true, value_name = "FILE", help_heading = FILES)]
     pub(super) log: Option<PathBuf>,
     /// Mode of the files that nad makes: 0600, 0640 or 0644 [default: 0600]
-    #[arg(long, global = true, env = "NAD_FILE_MODE", hide_env_values = true, value_name = "MODE")]
+    #[arg(long, global = true, env = "NAD_FILE_MODE", hide_env_values = true, value_name = "MODE", help_heading = FILES)]
     pub(super) file_mode: Option<FileMode>,
     /// Group of the files that nad makes, by name or number [default: that of nad's user]
-    #[arg(long, global = true, env = "NAD_FILE_GROUP", hide_env_values = true, value_name = "GROUP")]
+    #[arg(long, global = true, env = "NAD_FILE_GROUP", hide_env_values = true, value_name = "GROUP", help_heading = FILES)]
     pub(super) file_group: Option<String>,
     #[command(subcommand)]
     pub(super) command: CliCommand,
@@ -113,6 +114,30 @@ pub(super) enum CliCommand {
     TestOutput(TestOutputArgs),
     /// Check a config file, or show every setting that is in force
     Config(ConfigArgs),
+    /// Print the help of a command; `nad help config` prints the commented example of a config file
+    Help(HelpArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HelpArgs {
+    /// The command, or config
+    pub(super) command: Vec<String>,
+}
+
+impl HelpArgs {
+    /// Whether the example of a config file was asked for.
+    pub(super) fn is_of_config_file(&self) -> bool {
+        self.command == ["config"]
+    }
+
+    /// The help of the command, as its --help prints it.
+    pub(super) fn of_command(self) -> UsageError {
+        let words = ["nad".to_owned()].into_iter().chain(self.command).chain(["--help".to_owned()]);
+        match Cli::command().try_get_matches_from(words) {
+            Err(said) => from_clap(said),
+            Ok(_) => UsageError::Flags("there is no such command to help with: try nad --help".into()),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -146,14 +171,14 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) task: TaskArgs,
     /// Capture N packets, report the anomalies among them, and exit [N without a number: 100]
-    #[arg(long, env = "NAD_COUNT", hide_env_values = true, value_name = "N", num_args = 0..=1, default_missing_value = DEFAULT_COUNT)]
+    #[arg(long, env = "NAD_COUNT", hide_env_values = true, value_name = "N", num_args = 0..=1, default_missing_value = DEFAULT_COUNT, help_heading = MODEL)]
     pub(super) count: Option<u64>,
     /// Serve metrics and health by HTTP, as /metrics, /healthz and /readyz, for instance at 127.0.0.1:9469; "none" for not
-    #[arg(long, env = "NAD_METRICS", hide_env_values = true, value_name = "ADDR:PORT", hide = !Part::Metrics.is_built())]
+    #[arg(long, env = "NAD_METRICS", hide_env_values = true, value_name = "ADDR:PORT", hide = !Part::Metrics.is_built(), help_heading = OUTPUTS)]
     pub(super) metrics: Option<Listen>,
     /// What happens where nobody reads standard output any more: continue without it, or exit with 5 [default: exit where it
     /// is a pipe or a terminal and incidents go nowhere else but to the log, else continue]
-    #[arg(long, env = "NAD_ON_CLOSED_STDOUT", hide_env_values = true, value_name = "WHAT")]
+    #[arg(long, env = "NAD_ON_CLOSED_STDOUT", hide_env_values = true, value_name = "WHAT", help_heading = TERMINAL)]
     pub(super) on_closed_stdout: Option<ClosedStdout>,
     #[command(flatten)]
     pub(super) security: SandboxArgs,
@@ -168,7 +193,7 @@ pub(super) struct ReplayArgs {
     #[command(flatten)]
     pub(super) task: TaskArgs,
     /// Write index,score of every packet that was scored
-    #[arg(long, value_name = "OUT.csv")]
+    #[arg(long, value_name = "OUT.csv", help_heading = OUTPUTS)]
     pub(super) scores: Option<PathBuf>,
     #[command(flatten)]
     pub(super) security: SandboxArgs,
@@ -186,15 +211,15 @@ pub(super) struct TrainArgs {
     pub(super) live: LiveArgs,
     /// Length of the baseline, such as 300s, 5m or 1h, by the packets' clock [default: all of the captures, 60s of an
     /// interface]
-    #[arg(long, env = "NAD_TRAIN_FOR", hide_env_values = true, value_name = "TIME")]
+    #[arg(long, env = "NAD_TRAIN_FOR", hide_env_values = true, value_name = "TIME", help_heading = MODEL)]
     pub(super) train_for: Option<Length>,
     /// Packets of the baseline
-    #[arg(long, env = "NAD_TRAIN_PACKETS", hide_env_values = true, value_name = "N")]
+    #[arg(long, env = "NAD_TRAIN_PACKETS", hide_env_values = true, value_name = "N", help_heading = MODEL)]
     pub(super) train_packets: Option<u64>,
     #[command(flatten)]
     pub(super) model: ModelArgs,
     /// Where the model is written
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", help_heading = MODEL)]
     pub(super) out: PathBuf,
     #[command(flatten)]
     pub(super) payload: PayloadArgs,

@@ -12,7 +12,10 @@ use serde::{Deserialize, de::IntoDeserializer};
 
 use super::{
     UsageError,
-    args::{DecisionArgs, ModelArgs, OutputArgs, PayloadArgs, ReplayArgs, SandboxArgs, TaskArgs, ThreadArgs},
+    args::{
+        DETECTION, DecisionArgs, ModelArgs, OutputArgs, PayloadArgs, ReplayArgs, SandboxArgs, TaskArgs,
+        ThreadArgs,
+    },
 };
 use crate::{
     command::{
@@ -123,7 +126,7 @@ pub(super) struct ReportArgs {
     #[command(flatten)]
     model: ModelArgs,
     /// How many incidents that turn out to be nothing are acceptable, such as 5/day, 1/hour or 2/week [default: 5/day]
-    #[arg(long, env = "NAD_ALERT_BUDGET", hide_env_values = true, value_name = "BUDGET")]
+    #[arg(long, env = "NAD_ALERT_BUDGET", hide_env_values = true, value_name = "BUDGET", help_heading = DETECTION)]
     alert_budget: Option<AlertBudget>,
 }
 

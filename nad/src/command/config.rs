@@ -7,6 +7,9 @@ use anyhow::Result;
 use super::{Outcome, say};
 use crate::text;
 
+/// Every setting with its comment and its default.
+const EXAMPLE: &str = include_str!("../../../nad.example.toml");
+
 /// What was asked of the settings, and found.
 #[derive(Debug)]
 pub enum ConfigAnswer {
@@ -14,6 +17,8 @@ pub enum ConfigAnswer {
     Fine(Option<PathBuf>),
     /// The settings in force, as TOML.
     Shown(String),
+    /// What a config file looks like.
+    Example,
 }
 
 /// Prints what was found.
@@ -30,6 +35,7 @@ pub fn config(answer: &ConfigAnswer) -> Result<Outcome> {
             )?;
         }
         ConfigAnswer::Shown(settings) => settings.lines().try_for_each(say)?,
+        ConfigAnswer::Example => EXAMPLE.lines().try_for_each(say)?,
     }
     Ok(Outcome::Fine)
 }

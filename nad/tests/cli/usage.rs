@@ -1,6 +1,6 @@
 //! Help, and what is refused before anything is done.
 
-use crate::{folder, sensor::Folder};
+use crate::{example::EXAMPLE, folder, sensor::Folder};
 
 #[test]
 fn help_tells_the_exit_codes_the_defaults_and_the_environment() {
@@ -76,9 +76,46 @@ fn help_tells_the_exit_codes_the_defaults_and_the_environment() {
             assert!(words(&text).contains(part), "\"{part}\" is not in `nad {command} --help`:\n{text}");
         }
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        assert!(!text.contains("::") && !text.contains("[`"), "a path of the code is in {text}");
     }
     let replay = words(&help("replay"));
     assert!(replay.contains("3 anomalies found, 4 hosts could not be judged"), "{replay}");
+}
+
+#[test]
+fn help_lists_flags_in_groups_and_each_in_its_own() {
+    let help = Folder::new().nad("run --help").exits(0).stdout;
+    for (flag, heading) in [
+        ("--iface", "Capture"),
+        ("--user", "Security"),
+        ("--model", "Baseline and model"),
+        ("--count", "Baseline and model"),
+        ("--alert-budget", "Detection"),
+        ("--history", "Outputs"),
+        ("--metrics", "Outputs"),
+        ("--quiet", "Terminal"),
+        ("--config", "Settings and files"),
+        ("--help", "Options"),
+    ] {
+        let (before, _) =
+            help.split_once(&format!("{flag}\n")).or_else(|| help.split_once(&format!("{flag} "))).unwrap();
+        let headings = before.lines().filter(|line| !line.starts_with(' ') && line.ends_with(':'));
+        assert_eq!(headings.last(), Some(&*format!("{heading}:")), "{flag}: {help}");
+    }
+}
+
+#[test]
+fn help_of_config_is_the_example_whatever_is_set_and_help_of_a_command_is_its_help() {
+    let folder = Folder::new();
+    folder.write("nad.toml", "no settings");
+    let example = folder.nad("help config").exits(0).stdout;
+    assert_eq!(example, std::fs::read_to_string(EXAMPLE).unwrap());
+    for command in ["", "run", "config show"] {
+        let [long, help] =
+            [format!("{command} --help"), format!("help {command}")].map(|line| folder.nad(&line));
+        assert_eq!(long.exits(0).stdout, help.exits(0).stdout, "{command}");
+    }
+    folder.nad("help replya").exits(2).says_only(&["unrecognized subcommand 'replya'", "'replay'"]);
 }
 
 #[test]

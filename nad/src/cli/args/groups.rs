@@ -21,7 +21,17 @@ use crate::{
     },
 };
 
+/// Headings of the groups in which help lists flags.
+pub(in crate::cli) const CAPTURE: &str = "Capture";
+pub(in crate::cli) const MODEL: &str = "Baseline and model";
+pub(in crate::cli) const DETECTION: &str = "Detection";
+pub(in crate::cli) const OUTPUTS: &str = "Outputs";
+pub(in crate::cli) const TERMINAL: &str = "Terminal";
+pub(in crate::cli) const SECURITY: &str = "Security";
+pub(in crate::cli) const FILES: &str = "Settings and files";
+
 #[derive(Debug, Args)]
+#[command(next_help_heading = CAPTURE)]
 pub(in crate::cli) struct LiveArgs {
     /// Interface to watch: a name, another name (altname), a pattern (* and ?), or "all" (but lo); a bridge or bond with its
     /// ports; may be given more than once [default: that of the default route]
@@ -43,11 +53,12 @@ pub(in crate::cli) struct LiveArgs {
     #[arg(long)]
     pub(in crate::cli) kernel_log: bool,
     /// Whose rights nad has: a name, a number, or UID:GID [default: nad or the caller of sudo, who can write the outputs]
-    #[arg(long, env = "NAD_USER", hide_env_values = true, value_name = "USER")]
+    #[arg(long, env = "NAD_USER", hide_env_values = true, value_name = "USER", help_heading = SECURITY)]
     pub(in crate::cli) user: Option<String>,
 }
 
 #[derive(Debug, Default, Args)]
+#[command(next_help_heading = SECURITY)]
 pub(in crate::cli) struct SandboxArgs {
     /// What nad gives up before it reads packets: what is possible, all of it or nothing is started, or capabilities only
     /// [default: auto]
@@ -56,6 +67,7 @@ pub(in crate::cli) struct SandboxArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = MODEL)]
 pub(in crate::cli) struct TaskArgs {
     /// Length of the baseline, such as 300s, 5m or 1h, by the packets' clock [default: 60s]
     #[arg(long, env = "NAD_TRAIN_FOR", hide_env_values = true, value_name = "TIME")]
@@ -69,6 +81,7 @@ pub(in crate::cli) struct TaskArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = MODEL)]
 pub(in crate::cli) struct ModelArgs {
     /// Share of the baseline above the threshold, up to 0.5 [default: 0.0001; with --count 0.01]
     #[arg(long, env = "NAD_CONTAMINATION", hide_env_values = true, value_name = "C")]
@@ -88,6 +101,7 @@ pub(in crate::cli) struct ModelArgs {
 }
 
 #[derive(Debug, Default, Args)]
+#[command(next_help_heading = OUTPUTS)]
 pub(in crate::cli) struct OutputArgs {
     /// Write one JSON object per incident, when it closes
     #[arg(long, env = "NAD_INCIDENTS", hide_env_values = true, value_name = "OUT.jsonl")]
@@ -108,13 +122,14 @@ pub(in crate::cli) struct OutputArgs {
     #[arg(long, env = "NAD_HISTORY", hide_env_values = true, value_name = "FILE", hide = !Part::History.is_built())]
     pub(in crate::cli) history: Option<PathBuf>,
     /// What is printed on standard output [default: table on a terminal, plain elsewhere]
-    #[arg(long, env = "NAD_FORMAT", hide_env_values = true, value_name = "FORMAT")]
+    #[arg(long, env = "NAD_FORMAT", hide_env_values = true, value_name = "FORMAT", help_heading = TERMINAL)]
     pub(in crate::cli) format: Option<Format>,
     #[command(flatten)]
     pub(in crate::cli) terminal: TerminalArgs,
 }
 
 #[derive(Debug, Default, Args)]
+#[command(next_help_heading = TERMINAL)]
 pub(in crate::cli) struct TerminalArgs {
     /// Print only incidents and errors
     #[arg(long)]
@@ -125,6 +140,7 @@ pub(in crate::cli) struct TerminalArgs {
 }
 
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = DETECTION)]
 pub(in crate::cli) struct ThreadArgs {
     /// Threads that share the packets' work: auto, which is half of the CPUs, or 1 to 16; what is found does not depend on it
     /// [default: auto]
@@ -143,6 +159,7 @@ impl ThreadArgs {
 }
 
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = DETECTION)]
 pub(in crate::cli) struct PayloadArgs {
     /// Which payloads' first bytes are looked at: none, those with names (DNS, DHCP, TLS), or all that begin or refuse
     /// something [default: full]
@@ -155,7 +172,7 @@ pub(in crate::cli) struct DecisionArgs {
     #[command(flatten)]
     pub(in crate::cli) model: ModelArgs,
     /// How many incidents that turn out to be nothing are acceptable, such as 5/day, 1/hour or 2/week [default: 5/day]
-    #[arg(long, env = "NAD_ALERT_BUDGET", hide_env_values = true, value_name = "BUDGET")]
+    #[arg(long, env = "NAD_ALERT_BUDGET", hide_env_values = true, value_name = "BUDGET", help_heading = DETECTION)]
     pub(in crate::cli) alert_budget: Option<AlertBudget>,
     #[command(flatten)]
     pub(in crate::cli) payload: PayloadArgs,
@@ -164,7 +181,7 @@ pub(in crate::cli) struct DecisionArgs {
     #[command(flatten)]
     pub(in crate::cli) outputs: OutputArgs,
     /// Exit with 3 when there was an incident or an anomalous packet, with 4 when hosts could not be judged
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUTS)]
     pub(in crate::cli) fail_on_anomaly: bool,
 }
 
