@@ -10,7 +10,7 @@ mod history;
 mod outputs;
 mod task;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{ArgMatches, CommandFactory as _};
 use nad_engine::{detector::BaselineLength, model::CONTAMINATION};
@@ -18,7 +18,7 @@ use nad_engine::{detector::BaselineLength, model::CONTAMINATION};
 use crate::{
     command::{
         Command,
-        config::ConfigAnswer,
+        config::{Checked, ConfigAnswer},
         doctor::DoctorConfig,
         features::{FeaturesConfig, WriteConfig},
         live::LiveConfig,
@@ -27,8 +27,8 @@ use crate::{
         train::TrainConfig,
     },
     config::{
-        self, ConfigError, DEFAULT_CONTAMINATION_COUNT, DEFAULT_FILE, DEFAULT_TRAIN_FOR, File, FilesSection,
-        OutputConfig, Places, Task, TaskChoice, ThreadsSection, TrainingChoice,
+        self, ConfigError, DEFAULT_CONTAMINATION_COUNT, DEFAULT_TRAIN_FOR, File, FilesSection, OutputConfig,
+        Places, Task, TaskChoice, ThreadsSection, TrainingChoice,
     },
     files::Policy,
     output::{SinkContext, log::LogConfig},
@@ -106,14 +106,14 @@ where
     T: Into<std::ffi::OsString> + Clone,
 {
     let (cli, matches) = args::read(arguments)?;
-    let file = match &cli.command {
+    let (file, path) = match &cli.command {
         // The first reads the file that it is to check, which may be another; the second needs none.
-        CliCommand::Config(_) | CliCommand::Help(_) => File::default(),
+        CliCommand::Config(_) | CliCommand::Help(_) => (File::default(), None),
         _ => File::load(cli.config.as_deref())?,
     };
     let flags = matches.subcommand().map(|(_, matches)| matches);
     let log = LogConfig::new(cli.log.clone(), &file.log)?;
-    let sources = file.sources(cli.config.as_deref());
+    let sources = file.sources(path.as_deref());
     let files = file.files.policy(cli.file_mode, cli.file_group.as_deref())?;
     let given = Given { log: cli.log, files: FilesSection { mode: cli.file_mode, group: cli.file_group } };
     let command = match cli.command {
@@ -174,16 +174,14 @@ fn answer(
     let flags = matches.subcommand().and_then(|(_, config)| config.subcommand()).map(|(_, flags)| flags);
     match command {
         ConfigCommand::Check(CheckArgs { file: path, run: args }) => {
-            let path = path.or(config);
-            let file = File::load(path.as_deref())?;
-            let path = path.or_else(|| Path::new(DEFAULT_FILE).exists().then(|| DEFAULT_FILE.into()));
+            let (file, path) = File::load(path.or(config).as_deref())?;
             check_files(&file)?;
-            run(args, flags, &file, LogConfig::new(log, &file.log)?)?;
-            Ok(ConfigAnswer::Fine(path))
+            let run = run(args, flags, &file, LogConfig::new(log, &file.log)?)?;
+            let unknown = args::unknown_variables();
+            Ok(ConfigAnswer::Checked(Box::new(Checked { file: path, run, unknown })))
         }
         ConfigCommand::Show(args) => {
-            let file = File::load(config.as_deref())?;
-            let path = config.or_else(|| Path::new(DEFAULT_FILE).exists().then(|| DEFAULT_FILE.into()));
+            let (file, path) = File::load(config.as_deref())?;
             check_files(&file)?;
             let given = given::given(&args, log.clone(), files);
             let log = LogConfig::new(log, &file.log)?;

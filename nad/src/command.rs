@@ -94,6 +94,8 @@ pub enum Outcome {
     NotJudged,
     /// What was to be done could not be, as was said already.
     Failed,
+    /// Settings can't be used on this machine, as was said already.
+    NotUsable,
     /// Nobody reads standard output any more, and that was to end the work.
     StandardOutputClosed,
 }

@@ -18,7 +18,9 @@ use std::{path::PathBuf, time::Duration};
 pub use allow::AllowSection;
 pub use context::ContextSection;
 pub use effective::{Places, shown};
-pub use file::{AlertsSection, CaptureSection, DEFAULT_FILE, File, OneOrMany, Relearn, TrainingSection};
+pub use file::{
+    AlertsSection, CaptureSection, DEFAULT_FILE, File, OneOrMany, Relearn, SYSTEM_FILE, TrainingSection,
+};
 pub use files::FilesSection;
 pub use log::LogSection;
 pub use output::{ClosedStdout, OutputConfig, OutputSection};

@@ -19,7 +19,7 @@ mod trust;
 
 use std::{fmt, io};
 
-pub use database::{find_database, prepare_database};
+pub use database::{check_database, find_database, prepare_database};
 pub use directory::Directory;
 pub use input::{Trusted, open_own, open_secret, open_trusted, read_working_directory};
 pub use output::{append, create, is_descriptor, replace, try_replace};

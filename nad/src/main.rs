@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         Ok(Outcome::AnomaliesFound) => ExitCode::from(ANOMALIES_FOUND),
         Ok(Outcome::NotJudged) => ExitCode::from(NOT_JUDGED),
         Ok(Outcome::Failed) => ExitCode::from(FAILED),
+        Ok(Outcome::NotUsable) => ExitCode::from(WRONG_USAGE),
         Ok(Outcome::StandardOutputClosed) => ExitCode::from(STANDARD_OUTPUT_CLOSED),
         // Whoever read standard output has seen enough, as `head` does.
         Err(error) if command::is_broken_pipe(&error) => ExitCode::SUCCESS,

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{files, text};
 
+/// The variable that holds the password of the mail server, before any file.
+pub const SMTP_PASSWORD_VARIABLE: &str = "NAD_SMTP_PASSWORD";
+
 /// Bytes of the largest secret.
 const LARGEST: u64 = 4096;
 /// Bytes of a file that are read to find that out.

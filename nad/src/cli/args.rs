@@ -25,6 +25,7 @@ use crate::{
     config::{ClosedStdout, DEFAULT_COUNT, File, Length, refuse_renamed_variables, renamed_flag},
     files::FileMode,
     parts::Part,
+    secret::SMTP_PASSWORD_VARIABLE,
     settings::Listen,
 };
 
@@ -47,6 +48,24 @@ where
     Ok((Cli::from_arg_matches(&matches).map_err(from_clap)?, matches))
 }
 
+/// Variables with the prefix of nad's that are set and none of nad's, in order.
+pub(super) fn unknown_variables() -> Vec<String> {
+    let mut known = vec![SMTP_PASSWORD_VARIABLE.to_owned()];
+    let mut commands = vec![Cli::command()];
+    while let Some(command) = commands.pop() {
+        known.extend(command.get_arguments().filter_map(|arg| Some(arg.get_env()?.to_str()?.to_owned())));
+        commands.extend(command.get_subcommands().cloned());
+    }
+    let is_ours = |name: &String| {
+        let is_of_tests = cfg!(debug_assertions) && name.starts_with("NAD_TEST_");
+        name.starts_with("NAD_") && !is_of_tests && !known.contains(name)
+    };
+    let mut unknown: Vec<String> =
+        env::vars_os().filter_map(|(name, _)| name.into_string().ok()).filter(is_ours).collect();
+    unknown.sort_unstable();
+    unknown
+}
+
 fn without_empty_variables(command: clap::Command) -> clap::Command {
     let is_empty =
         |arg: &Arg| arg.get_env().is_some_and(|name| env::var_os(name).is_some_and(|v| v.is_empty()));
@@ -61,7 +80,7 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 #[derive(Debug, Parser)]
 #[command(name = "nad", version, max_term_width = 100, after_help = EXIT_CODES, disable_help_subcommand = true)]
 pub(super) struct Cli {
-    /// Config file [default: nad.toml, where there is one]
+    /// Config file [default: nad.toml, where there is one, else /etc/nad/nad.toml]
     #[arg(long, global = true, env = "NAD_CONFIG", hide_env_values = true, value_name = "FILE", help_heading = FILES)]
     pub(super) config: Option<PathBuf>,
     /// Log file; "none" for none [default: logs/anomaly_detector.log]
@@ -158,7 +177,7 @@ pub(super) enum ConfigCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
-    /// Config file [default: that of --config, else nad.toml]
+    /// Config file [default: that of --config, else nad.toml, else /etc/nad/nad.toml]
     pub(super) file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) run: RunArgs,

@@ -55,6 +55,11 @@ pub struct LiveConfig {
     pub sampling: SamplingMode,
 }
 
+/// Whether there is what is to be watched; nothing is loaded or attached.
+pub(super) fn check(config: &LiveConfig) -> Result<()> {
+    Planned::new(config).map(drop)
+}
+
 /// What is to be watched.
 pub(super) struct Planned<'a> {
     config: &'a LiveConfig,

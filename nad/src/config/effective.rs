@@ -17,9 +17,9 @@ use serde_json::{Map, Value};
 use toml::{Spanned, de::DeTable, de::DeValue, ser::ValueSerializer};
 
 use super::{
-    AlertsSection, CaptureSection, ConfigError, ContextSection, DEFAULT_LOG, DEFAULT_TRAIN_FOR, File,
-    FilesSection, Length, LogSection, OutputSection, PayloadSection, Relearn, Task, ThreadsSection,
-    TrainingSection,
+    AlertsSection, CaptureSection, ConfigError, ContextSection, DEFAULT_FILE, DEFAULT_LOG, DEFAULT_TRAIN_FOR,
+    File, FilesSection, Length, LogSection, OutputSection, PayloadSection, Relearn, SYSTEM_FILE, Task,
+    ThreadsSection, TrainingSection,
     file::read,
     log::{DEFAULT_LOG_SIZE, DEFAULT_LOGS_KEPT},
 };
@@ -78,7 +78,10 @@ pub fn shown(places: &Places<'_>) -> Result<String, ConfigError> {
         },
         _ => "default".into(),
     };
-    let mut text = String::new();
+    let mut text = match places.path {
+        Some(path) => format!("# config file: {}\n\n", text::path(path)),
+        None => format!("# config file: none; neither {DEFAULT_FILE} here nor {SYSTEM_FILE} is there\n\n"),
+    };
     for section in layers[2].keys() {
         let of_layers = layers.each_ref().map(|layer| &layer[section]);
         if let Some(tables) = of_layers.iter().find_map(|value| value.as_array()) {
@@ -254,7 +257,7 @@ fn quoted(text: &str) -> String {
 
 /// The lines, from 1, on which settings and tables of the file stand.
 fn lines(path: &Path) -> Result<BTreeMap<Key, usize>, ConfigError> {
-    let text = read(Some(path))?.unwrap_or_default();
+    let (text, _) = read(Some(path))?.unwrap_or_default();
     let mut lines = BTreeMap::new();
     // It was parsed before; where it has changed meanwhile, no line is known.
     let Ok(table) = DeTable::parse(&text) else { return Ok(lines) };

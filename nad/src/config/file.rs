@@ -1,6 +1,9 @@
 //! The file `nad.toml`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use nad_engine::{model::trainer::TrainerKind, policy::AlertBudget};
 use serde::{Deserialize, Serialize};
@@ -20,6 +23,8 @@ use crate::{
 
 /// The file that is read from the working directory where `--config` names no other.
 pub const DEFAULT_FILE: &str = "nad.toml";
+/// The file of this machine, which is read where there is none in the working directory either.
+pub const SYSTEM_FILE: &str = "/etc/nad/nad.toml";
 
 /// Bytes of the largest file.
 const LARGEST: u64 = 4 << 20;
@@ -180,15 +185,16 @@ pub enum OneOrMany {
 }
 
 impl File {
-    /// Reads `path`, or [`DEFAULT_FILE`] where it exists and no path is given.
+    /// Reads `path`. Where no path is given, [`DEFAULT_FILE`] where it exists, or else [`SYSTEM_FILE`] likewise. Gives the path
+    /// of the file that was read with it.
     ///
     /// # Errors
     ///
     /// When it can't be read, others may write it (see [`files`]), it is no TOML, or has an unknown key or a value of the wrong type.
-    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+    pub fn load(path: Option<&Path>) -> Result<(Self, Option<PathBuf>), ConfigError> {
         match read(path)? {
-            Some(text) => Self::parse(&text, path.unwrap_or(Path::new(DEFAULT_FILE))),
-            None => Ok(Self::default()),
+            Some((text, path)) => Ok((Self::parse(&text, &path)?, Some(path))),
+            None => Ok((Self::default(), None)),
         }
     }
 
@@ -209,11 +215,9 @@ impl File {
         Ok(file)
     }
 
-    /// The files that settings are in, with the file itself, which is at `path`.
+    /// The files that settings are in, with the file itself, which is at `path`. Where there is none, none is read later either.
     pub fn sources(&self, path: Option<&Path>) -> Vec<PathBuf> {
-        let own = path.unwrap_or(Path::new(DEFAULT_FILE));
-        // Where there is no file, none is read later either.
-        let own = own.exists().then(|| own.to_owned());
+        let own = path.map(Path::to_owned);
         let of_sinks = self.sinks().into_iter().flat_map(|(_, section)| section.reads());
         own.into_iter().chain(of_sinks).collect()
     }
@@ -229,14 +233,32 @@ impl File {
     }
 }
 
-/// The text of `path`, or of [`DEFAULT_FILE`] where it exists and no path is given.
-pub(super) fn read(path: Option<&Path>) -> Result<Option<String>, ConfigError> {
-    let read = match path {
-        Some(path) => files::open_trusted(path).and_then(|file| file.text(LARGEST)).map(Some),
-        None => files::read_working_directory(DEFAULT_FILE, LARGEST),
+/// The text of the file that [`File::load`] reads, and its path.
+pub(super) fn read(path: Option<&Path>) -> Result<Option<(String, PathBuf)>, ConfigError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        |source| ConfigError::Read { path, source }
     };
-    let path = path.unwrap_or(Path::new(DEFAULT_FILE));
-    read.map_err(|source| ConfigError::Read { path: path.into(), source })
+    let named = |path: &Path| files::open_trusted(path).and_then(|file| file.text(LARGEST));
+    if let Some(path) = path {
+        return named(path).map(|text| Some((text, path.into()))).map_err(failed(path));
+    }
+    let own = Path::new(DEFAULT_FILE);
+    if let Some(text) = files::read_working_directory(DEFAULT_FILE, LARGEST).map_err(failed(own))? {
+        return Ok(Some((text, own.into())));
+    }
+    let system = system_file();
+    match named(&system) {
+        Ok(text) => Ok(Some((text, system))),
+        Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => Ok(None),
+        Err(error) => Err(failed(&system)(error)),
+    }
+}
+
+/// [`SYSTEM_FILE`]; for tests, which are not to depend on the machine's, another one. No released binary looks.
+fn system_file() -> PathBuf {
+    let other = cfg!(debug_assertions).then(|| std::env::var_os("NAD_TEST_SYSTEM_FILE")).flatten();
+    other.map_or(SYSTEM_FILE.into(), PathBuf::from)
 }
 
 #[cfg(test)]

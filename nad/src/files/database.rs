@@ -11,10 +11,13 @@ use rustix::{
 };
 
 use super::{
+    input::open_checked,
     place::{LastLink, Place, is_link},
     policy, refused, trust,
 };
 
+/// How a database begins.
+const MAGIC: &[u8] = b"SQLite format 3\0";
 /// What SQLite puts beside a database, and the database.
 const ENDINGS: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
@@ -33,6 +36,30 @@ pub fn prepare_database(path: &Path) -> io::Result<PathBuf> {
         Err(error) => return Err(error.into()),
     }
     place.real_path()
+}
+
+/// Whether [`prepare_database`] could prepare a database, and whether what is there is one; nothing is changed.
+///
+/// # Errors
+///
+/// As for [`prepare_database`], and for a file that is no database of SQLite.
+pub fn check_database(path: &Path) -> io::Result<()> {
+    let place = match Place::find(path) {
+        // Where it would be is for others to judge.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        place => place?,
+    };
+    check(&place, trust::check)?;
+    let start = match open_checked(&place) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file?.start(MAGIC.len())?,
+    };
+    // An empty file is a new database.
+    if start.is_empty() || start == MAGIC {
+        Ok(())
+    } else {
+        Err(refused("it is no history, but another file"))
+    }
 }
 
 /// Gives the path without links at which a library is to open a database to read it. Whoever owns it may have written it:

@@ -10,7 +10,7 @@ use super::{
     Book, Done, Failure, Interests, Sink, SinkConfig, WhenFailing, Written, WrittenAs, reopen::Earlier,
 };
 use crate::{
-    files::{Identity, Place},
+    files::{self, Identity, Place},
     history::{HistoryConfig, HistoryError, LedgerBook, Store},
     text,
 };
@@ -35,6 +35,12 @@ impl SinkConfig for HistoryConfig {
 
     fn written(&self) -> Option<Written> {
         Some(Written { what: "history", path: self.path.clone(), how: WrittenAs::FileAndBeside })
+    }
+
+    fn check(&self) -> Result<(), String> {
+        files::check_database(&self.path).map_err(|error| {
+            format!("history {}: {error}; name another file with --history", text::path(&self.path))
+        })
     }
 
     fn open(&self, _: Earlier) -> anyhow::Result<Box<dyn Sink>> {

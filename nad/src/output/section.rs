@@ -100,6 +100,15 @@ pub trait SinkConfig: fmt::Debug + Send + Sync {
     /// Adds what else it needs of the system.
     fn need(&self, _: &mut Needs) {}
 
+    /// Whether what is there could be opened, as far as can be seen without opening it.
+    ///
+    /// # Errors
+    ///
+    /// A line with the reason and the remedy.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Whether it is to be told of packets, which are not looked for otherwise.
     fn wants_packets(&self) -> bool {
         false

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::unistd::{Gid, Uid, User, getgrouplist, setgroups, setresgid, setresuid};
+use nix::unistd::{Gid, Uid, User, getgrouplist, getgroups, setgroups, setresgid, setresuid};
 
 use super::{Level, Needs, SandboxError, SecurityConfig, capabilities, os, process};
 
@@ -40,6 +40,20 @@ impl Identity {
     #[must_use]
     pub(super) fn kept(self) -> Self {
         Self { is_kept: true, ..self }
+    }
+
+    /// The first of what is to be written that it can't write, where it has the groups of this process; root, who is kept from
+    /// nothing by permissions, is not asked about.
+    pub fn cannot_write(&self, needs: &Needs) -> Option<PathBuf> {
+        if self.uid == 0 || self.uid != Uid::effective().as_raw() {
+            // Who is to become another user was chosen because that one can.
+            return None;
+        }
+        let mut groups: Vec<u32> =
+            getgroups().unwrap_or_default().into_iter().map(|group| group.as_raw()).collect();
+        groups.push(Gid::effective().as_raw());
+        let rights = Rights { uid: self.uid, groups };
+        needs.writes.iter().find_map(|file| rights.missing_for(file))
     }
 
     /// What of the sandbox is missing because of it.

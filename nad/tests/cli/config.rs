@@ -1,6 +1,6 @@
 //! `nad config check` and `nad config show`.
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use crate::{
     example::{EXAMPLE, uncommented},
@@ -29,7 +29,11 @@ fn shown(ran: Ran) -> String {
 fn a_file_that_can_be_used_is_fine_and_one_that_can_not_says_why() {
     let folder = Folder::new();
     let none = folder.nad("config check").exits(0).stdout;
-    assert!(none.starts_with("fine: there is no nad.toml here") && none.lines().count() == 1, "{none}");
+    assert!(
+        none.starts_with("fine: there is no nad.toml here and no /etc/nad/nad.toml, so the defaults"),
+        "{none}"
+    );
+    assert_eq!(none.lines().count(), 1);
     folder.nad("config check nad.toml").exits(2).says_only(&["config file nad.toml", "No such file"]);
     folder
         .nad("config check --config nad.toml")
@@ -46,6 +50,88 @@ fn a_file_that_can_be_used_is_fine_and_one_that_can_not_says_why() {
     folder.nad("config check other.toml").exits(2).says_only(&["other.toml"]);
     folder.nad("config check .").exits(2).says_only(&["config file .:", "directory"]);
     assert_eq!(fs::read_dir(folder.as_ref()).unwrap().count(), 2, "nothing is written");
+}
+
+#[test]
+fn what_run_would_open_is_looked_at_and_left_alone() {
+    let folder = Folder::new();
+    folder.write("notes.txt", "no database, and no model");
+    let refused = |settings: &str, parts: &[&str]| {
+        folder.write("nad.toml", settings);
+        let said = folder.nad("config check").exits(2).stderr;
+        assert!(
+            said.lines().all(|line| line.starts_with("error: ") || line.starts_with("warning: ")),
+            "{said}"
+        );
+        for part in parts {
+            assert!(said.contains(part), "no {part} in {said}");
+        }
+    };
+    refused(
+        "[capture]\ninterface = \"nad-no0\"\n",
+        &["error: interface nad-no0 does not exist: this machine has lo"],
+    );
+    refused("[training]\nmodel = \"no.model\"\n", &["error: model no.model: No such file", "nad train"]);
+    refused("[training]\nmodel = \"notes.txt\"\n", &["error: model notes.txt is refused"]);
+    refused(
+        "[history]\npath = \"notes.txt\"\n",
+        &["error: history notes.txt: it is no history, but another file"],
+    );
+    refused(
+        "[history]\npath = \"no/nad.db\"\n[capture]\ninterface = \"nad-no0\"\n",
+        &["error: history no/nad.db: there is no directory no; make it", "error: interface nad-no0"],
+    );
+    folder.write(
+        "nad.toml",
+        "[capture]\ninterface = \"lo\"\n[history]\npath = \"nad.db\"\n[log]\npath = \"new/log\"\n",
+    );
+    let ran = folder.nad_with("NAD_IFCAE", "eth0", "config check").exits(0);
+    assert_eq!(ran.stdout, "nad.toml: fine\n");
+    ran.says(&["warning: environment variable NAD_IFCAE is none of nad's"]);
+    let mut names: Vec<_> =
+        fs::read_dir(folder.as_ref()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["nad.toml", "notes.txt"], "nothing is made");
+    assert_eq!(folder.read("notes.txt"), "no database, and no model");
+}
+
+#[test]
+fn the_machine_s_file_is_read_where_there_is_no_other() {
+    let (folder, system) = (Folder::new(), Folder::new());
+    let nad = |arguments: &str| {
+        let mut command = folder.command();
+        command.env("NAD_TEST_SYSTEM_FILE", system.path("nad.toml"));
+        Ran::of(command.args(arguments.split_whitespace()))
+    };
+    let path = system.path("nad.toml").display().to_string();
+    assert!(nad("config check").exits(0).stdout.starts_with("fine: there is no nad.toml here"));
+    assert!(
+        shown(nad("config show"))
+            .starts_with("# config file: none; neither nad.toml here nor /etc/nad/nad.toml")
+    );
+    system.write("nad.toml", "[training]\nseed = 7\n");
+    assert_eq!(nad("config check").exits(0).stdout, format!("{path}: fine\n"));
+    let by_system = shown(nad("config show"));
+    assert!(by_system.starts_with(&format!("# config file: {path}\n")), "{by_system}");
+    assert_eq!(setting(&by_system, "training", "seed"), ("7".into(), format!("{path} line 2")));
+    folder.write("nad.toml", "[training]\nseed = 8\n");
+    assert_eq!(
+        setting(&shown(nad("config show")), "training", "seed"),
+        ("8".into(), "nad.toml line 2".into())
+    );
+    folder.write("c.toml", "[training]\nseed = 9\n");
+    let named = shown(nad("config show --config c.toml"));
+    assert_eq!(setting(&named, "training", "seed"), ("9".into(), "c.toml line 2".into()));
+    // What is wrong with it is no reason to go on without it.
+    fs::remove_file(folder.path("nad.toml")).unwrap();
+    system.write("nad.toml", "[training]\nsed = 7\n");
+    for command in ["config check", "run", "replay a.pcap"] {
+        nad(command).exits(2).says_only(&[&format!("config file {path}, line 2"), "unknown field `sed`"]);
+    }
+    // One that others may write is not trusted.
+    system.write("nad.toml", "");
+    fs::set_permissions(system.path("nad.toml"), fs::Permissions::from_mode(0o666)).unwrap();
+    nad("run").exits(2).says_only(&["everybody may write it"]);
 }
 
 #[test]

@@ -36,6 +36,8 @@ impl Folder {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("NAD_")) {
             command.env_remove(name);
         }
+        // That of the machine is not to count.
+        command.env("NAD_TEST_SYSTEM_FILE", "/nowhere/nad.toml");
         command
     }
 

@@ -9,13 +9,10 @@ use super::{EmailConfig, Login, Security, Server};
 use crate::{
     files,
     output::{Section, SinkConfig, SinkContext},
-    secret::Secret,
+    secret::{SMTP_PASSWORD_VARIABLE, Secret},
     settings::{ConfigError, LARGEST_AUTHORITY, Length, check, domain, is_loopback, length},
     text,
 };
-
-/// The variable that holds the password, before any file.
-const PASSWORD_VARIABLE: &str = "NAD_SMTP_PASSWORD";
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(15 * 60);
 const DEFAULT_MAX_PER_DAY: usize = 50;
@@ -131,7 +128,7 @@ impl EmailSection {
             (Some(user), _) => {
                 let password = password.map(Ok).or_else(from_file).transpose()?.ok_or_else(|| {
                     refused(&format!(
-                        "user \"{user}\" has no password: name a password_file, or set {PASSWORD_VARIABLE}"
+                        "user \"{user}\" has no password: name a password_file, or set {SMTP_PASSWORD_VARIABLE}"
                     ))
                 })?;
                 Ok(Some(Login { user: user.clone(), password }))
@@ -157,7 +154,7 @@ const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// The password of the environment; an empty one is as good as none.
 fn password() -> Option<Secret> {
-    std::env::var(PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty()).map(Secret::new)
+    std::env::var(SMTP_PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty()).map(Secret::new)
 }
 
 /// An address whose domain is in ASCII, as every server takes it.
