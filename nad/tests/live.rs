@@ -52,6 +52,8 @@ mod replay;
 mod sandbox;
 #[path = "live/self_traffic.rs"]
 mod self_traffic;
+#[path = "live/service.rs"]
+mod service;
 #[path = "live/share.rs"]
 mod share;
 #[path = "live/shedding.rs"]

@@ -23,6 +23,7 @@ use crate::{
     clock,
     output::{Outputs, terminal::Screen},
     self_traffic,
+    service_manager::ServiceManager,
 };
 
 /// Captures `packets` packets, or as many as came before a signal.
@@ -33,7 +34,7 @@ pub(super) async fn count(
     options: DetectorOptions,
     mut outputs: Outputs,
     screen: &Screen,
-    mut signals: StopSignals,
+    (mut signals, manager): (StopSignals, ServiceManager),
 ) -> Result<Ledger> {
     let tally = Arc::new(Tally::default());
     tally.set_outputs(outputs.counts());
@@ -56,12 +57,16 @@ pub(super) async fn count(
         is_enough: drain.stopper(),
     };
     let mut collecting = LivePump::start(received, collector)?;
+    let threads = Arc::clone(&tally);
+    manager.keep_alive(move |limit| threads.condition.drain.silence() < limit);
+    manager.ready();
     loop {
         tokio::select! {
             () = signals.received() => drain.stop(),
             () = collecting.ended() => break,
         }
     }
+    manager.stopping();
     let captured = collecting.join();
     let counters = drain.join()?;
     let captured = captured?;

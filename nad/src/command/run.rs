@@ -40,6 +40,7 @@ use crate::{
     queue::{self, Sender, Sent, WhenFull},
     sandbox::{Needs, Sandbox, SecurityConfig},
     self_traffic,
+    service_manager::ServiceManager,
 };
 
 /// Messages between detector and outputs, each with at most a batch's alerts.
@@ -95,6 +96,10 @@ pub(super) fn run(config: RunConfig, reread: Reread) -> Result<Outcome> {
     let goes_on = config.outputs.goes_on_without_stdout();
     let screen = Screen::new(&config.outputs.terminal).of_sensor(goes_on);
     log::start(&config.log, config.live.options.kernel_log, &screen)?;
+    let manager = ServiceManager::of_environment().unwrap_or_else(|error| {
+        tracing::warn!("{error}");
+        ServiceManager::default()
+    });
     let needs = MemoryNeeds {
         sizes: &config.detection.sizes,
         queue: QUEUE_BYTES,
@@ -124,15 +129,15 @@ pub(super) fn run(config: RunConfig, reread: Reread) -> Result<Outcome> {
         match config.task {
             Task::Count { packets, .. } => {
                 let options = config.detection.clone();
-                count::count(live, packets, start, options, outputs, &screen, signals).await
+                count::count(live, packets, start, options, outputs, &screen, (signals, manager)).await
             }
             _ => {
                 let alerts = if config.outputs.wants_packets() { MOST_ALERTS } else { 0 };
                 let wanted = Wanted { scores: false, alerts };
                 let options = DetectorOptions { in_background: true, wanted, ..config.detection.clone() };
                 let reloader = Reloader::new(config, PendingChange::default(), reread);
-                watch(live, (start, tables), options, outputs, services, &screen, (signals, reload, reloader))
-                    .await
+                let control = (signals, reload, reloader, manager);
+                watch(live, (start, tables), options, outputs, services, &screen, control).await
             }
         }
     });
@@ -155,16 +160,20 @@ async fn watch(
     mut outputs: Outputs,
     services: Vec<Box<dyn Service>>,
     screen: &Screen,
-    (mut signals, mut reload, mut reloader): (StopSignals, ReloadSignal, Reloader),
+    (mut signals, mut reload, mut reloader, manager): (StopSignals, ReloadSignal, Reloader, ServiceManager),
 ) -> Result<Ledger> {
     let tally = Arc::new(Tally::default());
     tally.set_outputs(outputs.counts());
     let start = match start {
         Start::Learn { baseline, training, .. } => {
             tracing::info!("learning a baseline ({baseline}); anomalies are reported after that");
+            manager.status(&format!("learning a baseline ({baseline}) of {}", live.interfaces));
             Start::Learn { baseline, training, source: live.interfaces.clone() }
         }
-        detect => detect,
+        detect => {
+            manager.status(&format!("watching {}", live.interfaces));
+            detect
+        }
     };
     let clock = live.clock;
     // A clone shares the counts, which the detector's thread adds to.
@@ -189,6 +198,16 @@ async fn watch(
         changes: reloader.pending(),
     };
     let detecting = LivePump::start(received, judge)?;
+    let threads = Arc::clone(&tally);
+    manager.keep_alive(move |limit| {
+        let condition = &threads.condition;
+        condition.detector.silence() < limit && condition.drain.silence() < limit
+    });
+    manager.ready();
+    let stop = || {
+        manager.stopping();
+        drain.stop();
+    };
 
     let mut status = tokio::time::interval(STATUS_INTERVAL);
     status.tick().await;
@@ -204,7 +223,7 @@ async fn watch(
                     anyhow::bail!("stopped at the second signal: what was still in the rings is not accounted for");
                 }
                 is_stopping = true;
-                drain.stop();
+                stop();
             }
             message = messages.recv() => match message {
                 None => break,
@@ -212,22 +231,25 @@ async fn watch(
                     failure = tell(&mut outputs, &mut view, message).err();
                     if failure.is_some() {
                         is_stopping = true;
-                        drain.stop();
+                        stop();
                     }
                 }
                 Some(_) => {}
             },
             () = reload.received() => {
+                manager.reloading();
                 if let Some((new, budget)) = reloader.reload(&mut outputs, screen) {
                     rules = new;
                     view.set_budget(budget);
                     warn_of_expired(&rules, clock::unix_now_ns());
                     tally.set_outputs(outputs.counts());
                 }
+                manager.ready();
             }
             _ = status.tick() => {
                 let ledger = tally.read().with_source(drain.counters.read()?);
                 if ledger != reported {
+                    manager.status(&status_line(&ledger, &reported));
                     log_status(&ledger, &reported, &rules, view.is_shown());
                     outputs.note(&ledger, false);
                     reported = ledger;
@@ -237,7 +259,7 @@ async fn watch(
                 failure = outputs.check().err();
                 if failure.is_some() {
                     is_stopping = true;
-                    drain.stop();
+                    stop();
                 }
             }
             _ = look.tick(), if view.is_shown() => {
@@ -277,9 +299,14 @@ fn coverage(ledger: &Ledger, earlier: &Ledger) -> String {
     }
 }
 
+/// How things are, in a line.
+fn status_line(ledger: &Ledger, reported: &Ledger) -> String {
+    format!("{}; {}{ledger}", found(ledger, ", "), coverage(ledger, reported))
+}
+
 /// Logs how things are; on the terminal only where nothing shows the same.
 fn log_status(ledger: &Ledger, reported: &Ledger, rules: &AllowRules, is_shown: bool) {
-    let mut lines = vec![format!("{}; {}{ledger}", found(ledger, ", "), coverage(ledger, reported))];
+    let mut lines = vec![status_line(ledger, reported)];
     if ledger.suppressed != reported.suppressed {
         let line = |(count, comment)| format!("allowed {}: {comment}", presentation::counted(count, "alert"));
         lines.extend(allowed(rules).into_iter().map(line));
