@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask run | test | fuzz | ebpf | eval | bench | schema`.
+//! The project's tasks: `cargo xtask run | test | fuzz | ebpf | eval | bench | schema | dist`.
 
 use std::process::ExitCode;
 
@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 #[cfg(test)]
 mod arrows;
 mod bench;
+mod dist;
 mod ebpf;
 mod eval;
 mod fuzz;
@@ -44,6 +45,8 @@ enum Task {
     Bench(bench::Args),
     /// Write the JSON Schema files of nad's own alerts and incidents anew
     Schema,
+    /// Make a tarball and packages for Debian and for distributions with RPM
+    Dist(dist::Args),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Task::Fuzz(args) => fuzz::fuzz(&args),
         Task::Bench(args) => bench::bench(&args),
         Task::Schema => schema::schema(),
+        Task::Dist(args) => dist::dist(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

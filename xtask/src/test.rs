@@ -13,7 +13,7 @@ use anyhow::{Result, bail, ensure};
 
 use crate::{
     bench::{self, instructions::Checked},
-    fuzz, shell,
+    dist, fuzz, shell,
     turns::in_turns,
 };
 use floor::Floor;
@@ -73,6 +73,8 @@ enum Part {
     Instructions,
     /// The tests of the kernel program, as root
     Privileged,
+    /// Packages, made twice, and the Debian one installed, used, removed and purged, as root
+    Packages,
     /// Half a minute of each fuzz target
     Fuzz,
     /// Known vulnerabilities of dependencies: only where it is named, as its database comes from the network
@@ -119,6 +121,9 @@ pub(crate) fn test(args: &Args) -> Result<()> {
     }
     if chosen(Part::Privileged) {
         step("privileged tests", &privileged::tests);
+    }
+    if chosen(Part::Packages) {
+        step("packages", &dist::step);
     }
     if args.parts.contains(&Part::Fuzz) {
         step(FUZZING, &fuzz::step);
