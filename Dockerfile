@@ -29,9 +29,11 @@ LABEL org.opencontainers.image.title="nad" \
     org.opencontainers.image.licenses="(MIT OR Apache-2.0) AND (MIT OR GPL-2.0-only)" \
     org.opencontainers.image.base.name="${RUN_IMAGE}"
 COPY --from=build /src/target/release/nad /usr/local/bin/nad
-# nad.toml is read here, and logs/ written. docs/docker.md says which capabilities to give.
+COPY dist/docker/healthy /usr/local/bin/healthy
+# nad.toml is read here, logs/ is written, and state/ is for what settings name. docs/docker.md says which capabilities to give.
 WORKDIR /var/lib/nad
-VOLUME /var/lib/nad/logs
+VOLUME ["/var/lib/nad/logs", "/var/lib/nad/state"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["/usr/local/bin/healthy"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/usr/local/bin/nad"]
 CMD ["run"]

@@ -9,6 +9,7 @@ use std::{
             net::{SocketAddr, UnixDatagram},
         },
     },
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -55,7 +56,9 @@ fn a_service_manager_is_told_of_the_start_of_a_reload_of_the_end_and_of_life_as_
     assert_eq!(next_but(&manager, "WATCHDOG=1"), "READY=1");
     nad.wait_for("the settings were read again");
 
+    assert!(is_healthy(&nad), "the image's check");
     let detector = Stopped::thread(nad.id(), "nad-detect");
+    assert!(!is_healthy(&nad), "the image's check of a detector that hangs");
     // What it said before may wait to be read.
     let (begun, mut last) = (Instant::now(), Duration::ZERO);
     manager.set_read_timeout(Some(WATCHDOG / 10)).expect("it is a socket");
@@ -87,6 +90,13 @@ fn without_the_socket_that_is_named_nad_says_so_and_works() {
     nad.wait_for("NOTIFY_SOCKET /nowhere/notify: No such file or directory");
     nad.wait_for(crate::nad_process::STARTED);
     assert_eq!(nad.interrupt().code, Some(0));
+}
+
+/// What the health check of the image says, which takes two seconds.
+fn is_healthy(nad: &Nad) -> bool {
+    let check = concat!(env!("CARGO_MANIFEST_DIR"), "/../dist/docker/healthy");
+    let status = Command::new("sh").arg(check).arg(nad.id().to_string()).status();
+    status.expect("there is a shell").success()
 }
 
 fn next(manager: &UnixDatagram) -> String {
