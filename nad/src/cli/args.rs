@@ -11,9 +11,11 @@ use clap::{
 };
 use nad_engine::features::View;
 
+#[cfg(feature = "history")]
+pub(super) use groups::DETECTION;
 pub(super) use groups::{
-    DETECTION, DecisionArgs, LiveArgs, ModelArgs, OutputArgs, PayloadArgs, SandboxArgs, TaskArgs,
-    TerminalArgs, ThreadArgs,
+    DecisionArgs, LiveArgs, ModelArgs, OutputArgs, PayloadArgs, SandboxArgs, TaskArgs, TerminalArgs,
+    ThreadArgs,
 };
 use groups::{FILES, MODEL, OUTPUTS, TERMINAL};
 

@@ -99,8 +99,8 @@ fn help_lists_flags_in_groups_and_each_in_its_own() {
     ] {
         let (before, _) =
             help.split_once(&format!("{flag}\n")).or_else(|| help.split_once(&format!("{flag} "))).unwrap();
-        let headings = before.lines().filter(|line| !line.starts_with(' ') && line.ends_with(':'));
-        assert_eq!(headings.last(), Some(&*format!("{heading}:")), "{flag}: {help}");
+        let mut headings = before.lines().filter(|line| !line.starts_with(' ') && line.ends_with(':'));
+        assert_eq!(headings.next_back(), Some(&*format!("{heading}:")), "{flag}: {help}");
     }
 }
 
