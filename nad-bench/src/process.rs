@@ -21,7 +21,7 @@ pub(crate) struct Cost {
     pub(crate) peak_memory: u64,
 }
 
-/// nad, in this folder, so that no `nad.toml` of someone else's is read, with nobody's settings.
+/// nad, in this folder, so that no `nad.toml` of someone else's is read, with nobody's settings, not even this machine's.
 pub(crate) fn nad(program: &Path, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(folder);
@@ -29,6 +29,10 @@ pub(crate) fn nad(program: &Path, folder: &Path) -> Command {
         if name.to_string_lossy().starts_with("NAD_") {
             command.env_remove(name);
         }
+    }
+    // A nad of a commit before there was such a file does not know this.
+    if Path::new("/etc/nad/nad.toml").exists() {
+        command.env("NAD_CONFIG", "none");
     }
     command
 }

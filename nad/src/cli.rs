@@ -109,6 +109,7 @@ where
     let (file, path) = match &cli.command {
         // The first reads the file that it is to check, which may be another; the second needs none.
         CliCommand::Config(_) | CliCommand::Help(_) => (File::default(), None),
+        command if command.is_of_captures() => File::load_for_captures(cli.config.as_deref())?,
         _ => File::load(cli.config.as_deref())?,
     };
     let flags = matches.subcommand().map(|(_, matches)| matches);

@@ -19,7 +19,8 @@ pub use allow::AllowSection;
 pub use context::ContextSection;
 pub use effective::{Places, shown};
 pub use file::{
-    AlertsSection, CaptureSection, DEFAULT_FILE, File, OneOrMany, Relearn, SYSTEM_FILE, TrainingSection,
+    AlertsSection, CaptureSection, DEFAULT_FILE, File, NO_FILE, OneOrMany, Relearn, SYSTEM_FILE,
+    TrainingSection,
 };
 pub use files::FilesSection;
 pub use log::LogSection;

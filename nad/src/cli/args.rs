@@ -82,7 +82,7 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 #[derive(Debug, Parser)]
 #[command(name = "nad", version, max_term_width = 100, after_help = EXIT_CODES, disable_help_subcommand = true)]
 pub(super) struct Cli {
-    /// Config file [default: nad.toml, where there is one, else /etc/nad/nad.toml]
+    /// Config file; "none" for none [default: nad.toml, where there is one, else /etc/nad/nad.toml, but not for captures]
     #[arg(long, global = true, env = "NAD_CONFIG", hide_env_values = true, value_name = "FILE", help_heading = FILES)]
     pub(super) config: Option<PathBuf>,
     /// Log file; "none" for none [default: logs/anomaly_detector.log]
@@ -137,6 +137,23 @@ pub(super) enum CliCommand {
     Config(ConfigArgs),
     /// Print the help of a command; `nad help config` prints the commented example of a config file
     Help(HelpArgs),
+}
+
+impl CliCommand {
+    /// Whether packets come from captures, and so concern no sensor of this machine.
+    pub(super) fn is_of_captures(&self) -> bool {
+        match self {
+            Self::Replay(_) | Self::Features(_) => true,
+            Self::Train(args) => !args.files.is_empty(),
+            Self::Report(args) => args.is_of_capture(),
+            Self::Run(_)
+            | Self::Incidents(_)
+            | Self::Doctor(_)
+            | Self::TestOutput(_)
+            | Self::Config(_)
+            | Self::Help(_) => false,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

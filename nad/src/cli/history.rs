@@ -144,6 +144,11 @@ impl IncidentsArgs {
 }
 
 impl ReportArgs {
+    /// Whether it is of a capture and not of a history.
+    pub(super) fn is_of_capture(&self) -> bool {
+        self.capture.is_some()
+    }
+
     pub(super) fn check(
         self,
         flags: Option<&ArgMatches>,

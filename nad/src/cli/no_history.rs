@@ -31,6 +31,11 @@ impl IncidentsArgs {
 }
 
 impl ReportArgs {
+    /// It is of nothing.
+    pub(super) fn is_of_capture(&self) -> bool {
+        false
+    }
+
     pub(super) fn check(
         self,
         _: Option<&ArgMatches>,

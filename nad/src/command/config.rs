@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use super::{Outcome, live, run::RunConfig, say};
 use crate::{
-    config::{DEFAULT_FILE, SYSTEM_FILE, Task},
+    config::Task,
     model_file,
     output::{Written, WrittenAs},
     sandbox::user,
@@ -77,10 +77,9 @@ fn check(Checked { file, run, unknown }: &Checked) -> Result<Outcome> {
     }
     match file {
         Some(path) => say(&format!("{}: fine", text::path(path)))?,
-        None => say(&format!(
-            "fine: there is no {DEFAULT_FILE} here and no {SYSTEM_FILE}, so the defaults are in force but for flags and \
-             NAD_ variables"
-        ))?,
+        None => say(
+            "fine: no config file is read, so the defaults are in force but for flags and NAD_ variables",
+        )?,
     }
     Ok(Outcome::Fine)
 }

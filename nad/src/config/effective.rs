@@ -17,10 +17,10 @@ use serde_json::{Map, Value};
 use toml::{Spanned, de::DeTable, de::DeValue, ser::ValueSerializer};
 
 use super::{
-    AlertsSection, CaptureSection, ConfigError, ContextSection, DEFAULT_FILE, DEFAULT_LOG, DEFAULT_TRAIN_FOR,
-    File, FilesSection, Length, LogSection, OutputSection, PayloadSection, Relearn, SYSTEM_FILE, Task,
-    ThreadsSection, TrainingSection,
-    file::read,
+    AlertsSection, CaptureSection, ConfigError, ContextSection, DEFAULT_LOG, DEFAULT_TRAIN_FOR, File,
+    FilesSection, Length, LogSection, OutputSection, PayloadSection, Relearn, Task, ThreadsSection,
+    TrainingSection,
+    file::{NO_FILE, read},
     log::{DEFAULT_LOG_SIZE, DEFAULT_LOGS_KEPT},
 };
 use crate::{
@@ -80,7 +80,7 @@ pub fn shown(places: &Places<'_>) -> Result<String, ConfigError> {
     };
     let mut text = match places.path {
         Some(path) => format!("# config file: {}\n\n", text::path(path)),
-        None => format!("# config file: none; neither {DEFAULT_FILE} here nor {SYSTEM_FILE} is there\n\n"),
+        None => format!("# config file: {NO_FILE}\n\n"),
     };
     for section in layers[2].keys() {
         let of_layers = layers.each_ref().map(|layer| &layer[section]);
@@ -257,7 +257,7 @@ fn quoted(text: &str) -> String {
 
 /// The lines, from 1, on which settings and tables of the file stand.
 fn lines(path: &Path) -> Result<BTreeMap<Key, usize>, ConfigError> {
-    let (text, _) = read(Some(path))?.unwrap_or_default();
+    let (text, _) = read(Some(path), true)?.unwrap_or_default();
     let mut lines = BTreeMap::new();
     // It was parsed before; where it has changed meanwhile, no line is known.
     let Ok(table) = DeTable::parse(&text) else { return Ok(lines) };

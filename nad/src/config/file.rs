@@ -25,6 +25,8 @@ use crate::{
 pub const DEFAULT_FILE: &str = "nad.toml";
 /// The file of this machine, which is read where there is none in the working directory either.
 pub const SYSTEM_FILE: &str = "/etc/nad/nad.toml";
+/// What stands for none of them.
+pub const NO_FILE: &str = "none";
 
 /// Bytes of the largest file.
 const LARGEST: u64 = 4 << 20;
@@ -185,14 +187,28 @@ pub enum OneOrMany {
 }
 
 impl File {
-    /// Reads `path`. Where no path is given, [`DEFAULT_FILE`] where it exists, or else [`SYSTEM_FILE`] likewise. Gives the path
+    /// Reads `path`, or no file for [`NO_FILE`]. Where no path is given, [`DEFAULT_FILE`] where it exists, or else [`SYSTEM_FILE`] likewise. Gives the path
     /// of the file that was read with it.
     ///
     /// # Errors
     ///
     /// When it can't be read, others may write it (see [`files`]), it is no TOML, or has an unknown key or a value of the wrong type.
     pub fn load(path: Option<&Path>) -> Result<(Self, Option<PathBuf>), ConfigError> {
-        match read(path)? {
+        Self::of(read(path, true)?)
+    }
+
+    /// The same for what works on captures: [`SYSTEM_FILE`] is the sensor's of this machine, in whose history a replay has no
+    /// place, and whose receivers are not to be told of it. It is read where `path` names it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::load`].
+    pub fn load_for_captures(path: Option<&Path>) -> Result<(Self, Option<PathBuf>), ConfigError> {
+        Self::of(read(path, false)?)
+    }
+
+    fn of(read: Option<(String, PathBuf)>) -> Result<(Self, Option<PathBuf>), ConfigError> {
+        match read {
             Some((text, path)) => Ok((Self::parse(&text, &path)?, Some(path))),
             None => Ok((Self::default(), None)),
         }
@@ -233,19 +249,25 @@ impl File {
     }
 }
 
-/// The text of the file that [`File::load`] reads, and its path.
-pub(super) fn read(path: Option<&Path>) -> Result<Option<(String, PathBuf)>, ConfigError> {
+/// The text of the file that [`File::load`] reads, and its path; [`SYSTEM_FILE`] only where `is_sensor`.
+pub(super) fn read(path: Option<&Path>, is_sensor: bool) -> Result<Option<(String, PathBuf)>, ConfigError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         |source| ConfigError::Read { path, source }
     };
     let named = |path: &Path| files::open_trusted(path).and_then(|file| file.text(LARGEST));
+    if path == Some(Path::new(NO_FILE)) {
+        return Ok(None);
+    }
     if let Some(path) = path {
         return named(path).map(|text| Some((text, path.into()))).map_err(failed(path));
     }
     let own = Path::new(DEFAULT_FILE);
     if let Some(text) = files::read_working_directory(DEFAULT_FILE, LARGEST).map_err(failed(own))? {
         return Ok(Some((text, own.into())));
+    }
+    if !is_sensor {
+        return Ok(None);
     }
     let system = system_file();
     match named(&system) {

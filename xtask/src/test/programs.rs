@@ -17,8 +17,8 @@ use super::{
 };
 use crate::shell;
 
-/// Documentation tests are no programs of their own.
-const TARGETS: [&str; 3] = ["--lib", "--bins", "--tests"];
+/// Documentation tests are no programs of their own. The example is what writes the manual that packages have.
+const TARGETS: [&str; 4] = ["--lib", "--bins", "--tests", "--example=manual"];
 /// Names the file that tests write their skips to: `nad/tests/support/skip.rs`.
 pub(super) const SKIPS: &str = "NAD_TEST_SKIPS";
 
