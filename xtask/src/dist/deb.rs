@@ -63,7 +63,7 @@ pub(super) fn make(release: &Release) -> Result<PathBuf> {
     build.env("SOURCE_DATE_EPOCH", epoch.to_string()).args([
         "--root-owner-group",
         "-Zgzip",
-        "-z9",
+        "-z6",
         "--build",
     ]);
     shell::run(build.arg(&stage).arg(&package).stdout(std::io::stderr()))?;

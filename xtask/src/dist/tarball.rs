@@ -17,7 +17,7 @@ pub(super) fn make(release: &Release) -> Result<PathBuf> {
     tar.arg("--create").arg("--file").arg(&tarball).arg("--directory").arg(&stage);
     tar.args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--format=gnu"]);
     // Without the name and the time that gzip writes.
-    tar.args([&format!("--mtime=@{epoch}"), "--use-compress-program=gzip -9n", &name]);
+    tar.args([&format!("--mtime=@{epoch}"), "--use-compress-program=gzip -6n", &name]);
     shell::run(&mut tar)?;
     Ok(tarball)
 }
