@@ -8,6 +8,7 @@ pub mod coverage;
 mod decay_suppression;
 pub mod reason;
 pub mod tracker;
+mod uid;
 
 #[cfg(any(test, feature = "examples"))]
 pub mod example;
@@ -21,11 +22,12 @@ use crate::{
     presentation,
 };
 pub use crate::{
-    context::{Parties, SubjectState},
+    context::{Parties, Place, SubjectState},
     features::shape,
 };
 use coverage::Coverage;
 use shape::Shape;
+pub use uuid::Uuid;
 
 /// Addresses and ports that an incident lists; of more it only says how many.
 pub const MOST_LISTED: usize = 16;
@@ -72,6 +74,10 @@ pub struct Listed<T> {
 pub struct Incident {
     /// Its name: unique in a run, the same whenever the same packets come.
     pub id: String,
+    /// Its name everywhere (UUIDv7): the same in all its changes, and whenever the same packets come with the same hash key.
+    pub uid: Uuid,
+    /// Where its first source's packets are seen; where that is not known, its targets'.
+    pub place: Place,
     /// When it was opened, in nanoseconds since the Unix epoch, by the packets' clock as all times here.
     pub detected_ns: u64,
     /// The beginning of the first second with an alert.

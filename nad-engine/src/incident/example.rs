@@ -3,8 +3,8 @@
 use bytemuck::Zeroable;
 
 use super::{
-    Change, Deviation, Incident, IncidentUpdate, Listed, State, SubjectState, coverage::Coverage,
-    shape::Shape,
+    Change, Deviation, Incident, IncidentUpdate, Listed, Place, State, SubjectState, Uuid,
+    coverage::Coverage, shape::Shape,
 };
 use crate::{
     context::{
@@ -137,6 +137,8 @@ fn named(last: u8) -> HostState {
 pub fn update(id: &str, change: Change) -> IncidentUpdate {
     let mut incident = Incident {
         id: id.into(),
+        uid: Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0001),
+        place: Place::default(),
         detected_ns: 2 * SECOND,
         start_ns: SECOND,
         end_ns: 3 * SECOND,

@@ -8,10 +8,10 @@ use std::collections::HashSet;
 
 use super::{
     Change, Deviation, Incident, IncidentUpdate, Listed, Parties, State, SubjectState, allow::AllowRules,
-    coverage::Coverage, decay_suppression::DecaySuppression, reason::reason, shape::Shape,
+    coverage::Coverage, decay_suppression::DecaySuppression, reason::reason, shape::Shape, uid,
 };
 use crate::{
-    context::{TICK_NS, host_key::HostKey},
+    context::{Place, TICK_NS, hash::HashKey, host_key::HostKey},
     model::Evidence,
     time::Now,
 };
@@ -39,6 +39,8 @@ pub struct Tracker {
     suppression: DecaySuppression,
     rules: AllowRules,
     silence_ns: u64,
+    /// What incidents' names come from.
+    hash_key: HashKey,
     opened: u64,
     refused: u64,
 }
@@ -85,9 +87,16 @@ impl Tracker {
             suppression: DecaySuppression::default(),
             rules,
             silence_ns,
+            hash_key: HashKey::from_seed(0),
             opened: 0,
             refused: 0,
         }
+    }
+
+    /// The same, whose incidents get names that come from this key.
+    #[must_use]
+    pub fn with_hash_key(self, hash_key: HashKey) -> Self {
+        Self { hash_key, ..self }
     }
 
     /// Takes a tick's deviations into account, and its coverage, which counts with every incident that is open. Each
@@ -233,8 +242,12 @@ impl Tracker {
         }
         self.opened += 1;
         let start_ns = deviation.time_ns.saturating_sub(TICK_NS);
+        let begun_ns = now.unix_ns.saturating_sub(TICK_NS);
+        let principal = cause::principal(parties);
         let incident = Incident {
-            id: format!("{}-{}", now.unix_ns.saturating_sub(TICK_NS) / 1_000_000_000, self.opened),
+            id: format!("{}-{}", begun_ns / 1_000_000_000, self.opened),
+            uid: uid::of(&self.hash_key, begun_ns, self.opened, principal),
+            place: Place::default(),
             detected_ns: deviation.time_ns,
             start_ns,
             end_ns: deviation.time_ns,
@@ -259,7 +272,7 @@ impl Tracker {
         };
         self.open.push(Open {
             incident,
-            principal: cause::principal(parties),
+            principal,
             votes: Vec::new(),
             tick_volume: (0, 0),
             is_lasting: true,

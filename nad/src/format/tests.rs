@@ -130,6 +130,8 @@ fn incident(shape: Shape) -> Incident {
     };
     Incident {
         id: "1".into(),
+        uid: Default::default(),
+        place: Default::default(),
         detected_ns: 3_000_000_000,
         start_ns: 1_000_000_000,
         end_ns: 4_000_000_000,

@@ -62,6 +62,8 @@ fn incident(id: &str, start_ns: u64, source: [u8; 4], state: State) -> Event {
     targets.add(HostKey::mac([2, 0, 0, 0, 0, 9]));
     let incident = Incident {
         id: id.into(),
+        uid: Default::default(),
+        place: Default::default(),
         detected_ns: start_ns + 1,
         start_ns,
         end_ns: start_ns + 5_000_000_000,

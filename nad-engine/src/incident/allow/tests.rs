@@ -142,6 +142,8 @@ fn listed<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Listed<T> {
 fn incident() -> Incident {
     Incident {
         id: "1-1".into(),
+        uid: Default::default(),
+        place: Default::default(),
         detected_ns: 2,
         start_ns: 1,
         end_ns: 2,

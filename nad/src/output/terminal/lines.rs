@@ -117,6 +117,8 @@ mod tests {
         };
         let incident = Incident {
             id: "1795508054-1".into(),
+            uid: Default::default(),
+            place: Default::default(),
             detected_ns: 1_795_508_054_123_000_000,
             start_ns: 1_795_508_050_000_000_000,
             end_ns: 1_795_508_060_000_000_000,
