@@ -28,7 +28,7 @@ use crate::{
     },
     config::{
         self, ConfigError, DEFAULT_CONTAMINATION_COUNT, DEFAULT_FILE, DEFAULT_TRAIN_FOR, File, FilesSection,
-        OutputConfig, Places, Task, TaskChoice, ThreadsSection, TrainingChoice,
+        OutputConfig, Places, SensorSection, Task, TaskChoice, ThreadsSection, TrainingChoice,
     },
     files::Policy,
     output::{SinkContext, log::LogConfig},
@@ -63,6 +63,8 @@ pub struct Invocation {
     pub command: Command,
     /// Who may read what is written.
     pub files: Policy,
+    /// The sensor's name.
+    pub sensor: String,
 }
 
 /// The settings of this very `nad run` as they are now, and the rights of the files that come of it.
@@ -72,7 +74,7 @@ pub struct Invocation {
 /// Why they can't be used.
 pub fn reread() -> Result<Option<(RunConfig, Policy)>, String> {
     match read(std::env::args_os()).map_err(|error| error.to_string())? {
-        Invocation { command: Command::Run(config), files } => Ok(Some((config, files))),
+        Invocation { command: Command::Run(config), files, .. } => Ok(Some((config, files))),
         _ => Ok(None),
     }
 }
@@ -110,9 +112,17 @@ where
     let log = LogConfig::new(cli.log.clone(), &file.log)?;
     let sources = file.sources(cli.config.as_deref());
     let files = file.files.policy(cli.file_mode, cli.file_group.as_deref())?;
-    let given = Given { log: cli.log, files: FilesSection { mode: cli.file_mode, group: cli.file_group } };
+    let sensor = file.sensor.decide(cli.sensor_name.as_deref())?;
+    let given = Given {
+        log: cli.log,
+        files: FilesSection { mode: cli.file_mode, group: cli.file_group },
+        sensor: SensorSection { name: cli.sensor_name },
+    };
     let command = match cli.command {
-        CliCommand::Run(args) => Command::Run(RunConfig { sources, ..run(args, flags, &file, log)? }),
+        CliCommand::Run(args) => {
+            let config = run(args, flags, &file, log)?;
+            Command::Run(RunConfig { sources, sensor: sensor.clone(), ..config })
+        }
         CliCommand::Replay(args) => Command::Replay(replay(args, flags, &file, log)?),
         CliCommand::Train(args) => Command::Train(train(args, flags, &file, log)?),
         CliCommand::Features(args) => Command::Features(features(args, flags, &file, log)?),
@@ -147,23 +157,27 @@ where
             Command::Config(answer(command, cli.config, given, &matches)?)
         }
     };
-    Ok(Invocation { command, files })
+    Ok(Invocation { command, files, sensor })
 }
 
 /// What is said for all commands.
 struct Given {
     log: Option<PathBuf>,
     files: FilesSection,
+    sensor: SensorSection,
 }
 
 /// Reads the settings as `nad run` does, and tells whether that is possible or what is in force.
 fn answer(
     command: ConfigCommand,
     config: Option<PathBuf>,
-    Given { log, files }: Given,
+    Given { log, files, sensor }: Given,
     matches: &ArgMatches,
 ) -> Result<ConfigAnswer, UsageError> {
-    let check_files = |file: &File| file.files.policy(files.mode, files.group.as_deref());
+    let check_files = |file: &File| {
+        file.files.policy(files.mode, files.group.as_deref())?;
+        file.sensor.decide(sensor.name.as_deref()).map(drop)
+    };
     let flags = matches.subcommand().and_then(|(_, config)| config.subcommand()).map(|(_, flags)| flags);
     match command {
         ConfigCommand::Check(CheckArgs { file: path, run: args }) => {
@@ -178,7 +192,7 @@ fn answer(
             let file = File::load(config.as_deref())?;
             let path = config.or_else(|| Path::new(DEFAULT_FILE).exists().then(|| DEFAULT_FILE.into()));
             check_files(&file)?;
-            let given = given::given(&args, log.clone(), files);
+            let given = given::given(&args, log.clone(), files.clone(), sensor.clone());
             let log = LogConfig::new(log, &file.log)?;
             let RunConfig { task, training, .. } = run(args, flags, &file, log)?;
             let shown = config::shown(&Places {
@@ -226,6 +240,7 @@ fn run(
         log,
         security,
         sources: Vec::new(),
+        sensor: String::new(),
         fail_on_anomaly,
     })
 }

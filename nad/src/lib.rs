@@ -21,6 +21,7 @@ pub mod report;
 pub mod sandbox;
 pub mod secret;
 pub mod self_traffic;
+pub mod sensor;
 pub mod settings;
 pub mod shedding;
 pub mod source;

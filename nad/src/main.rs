@@ -11,7 +11,7 @@ use nad::{
     command::{self, Outcome},
     files,
     output::{OutputError, terminal::STANDARD_OUTPUT},
-    text,
+    sensor, text,
 };
 
 const FAILED: u8 = 1;
@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         }
     };
     files::set_policy(invocation.files);
+    sensor::set_name(&invocation.sensor);
     match command::execute(invocation.command, cli::reread) {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::AnomaliesFound) => ExitCode::from(ANOMALIES_FOUND),

@@ -72,6 +72,9 @@ pub(super) struct Cli {
     /// Group of the files that nad makes, by name or number [default: that of nad's user]
     #[arg(long, global = true, env = "NAD_FILE_GROUP", hide_env_values = true, value_name = "GROUP")]
     pub(super) file_group: Option<String>,
+    /// Name of the sensor in all outputs [default: the host name]
+    #[arg(long, global = true, env = "NAD_SENSOR_NAME", hide_env_values = true, value_name = "NAME")]
+    pub(super) sensor_name: Option<String>,
     #[command(subcommand)]
     pub(super) command: CliCommand,
 }

@@ -8,14 +8,14 @@ use super::args::RunArgs;
 use crate::{
     config::{
         AlertsSection, CaptureSection, File, FilesSection, LogSection, OneOrMany, OutputSection,
-        PayloadSection, TrainingSection,
+        PayloadSection, SensorSection, TrainingSection,
     },
     output::SinkContext,
     sandbox::SecuritySection,
 };
 
 /// Flags that are settings of the file, too: the flag's name, the section, and the setting.
-const FLAGS: [(&str, &str, &str); 29] = [
+const FLAGS: [(&str, &str, &str); 30] = [
     ("iface", "capture", "interface"),
     ("count", "capture", "packet_count"),
     ("direction", "capture", "direction"),
@@ -45,10 +45,16 @@ const FLAGS: [(&str, &str, &str); 29] = [
     ("file_group", "files", "group"),
     ("sandbox", "security", "sandbox"),
     ("user", "security", "user"),
+    ("sensor_name", "sensor", "name"),
 ];
 
 /// The settings that flags and environment give.
-pub(super) fn given(args: &RunArgs, log: Option<PathBuf>, files: FilesSection) -> File {
+pub(super) fn given(
+    args: &RunArgs,
+    log: Option<PathBuf>,
+    files: FilesSection,
+    sensor: SensorSection,
+) -> File {
     let RunArgs { live, task, count, decision, security, metrics, on_closed_stdout } = args;
     let outputs = &decision.outputs;
     let sinks = SinkContext { history: outputs.history.clone(), metrics: *metrics, ..SinkContext::default() };
@@ -84,6 +90,7 @@ pub(super) fn given(args: &RunArgs, log: Option<PathBuf>, files: FilesSection) -
         },
         log: LogSection { path: log, ..LogSection::default() },
         files,
+        sensor,
         security: SecuritySection { sandbox: security.sandbox, user: live.user.clone() },
         ..File::of_sinks(&sinks)
     }

@@ -44,7 +44,7 @@ enum DoingArgs {
     },
     /// Everything that is known of an incident
     Show {
-        /// Its name, as list gives it
+        /// Its id, as list gives it, or its uid
         id: String,
         #[command(flatten)]
         history: HistoryArgs,

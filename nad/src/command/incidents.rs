@@ -32,7 +32,7 @@ pub struct IncidentsConfig {
 pub enum Doing {
     /// Lists them.
     List(Filter, Listing),
-    /// Shows all that is known of the one of this name, or of those: a name is unique in a run only.
+    /// Shows all that is known of the one with this `uid` or `id`, or of those: an `id` is unique in a run only.
     Show(String),
     /// Writes them for other programs.
     Export(Filter, Export),
@@ -66,7 +66,7 @@ pub(super) fn incidents(config: &IncidentsConfig) -> Result<Outcome> {
         }
         Doing::Show(id) => {
             let mut incidents = history.incidents(&Filter::default())?;
-            incidents.retain(|incident| incident.id == *id);
+            incidents.retain(|incident| incident.id == *id || incident.uid.as_ref() == Some(id));
             anyhow::ensure!(
                 !incidents.is_empty(),
                 "history {} has no incident {id}; nad incidents list names those that there are",

@@ -11,6 +11,9 @@ use nad_engine::{
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 
+use super::severity::Severity;
+use crate::sensor;
+
 /// The version of both objects: it changes where a field is taken out or means something else.
 const VERSION: u8 = 2;
 
@@ -24,11 +27,18 @@ pub struct AlertLine<'a> {
     time: f64,
     /// The same in RFC 3339, in UTC with milliseconds.
     timestamp: String,
+    /// Name of the sensor, see `--sensor-name`.
+    sensor: &'static str,
+    /// How grave it is: `low`, or `medium` where the packet is malformed.
+    severity: SeverityName,
     /// The packet's place in the capture, from 0, or live the number of its record.
     index: u64,
     /// Index of the interface as the kernel counts them; absent where it is not known.
     #[serde(skip_serializing_if = "is_zero")]
     interface: u32,
+    /// Name of that interface; absent where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interface_name: Option<String>,
     /// Source IP address; for ARP the sender's. Null where there is none.
     src_ip: Option<String>,
     /// Destination IP address; for ARP the one that is spoken of. Null where there is none.
@@ -74,6 +84,23 @@ pub struct IncidentLine<'a> {
     schema: u8,
     /// Name of the incident: unique in a run, the same whenever the same packets come.
     id: &'a str,
+    /// Name of the incident among all sensors and runs (UUIDv7): the same in all its changes. A replay with the same seed or model
+    /// gives it again.
+    uid: String,
+    /// Name of the sensor, see `--sensor-name`.
+    sensor: &'static str,
+    /// How grave it is, from its shape and from how sure it is that it is not ordinary.
+    severity: SeverityName,
+    /// Index, as the kernel counts them, of the interface where packets of the first source (or else target) whose place is known are
+    /// seen; absent where it is not known, as in a replay.
+    #[serde(skip_serializing_if = "is_zero")]
+    interface: u32,
+    /// Name of that interface; absent where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interface_name: Option<String>,
+    /// Outer VLAN id of these packets, where there is a tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vlan: Option<u16>,
     /// Whether further alerts are expected.
     state: State,
     /// What it looks like, such as `port scan`.
@@ -157,6 +184,28 @@ impl From<incident::State> for State {
     }
 }
 
+/// How grave something is.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum SeverityName {
+    /// Seldom worth more than a look.
+    Low,
+    /// To be looked at.
+    Medium,
+    /// To be looked at first.
+    High,
+}
+
+impl From<Severity> for SeverityName {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Low => Self::Low,
+            Severity::Medium => Self::Medium,
+            Severity::High => Self::High,
+        }
+    }
+}
+
 /// What is known of a source.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -188,8 +237,11 @@ impl<'a> From<&'a Alert> for AlertLine<'a> {
             schema: VERSION,
             time: alert.time_ns as f64 / 1e9,
             timestamp: presentation::timestamp(alert.time_ns),
+            sensor: sensor::name(),
+            severity: Severity::of_packet(alert).into(),
             index: alert.index,
             interface: record.interface,
+            interface_name: sensor::interface(record.interface),
             src_ip: source.ip.map(|ip| ip.to_string()),
             dst_ip: destination.ip.map(|ip| ip.to_string()),
             src_mac: source.mac.map(presentation::mac),
@@ -216,6 +268,12 @@ impl<'a> From<&'a Incident> for IncidentLine<'a> {
         Self {
             schema: VERSION,
             id: &incident.id,
+            uid: incident.uid.to_string(),
+            sensor: sensor::name(),
+            severity: Severity::of_incident(incident).into(),
+            interface: incident.place.interface,
+            interface_name: sensor::interface(incident.place.interface),
+            vlan: incident.place.vlan,
             state: incident.state.into(),
             shape: incident.shape.name(),
             technique: incident.shape.technique(),

@@ -69,6 +69,15 @@ impl Severity {
         }
     }
 
+    /// Its name as nad's own format has it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+
     /// 1 to 3.
     pub(crate) const fn level(self) -> u8 {
         self as u8 + 1

@@ -1,6 +1,14 @@
 //! An incident as it was written down.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use nad_engine::incident::shape::Shape;
+use serde::{
+    Deserialize, Serialize,
+    de::{IntoDeserializer as _, value},
+};
+
+use crate::format::severity::Severity;
 
 /// Where a kept incident is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -51,7 +59,26 @@ impl KeptSource {
     }
 }
 
+/// The shape that incidents name so.
+pub(super) fn shape(name: &str) -> Option<Shape> {
+    let as_a_setting = name.to_lowercase().replace(' ', "-");
+    let deserializer: value::StrDeserializer<'_, value::Error> = as_a_setting.as_str().into_deserializer();
+    Shape::deserialize(deserializer).ok()
+}
+
+/// How grave an incident is that was written when nobody noted that. What has no name of a shape any more is the least of them.
+pub(super) fn severity(shape_name: &str, probability: f64) -> Severity {
+    Severity::of(shape(shape_name).unwrap_or(Shape::Unusual), probability)
+}
+
 impl KeptIncident {
+    /// Fills in what follows from the rest where an earlier build has not written it.
+    pub(super) fn complete(&mut self) {
+        if self.severity.is_empty() {
+            self.severity = severity(&self.shape, self.probability).word().into();
+        }
+    }
+
     /// The sources, each with what is known of it.
     pub fn told_sources(&self) -> Vec<String> {
         let told = |source: &String| {
@@ -73,6 +100,19 @@ pub struct KeptIncident {
     #[serde(default)]
     pub source: String,
     pub id: String,
+    /// Histories of earlier builds have no `uid`, no `sensor` and no place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sensor: Option<String>,
+    #[serde(default)]
+    pub severity: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<u16>,
     pub state: Standing,
     pub shape: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,6 +126,9 @@ pub struct KeptIncident {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub source_details: Vec<KeptSource>,
     pub targets: Vec<String>,
+    /// What hosts among them are called, by address.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, String>,
     pub more_sources: bool,
     pub more_targets: bool,
     pub ports: Vec<u16>,

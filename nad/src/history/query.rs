@@ -260,6 +260,7 @@ fn incident(row: &Row<'_>) -> rusqlite::Result<KeptIncident> {
     })?;
     (incident.run, incident.source) = (row.get(1)?, row.get(2)?);
     incident.view = renamed::view(incident.view);
+    incident.complete();
     if incident.state == Standing::Open && is_over(row.get(3)?, row.get(4)?, &row.get::<_, String>(5)?) {
         incident.state = Standing::CutOff;
     }

@@ -4,14 +4,8 @@ use std::{io, path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
-use nad_engine::incident::shape::Shape;
-use serde::{
-    Deserialize as _,
-    de::{IntoDeserializer as _, value::Error},
-};
-
-use super::{HistoryError, renamed};
-use crate::{files, format::severity::Severity};
+use super::{HistoryError, incident, renamed};
+use crate::files;
 
 type Migration = fn(&Connection) -> rusqlite::Result<()>;
 
@@ -157,18 +151,8 @@ fn grade(migration: &Connection) -> rusqlite::Result<()> {
     let mut grade = migration.prepare("UPDATE incidents SET severity = ?2 WHERE rowid = ?1")?;
     let mut rows = incidents.query([])?;
     while let Some(row) = rows.next()? {
-        let shape: String = row.get(1)?;
-        // What has no name of a shape any more is the least of them.
-        let shape = named(&shape).unwrap_or(Shape::Unusual);
-        grade.execute(params![row.get::<_, i64>(0)?, Severity::of(shape, row.get(2)?).level()])?;
+        let severity = incident::severity(&row.get::<_, String>(1)?, row.get(2)?);
+        grade.execute(params![row.get::<_, i64>(0)?, severity.level()])?;
     }
     Ok(())
-}
-
-/// The shape that incidents name so.
-fn named(name: &str) -> Option<Shape> {
-    let as_a_setting = name.to_lowercase().replace(' ', "-");
-    let deserializer: serde::de::value::StrDeserializer<'_, Error> =
-        as_a_setting.as_str().into_deserializer();
-    Shape::deserialize(deserializer).ok()
 }

@@ -61,6 +61,9 @@ pub(super) fn show(incident: &KeptIncident, out: &mut impl Write) -> io::Result<
     let technique = incident.technique.as_deref().unwrap_or("-");
     for (name, value) in [
         ("incident", printable(&incident.id)),
+        ("uid", printable(incident.uid.as_deref().unwrap_or("-"))),
+        ("sensor", printable(incident.sensor.as_deref().unwrap_or("-"))),
+        ("severity", printable(&incident.severity)),
         ("state", incident.state.name().into()),
         ("shape", printable(&incident.shape)),
         ("technique", printable(technique)),
@@ -71,6 +74,7 @@ pub(super) fn show(incident: &KeptIncident, out: &mut impl Write) -> io::Result<
         ("length", length(incident)),
         ("sources", all(&incident.told_sources(), incident.more_sources)),
         ("targets", all(&incident.targets, incident.more_targets)),
+        ("seen at", place(incident)),
         ("ports", all(&ports, incident.more_ports)),
         ("protocols", all(&incident.protocols, false)),
         ("alerts", incident.alerts.to_string()),
@@ -87,6 +91,15 @@ pub(super) fn show(incident: &KeptIncident, out: &mut impl Write) -> io::Result<
         writeln!(out, "{name:<12} {value}")?;
     }
     writeln!(out)
+}
+
+/// Interface and VLAN, as far as they are known.
+fn place(incident: &KeptIncident) -> String {
+    let interface = incident.interface_name.as_deref().map(printable);
+    let interface = interface.or(incident.interface.map(|index| format!("interface {index}")));
+    let vlan = incident.vlan.map(|id| format!("VLAN {id}"));
+    let known: Vec<String> = interface.into_iter().chain(vlan).collect();
+    if known.is_empty() { "-".into() } else { known.join(", ") }
 }
 
 fn time(seconds: f64) -> String {

@@ -31,6 +31,8 @@ pub(super) struct State<'a> {
     remarks: Vec<Remark>,
     /// As they were last reported.
     interfaces: Vec<Known>,
+    /// The interfaces that programs are attached to, as they were last reported.
+    attached: Vec<(u32, String)>,
     /// Whether nothing was reported yet.
     is_beginning: bool,
 }
@@ -38,7 +40,8 @@ pub(super) struct State<'a> {
 impl<'a> State<'a> {
     pub(super) fn new(programs: &'a mut Programs, watching: Watching, saying: PipeWriter) -> Self {
         let (failed, remarks, interfaces) = (HashMap::new(), Vec::new(), Vec::new());
-        Self { programs, watching, saying, failed, remarks, interfaces, is_beginning: true }
+        let attached = Vec::new();
+        Self { programs, watching, saying, failed, remarks, interfaces, attached, is_beginning: true }
     }
 
     /// Attaches to everything that is there, and says how; an error where something that was named can't be had.
@@ -193,6 +196,12 @@ impl<'a> State<'a> {
         let (told_before, told_now): (Vec<_>, Vec<_>) = (told(&before), told(&now));
         if self.is_beginning || told_now != told_before {
             self.say(&Said::Interfaces(told_now));
+        }
+        let attached: Vec<_> =
+            self.programs.watches().map(|watch| (watch.index, watch.interface.clone())).collect();
+        if attached != self.attached {
+            self.say(&Said::Attached(attached.clone()));
+            self.attached = attached;
         }
         self.is_beginning = false;
         self.interfaces = now;
