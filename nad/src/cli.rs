@@ -24,6 +24,7 @@ use crate::{
         live::LiveConfig,
         replay::ReplayConfig,
         run::RunConfig,
+        status::StatusConfig,
         train::TrainConfig,
     },
     config::{
@@ -152,6 +153,10 @@ where
                 needs,
             })
         }
+        CliCommand::Status(args) => {
+            let socket = file.status.asked(args.status_socket.as_deref())?;
+            Command::Status(StatusConfig { socket, json: args.json })
+        }
         CliCommand::TestOutput(args) => Command::TestOutput(test_output(&args.output, &file)?),
         CliCommand::Config(ConfigArgs { command }) => {
             Command::Config(answer(command, cli.config, given, &matches)?)
@@ -226,7 +231,8 @@ fn run(
     let detection = config::detection(alert_budget, threads.section(), file)?;
     let source = live.interfaces.join(", ");
     let source = if source.is_empty() { "the interface of the default route".into() } else { source };
-    let given = SinkContext { source, metrics: args.metrics, is_live: true, ..SinkContext::default() };
+    let (metrics, status) = (args.metrics, args.status_socket);
+    let given = SinkContext { source, metrics, status, is_live: true, ..SinkContext::default() };
     let outputs = output_config(outputs, file, given)?;
     let closed_stdout = args.on_closed_stdout.or(outputs.closed_stdout);
     let outputs = OutputConfig { closed_stdout, ..outputs };

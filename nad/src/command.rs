@@ -11,6 +11,7 @@ pub mod replay;
 pub mod report;
 pub mod run;
 pub mod shedding;
+pub mod status;
 pub mod test_output;
 pub mod train;
 
@@ -53,6 +54,7 @@ use crate::{
         heads::HeadOptions,
         pcap::{PcapSource, ReadAhead},
     },
+    status::STATUS,
     text,
 };
 
@@ -71,6 +73,8 @@ pub enum Command {
     Incidents(incidents::IncidentsConfig),
     /// `nad report`
     Report(report::ReportConfig),
+    /// `nad status`
+    Status(status::StatusConfig),
     /// `nad doctor`
     Doctor(doctor::DoctorConfig),
     /// `nad test-output`
@@ -116,6 +120,7 @@ pub fn execute(command: Command, reread: Reread) -> Result<Outcome> {
         Command::Features(config) => features::features(&config),
         Command::Incidents(config) => incidents::incidents(&config),
         Command::Report(config) => report::report(config),
+        Command::Status(config) => status::status(&config),
         Command::Doctor(config) => doctor::doctor(config),
         Command::TestOutput(config) => test_output::test_output(&config),
         Command::Config(answer) => config::config(&answer),
@@ -340,7 +345,7 @@ fn report_ledger(ledger: &Ledger) -> Result<()> {
 
 /// What an output delivered; what it did not is a warning. What the terminal and the log delivered can be read there.
 fn report_output(output: &OutputCounts) {
-    let is_elsewhere = ![STANDARD_OUTPUT, LOG].contains(&output.name.as_str());
+    let is_elsewhere = ![STANDARD_OUTPUT, LOG, STATUS].contains(&output.name.as_str());
     if output.dropped + output.failed > 0 {
         tracing::warn!("{output}");
     } else if output.delivered > 0 && is_elsewhere {

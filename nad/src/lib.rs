@@ -25,6 +25,7 @@ pub mod sensor;
 pub mod settings;
 pub mod shedding;
 pub mod source;
+pub mod status;
 pub mod text;
 
 #[cfg(test)]

@@ -1,14 +1,36 @@
-//! Which sensor this is: the name that outputs give it, and the names of the interfaces that it watches.
+//! Which sensor this is: the name that outputs give it, the interfaces that it watches, and its sandbox.
 //!
-//! A process is one sensor, so both are the process's, as the rights of its files are.
+//! A process is one sensor, so these are the process's, as the rights of its files are.
 
 use std::{
     fs,
     sync::{OnceLock, PoisonError, RwLock},
 };
 
+use serde::{Deserialize, Serialize};
+
 static NAME: OnceLock<String> = OnceLock::new();
-static INTERFACES: RwLock<Vec<(u32, String)>> = RwLock::new(Vec::new());
+static INTERFACES: RwLock<Interfaces> = RwLock::new(Interfaces { watched: Vec::new(), names: Vec::new() });
+static SANDBOX: OnceLock<String> = OnceLock::new();
+
+/// What is watched, and how interfaces are or were called.
+struct Interfaces {
+    watched: Vec<Watched>,
+    names: Vec<(u32, String)>,
+}
+
+/// An interface that programs are attached to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watched {
+    /// Its index.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// How received packets are watched, where they are: `native` or `generic`.
+    pub ingress: Option<String>,
+    /// Whether sent packets are.
+    pub egress: bool,
+}
 
 /// The name where the machine has none.
 const UNNAMED: &str = "unknown host";
@@ -30,22 +52,38 @@ pub fn host_name() -> String {
     if name.trim().is_empty() { UNNAMED.into() } else { name.trim().into() }
 }
 
-/// Notes the interfaces that are watched, by their indices. One that is gone keeps its name, as packets of it may be on their
+/// Notes in which sandbox it works, in words.
+pub fn note_sandbox(in_force: String) {
+    let _ = SANDBOX.set(in_force);
+}
+
+/// The sandbox that was noted; nothing before that.
+pub fn sandbox() -> String {
+    SANDBOX.get().cloned().unwrap_or_default()
+}
+
+/// Notes the interfaces that are watched. One that is gone keeps its name, as packets of it may be on their
 /// way, until another one has the index.
-pub fn note_interfaces(watched: Vec<(u32, String)>) {
+pub fn note_interfaces(watched: Vec<Watched>) {
     /// More than are watched at a time; the first ones leave.
     const MOST: usize = 1024;
     let mut known = INTERFACES.write().unwrap_or_else(PoisonError::into_inner);
-    known.retain(|(index, _)| watched.iter().all(|(other, _)| other != index));
-    known.extend(watched);
-    let surplus = known.len().saturating_sub(MOST);
-    known.drain(..surplus);
+    known.names.retain(|(index, _)| watched.iter().all(|new| new.index != *index));
+    known.names.extend(watched.iter().map(|new| (new.index, new.name.clone())));
+    let surplus = known.names.len().saturating_sub(MOST);
+    known.names.drain(..surplus);
+    known.watched = watched;
+}
+
+/// The interfaces that are watched.
+pub fn watched() -> Vec<Watched> {
+    INTERFACES.read().unwrap_or_else(PoisonError::into_inner).watched.clone()
 }
 
 /// The name of the interface with this index, where it is or was watched.
 pub fn interface(index: u32) -> Option<String> {
     let known = INTERFACES.read().unwrap_or_else(PoisonError::into_inner);
-    known.iter().find(|(other, _)| *other == index).map(|(_, name)| name.clone())
+    known.names.iter().find(|(other, _)| *other == index).map(|(_, name)| name.clone())
 }
 
 #[cfg(test)]
@@ -54,8 +92,10 @@ mod tests {
 
     #[test]
     fn an_interface_keeps_its_name_until_another_one_has_its_index() {
-        note_interfaces(vec![(901, "veth1".into()), (902, "veth2".into())]);
-        note_interfaces(vec![(902, "veth3".into())]);
+        let watched = |index, name: &str| Watched { index, name: name.into(), ingress: None, egress: true };
+        note_interfaces(vec![watched(901, "veth1"), watched(902, "veth2")]);
+        note_interfaces(vec![watched(902, "veth3")]);
+        assert_eq!(super::watched(), [watched(902, "veth3")]);
         let named = interface;
         assert_eq!(named(901).as_deref(), Some("veth1"));
         assert_eq!(named(902).as_deref(), Some("veth3"));

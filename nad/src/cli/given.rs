@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Flags that are settings of the file, too: the flag's name, the section, and the setting.
-const FLAGS: [(&str, &str, &str); 30] = [
+const FLAGS: [(&str, &str, &str); 31] = [
     ("iface", "capture", "interface"),
     ("count", "capture", "packet_count"),
     ("direction", "capture", "direction"),
@@ -40,6 +40,7 @@ const FLAGS: [(&str, &str, &str); 30] = [
     ("on_closed_stdout", "output", "on_closed_stdout"),
     ("history", "history", "path"),
     ("metrics", "metrics", "listen"),
+    ("status_socket", "status", "socket"),
     ("log", "log", "path"),
     ("file_mode", "files", "mode"),
     ("file_group", "files", "group"),
@@ -55,9 +56,10 @@ pub(super) fn given(
     files: FilesSection,
     sensor: SensorSection,
 ) -> File {
-    let RunArgs { live, task, count, decision, security, metrics, on_closed_stdout } = args;
+    let RunArgs { live, task, count, decision, security, metrics, status_socket, on_closed_stdout } = args;
     let outputs = &decision.outputs;
-    let sinks = SinkContext { history: outputs.history.clone(), metrics: *metrics, ..SinkContext::default() };
+    let (history, status) = (outputs.history.clone(), status_socket.clone());
+    let sinks = SinkContext { history, metrics: *metrics, status, ..SinkContext::default() };
     let interface = (!live.iface.is_empty()).then(|| OneOrMany::Many(live.iface.clone()));
     File {
         capture: CaptureSection {

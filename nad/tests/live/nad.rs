@@ -51,6 +51,8 @@ impl Nad {
         // Tests that count what they send don't count what the sensor's machine answers; a flag says otherwise.
         let process = command
             .env("NAD_DIRECTION", "ingress")
+            // One place for all sensors of the machine is none for those of tests.
+            .env("NAD_STATUS_SOCKET", "none")
             .args(arguments)
             .current_dir(lab.folder.path())
             .stdin(Stdio::null())

@@ -36,6 +36,8 @@ impl Folder {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("NAD_")) {
             command.env_remove(name);
         }
+        // One place for all sensors of the machine is none for those of tests.
+        command.env("NAD_STATUS_SOCKET", "none");
         command
     }
 

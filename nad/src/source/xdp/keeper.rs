@@ -23,7 +23,10 @@ use nix::{
 use serde::{Deserialize, Serialize};
 
 use super::{Directions, XdpError, XdpMode, programs::Programs};
-use crate::{interface::Selection, sensor};
+use crate::{
+    interface::Selection,
+    sensor::{self, Watched},
+};
 
 /// What is watched, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +46,8 @@ enum Said {
     Warning(String),
     /// The interfaces that are watched or were, each with whether packets can come.
     Interfaces(Vec<(String, bool)>),
-    /// The interfaces that programs are attached to, by their indices.
-    Attached(Vec<(u32, String)>),
+    /// The interfaces that programs are attached to, and how.
+    Attached(Vec<Watched>),
     /// The parts of its sandbox that are missing.
     Unconfined(Vec<String>),
     /// Everything is attached.
