@@ -10,8 +10,12 @@ use nad::{
     cli::{self, UsageError},
     command::{self, Outcome},
     files,
-    output::{OutputError, terminal::STANDARD_OUTPUT},
-    sensor, text,
+    output::{
+        OutputError,
+        terminal::{STANDARD_OUTPUT, columns},
+    },
+    sensor,
+    text::{self, human},
 };
 
 const FAILED: u8 = 1;
@@ -59,7 +63,8 @@ fn main() -> ExitCode {
 
 /// Says what is wrong. That standard error can't be written is no reason to end otherwise.
 fn complain(what: &dyn Display) {
-    let _ = writeln!(io::stderr(), "error: {}", text::escaped(&what.to_string()));
+    let line = format!("error: {}", text::escaped(&what.to_string()));
+    let _ = writeln!(io::stderr(), "{}", human::wrapped(&line, columns(io::stderr()), 2));
 }
 
 /// The error and its causes, each once: nad's own errors name theirs already.

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, Subcommand, ValueEnum};
-use jiff::Timestamp;
 use nad_engine::{
     incident::{allow::AddressRange, shape::Shape},
     policy::AlertBudget,
@@ -19,9 +18,10 @@ use crate::{
         incidents::{Doing, Export, IncidentsConfig, Listing},
         report::{ReportConfig, ReportSource},
     },
-    config::{ConfigError, File, Length},
+    config::{ConfigError, File},
     history::{Filter, Standing},
     output::log::LogConfig,
+    settings::moment,
 };
 
 #[derive(Debug, Args)]
@@ -88,7 +88,8 @@ struct FilterArgs {
 
 #[derive(Debug, Args)]
 struct PeriodArgs {
-    /// What went on after this moment: 24h ago, or at 2026-11-24T18:00:00Z [default: from the beginning]
+    /// What went on after this moment: 24h ago, today, yesterday, 2026-11-26, or "2026-11-26 13:43" in the machine's time zone
+    /// [default: from the beginning]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Option<u64>,
     /// What went on before this moment [default: now]
@@ -210,21 +211,6 @@ impl PeriodArgs {
     }
 }
 
-/// A moment, in nanoseconds since the Unix epoch: so long ago, or as RFC 3339 has it.
-fn moment(text: &str) -> Result<u64, String> {
-    let error = || {
-        format!(
-            "\"{text}\" is no time: give how long ago it was, as in 24h or 7d, or a moment as 2026-11-24T18:00:00Z"
-        )
-    };
-    let now = Timestamp::now().as_nanosecond();
-    let moment = match text.parse::<Length>() {
-        Ok(length) => now - i128::try_from(length.0.as_nanos()).map_err(|_| error())?,
-        Err(_) => text.parse::<Timestamp>().map_err(|_| error())?.as_nanosecond(),
-    };
-    Ok(u64::try_from(moment.max(0)).unwrap_or(u64::MAX))
-}
-
 /// A shape, by the name that incidents have or the one that rules have.
 fn shape(text: &str) -> Result<Shape, String> {
     let name = text.to_lowercase().replace(' ', "-");
@@ -236,16 +222,6 @@ fn shape(text: &str) -> Result<Shape, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_moment_is_an_age_or_a_time() {
-        assert_eq!(moment("1970-01-01T00:00:07Z"), Ok(7_000_000_000));
-        let (now, day) = (moment("1ms").unwrap(), moment("1d").unwrap());
-        assert!((now - day).abs_diff(86_400_000_000_000) < 1_000_000_000);
-        for bad in ["", "yesterday", "24", "2026-13-01T00:00:00Z"] {
-            assert!(moment(bad).unwrap_err().contains("24h"), "{bad}");
-        }
-    }
 
     #[test]
     fn a_shape_has_the_name_that_it_is_listed_with_and_the_one_of_rules() {

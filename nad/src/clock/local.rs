@@ -1,15 +1,30 @@
 //! Moments as people read them: in the machine's time zone, which is named, and in UTC beside it.
 
+use std::sync::OnceLock;
+
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 
-/// The machine's time zone (`TZ`, `/etc/localtime`); UTC where it has none.
+static ZONE: OnceLock<TimeZone> = OnceLock::new();
+
+/// The machine's time zone (`TZ`, `/etc/localtime`); UTC where it has none. The first call must be where these files can be read.
 pub fn zone() -> TimeZone {
-    TimeZone::try_system().unwrap_or(TimeZone::UTC)
+    ZONE.get_or_init(|| TimeZone::try_system().unwrap_or(TimeZone::UTC)).clone()
 }
 
 /// A moment, in nanoseconds since the Unix epoch, as in `2026-11-28 14:03:12 CET`.
 pub fn local(time_ns: u64) -> String {
     local_in(time_ns, zone())
+}
+
+/// The same without the day: `14:03:12 CET`.
+pub fn time_of_day(time_ns: u64) -> String {
+    zoned(time_ns, zone()).strftime("%H:%M:%S %Z").to_string()
+}
+
+/// What a zone is called at a moment, with its distance from UTC: `CET (UTC+01:00)`, or `UTC`.
+pub fn zone_name(time_ns: u64) -> String {
+    let there = zoned(time_ns, zone());
+    if there.offset().is_zero() { "UTC".into() } else { there.strftime("%Z (UTC%:z)").to_string() }
 }
 
 /// The same with UTC beside it, where that is another time: `2026-11-28 14:03:12 CET (13:03:12 UTC)`.

@@ -41,7 +41,7 @@ pub enum Doing {
 /// How incidents are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Listing {
-    /// For people: a row each, cut to the terminal's width.
+    /// For people: a few lines each on a terminal, a row each elsewhere.
     Table,
     /// For programs: an array of objects.
     Json,
@@ -72,7 +72,7 @@ pub(super) fn incidents(config: &IncidentsConfig) -> Result<Outcome> {
                 "history {} has no incident {id}; nad incidents list names those that there are",
                 text::path(&config.history)
             );
-            incidents.iter().try_for_each(|incident| table::show(incident, &mut out))
+            incidents.iter().try_for_each(|incident| table::show(incident, table::terminal_width(), &mut out))
         }
         Doing::Export(filter, format) => {
             let incidents = history.incidents(filter)?;
