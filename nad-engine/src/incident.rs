@@ -6,6 +6,7 @@
 pub mod allow;
 pub mod coverage;
 mod decay_suppression;
+mod evidence;
 pub mod reason;
 pub mod tracker;
 mod uid;
@@ -26,6 +27,7 @@ pub use crate::{
     features::shape,
 };
 use coverage::Coverage;
+pub use evidence::{FeatureEvidence, ViewEvidence};
 use shape::Shape;
 pub use uuid::Uuid;
 
@@ -120,6 +122,8 @@ pub struct Incident {
     pub state: State,
     /// Why, in one sentence.
     pub reason: String,
+    /// What views have seen of it, the first one first.
+    pub evidence: Vec<ViewEvidence>,
 }
 
 /// What became of an incident.

@@ -22,7 +22,7 @@ use rusqlite::ErrorCode;
 
 use crate::{files, text};
 
-pub use incident::{KeptIncident, KeptSource, Standing};
+pub use incident::{KeptChange, KeptEvidence, KeptFeature, KeptIncident, KeptSource, Standing};
 pub use ledger::{KeptLedger, LedgerBook, OutputTally};
 pub use query::{Filter, History, HostSum, Run, Span};
 pub use store::Store;

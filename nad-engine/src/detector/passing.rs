@@ -53,6 +53,8 @@ impl Detector {
             let place = hosts
                 .find_map(|host| Some(self.context.place(*host)).filter(|place| *place != Place::default()));
             incident.place = place.unwrap_or_default();
+            let seen = incident.evidence.iter_mut().map(|seen| &mut seen.time_ns);
+            seen.for_each(|moment_ns| *moment_ns = self.timeline.unix_ns(*moment_ns));
             for moment_ns in [&mut incident.detected_ns, &mut incident.start_ns, &mut incident.end_ns] {
                 *moment_ns = self.timeline.unix_ns(*moment_ns);
             }

@@ -160,6 +160,7 @@ pub fn update(id: &str, change: Change) -> IncidentUpdate {
         coverage: Coverage { records: 500, packets: 1000, lost_states: 0 },
         state: if change == Change::Closed { State::Closed } else { State::Open },
         reason: "10.0.0.1 asked for 1,000 services in 10 s (baseline: 0 to 6)".into(),
+        evidence: Vec::new(),
     };
     incident.sources.add(key(1));
     incident.targets.add(key(2));

@@ -3,12 +3,13 @@
 mod cause;
 mod closed;
 mod consequence;
+mod told;
 
 use std::collections::HashSet;
 
 use super::{
     Change, Deviation, Incident, IncidentUpdate, Listed, Parties, State, SubjectState, allow::AllowRules,
-    coverage::Coverage, decay_suppression::DecaySuppression, reason::reason, shape::Shape, uid,
+    coverage::Coverage, decay_suppression::DecaySuppression, shape::Shape, uid,
 };
 use crate::{
     context::{Place, TICK_NS, hash::HashKey, host_key::HostKey},
@@ -91,12 +92,6 @@ impl Tracker {
             opened: 0,
             refused: 0,
         }
-    }
-
-    /// The same, whose incidents get names that come from this key.
-    #[must_use]
-    pub fn with_hash_key(self, hash_key: HashKey) -> Self {
-        Self { hash_key, ..self }
     }
 
     /// Takes a tick's deviations into account, and its coverage, which counts with every incident that is open. Each
@@ -269,6 +264,7 @@ impl Tracker {
             coverage: Coverage::default(),
             state: State::Open,
             reason: String::new(),
+            evidence: Vec::new(),
         };
         self.open.push(Open {
             incident,
@@ -381,9 +377,9 @@ impl Open {
         self.incident.packets += packets;
         self.incident.bytes += bytes;
         self.incident.coverage.add(std::mem::take(&mut self.silent_coverage));
-        if let Some(Vote { best, reason: said, .. }) = self.winner() {
-            let reason = said.get_or_insert_with(|| reason(best, &explain(best))).clone();
+        if let Some((reason, seen)) = self.winner().map(|vote| vote.told(explain)) {
             self.incident.reason = reason;
+            seen.into_iter().for_each(|seen| seen.note(&mut self.incident.evidence));
         }
         let change = match self.reported_shape {
             None => Change::Opened,

@@ -1,6 +1,7 @@
 //! `nad incidents`: what a history knows of them.
 
 mod export;
+mod show;
 mod table;
 
 use std::{
@@ -72,7 +73,12 @@ pub(super) fn incidents(config: &IncidentsConfig) -> Result<Outcome> {
                 "history {} has no incident {id}; nad incidents list names those that there are",
                 text::path(&config.history)
             );
-            incidents.iter().try_for_each(|incident| table::show(incident, table::terminal_width(), &mut out))
+            let mut shown = Vec::with_capacity(incidents.len());
+            for incident in &incidents {
+                shown.push((incident, history.changes(incident)?));
+            }
+            let width = table::terminal_width();
+            shown.iter().try_for_each(|(incident, changes)| show::show(incident, changes, width, &mut out))
         }
         Doing::Export(filter, format) => {
             let incidents = history.incidents(filter)?;

@@ -11,7 +11,7 @@ use nad_engine::{
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 
-use super::severity::Severity;
+use super::{evidence::EvidenceLine, severity::Severity};
 use crate::sensor;
 
 /// The version of both objects: it changes where a field is taken out or means something else.
@@ -163,6 +163,9 @@ pub struct IncidentLine<'a> {
     view: &'static str,
     /// Why, in one sentence.
     reason: &'a str,
+    /// What views have seen of it, the first one first; absent where none said what it looks like.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    evidence: Vec<EvidenceLine>,
 }
 
 /// Where an incident is in its life.
@@ -306,6 +309,7 @@ impl<'a> From<&'a Incident> for IncidentLine<'a> {
             threshold: incident.threshold,
             view: incident.view.name(),
             reason: &incident.reason,
+            evidence: incident.evidence.iter().map(EvidenceLine::from).collect(),
         }
     }
 }

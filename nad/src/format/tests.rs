@@ -153,5 +153,6 @@ fn incident(shape: Shape) -> Incident {
         coverage: Coverage::default(),
         state: State::Closed,
         reason: "because".into(),
+        evidence: Vec::new(),
     }
 }

@@ -145,6 +145,53 @@ pub struct KeptIncident {
     pub threshold: f64,
     pub view: String,
     pub reason: String,
+    /// What views have seen; histories of earlier builds have none of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<KeptEvidence>,
+}
+
+/// What a view has seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields of `ViewEvidence`, which documents them")]
+pub struct KeptEvidence {
+    pub view: String,
+    /// Seconds since the Unix epoch.
+    pub time: f64,
+    pub score: f64,
+    pub threshold: f64,
+    pub probability: f64,
+    pub features: Vec<KeptFeature>,
+}
+
+/// A feature's value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields of `FeatureEvidence`, which documents them")]
+pub struct KeptFeature {
+    pub name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unit: String,
+    pub value: f64,
+    pub usual_least: f64,
+    pub usual_most: f64,
+}
+
+/// What happened to an incident.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeptChange {
+    /// `opened`, `changed`, `resumed` or `closed`.
+    pub change: String,
+    /// When, in nanoseconds since the Unix epoch by the packets' clock.
+    pub time_ns: u64,
+    /// What it looked like then.
+    pub shape: String,
+    /// How grave it was then: `low`, `medium` or `high`.
+    pub severity: &'static str,
+    /// Alerts until then.
+    pub alerts: u64,
+    /// Packets until then.
+    pub packets: u64,
+    /// Why, as of then.
+    pub reason: String,
 }
 
 #[cfg(test)]

@@ -9,8 +9,11 @@ use nad_engine::{
 use rusqlite::{Connection, Row, params};
 
 use super::{
-    HistoryError, KeptIncident, KeptLedger, Standing, now_ns, process, renamed, restored, schema, stored,
+    HistoryError, KeptChange, KeptIncident, KeptLedger, Standing, now_ns, process, renamed, restored, schema,
+    stored,
 };
+
+use crate::format::severity::Severity;
 
 /// A run that can't be looked for from here (on another machine, in another container) and has given no sign of life for
 /// this long has ended, in nanoseconds.
@@ -112,6 +115,15 @@ impl History {
         self.find_incidents(filter).map_err(|cause| self.error(cause))
     }
 
+    /// What happened to an incident, in order; nothing where an earlier build has written it.
+    ///
+    /// # Errors
+    ///
+    /// When the file can't be read.
+    pub fn changes(&self, incident: &KeptIncident) -> Result<Vec<KeptChange>, HistoryError> {
+        self.find_changes(incident).map_err(|cause| self.error(cause))
+    }
+
     /// The runs that wrote in a period, in the order of their beginnings.
     ///
     /// # Errors
@@ -165,6 +177,28 @@ impl History {
         }
         found.reverse();
         Ok(found)
+    }
+
+    fn find_changes(&self, incident: &KeptIncident) -> rusqlite::Result<Vec<KeptChange>> {
+        if schema::version(&self.connection)? < schema::WITH_CHANGES {
+            return Ok(Vec::new());
+        }
+        let mut query = self.connection.prepare(
+            "SELECT change, time_ns, shape, severity, alerts, packets, reason FROM changes WHERE run = ?1 AND id = ?2
+             ORDER BY number",
+        )?;
+        let change = |row: &Row<'_>| {
+            Ok(KeptChange {
+                change: row.get(0)?,
+                time_ns: restored(row.get(1)?),
+                shape: row.get(2)?,
+                severity: Severity::of_level(row.get(3)?).word(),
+                alerts: restored(row.get(4)?),
+                packets: restored(row.get(5)?),
+                reason: row.get(6)?,
+            })
+        };
+        query.query_map(params![incident.run, incident.id], change)?.collect()
     }
 
     fn find_runs(&self, since_ns: u64, until_ns: u64) -> rusqlite::Result<Vec<Run>> {

@@ -12,13 +12,16 @@ type Migration = fn(&Connection) -> rusqlite::Result<()>;
 /// What says that a database is nad's: `nadh`.
 const APPLICATION: i64 = 0x6e61_6468;
 /// What makes version n + 1 of version n, from an empty file on.
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     |migration| migration.execute_batch(include_str!("v1.sql")),
     |migration| migration.execute_batch(include_str!("v2.sql")).and_then(|()| grade(migration)),
     renamed::rewrite,
+    |migration| migration.execute_batch(include_str!("v4.sql")),
 ];
 /// The version of a file that is written.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
+/// The first that has the changes of incidents.
+pub(super) const WITH_CHANGES: i64 = 4;
 /// How long another process that writes is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of the write-ahead log that are kept once it was worked in.
@@ -54,8 +57,8 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
         open_at(&real, path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     match identify(&connection, path)? {
         Content::Nothing => return Err(HistoryError::Foreign(path.into())),
-        // An older one has all that is read: version 2 added only what says when rows leave, and what version 3 renamed is
-        // read by its names of now.
+        // An older one has all that is read, but for the changes of version 4, which has whoever asks for them look: version 2 added
+        // only what says when rows leave, and what version 3 renamed is read by its names of now.
         Content::History(_) => {}
     }
     // It is the first query that the moment is of.
@@ -96,7 +99,7 @@ fn open_at(real: &Path, path: &Path, flags: OpenFlags) -> Result<Connection, His
 fn identify(connection: &Connection, path: &Path) -> Result<Content, HistoryError> {
     let error = |cause| HistoryError::of(path, cause);
     let application: i64 = connection.pragma_query_one(None, "application_id").map_err(error)?;
-    let version: i64 = connection.pragma_query_one(None, "user_version").map_err(error)?;
+    let version = version(connection).map_err(error)?;
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(error)?;
     match (application, tables) {
@@ -107,6 +110,11 @@ fn identify(connection: &Connection, path: &Path) -> Result<Content, HistoryErro
         (APPLICATION, _) => Ok(Content::History(version)),
         _ => Err(HistoryError::Foreign(path.into())),
     }
+}
+
+/// The version of a file.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_one(None, "user_version")
 }
 
 /// Looks for damage: writing into a damaged file would make it worse.

@@ -165,6 +165,7 @@ fn incident() -> Incident {
         view: View::Connections,
         state: State::Open,
         reason: String::new(),
+        evidence: Vec::new(),
     }
 }
 

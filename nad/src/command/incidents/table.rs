@@ -83,82 +83,8 @@ fn row(incident: &KeptIncident) -> [String; 9] {
     ]
 }
 
-/// Everything that is known of an incident, a line for each field.
-pub(super) fn show(incident: &KeptIncident, width: Option<usize>, out: &mut impl Write) -> io::Result<()> {
-    let all = |items: &[String], more: bool| {
-        let more = if more { " and more" } else { "" };
-        if items.is_empty() { "-".into() } else { items.join(", ") + more }
-    };
-    let ports: Vec<String> = incident.ports.iter().map(ToString::to_string).collect();
-    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".into());
-    for (name, value) in [
-        ("incident", incident.id.clone()),
-        ("uid", text(&incident.uid)),
-        ("sensor", text(&incident.sensor)),
-        ("severity", incident.severity.clone()),
-        ("state", incident.state.name().into()),
-        ("shape", incident.shape.clone()),
-        ("technique", text(&incident.technique)),
-        ("reason", incident.reason.clone()),
-        ("detected", moment(incident.detected_at)),
-        ("start", moment(incident.start)),
-        ("end", moment(incident.end)),
-        ("length", length(incident.end - incident.start)),
-        (
-            "sources",
-            all(&with_names(incident, incident.told_sources(), &incident.sources), incident.more_sources),
-        ),
-        (
-            "targets",
-            all(&with_names(incident, incident.targets.clone(), &incident.targets), incident.more_targets),
-        ),
-        ("seen at", place(incident)),
-        ("ports", all(&ports, incident.more_ports)),
-        ("protocols", all(&incident.protocols, false)),
-        ("alerts", grouped(incident.alerts)),
-        ("packets", grouped(incident.packets)),
-        ("bytes", grouped(incident.bytes)),
-        ("coverage", format!("{} % of all packets meanwhile were analysed", incident.coverage)),
-        ("peak score", format!("{:.4}", incident.peak_score)),
-        ("last score", format!("{:.4}", incident.score)),
-        ("threshold", format!("{:.4}", incident.threshold)),
-        ("probability", format!("{:e}", incident.probability)),
-        ("view", incident.view.clone()),
-        ("run", format!("{} of {}", incident.run, incident.source)),
-    ] {
-        let line = format!("{name:<COLUMN$}{}", printable(&value));
-        writeln!(out, "{}", wrapped(&line, width, COLUMN))?;
-    }
-    writeln!(out)
-}
-
-/// Where values begin.
-const COLUMN: usize = 13;
-
-/// Hosts as they are told, each with its name where it has one that it is not told with.
-fn with_names(incident: &KeptIncident, told: Vec<String>, hosts: &[String]) -> Vec<String> {
-    let name = |(told, host): (String, &String)| match incident.names.get(host) {
-        Some(name) => format!("{told} {name}"),
-        None => told,
-    };
-    told.into_iter().zip(hosts).map(name).collect()
-}
-
-/// Interface and VLAN, as far as they are known.
-fn place(incident: &KeptIncident) -> String {
-    let interface = incident.interface_name.clone();
-    let interface = interface.or(incident.interface.map(|index| format!("interface {index}")));
-    let vlan = incident.vlan.map(|id| format!("VLAN {id}"));
-    let known: Vec<String> = interface.into_iter().chain(vlan).collect();
-    if known.is_empty() { "-".into() } else { known.join(", ") }
-}
-
-fn nanoseconds(seconds: f64) -> u64 {
+pub(super) fn nanoseconds(seconds: f64) -> u64 {
     (seconds * 1e9) as u64
-}
-
-fn moment(seconds: f64) -> String {
-    clock::local::beside_utc(nanoseconds(seconds))
 }
 
 fn counted_packets(packets: u64) -> String {
@@ -184,7 +110,7 @@ fn first(hosts: &[String], more: bool, told: impl Fn(&String) -> String) -> Stri
 }
 
 /// Without what a terminal would take for a command: a history may have come from elsewhere.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text::escaped(text).into_owned()
 }
 

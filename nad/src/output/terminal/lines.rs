@@ -138,6 +138,7 @@ mod tests {
             coverage: Coverage::default(),
             state: State::Open,
             reason: "10.0.0.7 asked for 200 ports of 10.0.0.1 in 10 s (usual: at most 3)".into(),
+            evidence: Vec::new(),
         };
         IncidentUpdate { change, incident }
     }
