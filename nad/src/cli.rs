@@ -13,7 +13,11 @@ mod task;
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
-use nad_engine::{detector::BaselineLength, model::CONTAMINATION};
+use nad_engine::{
+    detector::{BaselineLength, DetectorOptions},
+    incident::allow::AllowRules,
+    model::CONTAMINATION,
+};
 
 use crate::{
     command::{
@@ -128,6 +132,7 @@ where
         CliCommand::Train(args) => Command::Train(train(args, flags, &file, log)?),
         CliCommand::Features(args) => Command::Features(features(args, flags, &file, log)?),
         CliCommand::Incidents(args) => Command::Incidents(args.check(&file)?),
+        CliCommand::Known(args) => Command::Known(args.check(&file)?),
         CliCommand::Report(args) => Command::Report(args.check(flags, &file, log)?),
         CliCommand::Doctor(args) => {
             let interfaces = config::interfaces(args.iface, &file.capture);
@@ -229,6 +234,7 @@ fn run(
     let security = security(args.security, args.live.user.clone(), file);
     let live = live(args.live, &payload, file)?;
     let detection = config::detection(alert_budget, threads.section(), file)?;
+    let detection = with_known(detection, outputs.history.as_deref(), file)?;
     let source = live.interfaces.join(", ");
     let source = if source.is_empty() { "the interface of the default route".into() } else { source };
     let (metrics, status) = (args.metrics, args.status_socket);
@@ -263,6 +269,8 @@ fn replay(
     let contamination = model.contamination.or(file.training.contamination);
     let training = config::training(training_choice(model), &file.training, CONTAMINATION)?;
     let source = args.file.display().to_string();
+    let detection = config::detection(alert_budget, threads.section(), file)?;
+    let detection = with_known(detection, outputs.history.as_deref(), file)?;
     Ok(ReplayConfig {
         file: args.file,
         heads: config::heads(payload.payload, &file.payload)?,
@@ -270,7 +278,7 @@ fn replay(
         training,
         contamination,
         scores: args.scores,
-        detection: config::detection(alert_budget, threads.section(), file)?,
+        detection,
         outputs: output_config(outputs, file, SinkContext { source, ..SinkContext::default() })?,
         log,
         security: security(args.security, None, file),
@@ -331,6 +339,20 @@ fn features(
         log,
         security,
     })))
+}
+
+/// Adds what incidents were marked as to the rules of the file.
+fn with_known(
+    detection: DetectorOptions,
+    history: Option<&Path>,
+    file: &File,
+) -> Result<DetectorOptions, ConfigError> {
+    let known = history::known_rules(history, file)?;
+    if known.is_empty() {
+        return Ok(detection);
+    }
+    let rules = detection.rules.rules().iter().map(|rule| rule.criteria().clone()).chain(known);
+    Ok(DetectorOptions { rules: AllowRules::new(rules), ..detection })
 }
 
 fn training_choice(args: ModelArgs) -> TrainingChoice {

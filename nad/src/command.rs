@@ -5,6 +5,8 @@ pub mod doctor;
 pub mod features;
 #[cfg(feature = "history")]
 pub mod incidents;
+#[cfg(feature = "history")]
+pub mod known;
 pub mod live;
 pub mod replay;
 #[cfg(feature = "history")]
@@ -26,7 +28,7 @@ mod signals;
 mod view;
 
 #[cfg(not(feature = "history"))]
-pub use no_history::{incidents, report};
+pub use no_history::{incidents, known, report};
 
 use std::path::Path;
 
@@ -71,6 +73,8 @@ pub enum Command {
     Features(features::FeaturesConfig),
     /// `nad incidents`
     Incidents(incidents::IncidentsConfig),
+    /// `nad known`
+    Known(known::KnownConfig),
     /// `nad report`
     Report(report::ReportConfig),
     /// `nad status`
@@ -119,6 +123,7 @@ pub fn execute(command: Command, reread: Reread) -> Result<Outcome> {
         Command::Train(config) => train::train(config),
         Command::Features(config) => features::features(&config),
         Command::Incidents(config) => incidents::incidents(&config),
+        Command::Known(config) => known::known(&config),
         Command::Report(config) => report::report(config),
         Command::Status(config) => status::status(&config),
         Command::Doctor(config) => doctor::doctor(config),

@@ -10,6 +10,8 @@ pub mod format;
 #[cfg(feature = "history")]
 pub mod history;
 pub mod interface;
+#[cfg(feature = "history")]
+pub mod known;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 pub mod model_file;

@@ -18,7 +18,7 @@ pub(super) use groups::{
 
 use super::{
     UsageError,
-    history::{IncidentsArgs, ReportArgs},
+    history::{IncidentsArgs, KnownArgs, ReportArgs},
 };
 use crate::{
     config::{ClosedStdout, DEFAULT_COUNT, File, Length, refuse_renamed_variables, renamed_flag},
@@ -104,6 +104,9 @@ pub(super) enum CliCommand {
     /// List, show or export the incidents of a history
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES, hide = !Part::History.is_built())]
     Incidents(IncidentsArgs),
+    /// Show what incidents were marked as normal or noise, and what is allowed for it, or take that back
+    #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES, hide = !Part::History.is_built())]
+    Known(KnownArgs),
     /// Make a page for a browser of what was found and what went on, from a history or from a capture file
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES, hide = !Part::History.is_built())]
     Report(ReportArgs),

@@ -1,10 +1,13 @@
 //! The arguments of `nad incidents` and `nad report`, and the settings that they make.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Subcommand, ValueEnum};
 use nad_engine::{
-    incident::{allow::AddressRange, shape::Shape},
+    incident::{
+        allow::{AddressRange, Criteria},
+        shape::Shape,
+    },
     policy::AlertBudget,
 };
 use serde::{Deserialize, de::IntoDeserializer};
@@ -15,11 +18,13 @@ use super::{
 };
 use crate::{
     command::{
-        incidents::{Doing, Export, IncidentsConfig, Listing},
+        incidents::{Doing, Export, IncidentsConfig, Listing, Marking},
+        known::{self, KnownConfig},
         report::{ReportConfig, ReportSource},
     },
-    config::{ConfigError, File},
-    history::{Filter, Standing},
+    config::{ConfigError, File, Length},
+    history::{Filter, Mark, Standing},
+    known::KnownFile,
     output::log::LogConfig,
     settings::moment,
 };
@@ -46,6 +51,21 @@ enum DoingArgs {
     Show {
         /// Its id, as list gives it, or its uid
         id: String,
+        #[command(flatten)]
+        history: HistoryArgs,
+    },
+    /// Say what an incident is: normal and noise are not reported again for a while
+    Mark {
+        /// Its id, as list gives it, or its uid
+        id: String,
+        /// What it is
+        mark: Mark,
+        /// Why, for whoever reads it later
+        #[arg(long, value_name = "TEXT")]
+        comment: Option<String>,
+        /// For how long what it tells of is allowed [default: 90d where it is normal, 7d where it is noise]
+        #[arg(long = "for", value_name = "TIME")]
+        lasts: Option<Length>,
         #[command(flatten)]
         history: HistoryArgs,
     },
@@ -133,12 +153,60 @@ impl IncidentsArgs {
         let (doing, history) = match self.doing {
             DoingArgs::List { filter, format, history } => (Doing::List(filter.check()?, format), history),
             DoingArgs::Show { id, history } => (Doing::Show(id), history),
+            DoingArgs::Mark { id, mark, comment, lasts, history } => {
+                if mark == Mark::Confirmed && lasts.is_some() {
+                    let line = "--for goes with normal and noise: what is confirmed is allowed for no time";
+                    return Err(ConfigError::Value(line.into()).into());
+                }
+                let comment = comment.filter(|comment| !comment.trim().is_empty());
+                let lasts = lasts.map(|length| length.0);
+                (Doing::Mark(Marking { id, mark, comment, lasts }), history)
+            }
             DoingArgs::Export { filter, format, history } => {
                 (Doing::Export(filter.check()?, format), history)
             }
         };
         Ok(IncidentsConfig { history: history.path(file)?, doing })
     }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KnownArgs {
+    #[command(subcommand)]
+    doing: KnownDoingArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum KnownDoingArgs {
+    /// What was marked as normal or noise, and what is allowed for it
+    List {
+        #[command(flatten)]
+        history: HistoryArgs,
+    },
+    /// Report again what an incident told of
+    Forget {
+        /// Its uid, as list gives it
+        incident: String,
+        #[command(flatten)]
+        history: HistoryArgs,
+    },
+}
+
+impl KnownArgs {
+    pub(super) fn check(self, file: &File) -> Result<KnownConfig, UsageError> {
+        let (doing, history) = match self.doing {
+            KnownDoingArgs::List { history } => (known::Doing::List, history),
+            KnownDoingArgs::Forget { incident, history } => (known::Doing::Forget(incident), history),
+        };
+        Ok(KnownConfig { history: history.path(file)?, doing })
+    }
+}
+
+/// What is allowed as it was marked so, beside the history that a flag or the file names.
+pub(super) fn known_rules(given: Option<&Path>, file: &File) -> Result<Vec<Criteria>, ConfigError> {
+    let Some(history) = given.or(file.history.path.as_deref()) else { return Ok(Vec::new()) };
+    let known = KnownFile::beside(history).map_err(|error| ConfigError::Value(error.to_string()))?;
+    Ok(known.criteria().collect())
 }
 
 impl ReportArgs {

@@ -8,6 +8,7 @@ use serde::{
     de::{IntoDeserializer as _, value},
 };
 
+use super::Mark;
 use crate::format::severity::Severity;
 
 /// Where a kept incident is in its life.
@@ -79,6 +80,11 @@ impl KeptIncident {
         }
     }
 
+    /// What it looks like, where that has a name still.
+    pub fn kept_shape(&self) -> Option<Shape> {
+        shape(&self.shape)
+    }
+
     /// The sources, each with what is known of it.
     pub fn told_sources(&self) -> Vec<String> {
         let told = |source: &String| {
@@ -148,6 +154,11 @@ pub struct KeptIncident {
     /// What views have seen; histories of earlier builds have none of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<KeptEvidence>,
+    /// What somebody said of it, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark_comment: Option<String>,
 }
 
 /// What a view has seen.

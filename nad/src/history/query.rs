@@ -9,8 +9,8 @@ use nad_engine::{
 use rusqlite::{Connection, Row, params};
 
 use super::{
-    HistoryError, KeptChange, KeptIncident, KeptLedger, Standing, now_ns, process, renamed, restored, schema,
-    stored,
+    HistoryError, KeptChange, KeptIncident, KeptLedger, Mark, Standing, now_ns, process, renamed, restored,
+    schema, stored,
 };
 
 use crate::format::severity::Severity;
@@ -156,12 +156,18 @@ impl History {
     }
 
     fn find_incidents(&self, filter: &Filter) -> rusqlite::Result<Vec<KeptIncident>> {
-        let mut query = self.connection.prepare(
-            "SELECT incidents.json, runs.id, runs.source, runs.ended_ns, runs.noted_ns, runs.process
-             FROM incidents JOIN runs ON runs.id = incidents.run
+        let (mark, marks) = if schema::version(&self.connection)? < schema::WITH_MARKS {
+            ("NULL, NULL", "")
+        } else {
+            let join = "LEFT JOIN marks ON marks.run = incidents.run AND marks.id = incidents.id";
+            ("marks.mark, marks.comment", join)
+        };
+        let mut query = self.connection.prepare(&format!(
+            "SELECT incidents.json, runs.id, runs.source, runs.ended_ns, runs.noted_ns, runs.process, {mark}
+             FROM incidents JOIN runs ON runs.id = incidents.run {marks}
              WHERE end_ns >= ?1 AND start_ns < ?2
              ORDER BY start_ns DESC, incidents.run DESC, incidents.id DESC",
-        )?;
+        ))?;
         let (since, until) =
             (stored(filter.since_ns.unwrap_or(0)), stored(filter.until_ns.unwrap_or(u64::MAX)));
         let mut rows = query.query(params![since, until])?;
@@ -295,6 +301,9 @@ fn incident(row: &Row<'_>) -> rusqlite::Result<KeptIncident> {
     (incident.run, incident.source) = (row.get(1)?, row.get(2)?);
     incident.view = renamed::view(incident.view);
     incident.complete();
+    let mark: Option<String> = row.get(6)?;
+    incident.mark = mark.as_deref().and_then(Mark::named);
+    incident.mark_comment = row.get(7)?;
     if incident.state == Standing::Open && is_over(row.get(3)?, row.get(4)?, &row.get::<_, String>(5)?) {
         incident.state = Standing::CutOff;
     }

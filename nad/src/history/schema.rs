@@ -12,16 +12,18 @@ type Migration = fn(&Connection) -> rusqlite::Result<()>;
 /// What says that a database is nad's: `nadh`.
 const APPLICATION: i64 = 0x6e61_6468;
 /// What makes version n + 1 of version n, from an empty file on.
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     |migration| migration.execute_batch(include_str!("v1.sql")),
     |migration| migration.execute_batch(include_str!("v2.sql")).and_then(|()| grade(migration)),
     renamed::rewrite,
     |migration| migration.execute_batch(include_str!("v4.sql")),
+    |migration| migration.execute_batch(include_str!("v5.sql")),
 ];
 /// The version of a file that is written.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
-/// The first that has the changes of incidents.
+/// The first that has the changes of incidents, and the first that has their marks.
 pub(super) const WITH_CHANGES: i64 = 4;
+pub(super) const WITH_MARKS: i64 = 5;
 /// How long another process that writes is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of the write-ahead log that are kept once it was worked in.
@@ -57,7 +59,7 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
         open_at(&real, path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     match identify(&connection, path)? {
         Content::Nothing => return Err(HistoryError::Foreign(path.into())),
-        // An older one has all that is read, but for the changes of version 4, which has whoever asks for them look: version 2 added
+        // An older one has all that is read, but for changes and marks, of which is looked whether there are any: version 2 added
         // only what says when rows leave, and what version 3 renamed is read by its names of now.
         Content::History(_) => {}
     }

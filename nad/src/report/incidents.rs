@@ -64,10 +64,17 @@ fn article(incident: &KeptIncident, number: usize, page: &mut Html) {
         ("Severity", incident.severity.clone()),
         ("Name", incident.id.clone()),
     ];
-    for (name, value) in facts {
+    for (name, value) in facts.into_iter().chain(marked(incident)) {
         page.add("<div><dt>{}</dt><dd>{}</dd></div>\n", &[&name, &value]);
     }
     page.add("</dl>\n</article>\n", &[]);
+}
+
+/// What somebody said of it, and why.
+fn marked(incident: &KeptIncident) -> Option<(&'static str, String)> {
+    let mark = incident.mark?;
+    let comment = incident.mark_comment.as_deref().map(|comment| format!(": {comment}")).unwrap_or_default();
+    Some(("Marked", format!("{mark}{comment}")))
 }
 
 fn listed(items: &[String], more: bool) -> String {

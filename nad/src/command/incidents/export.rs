@@ -23,7 +23,7 @@ pub(super) fn csv(incidents: &[KeptIncident], out: &mut impl Write) -> io::Resul
     const HEADING: &str = "run,source,id,state,shape,technique,detected_at,start,end,sources,targets,more_sources,\
                            more_targets,ports,more_ports,protocols,alerts,packets,bytes,coverage,peak_score,score,\
                            probability,threshold,view,reason,sources_verified,source_macs,uid,sensor,severity,\
-                           interface,vlan,names";
+                           interface,vlan,names,mark,mark_comment";
     write!(out, "{HEADING}\r\n")?;
     for incident in incidents {
         let time = |seconds: f64| presentation::timestamp((seconds * 1e9) as u64);
@@ -63,6 +63,8 @@ pub(super) fn csv(incidents: &[KeptIncident], out: &mut impl Write) -> io::Resul
             incident.interface_name.clone().unwrap_or_default(),
             incident.vlan.map(|id| id.to_string()).unwrap_or_default(),
             incident.names.iter().map(|(host, name)| format!("{host}={name}")).collect::<Vec<_>>().join(" "),
+            incident.mark.map(|mark| mark.to_string()).unwrap_or_default(),
+            incident.mark_comment.clone().unwrap_or_default(),
         ];
         write!(out, "{}\r\n", fields.map(|field| text::csv_cell(&field).into_owned()).join(","))?;
     }

@@ -28,6 +28,7 @@ pub(super) fn show(
         ("sensor", text(&incident.sensor)),
         ("severity", incident.severity.clone()),
         ("state", incident.state.name().into()),
+        ("mark", marked(incident)),
         ("shape", incident.shape.clone()),
         ("technique", text(&incident.technique)),
         ("reason", incident.reason.clone()),
@@ -73,7 +74,7 @@ fn line(name: &str, value: &str, width: Option<usize>, out: &mut impl Write) -> 
     writeln!(out, "{}", wrapped(&line, width, COLUMN))
 }
 
-/// `scan: services 10 s 293 (usually 0 to 8); score 0.769 (threshold 0.512), probability 1e-12`
+/// `scan: services 293 (usually at most 8); score 0.769 (threshold 0.512), probability 1e-12`
 fn evidence(seen: &KeptEvidence) -> String {
     let number = |value: f64| {
         let digits = usize::from(value.abs() < 9.95 && (value - value.round()).abs() > 0.05);
@@ -82,12 +83,14 @@ fn evidence(seen: &KeptEvidence) -> String {
     let feature = |feature: &KeptFeature| {
         let KeptFeature { name, unit, value, usual_least, usual_most } = feature;
         let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
-        format!(
-            "{name} {}{unit} (usually {} to {}{unit})",
-            number(*value),
-            number(*usual_least),
-            number(*usual_most)
-        )
+        let usually = if value > usual_most {
+            format!("at most {}", number(*usual_most))
+        } else if value < usual_least {
+            format!("at least {}", number(*usual_least))
+        } else {
+            format!("{} to {}", number(*usual_least), number(*usual_most))
+        };
+        format!("{name} {}{unit} (usually {usually}{unit})", number(*value))
     };
     let features: Vec<String> = seen.features.iter().map(feature).collect();
     let KeptEvidence { view, score, threshold, probability, .. } = seen;
@@ -101,6 +104,15 @@ fn change(then: &KeptChange) -> String {
     let KeptChange { change, time_ns, shape, severity, packets, reason, .. } = then;
     let moment = clock::local::local(*time_ns);
     format!("{moment} {change}: {shape}, {severity}, {} packets: {reason}", grouped(*packets))
+}
+
+/// What somebody said of it, and why.
+fn marked(incident: &KeptIncident) -> String {
+    match (incident.mark, &incident.mark_comment) {
+        (None, _) => "-".into(),
+        (Some(mark), None) => mark.to_string(),
+        (Some(mark), Some(comment)) => format!("{mark}: {comment}"),
+    }
 }
 
 /// Where values begin.
@@ -170,7 +182,7 @@ mod tests {
             "targets      10.0.0.2 and more\n",
             "seen at      eth0, VLAN 7\n",
             "packets      1,234\n",
-            "evidence     scan: services 10 s 293 (usually 0 to 8), bytes 1.5 bytes (usually 1 to 2 bytes); score 0.769 \
+            "evidence     scan: services 10 s 293 (usually at most 8), bytes 1.5 bytes (usually 1 to 2 bytes); score 0.769 \
              (threshold 0.512), probability 1e-12\n",
             " opened: host sweep, low, 12 packets: two\\u{1b}[2J hosts\n",
         ] {

@@ -42,7 +42,8 @@ fn entry(incident: &KeptIncident, width: usize) -> String {
     );
     let first = printable(&format!("{started}  {severity:<6}  {shape} from {from} to {to}"));
     let (lasted, packets) = (length(incident.end - incident.start), counted_packets(incident.packets));
-    let second = printable(&format!("{id}, {}, {lasted}, {packets}: {reason}", state.name()));
+    let mark = incident.mark.map(|mark| format!(", {mark}")).unwrap_or_default();
+    let second = printable(&format!("{id}, {}{mark}, {lasted}, {packets}: {reason}", state.name()));
     let second = format!("{:INDENT$}{second}", "");
     format!("{}\n{}\n", wrapped(&first, Some(width), INDENT), wrapped(&second, Some(width), INDENT))
 }

@@ -75,7 +75,7 @@ fn names_are_columns_of_their_own_also_of_incidents_that_were_written_before() {
     let connection = Connection::open(&place.config.path).unwrap();
     connection
         .execute_batch(
-            "DROP TABLE changes; DROP INDEX incidents_by_uid; ALTER TABLE incidents DROP COLUMN uid;
+            "DROP TABLE marks; DROP TABLE changes; DROP INDEX incidents_by_uid; ALTER TABLE incidents DROP COLUMN uid;
              ALTER TABLE incidents DROP COLUMN sensor; ALTER TABLE incidents DROP COLUMN names; PRAGMA user_version = 3",
         )
         .unwrap();
