@@ -59,7 +59,7 @@ pub use partition::PARTITIONS;
 use questions::Questions;
 pub use shard::{Route, Shard, SharedNetwork, owner};
 pub(crate) use subject::{Identity, OneOf};
-pub use subject::{Judged, Origin, Parties, Seen, Verdict};
+pub use subject::{Judged, Origin, Parties, Place, Seen, Verdict};
 use table::{AnyTable, Table, TableCounts};
 use tables::Fetching;
 pub use tables::Tables;
@@ -332,6 +332,11 @@ impl Context {
     /// What is known of who sends in the name of an address.
     pub fn origin(&self, key: HostKey) -> Origin {
         self.network.0.origin(key)
+    }
+
+    /// Where a host's packets are seen: where its last one was, as of the last second's end.
+    pub fn place(&self, key: HostKey) -> Place {
+        self.network.0.place(key)
     }
 
     /// The IP address that a MAC address used first, where it is known.

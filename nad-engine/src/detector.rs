@@ -183,12 +183,12 @@ impl Detector {
         let detector = Self {
             state,
             heads: Heads::new(context.hash_key()),
+            tracker: options.tracker(context.hash_key()),
             context,
             disorder: Disorder::default(),
             model_ns,
             tally,
             contamination: None,
-            tracker: Tracker::new(options.rules.clone(), options.silence.as_nanos() as u64),
             relearning,
             worker,
             shards,

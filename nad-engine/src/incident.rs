@@ -6,8 +6,10 @@
 pub mod allow;
 pub mod coverage;
 mod decay_suppression;
+mod evidence;
 pub mod reason;
 pub mod tracker;
+mod uid;
 
 #[cfg(any(test, feature = "examples"))]
 pub mod example;
@@ -21,11 +23,13 @@ use crate::{
     presentation,
 };
 pub use crate::{
-    context::{Parties, SubjectState},
+    context::{Parties, Place, SubjectState},
     features::shape,
 };
 use coverage::Coverage;
+pub use evidence::{FeatureEvidence, ViewEvidence};
 use shape::Shape;
+pub use uuid::Uuid;
 
 /// Addresses and ports that an incident lists; of more it only says how many.
 pub const MOST_LISTED: usize = 16;
@@ -76,6 +80,10 @@ pub struct Incident {
     pub case: String,
     /// What else the host is behind just now: names and shapes of its other open incidents.
     pub related: Vec<(String, Shape)>,
+    /// Its name everywhere (UUIDv7): the same in all its changes, and whenever the same packets come with the same hash key.
+    pub uid: Uuid,
+    /// Where its first source's packets are seen; where that is not known, its targets'.
+    pub place: Place,
     /// When it was opened, in nanoseconds since the Unix epoch, by the packets' clock as all times here.
     pub detected_ns: u64,
     /// The beginning of the first second with an alert.
@@ -120,6 +128,8 @@ pub struct Incident {
     pub state: State,
     /// Why, in one sentence.
     pub reason: String,
+    /// What views have seen of it, the first one first.
+    pub evidence: Vec<ViewEvidence>,
 }
 
 /// What became of an incident.

@@ -13,7 +13,11 @@ mod task;
 use std::path::PathBuf;
 
 use clap::{ArgMatches, CommandFactory as _};
-use nad_engine::{detector::BaselineLength, model::CONTAMINATION};
+use nad_engine::{
+    detector::{BaselineLength, DetectorOptions},
+    incident::allow::AllowRules,
+    model::CONTAMINATION,
+};
 
 use crate::{
     command::{
@@ -24,11 +28,12 @@ use crate::{
         live::LiveConfig,
         replay::ReplayConfig,
         run::RunConfig,
+        status::StatusConfig,
         train::TrainConfig,
     },
     config::{
         self, ConfigError, DEFAULT_CONTAMINATION_COUNT, DEFAULT_TRAIN_FOR, File, FilesSection, OutputConfig,
-        Places, Task, TaskChoice, ThreadsSection, TrainingChoice,
+        Places, SensorSection, Task, TaskChoice, ThreadsSection, TrainingChoice,
     },
     files::Policy,
     output::{SinkContext, log::LogConfig},
@@ -63,6 +68,8 @@ pub struct Invocation {
     pub command: Command,
     /// Who may read what is written.
     pub files: Policy,
+    /// The sensor's name.
+    pub sensor: String,
 }
 
 /// The commands and flags of nad, for what describes them: completions and manual pages.
@@ -77,7 +84,7 @@ pub fn command() -> clap::Command {
 /// Why they can't be used.
 pub fn reread() -> Result<Option<(RunConfig, Policy)>, String> {
     match read(std::env::args_os()).map_err(|error| error.to_string())? {
-        Invocation { command: Command::Run(config), files } => Ok(Some((config, files))),
+        Invocation { command: Command::Run(config), files, .. } => Ok(Some((config, files))),
         _ => Ok(None),
     }
 }
@@ -116,13 +123,22 @@ where
     let log = LogConfig::new(cli.log.clone(), &file.log)?;
     let sources = file.sources(path.as_deref());
     let files = file.files.policy(cli.file_mode, cli.file_group.as_deref())?;
-    let given = Given { log: cli.log, files: FilesSection { mode: cli.file_mode, group: cli.file_group } };
+    let sensor = file.sensor.decide(cli.sensor_name.as_deref())?;
+    let given = Given {
+        log: cli.log,
+        files: FilesSection { mode: cli.file_mode, group: cli.file_group },
+        sensor: SensorSection { name: cli.sensor_name },
+    };
     let command = match cli.command {
-        CliCommand::Run(args) => Command::Run(RunConfig { sources, ..run(args, flags, &file, log)? }),
+        CliCommand::Run(args) => {
+            let config = run(args, flags, &file, log)?;
+            Command::Run(RunConfig { sources, sensor: sensor.clone(), ..config })
+        }
         CliCommand::Replay(args) => Command::Replay(replay(args, flags, &file, log)?),
         CliCommand::Train(args) => Command::Train(train(args, flags, &file, log)?),
         CliCommand::Features(args) => Command::Features(features(args, flags, &file, log)?),
         CliCommand::Incidents(args) => Command::Incidents(args.check(&file)?),
+        CliCommand::Known(args) => Command::Known(args.check(&file)?),
         CliCommand::Report(args) => Command::Report(args.check(flags, &file, log)?),
         CliCommand::Doctor(args) => {
             let interfaces = config::interfaces(args.iface, &file.capture);
@@ -150,28 +166,36 @@ where
         }
         CliCommand::Help(help) if help.is_of_config_file() => Command::Config(ConfigAnswer::Example),
         CliCommand::Help(help) => return Err(help.of_command()),
+        CliCommand::Status(args) => {
+            let socket = file.status.asked(args.status_socket.as_deref())?;
+            Command::Status(StatusConfig { socket, json: args.json })
+        }
         CliCommand::TestOutput(args) => Command::TestOutput(test_output(&args.output, &file)?),
         CliCommand::Config(ConfigArgs { command }) => {
             Command::Config(answer(command, cli.config, given, &matches)?)
         }
     };
-    Ok(Invocation { command, files })
+    Ok(Invocation { command, files, sensor })
 }
 
 /// What is said for all commands.
 struct Given {
     log: Option<PathBuf>,
     files: FilesSection,
+    sensor: SensorSection,
 }
 
 /// Reads the settings as `nad run` does, and tells whether that is possible or what is in force.
 fn answer(
     command: ConfigCommand,
     config: Option<PathBuf>,
-    Given { log, files }: Given,
+    Given { log, files, sensor }: Given,
     matches: &ArgMatches,
 ) -> Result<ConfigAnswer, UsageError> {
-    let check_files = |file: &File| file.files.policy(files.mode, files.group.as_deref());
+    let check_files = |file: &File| {
+        file.files.policy(files.mode, files.group.as_deref())?;
+        file.sensor.decide(sensor.name.as_deref()).map(drop)
+    };
     let flags = matches.subcommand().and_then(|(_, config)| config.subcommand()).map(|(_, flags)| flags);
     match command {
         ConfigCommand::Check(CheckArgs { file: path, run: args }) => {
@@ -184,7 +208,7 @@ fn answer(
         ConfigCommand::Show(args) => {
             let (file, path) = File::load(config.as_deref())?;
             check_files(&file)?;
-            let given = given::given(&args, log.clone(), files);
+            let given = given::given(&args, log.clone(), files.clone(), sensor.clone());
             let log = LogConfig::new(log, &file.log)?;
             let RunConfig { task, training, .. } = run(args, flags, &file, log)?;
             let shown = config::shown(&Places {
@@ -216,9 +240,11 @@ fn run(
     let security = security(args.security, args.live.user.clone(), file);
     let live = live(args.live, &payload, file)?;
     let detection = config::detection(alert_budget, threads.section(), file)?;
+    let detection = with_known(detection, outputs.history.as_deref(), file)?;
     let source = live.interfaces.join(", ");
     let source = if source.is_empty() { "the interface of the default route".into() } else { source };
-    let given = SinkContext { source, metrics: args.metrics, is_live: true, ..SinkContext::default() };
+    let (metrics, status) = (args.metrics, args.status_socket);
+    let given = SinkContext { source, metrics, status, is_live: true, ..SinkContext::default() };
     let outputs = output_config(outputs, file, given)?;
     let closed_stdout = args.on_closed_stdout.or(outputs.closed_stdout);
     let outputs = OutputConfig { closed_stdout, ..outputs };
@@ -232,6 +258,7 @@ fn run(
         log,
         security,
         sources: Vec::new(),
+        sensor: String::new(),
         fail_on_anomaly,
     })
 }
@@ -248,6 +275,8 @@ fn replay(
     let contamination = model.contamination.or(file.training.contamination);
     let training = config::training(training_choice(model), &file.training, CONTAMINATION)?;
     let source = args.file.display().to_string();
+    let detection = config::detection(alert_budget, threads.section(), file)?;
+    let detection = with_known(detection, outputs.history.as_deref(), file)?;
     Ok(ReplayConfig {
         file: args.file,
         heads: config::heads(payload.payload, &file.payload)?,
@@ -255,7 +284,7 @@ fn replay(
         training,
         contamination,
         scores: args.scores,
-        detection: config::detection(alert_budget, threads.section(), file)?,
+        detection,
         outputs: output_config(outputs, file, SinkContext { source, ..SinkContext::default() })?,
         log,
         security: security(args.security, None, file),
@@ -316,6 +345,20 @@ fn features(
         log,
         security,
     })))
+}
+
+/// Adds what incidents were marked as to the rules of the file.
+fn with_known(
+    detection: DetectorOptions,
+    history: Option<&Path>,
+    file: &File,
+) -> Result<DetectorOptions, ConfigError> {
+    let known = history::known_rules(history, file)?;
+    if known.is_empty() {
+        return Ok(detection);
+    }
+    let rules = detection.rules.rules().iter().map(|rule| rule.criteria().clone()).chain(known);
+    Ok(DetectorOptions { rules: AllowRules::new(rules), ..detection })
 }
 
 fn training_choice(args: ModelArgs) -> TrainingChoice {

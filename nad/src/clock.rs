@@ -3,6 +3,8 @@
 //! Records have `CLOCK_MONOTONIC` of the machine. A process in a time namespace (`time_namespaces(7)`) has another one,
 //! so the difference is taken from the kernel, once: a process stays in its namespace.
 
+pub mod local;
+
 use std::{
     fs,
     sync::OnceLock,

@@ -5,12 +5,15 @@ pub mod doctor;
 pub mod features;
 #[cfg(feature = "history")]
 pub mod incidents;
+#[cfg(feature = "history")]
+pub mod known;
 pub mod live;
 pub mod replay;
 #[cfg(feature = "history")]
 pub mod report;
 pub mod run;
 pub mod shedding;
+pub mod status;
 pub mod test_output;
 pub mod train;
 
@@ -25,7 +28,7 @@ mod signals;
 mod view;
 
 #[cfg(not(feature = "history"))]
-pub use no_history::{incidents, report};
+pub use no_history::{incidents, known, report};
 
 use std::path::Path;
 
@@ -53,6 +56,7 @@ use crate::{
         heads::HeadOptions,
         pcap::{PcapSource, ReadAhead},
     },
+    status::STATUS,
     text,
 };
 
@@ -69,8 +73,12 @@ pub enum Command {
     Features(features::FeaturesConfig),
     /// `nad incidents`
     Incidents(incidents::IncidentsConfig),
+    /// `nad known`
+    Known(known::KnownConfig),
     /// `nad report`
     Report(report::ReportConfig),
+    /// `nad status`
+    Status(status::StatusConfig),
     /// `nad doctor`
     Doctor(doctor::DoctorConfig),
     /// `nad test-output`
@@ -117,7 +125,9 @@ pub fn execute(command: Command, reread: Reread) -> Result<Outcome> {
         Command::Train(config) => train::train(config),
         Command::Features(config) => features::features(&config),
         Command::Incidents(config) => incidents::incidents(&config),
+        Command::Known(config) => known::known(&config),
         Command::Report(config) => report::report(config),
+        Command::Status(config) => status::status(&config),
         Command::Doctor(config) => doctor::doctor(config),
         Command::TestOutput(config) => test_output::test_output(&config),
         Command::Config(answer) => config::config(&answer),
@@ -342,7 +352,7 @@ fn report_ledger(ledger: &Ledger) -> Result<()> {
 
 /// What an output delivered; what it did not is a warning. What the terminal and the log delivered can be read there.
 fn report_output(output: &OutputCounts) {
-    let is_elsewhere = ![STANDARD_OUTPUT, LOG].contains(&output.name.as_str());
+    let is_elsewhere = ![STANDARD_OUTPUT, LOG, STATUS].contains(&output.name.as_str());
     if output.dropped + output.failed > 0 {
         tracing::warn!("{output}");
     } else if output.delivered > 0 && is_elsewhere {

@@ -6,6 +6,7 @@ pub mod native;
 
 mod ecs;
 mod eve;
+mod evidence;
 mod ocsf;
 pub(crate) mod severity;
 mod subject;

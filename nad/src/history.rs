@@ -6,6 +6,7 @@
 mod clock;
 mod incident;
 mod ledger;
+mod marks;
 mod process;
 mod query;
 mod renamed;
@@ -22,8 +23,9 @@ use rusqlite::ErrorCode;
 
 use crate::{files, text};
 
-pub use incident::{KeptIncident, KeptSource, Standing};
+pub use incident::{KeptChange, KeptEvidence, KeptFeature, KeptIncident, KeptSource, Standing};
 pub use ledger::{KeptLedger, LedgerBook, OutputTally};
+pub use marks::{Mark, mark};
 pub use query::{Filter, History, HostSum, Run, Span};
 pub use store::Store;
 

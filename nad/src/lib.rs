@@ -10,6 +10,8 @@ pub mod format;
 #[cfg(feature = "history")]
 pub mod history;
 pub mod interface;
+#[cfg(feature = "history")]
+pub mod known;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 pub mod model_file;
@@ -21,10 +23,12 @@ pub mod report;
 pub mod sandbox;
 pub mod secret;
 pub mod self_traffic;
+pub mod sensor;
 pub mod service_manager;
 pub mod settings;
 pub mod shedding;
 pub mod source;
+pub mod status;
 pub mod text;
 
 #[cfg(test)]

@@ -10,8 +10,12 @@ use nad::{
     cli::{self, UsageError},
     command::{self, Outcome},
     files,
-    output::{OutputError, terminal::STANDARD_OUTPUT},
-    text,
+    output::{
+        OutputError,
+        terminal::{STANDARD_OUTPUT, columns},
+    },
+    sensor,
+    text::{self, human},
 };
 
 const FAILED: u8 = 1;
@@ -41,6 +45,7 @@ fn main() -> ExitCode {
         }
     };
     files::set_policy(invocation.files);
+    sensor::set_name(&invocation.sensor);
     match command::execute(invocation.command, cli::reread) {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::AnomaliesFound) => ExitCode::from(ANOMALIES_FOUND),
@@ -59,7 +64,8 @@ fn main() -> ExitCode {
 
 /// Says what is wrong. That standard error can't be written is no reason to end otherwise.
 fn complain(what: &dyn Display) {
-    let _ = writeln!(io::stderr(), "error: {}", text::escaped(&what.to_string()));
+    let line = format!("error: {}", text::escaped(&what.to_string()));
+    let _ = writeln!(io::stderr(), "{}", human::wrapped(&line, columns(io::stderr()), 2));
 }
 
 /// The error and its causes, each once: nad's own errors name theirs already.

@@ -13,6 +13,7 @@ pub mod log;
 pub mod metrics;
 pub mod reopen;
 pub mod scores;
+pub mod status;
 pub mod terminal;
 #[cfg(feature = "webhook")]
 pub mod webhook;
@@ -46,6 +47,7 @@ macro_rules! sinks {
             email: Option<$crate::output::email::EmailSection>, if Mail "mail";
             webhook: Vec<$crate::output::webhook::WebhookSection>, if Webhook "webhook";
             metrics: $crate::output::metrics::MetricsSection, if Metrics "metrics";
+            status: $crate::output::status::StatusSection;
         }
     };
 }

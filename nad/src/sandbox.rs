@@ -26,7 +26,7 @@ use std::{fmt, io, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use needs::Needs;
+pub use needs::{Needs, SocketNeed};
 pub use user::Identity;
 
 /// How much of the sandbox there has to be.

@@ -3,6 +3,8 @@
 #[cfg(any(feature = "mail", feature = "metrics"))]
 pub(crate) mod domain;
 mod listen;
+#[cfg(feature = "history")]
+mod moment;
 mod size;
 
 use std::{fmt, io, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
@@ -10,6 +12,8 @@ use std::{fmt, io, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 use serde::{Deserialize, Serialize};
 
 pub use listen::Listen;
+#[cfg(feature = "history")]
+pub use moment::moment;
 pub use size::Size;
 
 use crate::text;

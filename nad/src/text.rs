@@ -1,6 +1,8 @@
 //! Text from outside, made safe for whoever reads it: file names, what servers answer, comments, names of interfaces,
 //! what a model or a history says.
 
+pub mod human;
+
 use std::{borrow::Cow, fmt::Write, os::unix::ffi::OsStrExt, path::Path};
 
 /// What somebody else wrote, for a line that a person reads: characters that end a line, move a terminal's cursor, or change

@@ -62,6 +62,8 @@ mod shedding;
 mod skip;
 #[path = "live/stacked.rs"]
 mod stacked;
+#[path = "live/status.rs"]
+mod status;
 #[path = "live/tools.rs"]
 mod tools;
 #[path = "live/traffic.rs"]

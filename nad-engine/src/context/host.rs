@@ -94,7 +94,6 @@ pub struct HostState {
     pub asked: TickCount,
     /// Where its packets come from.
     pub macs: Macs,
-    padding: u32,
     /// Up to when its sketches are.
     windows: Windows,
     /// Whom it mostly began flows with lately.
@@ -186,7 +185,7 @@ impl HostState {
     ) {
         self.come(now_ns);
         self.fade(now_ns);
-        self.macs.note(record.source_mac);
+        self.macs.note(record);
         let weight = Weight::of(record);
         let (packets, flows) = (weight.sent(), weight.source_flows());
         self.sent_1 += packets;

@@ -12,7 +12,7 @@ use super::{
     known::{ExchangeKeys, FirstContact, KnownServices},
     partition::{Addressed, Exchange},
     service_pair::Outflow,
-    subject::Origin,
+    subject::{Origin, Place},
     table::{Entry, Group, Hashed, Slot, Table},
     vantage::Vantage,
 };
@@ -53,7 +53,6 @@ pub(super) struct HostSummary {
     is_real: u16,
     /// How rare its first contacts of the last minutes are together, in hours.
     contact_hours: f32,
-    padding: u32,
 }
 
 impl HostSummary {
@@ -112,6 +111,12 @@ impl Network {
             Some(summary) => Origin { is_verified: summary.is_real(), mac: summary.macs.first() },
             None => Origin { is_verified: false, mac: key.to_mac() },
         }
+    }
+
+    /// Where a host's packets are seen.
+    pub(super) fn place(&self, key: HostKey) -> Place {
+        let of_host = key.to_ip().and_then(|_| self.summary(&key.hashed(&self.hash_key)));
+        of_host.map(|summary| summary.macs.place()).unwrap_or_default()
     }
 
     /// A client and a service had an exchange: both become known. If it was the first, how rare such a contact is.

@@ -140,6 +140,15 @@ pub struct Origin {
     pub mac: Option<[u8; 6]>,
 }
 
+/// Where packets are seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Index of the interface; 0 where it is not known, as in a replay.
+    pub interface: u32,
+    /// Outer VLAN id, where there is a tag that has one.
+    pub vlan: Option<u16>,
+}
+
 /// What a visit found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict {

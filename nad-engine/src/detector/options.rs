@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{context::Sizes, incident::allow::AllowRules, policy::AlertBudget};
+use crate::{
+    context::{Sizes, hash::HashKey},
+    incident::{allow::AllowRules, tracker::Tracker},
+    policy::AlertBudget,
+};
 
 /// How it detects.
 #[derive(Debug, Clone)]
@@ -45,6 +49,13 @@ impl Wanted {
     pub const ALL: Self = Self { scores: true, alerts: usize::MAX };
     /// Counts only.
     pub const NOTHING: Self = Self { scores: false, alerts: 0 };
+}
+
+impl DetectorOptions {
+    /// What joins deviations to incidents, which get names that come from this key.
+    pub(super) fn tracker(&self, hash_key: HashKey) -> Tracker {
+        Tracker::new(self.rules.clone(), self.silence.as_nanos() as u64).with_hash_key(hash_key)
+    }
 }
 
 impl Default for DetectorOptions {

@@ -3,6 +3,7 @@
 use super::{Detector, Findings, Notice, State};
 use crate::{
     batch::{Arrival, Arrivals, Shift},
+    context::Place,
     incident::IncidentUpdate,
     model::forest::ForestError,
     time::Now,
@@ -42,11 +43,18 @@ impl Detector {
         Ok(())
     }
 
-    /// Completes incidents that leave the detector: their times become Unix time, and their hosts get names.
+    /// Completes incidents that leave the detector: their times become Unix time, their hosts get names, and they
+    /// themselves a place.
     pub(super) fn complete(&self, updates: &mut [IncidentUpdate]) {
         let now_ns = self.timeline.now_ns();
         for IncidentUpdate { incident, .. } in updates {
             self.heads.name(incident, now_ns);
+            let mut hosts = incident.sources.items.iter().chain(&incident.targets.items);
+            let place = hosts
+                .find_map(|host| Some(self.context.place(*host)).filter(|place| *place != Place::default()));
+            incident.place = place.unwrap_or_default();
+            let seen = incident.evidence.iter_mut().map(|seen| &mut seen.time_ns);
+            seen.for_each(|moment_ns| *moment_ns = self.timeline.unix_ns(*moment_ns));
             for moment_ns in [&mut incident.detected_ns, &mut incident.start_ns, &mut incident.end_ns] {
                 *moment_ns = self.timeline.unix_ns(*moment_ns);
             }

@@ -7,6 +7,7 @@ mod packet;
 mod row;
 mod segment;
 mod service_pair;
+mod upload;
 
 use std::sync::LazyLock;
 
@@ -122,7 +123,7 @@ views! {
     Upload => Row {
         name: "upload",
         judges: &Of::<ServicePair> {
-            columns: &service_pair::UPLOAD,
+            columns: &upload::UPLOAD,
             is_for: all,
             shape: service_pair::shape_of_upload,
         },
@@ -134,8 +135,8 @@ views! {
     Pull => Row {
         name: "pull",
         judges: &Of::<ServicePair> {
-            columns: &service_pair::PULL,
-            is_for: service_pair::is_fetched_from_outside,
+            columns: &upload::PULL,
+            is_for: upload::is_fetched_from_outside,
             shape: |_| Shape::UnusualUpload,
         },
         vote: 1.0,

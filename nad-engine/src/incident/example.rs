@@ -3,8 +3,8 @@
 use bytemuck::Zeroable;
 
 use super::{
-    Change, Deviation, Incident, IncidentUpdate, Listed, State, SubjectState, coverage::Coverage,
-    shape::Shape,
+    Change, Deviation, Incident, IncidentUpdate, Listed, Place, State, SubjectState, Uuid,
+    coverage::Coverage, shape::Shape,
 };
 use crate::{
     context::{
@@ -139,6 +139,8 @@ pub fn update(id: &str, change: Change) -> IncidentUpdate {
         id: id.into(),
         case: id.into(),
         related: Vec::new(),
+        uid: Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0001),
+        place: Place::default(),
         detected_ns: 2 * SECOND,
         start_ns: SECOND,
         end_ns: 3 * SECOND,
@@ -161,6 +163,7 @@ pub fn update(id: &str, change: Change) -> IncidentUpdate {
         coverage: Coverage { records: 500, packets: 1000, lost_states: 0 },
         state: if change == Change::Closed { State::Closed } else { State::Open },
         reason: "10.0.0.1 asked for 1,000 services in 10 s (baseline: 0 to 6)".into(),
+        evidence: Vec::new(),
     };
     incident.sources.add(key(1));
     incident.targets.add(key(2));

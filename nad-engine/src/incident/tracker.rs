@@ -6,15 +6,16 @@ mod closed;
 mod consequence;
 mod places;
 mod story;
+mod told;
 
 use std::collections::HashSet;
 
 use super::{
     Change, Deviation, Incident, IncidentUpdate, Listed, Parties, State, SubjectState, allow::AllowRules,
-    coverage::Coverage, decay_suppression::DecaySuppression, reason::reason, shape::Shape,
+    coverage::Coverage, decay_suppression::DecaySuppression, shape::Shape, uid,
 };
 use crate::{
-    context::{TICK_NS, host_key::HostKey},
+    context::{Place, TICK_NS, hash::HashKey, host_key::HostKey},
     model::Evidence,
     time::Now,
 };
@@ -44,6 +45,8 @@ pub struct Tracker {
     suppression: DecaySuppression,
     rules: AllowRules,
     silence_ns: u64,
+    /// What incidents' names come from.
+    hash_key: HashKey,
     opened: u64,
     refused: u64,
 }
@@ -98,6 +101,7 @@ impl Tracker {
             suppression: DecaySuppression::default(),
             rules,
             silence_ns,
+            hash_key: HashKey::from_seed(0),
             opened: 0,
             refused: 0,
         }
@@ -324,9 +328,9 @@ impl Open {
         self.incident.packets += packets;
         self.incident.bytes += bytes;
         self.incident.coverage.add(std::mem::take(&mut self.silent_coverage));
-        if let Some(Vote { best, reason: said, .. }) = self.winner() {
-            let reason = said.get_or_insert_with(|| reason(best, &explain(best))).clone();
+        if let Some((reason, seen)) = self.winner().map(|vote| vote.told(explain)) {
             self.incident.reason = reason + &self.besides();
+            seen.into_iter().for_each(|seen| seen.note(&mut self.incident.evidence));
         }
         let change = match self.reported_shape {
             None => Change::Opened,

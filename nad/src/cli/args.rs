@@ -21,7 +21,7 @@ use groups::{FILES, MODEL, OUTPUTS, TERMINAL};
 
 use super::{
     UsageError,
-    history::{IncidentsArgs, ReportArgs},
+    history::{IncidentsArgs, KnownArgs, ReportArgs},
 };
 use crate::{
     config::{ClosedStdout, DEFAULT_COUNT, File, Length, refuse_renamed_variables, renamed_flag},
@@ -35,6 +35,7 @@ const EXIT_CODES: &str = "Exit codes: 0 fine, 1 failed, 2 wrong usage or setting
      judged";
 const EXIT_CODES_OF_RUN: &str = "Exit codes: 0 fine, 1 failed, 2 wrong usage or settings; with --fail-on-anomaly 3 anomalies found, 4 hosts could not be \
      judged; 5 nobody reads standard output any more (see --on-closed-stdout)";
+const EXIT_CODES_OF_STATUS: &str = "Exit codes: 0 a sensor answered, 1 none did, 2 wrong usage or settings";
 const EXIT_CODES_WITHOUT_ANOMALIES: &str = "Exit codes: 0 fine, 1 failed, 2 wrong usage or settings";
 
 /// Reads flags and environment. A variable without a value is as good as none: that is what `docker run -e NAD_MODEL=`
@@ -94,6 +95,9 @@ pub(super) struct Cli {
     /// Group of the files that nad makes, by name or number [default: that of nad's user]
     #[arg(long, global = true, env = "NAD_FILE_GROUP", hide_env_values = true, value_name = "GROUP", help_heading = FILES)]
     pub(super) file_group: Option<String>,
+    /// Name of the sensor in all outputs [default: the host name]
+    #[arg(long, global = true, env = "NAD_SENSOR_NAME", hide_env_values = true, value_name = "NAME")]
+    pub(super) sensor_name: Option<String>,
     #[command(subcommand)]
     pub(super) command: CliCommand,
 }
@@ -122,6 +126,9 @@ pub(super) enum CliCommand {
     /// List, show or export the incidents of a history
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES, hide = !Part::History.is_built())]
     Incidents(IncidentsArgs),
+    /// Show what incidents were marked as normal or noise, and what is allowed for it, or take that back
+    #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES, hide = !Part::History.is_built())]
+    Known(KnownArgs),
     /// Make a page for a browser of what was found and what went on, from a history or from a capture file
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES, hide = !Part::History.is_built())]
     Report(ReportArgs),
@@ -133,6 +140,9 @@ pub(super) enum CliCommand {
     /// The password of the section email is that of NAD_SMTP_PASSWORD, where it is set, or else in its password_file.
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
     TestOutput(TestOutputArgs),
+    /// Ask the running sensor what it is doing: since when, where, how mature, with which losses and open incidents
+    #[command(after_help = EXIT_CODES_OF_STATUS)]
+    Status(StatusArgs),
     /// Check a config file, or show every setting that is in force
     Config(ConfigArgs),
     /// Print the help of a command; `nad help config` prints the commented example of a config file
@@ -214,6 +224,10 @@ pub(super) struct RunArgs {
     /// Serve metrics and health by HTTP, as /metrics, /healthz and /readyz, for instance at 127.0.0.1:9469; "none" for not
     #[arg(long, env = "NAD_METRICS", hide_env_values = true, value_name = "ADDR:PORT", hide = !Part::Metrics.is_built(), help_heading = OUTPUTS)]
     pub(super) metrics: Option<Listen>,
+    /// Unix socket at which `nad status` asks this sensor; "none" for none [default: nad.sock in /run/nad, or where the service manager
+    /// says]
+    #[arg(long, env = "NAD_STATUS_SOCKET", hide_env_values = true, value_name = "SOCKET")]
+    pub(super) status_socket: Option<PathBuf>,
     /// What happens where nobody reads standard output any more: continue without it, or exit with 5 [default: exit where it
     /// is a pipe or a terminal and incidents go nowhere else but to the log, else continue]
     #[arg(long, env = "NAD_ON_CLOSED_STDOUT", hide_env_values = true, value_name = "WHAT", help_heading = TERMINAL)]
@@ -299,6 +313,16 @@ pub(super) struct DoctorArgs {
     /// Interface to examine, as for `nad run`; may be given more than once [default: that of the default route]
     #[arg(long, env = "NAD_IFACE", hide_env_values = true, value_name = "IF", value_delimiter = ',')]
     pub(super) iface: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    /// Tell all of it as a JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Unix socket of the sensor [default: that of the config file, else /run/nad/nad.sock]
+    #[arg(long, env = "NAD_STATUS_SOCKET", hide_env_values = true, value_name = "SOCKET")]
+    pub(super) status_socket: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -8,14 +8,14 @@ use super::args::RunArgs;
 use crate::{
     config::{
         AlertsSection, CaptureSection, File, FilesSection, LogSection, OneOrMany, OutputSection,
-        PayloadSection, TrainingSection,
+        PayloadSection, SensorSection, TrainingSection,
     },
     output::SinkContext,
     sandbox::SecuritySection,
 };
 
 /// Flags that are settings of the file, too: the flag's name, the section, and the setting.
-const FLAGS: [(&str, &str, &str); 29] = [
+const FLAGS: [(&str, &str, &str); 31] = [
     ("iface", "capture", "interface"),
     ("count", "capture", "packet_count"),
     ("direction", "capture", "direction"),
@@ -40,18 +40,26 @@ const FLAGS: [(&str, &str, &str); 29] = [
     ("on_closed_stdout", "output", "on_closed_stdout"),
     ("history", "history", "path"),
     ("metrics", "metrics", "listen"),
+    ("status_socket", "status", "socket"),
     ("log", "log", "path"),
     ("file_mode", "files", "mode"),
     ("file_group", "files", "group"),
     ("sandbox", "security", "sandbox"),
     ("user", "security", "user"),
+    ("sensor_name", "sensor", "name"),
 ];
 
 /// The settings that flags and environment give.
-pub(super) fn given(args: &RunArgs, log: Option<PathBuf>, files: FilesSection) -> File {
-    let RunArgs { live, task, count, decision, security, metrics, on_closed_stdout } = args;
+pub(super) fn given(
+    args: &RunArgs,
+    log: Option<PathBuf>,
+    files: FilesSection,
+    sensor: SensorSection,
+) -> File {
+    let RunArgs { live, task, count, decision, security, metrics, status_socket, on_closed_stdout } = args;
     let outputs = &decision.outputs;
-    let sinks = SinkContext { history: outputs.history.clone(), metrics: *metrics, ..SinkContext::default() };
+    let (history, status) = (outputs.history.clone(), status_socket.clone());
+    let sinks = SinkContext { history, metrics: *metrics, status, ..SinkContext::default() };
     let interface = (!live.iface.is_empty()).then(|| OneOrMany::Many(live.iface.clone()));
     File {
         capture: CaptureSection {
@@ -84,6 +92,7 @@ pub(super) fn given(args: &RunArgs, log: Option<PathBuf>, files: FilesSection) -
         },
         log: LogSection { path: log, ..LogSection::default() },
         files,
+        sensor,
         security: SecuritySection { sandbox: security.sandbox, user: live.user.clone() },
         ..File::of_sinks(&sinks)
     }

@@ -1,11 +1,13 @@
 //! The arguments of `nad incidents` and `nad report`, and the settings that they make.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Subcommand, ValueEnum};
-use jiff::Timestamp;
 use nad_engine::{
-    incident::{allow::AddressRange, shape::Shape},
+    incident::{
+        allow::{AddressRange, Criteria},
+        shape::Shape,
+    },
     policy::AlertBudget,
 };
 use serde::{Deserialize, de::IntoDeserializer};
@@ -19,12 +21,15 @@ use super::{
 };
 use crate::{
     command::{
-        incidents::{Doing, Export, IncidentsConfig, Listing},
+        incidents::{Doing, Export, IncidentsConfig, Listing, Marking},
+        known::{self, KnownConfig},
         report::{ReportConfig, ReportSource},
     },
     config::{ConfigError, File, Length},
-    history::{Filter, Standing},
+    history::{Filter, Mark, Standing},
+    known::KnownFile,
     output::log::LogConfig,
+    settings::moment,
 };
 
 #[derive(Debug, Args)]
@@ -47,8 +52,23 @@ enum DoingArgs {
     },
     /// Everything that is known of an incident
     Show {
-        /// Its name, as list gives it
+        /// Its id, as list gives it, or its uid
         id: String,
+        #[command(flatten)]
+        history: HistoryArgs,
+    },
+    /// Say what an incident is: normal and noise are not reported again for a while
+    Mark {
+        /// Its id, as list gives it, or its uid
+        id: String,
+        /// What it is
+        mark: Mark,
+        /// Why, for whoever reads it later
+        #[arg(long, value_name = "TEXT")]
+        comment: Option<String>,
+        /// For how long what it tells of is allowed [default: 90d where it is normal, 7d where it is noise]
+        #[arg(long = "for", value_name = "TIME")]
+        lasts: Option<Length>,
         #[command(flatten)]
         history: HistoryArgs,
     },
@@ -91,7 +111,8 @@ struct FilterArgs {
 
 #[derive(Debug, Args)]
 struct PeriodArgs {
-    /// What went on after this moment: 24h ago, or at 2026-11-24T18:00:00Z [default: from the beginning]
+    /// What went on after this moment: 24h ago, today, yesterday, 2026-11-26, or "2026-11-26 13:43" in the machine's time zone
+    /// [default: from the beginning]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Option<u64>,
     /// What went on before this moment [default: now]
@@ -135,12 +156,60 @@ impl IncidentsArgs {
         let (doing, history) = match self.doing {
             DoingArgs::List { filter, format, history } => (Doing::List(filter.check()?, format), history),
             DoingArgs::Show { id, history } => (Doing::Show(id), history),
+            DoingArgs::Mark { id, mark, comment, lasts, history } => {
+                if mark == Mark::Confirmed && lasts.is_some() {
+                    let line = "--for goes with normal and noise: what is confirmed is allowed for no time";
+                    return Err(ConfigError::Value(line.into()).into());
+                }
+                let comment = comment.filter(|comment| !comment.trim().is_empty());
+                let lasts = lasts.map(|length| length.0);
+                (Doing::Mark(Marking { id, mark, comment, lasts }), history)
+            }
             DoingArgs::Export { filter, format, history } => {
                 (Doing::Export(filter.check()?, format), history)
             }
         };
         Ok(IncidentsConfig { history: history.path(file)?, doing })
     }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KnownArgs {
+    #[command(subcommand)]
+    doing: KnownDoingArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum KnownDoingArgs {
+    /// What was marked as normal or noise, and what is allowed for it
+    List {
+        #[command(flatten)]
+        history: HistoryArgs,
+    },
+    /// Report again what an incident told of
+    Forget {
+        /// Its uid, as list gives it
+        incident: String,
+        #[command(flatten)]
+        history: HistoryArgs,
+    },
+}
+
+impl KnownArgs {
+    pub(super) fn check(self, file: &File) -> Result<KnownConfig, UsageError> {
+        let (doing, history) = match self.doing {
+            KnownDoingArgs::List { history } => (known::Doing::List, history),
+            KnownDoingArgs::Forget { incident, history } => (known::Doing::Forget(incident), history),
+        };
+        Ok(KnownConfig { history: history.path(file)?, doing })
+    }
+}
+
+/// What is allowed as it was marked so, beside the history that a flag or the file names.
+pub(super) fn known_rules(given: Option<&Path>, file: &File) -> Result<Vec<Criteria>, ConfigError> {
+    let Some(history) = given.or(file.history.path.as_deref()) else { return Ok(Vec::new()) };
+    let known = KnownFile::beside(history).map_err(|error| ConfigError::Value(error.to_string()))?;
+    Ok(known.criteria().collect())
 }
 
 impl ReportArgs {
@@ -218,21 +287,6 @@ impl PeriodArgs {
     }
 }
 
-/// A moment, in nanoseconds since the Unix epoch: so long ago, or as RFC 3339 has it.
-fn moment(text: &str) -> Result<u64, String> {
-    let error = || {
-        format!(
-            "\"{text}\" is no time: give how long ago it was, as in 24h or 7d, or a moment as 2026-11-24T18:00:00Z"
-        )
-    };
-    let now = Timestamp::now().as_nanosecond();
-    let moment = match text.parse::<Length>() {
-        Ok(length) => now - i128::try_from(length.0.as_nanos()).map_err(|_| error())?,
-        Err(_) => text.parse::<Timestamp>().map_err(|_| error())?.as_nanosecond(),
-    };
-    Ok(u64::try_from(moment.max(0)).unwrap_or(u64::MAX))
-}
-
 /// A shape, by the name that incidents have or the one that rules have.
 fn shape(text: &str) -> Result<Shape, String> {
     let name = text.to_lowercase().replace(' ', "-");
@@ -244,16 +298,6 @@ fn shape(text: &str) -> Result<Shape, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_moment_is_an_age_or_a_time() {
-        assert_eq!(moment("1970-01-01T00:00:07Z"), Ok(7_000_000_000));
-        let (now, day) = (moment("1ms").unwrap(), moment("1d").unwrap());
-        assert!((now - day).abs_diff(86_400_000_000_000) < 1_000_000_000);
-        for bad in ["", "yesterday", "24", "2026-13-01T00:00:00Z"] {
-            assert!(moment(bad).unwrap_err().contains("24h"), "{bad}");
-        }
-    }
 
     #[test]
     fn a_shape_has_the_name_that_it_is_listed_with_and_the_one_of_rules() {

@@ -1,6 +1,8 @@
 //! `nad incidents`: what a history knows of them.
 
 mod export;
+mod mark;
+mod show;
 mod table;
 
 use std::{
@@ -10,12 +12,13 @@ use std::{
 
 use anyhow::Result;
 use clap::ValueEnum;
+pub use mark::Marking;
 
 use super::Outcome;
 use crate::{
     history::{Filter, History, KeptIncident},
     output::{OutputError, terminal::STANDARD_OUTPUT},
-    text,
+    text::{self, human},
 };
 
 /// Settings of `nad incidents`.
@@ -32,8 +35,10 @@ pub struct IncidentsConfig {
 pub enum Doing {
     /// Lists them.
     List(Filter, Listing),
-    /// Shows all that is known of the one of this name, or of those: a name is unique in a run only.
+    /// Shows all that is known of the one with this `uid` or `id`, or of those: an `id` is unique in a run only.
     Show(String),
+    /// Notes what somebody says of one.
+    Mark(Marking),
     /// Writes them for other programs.
     Export(Filter, Export),
 }
@@ -41,7 +46,7 @@ pub enum Doing {
 /// How incidents are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Listing {
-    /// For people: a row each, cut to the terminal's width.
+    /// For people: a few lines each on a terminal, a row each elsewhere.
     Table,
     /// For programs: an array of objects.
     Json,
@@ -65,14 +70,30 @@ pub(super) fn incidents(config: &IncidentsConfig) -> Result<Outcome> {
             list(&incidents, *listing, &mut out)
         }
         Doing::Show(id) => {
-            let mut incidents = history.incidents(&Filter::default())?;
-            incidents.retain(|incident| incident.id == *id);
+            let incidents = named(&history, config, id)?;
+            let mut shown = Vec::with_capacity(incidents.len());
+            for incident in &incidents {
+                shown.push((incident, history.changes(incident)?));
+            }
+            let width = table::terminal_width();
+            shown.iter().try_for_each(|(incident, changes)| show::show(incident, changes, width, &mut out))
+        }
+        Doing::Mark(marking) => {
+            let incidents = named(&history, config, &marking.id)?;
+            // A capture that was replayed again has the same incidents again.
+            let is_one = incidents.iter().all(|incident| incident.uid == incidents[0].uid)
+                && (incidents.len() == 1 || incidents[0].uid.is_some());
             anyhow::ensure!(
-                !incidents.is_empty(),
-                "history {} has no incident {id}; nad incidents list names those that there are",
-                text::path(&config.history)
+                is_one,
+                "several runs have an incident {}: give its uid",
+                text::escaped(&marking.id)
             );
-            incidents.iter().try_for_each(|incident| table::show(incident, &mut out))
+            // It is written by another connection.
+            drop(history);
+            mark::mark(&config.history, &incidents, marking)?.iter().try_for_each(|line| {
+                let width = table::terminal_width();
+                writeln!(out, "{}", human::wrapped(&text::escaped(line), width, 0))
+            })
         }
         Doing::Export(filter, format) => {
             let incidents = history.incidents(filter)?;
@@ -84,6 +105,19 @@ pub(super) fn incidents(config: &IncidentsConfig) -> Result<Outcome> {
     };
     written.and_then(|()| out.flush()).map_err(|error| OutputError::new(STANDARD_OUTPUT, error))?;
     Ok(Outcome::Fine)
+}
+
+/// The incident with a `uid`, or those with an `id`.
+fn named(history: &History, config: &IncidentsConfig, id: &str) -> Result<Vec<KeptIncident>> {
+    let mut incidents = history.incidents(&Filter::default())?;
+    incidents.retain(|incident| incident.id == id || incident.uid.as_deref() == Some(id));
+    anyhow::ensure!(
+        !incidents.is_empty(),
+        "history {} has no incident {}; nad incidents list names those that there are",
+        text::path(&config.history),
+        text::escaped(id)
+    );
+    Ok(incidents)
 }
 
 fn list(incidents: &[KeptIncident], listing: Listing, out: &mut impl Write) -> io::Result<()> {

@@ -26,6 +26,7 @@ use crate::{
     interface::{self, Interface, Selection, Stack},
     queue::{self, Sender, WhenFull},
     sandbox::Sandbox,
+    sensor,
     shedding::SamplingMode,
     source::{
         Fill, Source,
@@ -119,6 +120,7 @@ impl Loaded<'_> {
             forward_kernel_log(&mut source)?;
         }
         let in_force = sandbox.enter_beside(keeper.unconfined())?;
+        sensor::note_sandbox(in_force.to_string());
         if in_force.missing().is_empty() {
             tracing::info!("{in_force}");
         } else {

@@ -15,6 +15,21 @@ pub mod incidents {
     }
 }
 
+/// `nad known`
+pub mod known {
+    use anyhow::Result;
+
+    use crate::command::Outcome;
+
+    /// There are none.
+    #[derive(Debug)]
+    pub enum KnownConfig {}
+
+    pub(in crate::command) fn known(config: &KnownConfig) -> Result<Outcome> {
+        match *config {}
+    }
+}
+
 /// `nad report`
 pub mod report {
     use anyhow::Result;

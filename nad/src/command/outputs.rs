@@ -35,7 +35,8 @@ impl OutputConfig {
     fn when_stdout_closes(&self) -> WhenFailing {
         let default = || {
             let is_watched = io::stdout().is_terminal() || is_pipe(&io::stdout());
-            if is_watched && self.sinks.is_empty() { ClosedStdout::Exit } else { ClosedStdout::Continue }
+            let is_told = self.sinks.iter().any(|sink| sink.is_destination());
+            if is_watched && !is_told { ClosedStdout::Exit } else { ClosedStdout::Continue }
         };
         match self.closed_stdout.unwrap_or_else(default) {
             ClosedStdout::Continue if self.is_live => WhenFailing::StopUnlessGone,

@@ -99,6 +99,7 @@ fn take_a_restart(old: &RunConfig, new: &RunConfig) -> Vec<&'static str> {
         }),
         ("sizes of tables ([context])", old.detection.sizes != new.detection.sizes),
         ("the log file ([log])", old.log != new.log),
+        ("the sensor's name ([sensor])", old.sensor != new.sensor),
         ("as whom nad works, and in which sandbox ([security])", old.security != new.security),
         ("what the terminal shows ([output])", old.outputs.terminal != new.outputs.terminal),
         ("whether packets are reported", old.outputs.wants_packets() != new.outputs.wants_packets()),

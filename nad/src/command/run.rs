@@ -73,6 +73,8 @@ pub struct RunConfig {
     pub security: SecurityConfig,
     /// The files that settings are in.
     pub sources: Vec<PathBuf>,
+    /// The sensor's name.
+    pub sensor: String,
     /// Whether an anomaly makes the exit code 3.
     pub fail_on_anomaly: bool,
 }

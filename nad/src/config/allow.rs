@@ -77,11 +77,26 @@ impl AllowSection {
     }
 
     /// Refuses a rule without any criterion.
-    pub(super) fn check(&self) -> Result<(), &'static str> {
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
         if self.criteria().are_any() {
             return Ok(());
         }
         Err("an allow rule would allow everything: give a source, mac, destination, port, protocol or shape")
+    }
+}
+
+impl From<&Criteria> for AllowSection {
+    fn from(criteria: &Criteria) -> Self {
+        Self {
+            source: criteria.source,
+            mac: criteria.mac.map(Mac),
+            destination: criteria.destination,
+            port: criteria.port.map(Port),
+            protocol: criteria.protocol.map(Protocol),
+            shape: criteria.shape,
+            comment: Comment(criteria.comment.clone()),
+            expires: criteria.expires_ns.map(Expiry),
+        }
     }
 }
 

@@ -18,14 +18,15 @@ use toml::{Spanned, de::DeTable, de::DeValue, ser::ValueSerializer};
 
 use super::{
     AlertsSection, CaptureSection, ConfigError, ContextSection, DEFAULT_LOG, DEFAULT_TRAIN_FOR, File,
-    FilesSection, Length, LogSection, OutputSection, PayloadSection, Relearn, Task, ThreadsSection,
-    TrainingSection,
+    FilesSection, Length, LogSection, OutputSection, PayloadSection, Relearn, SensorSection, Task,
+    ThreadsSection, TrainingSection,
     file::{NO_FILE, read},
     log::{DEFAULT_LOG_SIZE, DEFAULT_LOGS_KEPT},
 };
 use crate::{
     output::{Section, sinks},
     sandbox::SecuritySection,
+    sensor,
     source::{heads::HeadOptions, xdp::default_ring_bytes},
     text,
 };
@@ -176,6 +177,7 @@ fn defaults(task: &Task, training: &Training) -> File {
         },
         files: FilesSection { mode: Some(Default::default()), group: None },
         security: SecuritySection { sandbox: Some(Default::default()), user: None },
+        sensor: SensorSection { name: Some(sensor::host_name()) },
     } }
 }
 

@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::{
     AllowSection, ConfigError, ContextSection, FilesSection, Length, LogSection, OutputSection,
-    PayloadSection, TaskChoice, ThreadsSection, renamed::renamed_key,
+    PayloadSection, SensorSection, TaskChoice, ThreadsSection, renamed::renamed_key,
 };
 use crate::{
     files,
@@ -92,6 +92,8 @@ sinks! {
         pub files: FilesSection,
         /// As whom nad works, and what it can't do.
         pub security: SecuritySection,
+        /// Which sensor this is.
+        pub sensor: SensorSection,
     }
 }
 

@@ -16,6 +16,8 @@ use super::{
     subject::{End, Subject},
     technique::Technique,
 };
+use crate::sensor;
+
 const VERSION: &str = "8.17.0";
 
 /// An event.
@@ -139,10 +141,26 @@ struct Related {
 
 #[derive(Serialize)]
 struct Observer {
+    name: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ingress: Option<Ingress>,
     vendor: &'static str,
     product: &'static str,
     r#type: &'static str,
     version: &'static str,
+}
+
+/// Where the packets are seen.
+#[derive(Serialize)]
+struct Ingress {
+    interface: Interface,
+}
+
+#[derive(Serialize)]
+struct Interface {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
 }
 
 impl<'a> Ecs<'a> {
@@ -167,7 +185,7 @@ impl<'a> Ecs<'a> {
             destination: Side::of(subject.target, &[]),
             network: Network { vlan, ..Network::new(&subject, alert.record.length.into(), 1) },
             related: Related::of(std::slice::from_ref(&subject)),
-            observer: OBSERVER,
+            observer: Observer::at(alert.record.interface),
             nad: Own::Packet(alert.into()),
         }
     }
@@ -175,6 +193,7 @@ impl<'a> Ecs<'a> {
     /// Of an incident.
     pub(super) fn of_incident(incident: &'a Incident, change: Option<Change>) -> Self {
         let subjects = Subject::of_incident(incident);
+        let vlan = incident.place.vlan.map(|id| Vlan { id: id.to_string() });
         let action = match change {
             None => "incident",
             Some(Change::Opened) => "incident-opened",
@@ -184,7 +203,7 @@ impl<'a> Ecs<'a> {
             Some(Change::Closed) => "incident-closed",
         };
         let event = Event {
-            id: incident.id.clone(),
+            id: incident.uid.to_string(),
             start: Some(presentation::timestamp(incident.start_ns)),
             end: Some(presentation::timestamp(incident.end_ns)),
             ..Event::new(action, "nad.incident", &incident.reason, Severity::of_incident(incident))
@@ -201,17 +220,24 @@ impl<'a> Ecs<'a> {
             threat: Technique::of(incident.shape).map(Threat::of),
             source: Side::of(subjects[0].source, &incident.names),
             destination: Side::of(subjects[0].target, &incident.names),
-            network: Network::new(&subjects[0], incident.bytes, incident.packets),
+            network: Network { vlan, ..Network::new(&subjects[0], incident.bytes, incident.packets) },
             related: Related::of(&subjects),
-            observer: OBSERVER,
+            observer: Observer::at(incident.place.interface),
             nad: Own::Incident(incident.into()),
         }
     }
 }
 
-/// Names no machine: where a capture is replayed, it is not the one that saw the packets.
-const OBSERVER: Observer =
-    Observer { vendor: "nad", product: "nad", r#type: "sensor", version: env!("CARGO_PKG_VERSION") };
+impl Observer {
+    /// This sensor, at an interface; 0 is none that is known.
+    fn at(interface: u32) -> Self {
+        let name = sensor::interface(interface);
+        let ingress =
+            (interface != 0).then(|| Ingress { interface: Interface { id: interface.to_string(), name } });
+        let (vendor, version) = ("nad", env!("CARGO_PKG_VERSION"));
+        Self { name: sensor::name(), ingress, vendor, product: "nad", r#type: "sensor", version }
+    }
+}
 
 impl<'a> Event<'a> {
     fn new(action: &'static str, dataset: &'static str, reason: &'a str, severity: Severity) -> Self {

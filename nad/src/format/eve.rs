@@ -17,6 +17,7 @@ use super::{
     subject::{End, Subject},
     technique::Technique,
 };
+use crate::sensor;
 
 /// Generator of what comes from rules, as all of nad's signatures say.
 const GENERATOR: u8 = 1;
@@ -28,6 +29,10 @@ const REVISION: u8 = 1;
 pub(super) struct Eve<'a> {
     timestamp: String,
     event_type: &'static str,
+    /// Suricata's `sensor-name`.
+    host: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_iface: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     vlan: Option<[u16; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,6 +106,7 @@ impl<'a> Eve<'a> {
             Signature::new(signature_id, signature.into(), category, Severity::of_packet(alert), None);
         Self {
             vlan: presentation::vlan(&alert.record).map(|id| [id]),
+            in_iface: sensor::interface(alert.record.interface),
             ..Self::new(alert.time_ns, &Subject::of_packet(alert), signature, Own::Packet(alert.into()))
         }
     }
@@ -118,6 +124,8 @@ impl<'a> Eve<'a> {
         let first = Subject::of_incident(incident).swap_remove(0);
         signature.metadata.source_verified = first.is_verified.map(|is| [if is { "true" } else { "false" }]);
         Self {
+            vlan: incident.place.vlan.map(|id| [id]),
+            in_iface: sensor::interface(incident.place.interface),
             flow: Some(Flow { start: time(incident.start_ns), end: time(incident.end_ns) }),
             ..Self::new(moment(incident, change), &first, signature, Own::Incident(incident.into()))
         }
@@ -132,6 +140,8 @@ impl<'a> Eve<'a> {
         Self {
             timestamp: time(time_ns),
             event_type: "alert",
+            host: sensor::name(),
+            in_iface: None,
             vlan: None,
             src_ip: ip(subject.source),
             src_port: port(subject.source),

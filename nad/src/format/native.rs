@@ -11,6 +11,9 @@ use nad_engine::{
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 
+use super::{evidence::EvidenceLine, severity::Severity};
+use crate::sensor;
+
 /// The version of both objects: it changes where a field is taken out or means something else.
 const VERSION: u8 = 2;
 
@@ -24,11 +27,18 @@ pub struct AlertLine<'a> {
     time: f64,
     /// The same in RFC 3339, in UTC with milliseconds.
     timestamp: String,
+    /// Name of the sensor, see `--sensor-name`.
+    sensor: &'static str,
+    /// How grave it is: `low`, or `medium` where the packet is malformed.
+    severity: SeverityName,
     /// The packet's place in the capture, from 0, or live the number of its record.
     index: u64,
     /// Index of the interface as the kernel counts them; absent where it is not known.
     #[serde(skip_serializing_if = "is_zero")]
     interface: u32,
+    /// Name of that interface; absent where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interface_name: Option<String>,
     /// Source IP address; for ARP the sender's. Null where there is none.
     src_ip: Option<String>,
     /// Destination IP address; for ARP the one that is spoken of. Null where there is none.
@@ -79,6 +89,23 @@ pub struct IncidentLine<'a> {
     /// Other incidents of the same host that were open meanwhile, by `id` with their shapes; absent where there were none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     related: BTreeMap<&'a str, &'static str>,
+    /// Name of the incident among all sensors and runs (UUIDv7): the same in all its changes. A replay with the same seed or model
+    /// gives it again.
+    uid: String,
+    /// Name of the sensor, see `--sensor-name`.
+    sensor: &'static str,
+    /// How grave it is, from its shape and from how sure it is that it is not ordinary.
+    severity: SeverityName,
+    /// Index, as the kernel counts them, of the interface where packets of the first source (or else target) whose place is known are
+    /// seen; absent where it is not known, as in a replay.
+    #[serde(skip_serializing_if = "is_zero")]
+    interface: u32,
+    /// Name of that interface; absent where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interface_name: Option<String>,
+    /// Outer VLAN id of these packets, where there is a tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vlan: Option<u16>,
     /// Whether further alerts are expected.
     state: State,
     /// What it looks like, such as `port scan`.
@@ -145,6 +172,9 @@ pub struct IncidentLine<'a> {
     view: &'static str,
     /// Why, in one sentence.
     reason: &'a str,
+    /// What views have seen of it, the first one first; absent where none said what it looks like.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    evidence: Vec<EvidenceLine>,
 }
 
 /// Where an incident is in its life.
@@ -162,6 +192,28 @@ impl From<incident::State> for State {
         match state {
             incident::State::Open => Self::Open,
             incident::State::Closed => Self::Closed,
+        }
+    }
+}
+
+/// How grave something is.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum SeverityName {
+    /// Seldom worth more than a look.
+    Low,
+    /// To be looked at.
+    Medium,
+    /// To be looked at first.
+    High,
+}
+
+impl From<Severity> for SeverityName {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Low => Self::Low,
+            Severity::Medium => Self::Medium,
+            Severity::High => Self::High,
         }
     }
 }
@@ -197,8 +249,11 @@ impl<'a> From<&'a Alert> for AlertLine<'a> {
             schema: VERSION,
             time: alert.time_ns as f64 / 1e9,
             timestamp: presentation::timestamp(alert.time_ns),
+            sensor: sensor::name(),
+            severity: Severity::of_packet(alert).into(),
             index: alert.index,
             interface: record.interface,
+            interface_name: sensor::interface(record.interface),
             src_ip: source.ip.map(|ip| ip.to_string()),
             dst_ip: destination.ip.map(|ip| ip.to_string()),
             src_mac: source.mac.map(presentation::mac),
@@ -227,6 +282,12 @@ impl<'a> From<&'a Incident> for IncidentLine<'a> {
             id: &incident.id,
             case: &incident.case,
             related: incident.related.iter().map(|(id, shape)| (&**id, shape.name())).collect(),
+            uid: incident.uid.to_string(),
+            sensor: sensor::name(),
+            severity: Severity::of_incident(incident).into(),
+            interface: incident.place.interface,
+            interface_name: sensor::interface(incident.place.interface),
+            vlan: incident.place.vlan,
             state: incident.state.into(),
             shape: incident.shape.name(),
             technique: incident.shape.technique(),
@@ -260,6 +321,7 @@ impl<'a> From<&'a Incident> for IncidentLine<'a> {
             threshold: incident.threshold,
             view: incident.view.name(),
             reason: &incident.reason,
+            evidence: incident.evidence.iter().map(EvidenceLine::from).collect(),
         }
     }
 }

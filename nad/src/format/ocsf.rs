@@ -15,6 +15,8 @@ use super::{
     subject::{End, Subject},
     technique::{MATRIX_VERSION, Technique},
 };
+use crate::sensor;
+
 const VERSION: &str = "1.7.0";
 /// The category Findings.
 const CATEGORY: u16 = 2;
@@ -59,6 +61,13 @@ pub(super) struct Finding<'a> {
 struct Metadata {
     version: &'static str,
     product: Product,
+    loggers: [Logger; 1],
+}
+
+/// The instance of the product: the sensor.
+#[derive(Serialize)]
+struct Logger {
+    name: &'static str,
 }
 
 #[derive(Serialize)]
@@ -132,6 +141,9 @@ struct Endpoint {
     mac: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     port: Option<u16>,
+    /// The VLAN that its packets are seen in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vlan_uid: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -161,7 +173,7 @@ impl<'a> Finding<'a> {
             analytic: Analytic::of("packet"),
             attacks: None,
         };
-        let evidences = vec![Evidence::of(&Subject::of_packet(alert))];
+        let evidences = vec![Evidence::of(&Subject::of_packet(alert), presentation::vlan(&alert.record))];
         Self::new(None, time, Severity::of_packet(alert), info, evidences, Own::Packet(alert.into()))
     }
 
@@ -170,7 +182,7 @@ impl<'a> Finding<'a> {
         let (start, end) = (milliseconds(incident.start_ns), milliseconds(incident.end_ns));
         let name = incident.shape.name();
         let info = Info {
-            uid: incident.id.clone(),
+            uid: incident.uid.to_string(),
             title: capitalised(name),
             desc: &incident.reason,
             created_time: milliseconds(incident.detected_ns),
@@ -180,7 +192,8 @@ impl<'a> Finding<'a> {
             analytic: Analytic::of(incident.view.name()),
             attacks: Technique::of(incident.shape).map(|technique| [Attack::of(technique)]),
         };
-        let evidences = Subject::of_incident(incident).iter().map(Evidence::of).collect();
+        let evidence = |subject: &Subject| Evidence::of(subject, incident.place.vlan);
+        let evidences = Subject::of_incident(incident).iter().map(evidence).collect();
         let time = milliseconds(moment(incident, change));
         let severity = Severity::of_incident(incident);
         Self {
@@ -229,7 +242,7 @@ impl<'a> Finding<'a> {
             risk_level_id: severity.level(),
             risk_level: severity.name(),
             risk_score: severity.risk_score(),
-            metadata: METADATA,
+            metadata: Metadata::new(),
             finding_info,
             evidences,
             unmapped,
@@ -237,10 +250,12 @@ impl<'a> Finding<'a> {
     }
 }
 
-const METADATA: Metadata = Metadata {
-    version: VERSION,
-    product: Product { name: "nad", vendor_name: "nad", version: env!("CARGO_PKG_VERSION") },
-};
+impl Metadata {
+    fn new() -> Self {
+        let product = Product { name: "nad", vendor_name: "nad", version: env!("CARGO_PKG_VERSION") };
+        Self { version: VERSION, product, loggers: [Logger { name: sensor::name() }] }
+    }
+}
 
 impl Analytic {
     /// A view's forest.
@@ -260,11 +275,11 @@ impl Attack {
 }
 
 impl Evidence {
-    fn of(subject: &Subject) -> Self {
+    fn of(subject: &Subject, vlan: Option<u16>) -> Self {
         const UNKNOWN: u8 = 0;
         Self {
-            src_endpoint: subject.source.map(Endpoint::of),
-            dst_endpoint: subject.target.map(Endpoint::of),
+            src_endpoint: subject.source.map(|end| Endpoint::of(end, vlan)),
+            dst_endpoint: subject.target.map(|end| Endpoint::of(end, vlan)),
             data: subject.is_verified.map(|source_verified| Data { source_verified }),
             connection_info: Connection {
                 direction_id: UNKNOWN,
@@ -279,10 +294,10 @@ impl Evidence {
 }
 
 impl Endpoint {
-    fn of(end: End) -> Self {
+    fn of(end: End, vlan: Option<u16>) -> Self {
         let mac = end.mac.map(presentation::mac);
         let uid = end.ip.is_none().then(|| mac.clone().unwrap_or_else(|| "unknown".into()));
-        Self { uid, ip: end.ip, mac, port: end.port }
+        Self { uid, ip: end.ip, mac, port: end.port, vlan_uid: vlan.map(|id| id.to_string()) }
     }
 }
 

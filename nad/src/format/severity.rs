@@ -69,6 +69,25 @@ impl Severity {
         }
     }
 
+    /// Its name as nad's own format has it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+
+    /// That of a level, which is taken for the nearest, as a history has it.
+    #[cfg(feature = "history")]
+    pub(crate) const fn of_level(level: u8) -> Self {
+        match level {
+            0 | 1 => Self::Low,
+            2 => Self::Medium,
+            _ => Self::High,
+        }
+    }
+
     /// 1 to 3.
     pub(crate) const fn level(self) -> u8 {
         self as u8 + 1

@@ -132,6 +132,8 @@ fn incident(shape: Shape) -> Incident {
         id: "1".into(),
         case: "99-1".into(),
         related: Vec::new(),
+        uid: Default::default(),
+        place: Default::default(),
         detected_ns: 3_000_000_000,
         start_ns: 1_000_000_000,
         end_ns: 4_000_000_000,
@@ -154,5 +156,6 @@ fn incident(shape: Shape) -> Incident {
         coverage: Coverage::default(),
         state: State::Closed,
         reason: "because".into(),
+        evidence: Vec::new(),
     }
 }

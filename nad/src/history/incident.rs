@@ -1,6 +1,15 @@
 //! An incident as it was written down.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use nad_engine::incident::shape::Shape;
+use serde::{
+    Deserialize, Serialize,
+    de::{IntoDeserializer as _, value},
+};
+
+use super::Mark;
+use crate::format::severity::Severity;
 
 /// Where a kept incident is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -51,7 +60,31 @@ impl KeptSource {
     }
 }
 
+/// The shape that incidents name so.
+pub(super) fn shape(name: &str) -> Option<Shape> {
+    let as_a_setting = name.to_lowercase().replace(' ', "-");
+    let deserializer: value::StrDeserializer<'_, value::Error> = as_a_setting.as_str().into_deserializer();
+    Shape::deserialize(deserializer).ok()
+}
+
+/// How grave an incident is that was written when nobody noted that. What has no name of a shape any more is the least of them.
+pub(super) fn severity(shape_name: &str, probability: f64) -> Severity {
+    Severity::of(shape(shape_name).unwrap_or(Shape::Unusual), probability)
+}
+
 impl KeptIncident {
+    /// Fills in what follows from the rest where an earlier build has not written it.
+    pub(super) fn complete(&mut self) {
+        if self.severity.is_empty() {
+            self.severity = severity(&self.shape, self.probability).word().into();
+        }
+    }
+
+    /// What it looks like, where that has a name still.
+    pub fn kept_shape(&self) -> Option<Shape> {
+        shape(&self.shape)
+    }
+
     /// The sources, each with what is known of it.
     pub fn told_sources(&self) -> Vec<String> {
         let told = |source: &String| {
@@ -73,6 +106,19 @@ pub struct KeptIncident {
     #[serde(default)]
     pub source: String,
     pub id: String,
+    /// Histories of earlier builds have no `uid`, no `sensor` and no place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sensor: Option<String>,
+    #[serde(default)]
+    pub severity: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<u16>,
     pub state: Standing,
     pub shape: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,6 +132,9 @@ pub struct KeptIncident {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub source_details: Vec<KeptSource>,
     pub targets: Vec<String>,
+    /// What hosts among them are called, by address.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, String>,
     pub more_sources: bool,
     pub more_targets: bool,
     pub ports: Vec<u16>,
@@ -101,6 +150,58 @@ pub struct KeptIncident {
     pub probability: f64,
     pub threshold: f64,
     pub view: String,
+    pub reason: String,
+    /// What views have seen; histories of earlier builds have none of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<KeptEvidence>,
+    /// What somebody said of it, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark_comment: Option<String>,
+}
+
+/// What a view has seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields of `ViewEvidence`, which documents them")]
+pub struct KeptEvidence {
+    pub view: String,
+    /// Seconds since the Unix epoch.
+    pub time: f64,
+    pub score: f64,
+    pub threshold: f64,
+    pub probability: f64,
+    pub features: Vec<KeptFeature>,
+}
+
+/// A feature's value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields of `FeatureEvidence`, which documents them")]
+pub struct KeptFeature {
+    pub name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unit: String,
+    pub value: f64,
+    pub usual_least: f64,
+    pub usual_most: f64,
+}
+
+/// What happened to an incident.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeptChange {
+    /// `opened`, `changed`, `resumed` or `closed`.
+    pub change: String,
+    /// When, in nanoseconds since the Unix epoch by the packets' clock.
+    pub time_ns: u64,
+    /// What it looked like then.
+    pub shape: String,
+    /// How grave it was then: `low`, `medium` or `high`.
+    pub severity: &'static str,
+    /// Alerts until then.
+    pub alerts: u64,
+    /// Packets until then.
+    pub packets: u64,
+    /// Why, as of then.
     pub reason: String,
 }
 

@@ -9,8 +9,11 @@ use nad_engine::{
 use rusqlite::{Connection, Row, params};
 
 use super::{
-    HistoryError, KeptIncident, KeptLedger, Standing, now_ns, process, renamed, restored, schema, stored,
+    HistoryError, KeptChange, KeptIncident, KeptLedger, Mark, Standing, now_ns, process, renamed, restored,
+    schema, stored,
 };
+
+use crate::format::severity::Severity;
 
 /// A run that can't be looked for from here (on another machine, in another container) and has given no sign of life for
 /// this long has ended, in nanoseconds.
@@ -112,6 +115,15 @@ impl History {
         self.find_incidents(filter).map_err(|cause| self.error(cause))
     }
 
+    /// What happened to an incident, in order; nothing where an earlier build has written it.
+    ///
+    /// # Errors
+    ///
+    /// When the file can't be read.
+    pub fn changes(&self, incident: &KeptIncident) -> Result<Vec<KeptChange>, HistoryError> {
+        self.find_changes(incident).map_err(|cause| self.error(cause))
+    }
+
     /// The runs that wrote in a period, in the order of their beginnings.
     ///
     /// # Errors
@@ -144,12 +156,18 @@ impl History {
     }
 
     fn find_incidents(&self, filter: &Filter) -> rusqlite::Result<Vec<KeptIncident>> {
-        let mut query = self.connection.prepare(
-            "SELECT incidents.json, runs.id, runs.source, runs.ended_ns, runs.noted_ns, runs.process
-             FROM incidents JOIN runs ON runs.id = incidents.run
+        let (mark, marks) = if schema::version(&self.connection)? < schema::WITH_MARKS {
+            ("NULL, NULL", "")
+        } else {
+            let join = "LEFT JOIN marks ON marks.run = incidents.run AND marks.id = incidents.id";
+            ("marks.mark, marks.comment", join)
+        };
+        let mut query = self.connection.prepare(&format!(
+            "SELECT incidents.json, runs.id, runs.source, runs.ended_ns, runs.noted_ns, runs.process, {mark}
+             FROM incidents JOIN runs ON runs.id = incidents.run {marks}
              WHERE end_ns >= ?1 AND start_ns < ?2
              ORDER BY start_ns DESC, incidents.run DESC, incidents.id DESC",
-        )?;
+        ))?;
         let (since, until) =
             (stored(filter.since_ns.unwrap_or(0)), stored(filter.until_ns.unwrap_or(u64::MAX)));
         let mut rows = query.query(params![since, until])?;
@@ -165,6 +183,28 @@ impl History {
         }
         found.reverse();
         Ok(found)
+    }
+
+    fn find_changes(&self, incident: &KeptIncident) -> rusqlite::Result<Vec<KeptChange>> {
+        if schema::version(&self.connection)? < schema::WITH_CHANGES {
+            return Ok(Vec::new());
+        }
+        let mut query = self.connection.prepare(
+            "SELECT change, time_ns, shape, severity, alerts, packets, reason FROM changes WHERE run = ?1 AND id = ?2
+             ORDER BY number",
+        )?;
+        let change = |row: &Row<'_>| {
+            Ok(KeptChange {
+                change: row.get(0)?,
+                time_ns: restored(row.get(1)?),
+                shape: row.get(2)?,
+                severity: Severity::of_level(row.get(3)?).word(),
+                alerts: restored(row.get(4)?),
+                packets: restored(row.get(5)?),
+                reason: row.get(6)?,
+            })
+        };
+        query.query_map(params![incident.run, incident.id], change)?.collect()
     }
 
     fn find_runs(&self, since_ns: u64, until_ns: u64) -> rusqlite::Result<Vec<Run>> {
@@ -260,6 +300,10 @@ fn incident(row: &Row<'_>) -> rusqlite::Result<KeptIncident> {
     })?;
     (incident.run, incident.source) = (row.get(1)?, row.get(2)?);
     incident.view = renamed::view(incident.view);
+    incident.complete();
+    let mark: Option<String> = row.get(6)?;
+    incident.mark = mark.as_deref().and_then(Mark::named);
+    incident.mark_comment = row.get(7)?;
     if incident.state == Standing::Open && is_over(row.get(3)?, row.get(4)?, &row.get::<_, String>(5)?) {
         incident.state = Standing::CutOff;
     }

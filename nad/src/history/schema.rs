@@ -4,27 +4,26 @@ use std::{io, path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
-use nad_engine::incident::shape::Shape;
-use serde::{
-    Deserialize as _,
-    de::{IntoDeserializer as _, value::Error},
-};
-
-use super::{HistoryError, renamed};
-use crate::{files, format::severity::Severity};
+use super::{HistoryError, incident, renamed};
+use crate::files;
 
 type Migration = fn(&Connection) -> rusqlite::Result<()>;
 
 /// What says that a database is nad's: `nadh`.
 const APPLICATION: i64 = 0x6e61_6468;
 /// What makes version n + 1 of version n, from an empty file on.
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 5] = [
     |migration| migration.execute_batch(include_str!("v1.sql")),
     |migration| migration.execute_batch(include_str!("v2.sql")).and_then(|()| grade(migration)),
     renamed::rewrite,
+    |migration| migration.execute_batch(include_str!("v4.sql")),
+    |migration| migration.execute_batch(include_str!("v5.sql")),
 ];
 /// The version of a file that is written.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
+/// The first that has the changes of incidents, and the first that has their marks.
+pub(super) const WITH_CHANGES: i64 = 4;
+pub(super) const WITH_MARKS: i64 = 5;
 /// How long another process that writes is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of the write-ahead log that are kept once it was worked in.
@@ -60,8 +59,8 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
         open_at(&real, path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     match identify(&connection, path)? {
         Content::Nothing => return Err(HistoryError::Foreign(path.into())),
-        // An older one has all that is read: version 2 added only what says when rows leave, and what version 3 renamed is
-        // read by its names of now.
+        // An older one has all that is read, but for changes and marks, of which is looked whether there are any: version 2 added
+        // only what says when rows leave, and what version 3 renamed is read by its names of now.
         Content::History(_) => {}
     }
     // It is the first query that the moment is of.
@@ -102,7 +101,7 @@ fn open_at(real: &Path, path: &Path, flags: OpenFlags) -> Result<Connection, His
 fn identify(connection: &Connection, path: &Path) -> Result<Content, HistoryError> {
     let error = |cause| HistoryError::of(path, cause);
     let application: i64 = connection.pragma_query_one(None, "application_id").map_err(error)?;
-    let version: i64 = connection.pragma_query_one(None, "user_version").map_err(error)?;
+    let version = version(connection).map_err(error)?;
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(error)?;
     match (application, tables) {
@@ -113,6 +112,11 @@ fn identify(connection: &Connection, path: &Path) -> Result<Content, HistoryErro
         (APPLICATION, _) => Ok(Content::History(version)),
         _ => Err(HistoryError::Foreign(path.into())),
     }
+}
+
+/// The version of a file.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_one(None, "user_version")
 }
 
 /// Looks for damage: writing into a damaged file would make it worse.
@@ -157,18 +161,8 @@ fn grade(migration: &Connection) -> rusqlite::Result<()> {
     let mut grade = migration.prepare("UPDATE incidents SET severity = ?2 WHERE rowid = ?1")?;
     let mut rows = incidents.query([])?;
     while let Some(row) = rows.next()? {
-        let shape: String = row.get(1)?;
-        // What has no name of a shape any more is the least of them.
-        let shape = named(&shape).unwrap_or(Shape::Unusual);
-        grade.execute(params![row.get::<_, i64>(0)?, Severity::of(shape, row.get(2)?).level()])?;
+        let severity = incident::severity(&row.get::<_, String>(1)?, row.get(2)?);
+        grade.execute(params![row.get::<_, i64>(0)?, severity.level()])?;
     }
     Ok(())
-}
-
-/// The shape that incidents name so.
-fn named(name: &str) -> Option<Shape> {
-    let as_a_setting = name.to_lowercase().replace(' ', "-");
-    let deserializer: serde::de::value::StrDeserializer<'_, Error> =
-        as_a_setting.as_str().into_deserializer();
-    Shape::deserialize(deserializer).ok()
 }

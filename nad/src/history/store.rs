@@ -1,11 +1,12 @@
 //! The writing side: what happens, as it happens, and what leaves to make room for it.
 
+mod change;
+
 use std::{collections::BTreeMap, fmt};
 
 use nad_engine::{
     context::host_key::HostKey,
     detector::{Event, Second},
-    incident::{Incident, State},
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -14,7 +15,6 @@ use super::{
     clock::{self, Reading},
     process, schema, stored,
 };
-use crate::format::{native, severity::Severity};
 
 /// What leaves at a time where the file is too large: this part of all rows.
 const LEAVING: i64 = 10;
@@ -115,7 +115,7 @@ impl Store {
         let mut spans: BTreeMap<i64, Sum> = BTreeMap::new();
         for event in events {
             match event {
-                Event::Incident(update) => write_incident(&transaction, &update.incident, now)?,
+                Event::Incident(update) => change::write(&transaction, update, now)?,
                 Event::Second(second) => spans.entry(start_of(second, span_s)).or_default().add(second),
                 Event::Alert(_) => {}
             }
@@ -323,52 +323,6 @@ impl Sum {
 fn start_of(second: &Second, span_s: u32) -> i64 {
     let began_s = second.end_ns.saturating_sub(1) / 1_000_000_000;
     stored(began_s - began_s % u64::from(span_s.max(1)))
-}
-
-fn write_incident(transaction: &Transaction<'_>, incident: &Incident, now: Moment) -> rusqlite::Result<()> {
-    let list = |items: Vec<String>| items.join(" ");
-    let hosts = |hosts: &[HostKey]| list(hosts.iter().map(ToString::to_string).collect());
-    let state = match incident.state {
-        State::Open => "open",
-        State::Closed => "closed",
-    };
-    transaction
-        .prepare_cached(
-            "INSERT OR REPLACE INTO incidents (run, id, noted_ns, state, shape, technique, detected_ns, start_ns, end_ns,
-                 sources, targets, ports, protocols, alerts, packets, bytes, coverage, peak_score, score, probability,
-                 threshold, view, reason, json, kept_ns, severity)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-                 ?23, ?24, ?25, ?26)",
-        )?
-        .execute(params![
-            now.run,
-            incident.id,
-            now.wall_ns,
-            state,
-            incident.shape.name(),
-            incident.shape.technique(),
-            stored(incident.detected_ns),
-            stored(incident.start_ns),
-            stored(incident.end_ns),
-            hosts(&incident.sources.items),
-            hosts(&incident.targets.items),
-            list(incident.ports.items.iter().map(ToString::to_string).collect()),
-            list(incident.protocols.iter().map(|number| nad_engine::presentation::protocol_name(*number)).collect()),
-            stored(incident.alerts),
-            stored(incident.packets),
-            stored(incident.bytes),
-            incident.coverage.percent(),
-            incident.peak_score,
-            incident.score,
-            incident.probability,
-            incident.threshold,
-            incident.view.name(),
-            incident.reason,
-            native::incident(incident),
-            now.kept_ns,
-            Severity::of_incident(incident).level()
-        ])?;
-    Ok(())
 }
 
 fn beat(connection: &Connection, now: Moment) -> rusqlite::Result<()> {

@@ -1,3 +1,4 @@
+mod changes;
 mod retention;
 
 use std::{fs, time::Duration};
@@ -64,6 +65,8 @@ fn incident(id: &str, start_ns: u64, source: [u8; 4], state: State) -> Event {
         id: id.into(),
         case: "99-1".into(),
         related: Vec::new(),
+        uid: Default::default(),
+        place: Default::default(),
         detected_ns: start_ns + 1,
         start_ns,
         end_ns: start_ns + 5_000_000_000,
@@ -86,6 +89,7 @@ fn incident(id: &str, start_ns: u64, source: [u8; 4], state: State) -> Event {
         coverage: Coverage { records: 10, packets: 10, lost_states: 0 },
         state,
         reason: "many ports".into(),
+        evidence: Vec::new(),
     };
     Event::Incident(IncidentUpdate { change: Change::Updated, incident }.into())
 }
@@ -260,7 +264,8 @@ fn a_newer_file_is_refused_and_stays_as_it_is() {
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
     for refusal in place.refusals() {
-        assert!(refusal.contains("a newer nad wrote it (schema 99; this one knows 3)"), "{refusal}");
+        let newer = format!("a newer nad wrote it (schema 99; this one knows {})", schema::VERSION);
+        assert!(refusal.contains(&newer), "{refusal}");
     }
 }
 

@@ -14,7 +14,7 @@ use lettre::{Message, message::Mailbox};
 use nad_engine::detector::Event;
 
 use super::{
-    Done, Failure, Interests, Sink, SinkConfig, ending::Ending, reopen::Earlier, summary::host_name,
+    Done, Failure, Interests, Sink, SinkConfig, ending::Ending, reopen::Earlier, summary::sensor_name,
 };
 use crate::{sandbox::Needs, secret::Secret};
 use digest::Digest;
@@ -75,7 +75,7 @@ impl Email {
     /// Nothing is connected to before there is something to tell.
     pub fn new(config: EmailConfig) -> Self {
         let digest = Digest::new(config.interval, config.max_per_day);
-        Self { config, host: host_name(), digest, ending: Ending::default() }
+        Self { config, host: sensor_name(), digest, ending: Ending::default() }
     }
 
     fn send(&mut self) -> Result<Done, Failure> {
@@ -95,7 +95,7 @@ impl Email {
 
 /// Sends a test message at once, and gives the server's answer.
 fn test(config: &EmailConfig) -> Result<String, Failure> {
-    let message: Message = message::test(config, &host_name())?;
+    let message: Message = message::test(config, &sensor_name())?;
     transport::send(&config.server, &message, longest(config), &Ending::default())
 }
 

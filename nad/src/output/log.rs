@@ -32,9 +32,9 @@ use tracing_subscriber::{
 use self::{file::LogFile, json::JsonLines};
 use super::{
     Done, Failure, Interests, OutputError, Sink,
-    terminal::{SAID, Screen},
+    terminal::{SAID, Screen, columns},
 };
-use crate::text;
+use crate::text::{self, human};
 pub use config::{LogConfig, LogFormat, Rotate};
 
 /// What the log is called in messages and counts.
@@ -42,6 +42,9 @@ pub const LOG: &str = "log";
 
 /// Target of the events that alerts are; the terminal has its own table for them.
 const ANOMALY: &str = "nad::anomaly";
+
+/// Where a message goes on that a terminal's line has no room for.
+const INDENT: usize = 2;
 
 /// Target of what the kernel program logs: its crate's name.
 const KERNEL_PROGRAM: &str = "nad_ebpf";
@@ -196,7 +199,10 @@ impl<'a> MakeWriter<'a> for AboveStatus {
 impl Write for &AboveStatus {
     /// Takes a whole line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.tell(&String::from_utf8_lossy(&readable(line)));
+        let line = readable(line);
+        let line = String::from_utf8_lossy(&line);
+        let width = columns(io::stderr());
+        self.0.tell(&(human::wrapped(line.trim_end_matches('\n'), width, INDENT) + "\n"));
         Ok(line.len())
     }
 

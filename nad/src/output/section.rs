@@ -70,6 +70,8 @@ pub struct SinkContext {
     pub history: Option<PathBuf>,
     /// Where metrics are served.
     pub metrics: Option<Listen>,
+    /// Where the sensor tells its status.
+    pub status: Option<PathBuf>,
     /// Where packets come from: interfaces, or a capture.
     pub source: String,
     /// Whether packets come as they come, and wait for nobody.
@@ -90,6 +92,11 @@ pub trait SinkConfig: fmt::Debug + Send + Sync {
     /// What its failure means, where that of an output in a file means `usual`.
     fn when_failing(&self, _usual: WhenFailing) -> WhenFailing {
         WhenFailing::GoOn
+    }
+
+    /// Whether somebody learns of incidents by it.
+    fn is_destination(&self) -> bool {
+        true
     }
 
     /// The place that it writes.

@@ -1,13 +1,13 @@
 //! An incident in the words of a message to people.
 
-use std::{fmt, fs};
+use std::fmt;
 
 use nad_engine::{
     incident::{Change, Incident, IncidentUpdate, Listed, State},
     presentation,
 };
 
-use crate::text;
+use crate::{sensor, text};
 
 /// What a message says of an incident.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,7 +87,7 @@ fn facts(incident: &Incident) -> Vec<(&'static str, String)> {
         (end, presentation::timestamp(incident.end_ns)),
         ("Packets", format!("{} ({} bytes)", incident.packets, incident.bytes)),
         ("Coverage", format!("{} % of all packets analysed", incident.coverage.percent())),
-        ("Incident", incident.id.clone()),
+        ("Incident", format!("{} ({})", incident.id, incident.uid)),
     ]);
     facts
 }
@@ -101,11 +101,9 @@ fn all<T: fmt::Display>(listed: &Listed<T>) -> String {
     names.join(", ")
 }
 
-/// This machine's name, as the kernel has it.
-pub(super) fn host_name() -> String {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = text::printable(name.trim(), 64);
-    if name.is_empty() { "unknown host".into() } else { name }
+/// The sensor's name as a message has it.
+pub(super) fn sensor_name() -> String {
+    text::printable(sensor::name(), 64)
 }
 
 #[cfg(test)]
@@ -159,7 +157,7 @@ mod tests {
             ("Until now", "1970-01-01T00:00:03.000Z"),
             ("Packets", "1000 (60000 bytes)"),
             ("Coverage", "50 % of all packets analysed"),
-            ("Incident", "i-1"),
+            ("Incident", "i-1 (01990000-0000-7000-8000-000000000001)"),
         ] {
             assert_eq!(value(&open, name).as_deref(), Some(expected), "{name}");
         }

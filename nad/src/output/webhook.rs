@@ -20,7 +20,7 @@ use ureq::{Proxy, tls::Certificate};
 
 use super::{
     Done, Failure, Interests, OutputError, Sink, SinkConfig, Written, WrittenAs, ending::Ending,
-    reopen::Earlier, summary::host_name,
+    reopen::Earlier, summary::sensor_name,
 };
 use crate::{sandbox::Needs, secret::Secret};
 use post::{Poster, Refusal};
@@ -139,7 +139,7 @@ impl Webhook {
         }
         let ending = Ending::default();
         let poster = Poster::new(&config, ending.clone());
-        Ok(Self { config, host: host_name(), poster, spool, not_before: None, unreported: None, ending })
+        Ok(Self { config, host: sensor_name(), poster, spool, not_before: None, unreported: None, ending })
     }
 
     /// Posts what waits until there is no more, or there is no use in it, or it takes too long.
@@ -172,7 +172,7 @@ impl Webhook {
 
 /// Posts a test message at once, and gives the server's answer.
 fn test(config: &WebhookConfig) -> Result<String, Failure> {
-    let body = config.template.test(&host_name());
+    let body = config.template.test(&sensor_name());
     let id = spool::delivery_id("test", spool::now_ns());
     Poster::new(config, Ending::default()).post(&id, &body, config.timeout).map_err(|refusal| refusal.failure)
 }

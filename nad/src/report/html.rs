@@ -5,7 +5,7 @@ use std::fmt::Display;
 use nad_engine::presentation;
 
 use super::{Report, incidents, ledger, scale, svg};
-use crate::{history::Run, text};
+use crate::{clock::local, history::Run, text};
 
 /// Markup in which every value is escaped: what comes from outside stays text.
 #[derive(Debug, Default)]
@@ -88,8 +88,8 @@ impl Report {
         self.runs(&mut page);
         ledger::section(self.ledger.as_ref(), &mut page);
         page.add(
-            "</main>\n<footer>Made by nad {} at {} UTC. All times are UTC.</footer>\n</body>\n</html>\n",
-            &[&env!("CARGO_PKG_VERSION"), &scale::moment(self.made_ns)],
+            "</main>\n<footer>Made by nad {} at {}. All times are {}.</footer>\n</body>\n</html>\n",
+            &[&env!("CARGO_PKG_VERSION"), &local::beside_utc(self.made_ns), &local::zone_name(self.since_ns)],
         );
         page.into_string()
     }
@@ -109,7 +109,7 @@ impl Report {
     fn period(&self) -> String {
         let seconds = (self.until_ns - self.since_ns) as f64 / 1e9;
         let (since, until) = (scale::moment(self.since_ns), scale::moment(self.until_ns));
-        format!("{since} to {until} UTC ({})", scale::length(seconds))
+        format!("{since} to {until} {} ({})", local::zone_name(self.since_ns), scale::length(seconds))
     }
 
     /// What a person wants to know first, in words.

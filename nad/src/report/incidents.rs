@@ -1,7 +1,10 @@
 //! The incidents of a page.
 
 use super::{html::Html, scale};
-use crate::history::{KeptIncident, Standing};
+use crate::{
+    clock::local,
+    history::{KeptIncident, Standing},
+};
 
 /// Incidents that a page tells of in full; more would make it unreadable, and slow.
 const MOST_TOLD: usize = 300;
@@ -58,12 +61,20 @@ fn article(incident: &KeptIncident, number: usize, page: &mut Html) {
                 alerts(incident.alerts)
             ),
         ),
+        ("Severity", incident.severity.clone()),
         ("Name", incident.id.clone()),
     ];
-    for (name, value) in facts {
+    for (name, value) in facts.into_iter().chain(marked(incident)) {
         page.add("<div><dt>{}</dt><dd>{}</dd></div>\n", &[&name, &value]);
     }
     page.add("</dl>\n</article>\n", &[]);
+}
+
+/// What somebody said of it, and why.
+fn marked(incident: &KeptIncident) -> Option<(&'static str, String)> {
+    let mark = incident.mark?;
+    let comment = incident.mark_comment.as_deref().map(|comment| format!(": {comment}")).unwrap_or_default();
+    Some(("Marked", format!("{mark}{comment}")))
 }
 
 fn listed(items: &[String], more: bool) -> String {
@@ -82,7 +93,11 @@ fn time(incident: &KeptIncident) -> String {
         (Some((day, _)), Some((last_day, time))) if day == last_day => time.to_owned(),
         _ => end,
     };
-    format!("{start} to {end} ({})", scale::length(incident.end - incident.start))
+    let from = local::beside_utc((incident.start * 1e9) as u64);
+    // UTC beside it, where that is another time.
+    let utc =
+        from.split_once(" (").map(|(_, utc)| format!("{}; ", utc.trim_end_matches(')'))).unwrap_or_default();
+    format!("{start} to {end} ({utc}{})", scale::length(incident.end - incident.start))
 }
 
 fn alerts(count: u64) -> String {

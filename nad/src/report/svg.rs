@@ -121,9 +121,10 @@ impl<'a> Drawing<'a> {
         let report = self.report;
         let highest = report.timeline.iter().flatten().map(Bucket::packet_rate).fold(0.0, f64::max);
         format!(
-            "From {} to {} UTC: at most {} packets per second, {}.",
+            "From {} to {} {}: at most {} packets per second, {}.",
             scale::moment(report.since_ns),
             scale::moment(report.until_ns),
+            crate::clock::local::zone_name(report.since_ns),
             scale::short(highest),
             nad_engine::presentation::counted(report.incidents.len() as u64, "incident")
         )

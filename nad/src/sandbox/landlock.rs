@@ -89,6 +89,9 @@ pub fn restrict(needs: &Needs) -> Result<Extent, RulesetError> {
         });
         rules = allow(rules, &path, write)?;
     }
+    for socket in &needs.sockets {
+        rules = allow(rules, &socket.directory, make_bitflags!(AccessFs::{RemoveFile}))?;
+    }
     for port in &needs.tcp_ports {
         rules = rules.add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?;
     }

@@ -15,6 +15,8 @@ pub struct Needs {
     pub reads: Vec<PathBuf>,
     /// Files that are written, and directories in which files are.
     pub writes: Vec<PathBuf>,
+    /// Sockets, which are made before the sandbox and removed within it.
+    pub sockets: Vec<SocketNeed>,
     /// TCP ports of servers that are connected to.
     pub tcp_ports: Vec<u16>,
     /// Whether servers are given by name.
@@ -23,6 +25,15 @@ pub struct Needs {
     pub accepts: bool,
     /// Whether they do at a port that only root may take.
     pub serves_low_port: bool,
+}
+
+/// A socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketNeed {
+    /// The directory that it is in.
+    pub directory: PathBuf,
+    /// Whether a setting names it: without, it is no reason to stay root.
+    pub is_named: bool,
 }
 
 impl Needs {

@@ -127,7 +127,7 @@ fn named(asked: &str, now: Identity, needs: &Needs) -> Result<Identity, SandboxE
         return Ok(Identity { root_because: Some("it was asked for".into()), ..now });
     }
     check_named(asked, &candidate, &now, needs)?;
-    candidate.become_it()
+    candidate.become_it(needs)
 }
 
 fn check_named(
@@ -157,7 +157,7 @@ fn check_named(
 
 fn usual(now: Identity, needs: &Needs) -> Result<Identity, SandboxError> {
     match choose(needs) {
-        Ok(candidate) => candidate.become_it(),
+        Ok(candidate) => candidate.become_it(needs),
         Err(because) => Ok(Identity { root_because: Some(because), ..now }),
     }
 }
@@ -233,11 +233,17 @@ impl Candidate {
     fn cannot_write(&self, needs: &Needs) -> Option<PathBuf> {
         let groups: Vec<u32> = self.groups().iter().map(|group| group.as_raw()).collect();
         let rights = Rights { uid: self.uid.as_raw(), groups };
-        needs.writes.iter().find_map(|file| rights.missing_for(file))
+        let named = needs.sockets.iter().filter(|socket| socket.is_named).map(|socket| &socket.directory);
+        needs.writes.iter().chain(named).find_map(|file| rights.missing_for(file))
     }
 
     /// For ever, but for the capabilities, which are still needed.
-    fn become_it(&self) -> Result<Identity, SandboxError> {
+    fn become_it(&self, needs: &Needs) -> Result<Identity, SandboxError> {
+        needs
+            .sockets
+            .iter()
+            .filter(|socket| !socket.is_named)
+            .for_each(|socket| self.give(&socket.directory));
         let refused = |error: nix::Error| super::refused("become another user", os(error));
         process::keep_capabilities(true).map_err(|error| super::refused("keep capabilities", error))?;
         setgroups(&self.groups()).map_err(refused)?;
@@ -245,6 +251,14 @@ impl Candidate {
         setresuid(self.uid, self.uid, self.uid).map_err(refused)?;
         process::keep_capabilities(false).map_err(|error| super::refused("keep capabilities", error))?;
         Ok(self.identity())
+    }
+
+    /// Makes a directory for this user where there is none, beside others that root has; without it there is no socket.
+    fn give(&self, directory: &Path) {
+        if fs::create_dir(directory).is_ok() {
+            let (uid, gid) = (self.uid.as_raw(), self.gid.as_raw());
+            let _ = std::os::unix::fs::lchown(directory, Some(uid), Some(gid));
+        }
     }
 }
 

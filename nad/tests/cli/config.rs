@@ -157,7 +157,8 @@ fn a_file_is_checked_together_with_what_counts_before_it() {
 fn each_setting_says_where_it_comes_from() {
     let folder = Folder::new();
     folder.write("nad.toml", "[training]\nseed = 7\ntrees = 20\n\n[context]\nflows = 100\n");
-    let ran = folder.nad_with("NAD_SAMPLING", "off", "config show --seed 8 --alert-budget 2/day");
+    let flags = "--seed 8 --alert-budget 2/day --sensor-name dmz-1";
+    let ran = folder.nad_with("NAD_SAMPLING", "off", &format!("config show {flags}"));
     let shown = shown(ran);
     for (section, name, value, origin) in [
         ("training", "seed", "8", "flag --seed"),
@@ -167,6 +168,7 @@ fn each_setting_says_where_it_comes_from() {
         ("capture", "sampling", "\"off\"", "environment NAD_SAMPLING"),
         ("alerts", "budget", "\"2/day\"", "flag --alert-budget"),
         ("alerts", "relearn", "\"6h\"", "default"),
+        ("sensor", "name", "\"dmz-1\"", "flag --sensor-name"),
         ("output", "alert_format", "\"native\"", "default"),
         ("training", "train_for", "\"60s\"", "default"),
         ("training", "contamination", "0.0001", "default"),

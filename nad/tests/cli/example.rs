@@ -81,7 +81,9 @@ fn every_setting_of_the_example_can_be_put_in_force() {
     assert_eq!(keys("files"), ["group", "mode"]);
     assert_eq!(keys("output"), ["alert_format", "color", "format", "on_closed_stdout", "quiet"]);
     assert_eq!(keys("security"), ["sandbox", "user"]);
+    assert_eq!(keys("sensor"), ["name"]);
     assert_eq!(keys("metrics"), ["hosts", "listen"]);
+    assert_eq!(keys("status"), ["socket"]);
     assert_eq!(keys("history"), ["max_age", "max_size", "path"]);
     assert_eq!(
         keys("email"),
@@ -105,7 +107,7 @@ fn every_setting_of_the_example_can_be_put_in_force() {
         webhook,
         ["ca_file", "changes", "enabled", "secret_file", "spool", "spool_max", "template", "timeout", "url"]
     );
-    assert_eq!(table.len(), 15);
+    assert_eq!(table.len(), 17);
 }
 
 #[test]

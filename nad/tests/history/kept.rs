@@ -85,6 +85,43 @@ fn incidents_are_listed_shown_and_exported() {
 }
 
 #[test]
+fn what_is_marked_as_noise_is_not_reported_again_until_that_is_taken_back() {
+    let folder = folder();
+    let replay = |flags: &str| folder.nad(&format!("{REPLAY} {flags}")).exits(0).stdout;
+    assert_eq!(replay("").matches(" INCIDENT ").count(), 1);
+    let uid = incidents(&folder, "")[0]["uid"].as_str().unwrap().to_owned();
+    let mark = |arguments: &str| folder.nad(&format!("incidents mark {arguments} --history nad.db"));
+    let told = mark(&format!("{uid} noise --comment inventory")).exits(0).stdout;
+    assert!(told.contains("marked as noise") && told.contains(&format!("nad known forget {uid}")), "{told}");
+    let kept = incidents(&folder, "");
+    assert_eq!((&kept[0]["mark"], &kept[0]["mark_comment"]), (&"noise".into(), &"inventory".into()));
+    let shown = folder.nad(&format!("incidents show {uid} --history nad.db")).exits(0).stdout;
+    assert!(shown.contains("mark         noise: inventory"), "{shown}");
+    let known = |arguments: &str| folder.nad(&format!("known {arguments} --history nad.db"));
+    let listed = known("list").exits(0).stdout;
+    for part in [uid.as_str(), "from 192.168.1.66", "noise: inventory (incident "] {
+        assert!(listed.contains(part), "{part} is not in {listed}");
+    }
+    let allowed = replay("");
+    assert!(!allowed.contains(" INCIDENT ") && allowed.contains("noise: inventory"), "{allowed}");
+    assert_eq!(incidents(&folder, "").len(), 1);
+
+    known(&format!("forget {uid}")).exits(0);
+    assert!(known(&format!("forget {uid}")).exits(1).stderr.contains("nad known list"));
+    assert_eq!(known("list").exits(0).stdout, "Nothing was marked as normal or noise.\n");
+    assert_eq!(replay("").matches(" INCIDENT ").count(), 1);
+    // Both runs have it, and it was what it looked like.
+    mark(&format!("{uid} confirmed")).exits(0);
+    assert!(incidents(&folder, "").iter().all(|kept| kept["mark"] == "confirmed"));
+    folder.nad("report --history nad.db --out r.html").exits(0);
+    assert!(folder.read("r.html").contains("confirmed"));
+    assert!(mark("7-7 noise").exits(1).stderr.contains("has no incident 7-7"));
+    assert!(mark(&format!("{uid} confirmed --for 1d")).exits(2).stderr.contains("--for"));
+    folder.write("nad.db.known.toml", "known = 7\n");
+    assert!(folder.nad(REPLAY).exits(2).stderr.contains("nad.db.known.toml"));
+}
+
+#[test]
 fn the_history_of_the_config_file_is_written_and_read() {
     let folder = folder();
     folder.write("nad.toml", "[history]\npath = \"of-config.db\"\nmax_age = \"30d\"\nmax_size = \"64MiB\"\n");

@@ -106,6 +106,11 @@ impl Told {
         assert_eq!(incident["shape"], shape, "{incident:#}");
         assert_eq!(incident["sources"], serde_json::json!([ATTACKER]), "{incident:#}");
         assert_eq!(incident["targets"], serde_json::json!([SENSOR_IP]), "{incident:#}");
+        assert_eq!(
+            (&incident["interface_name"], incident.get("vlan")),
+            (&SENSOR.into(), None),
+            "{incident:#}"
+        );
         let reason = incident["reason"].as_str().expect("words");
         assert!(reason.starts_with(ATTACKER) && reason.contains(said), "{reason}");
         let detected = incident["detected_at"].as_f64().expect("a number");

@@ -53,6 +53,8 @@ impl Nad {
             .env("NAD_DIRECTION", "ingress")
             // That of the machine is not to count.
             .env("NAD_TEST_SYSTEM_FILE", "/nowhere/nad.toml")
+            // One place for all sensors of the machine is none for those of tests.
+            .env("NAD_STATUS_SOCKET", "none")
             .args(arguments)
             .current_dir(lab.folder.path())
             .stdin(Stdio::null())

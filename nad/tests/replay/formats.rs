@@ -126,6 +126,33 @@ fn every_format_says_whether_the_source_is_verified() {
 }
 
 #[test]
+fn every_format_names_the_sensor_the_incident_and_its_severity() {
+    let replay = format!("{REPLAY} --sensor-name dmz-1");
+    let folder = folder();
+    folder.nad(&replay).exits(0);
+    let own = lines(&folder, "i.jsonl");
+    assert!(own.iter().all(|own| own["sensor"] == "dmz-1"), "{own:#?}");
+    assert!(
+        lines(&folder, "a.jsonl").iter().all(|own| own["sensor"] == "dmz-1" && own["severity"].is_string())
+    );
+    let levels = ["low", "medium", "high"];
+    let level =
+        |own: &Value| levels.iter().position(|level| own["severity"] == *level).expect("one of these") as u64;
+    for (format, sensor, uid, severity, as_there) in [
+        ("eve", "/host", "/nad/incident/uid", "/alert/severity", (|level| 3 - level) as fn(u64) -> u64),
+        ("ecs", "/observer/name", "/event/id", "/event/severity", |level| level + 1),
+        ("ocsf", "/metadata/loggers/0/name", "/finding_info/uid", "/severity_id", |level| level + 2),
+    ] {
+        folder.nad(&format!("{replay} --alert-format {format}")).exits(0);
+        for (own, event) in own.iter().zip(lines(&folder, "i.jsonl")) {
+            assert_eq!(event.pointer(sensor), Some(&Value::from("dmz-1")), "{format}: {event:#}");
+            assert_eq!(event.pointer(uid), Some(&own["uid"]), "{format}: {event:#}");
+            assert_eq!(event.pointer(severity), Some(&as_there(level(own)).into()), "{format}: {event:#}");
+        }
+    }
+}
+
+#[test]
 fn a_file_that_is_followed_creates_updates_and_closes_an_ocsf_finding() {
     let folder = folder();
     folder.nad(&format!("{REPLAY} --follow --alert-format ocsf")).exits(0);

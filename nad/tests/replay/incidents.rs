@@ -130,7 +130,7 @@ fn a_scan_is_found_although_the_baseline_had_such_scans_in_it() {
 #[test]
 fn an_incident_is_a_json_object_with_what_is_known_of_it() {
     let incident = only(incidents(|network| network.scan(ATTACK, STRANGER, 1, 300, 10_000)));
-    for name in ["id", "shape", "reason", "state", "view"] {
+    for name in ["id", "uid", "sensor", "severity", "shape", "reason", "state", "view"] {
         assert!(incident[name].as_str().is_some_and(|text| !text.is_empty()), "{name} of {incident:#}");
     }
     for name in ["detected_at", "start", "end", "peak_score", "score", "threshold", "probability"] {
@@ -156,7 +156,8 @@ fn a_file_that_is_followed_tells_of_an_incident_while_it_lasts() {
     let (last, before) = states.split_last().unwrap();
     assert!(before.len() >= 3 && before.iter().all(|state| *state == "open"), "{states:?}");
     assert_eq!(*last, "closed");
-    assert!(told.iter().all(|incident| incident["id"] == told[0]["id"]));
+    let is_the_first = |incident: &Value| ["id", "uid"].iter().all(|name| incident[name] == told[0][name]);
+    assert!(told.iter().all(is_the_first), "{told:#?}");
     let alerts: Vec<u64> = told.iter().map(|incident| incident["alerts"].as_u64().unwrap()).collect();
     assert!(alerts.is_sorted() && alerts[0] < alerts[alerts.len() - 1], "{alerts:?}");
 }
@@ -171,6 +172,9 @@ fn the_same_capture_gives_the_same_incidents_and_scores_on_every_run() {
     let (first, second) = (run(""), run(""));
     assert!(first.0.stdout == second.0.stdout && first.1 == second.1 && first.2 == second.2);
     assert!(run("--seed 1").2 != first.2, "another seed grows other forests");
+    let uid =
+        |text: &str| serde_json::from_str::<Value>(text.trim()).unwrap()["uid"].as_str().unwrap().to_owned();
+    assert_ne!(uid(&folder.read("i.jsonl")), uid(&first.1), "and gives other names");
     for flags in ["--seed 1", "--trainer crate"] {
         run(flags);
         assert_eq!(only(lines(&folder, "i.jsonl"))["shape"], "port scan", "{flags}");

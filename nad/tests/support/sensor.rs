@@ -38,6 +38,8 @@ impl Folder {
         }
         // That of the machine is not to count.
         command.env("NAD_TEST_SYSTEM_FILE", "/nowhere/nad.toml");
+        // One place for all sensors of the machine is none for those of tests.
+        command.env("NAD_STATUS_SOCKET", "none");
         command
     }
 

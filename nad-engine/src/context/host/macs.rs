@@ -1,9 +1,12 @@
-//! Which MAC addresses a host's packets come from.
+//! Which MAC addresses a host's packets come from, and where they were seen.
 
 use bytemuck::{Pod, Zeroable};
 use nad_common::record::PacketRecord;
 
-use crate::context::flow::FlowStep;
+use crate::{
+    context::{flow::FlowStep, subject::Place},
+    presentation,
+};
 
 /// MAC addresses that a host has at a time: behind several routers, or with several cards.
 const MOST_MACS: usize = 4;
@@ -11,6 +14,9 @@ const MOST_MACS: usize = 4;
 const MAC_SILENCE_S: u32 = 60;
 
 const PROTOCOL_TCP: u8 = 6;
+/// An interface's index in a place; the VLAN id's 12 bits are above it.
+const INTERFACE_BITS: u32 = 20;
+const MOST_INTERFACE: u32 = (1 << INTERFACE_BITS) - 1;
 
 /// See the module.
 #[repr(C)]
@@ -24,6 +30,8 @@ pub struct Macs {
     next: u16,
     /// When a packet last came from the first of the shown ones, in seconds.
     last_s: u32,
+    /// Where the last packet was seen, see [`packed`].
+    place: u32,
 }
 
 /// What a packet shows of whether the MAC address that it came from belongs to its source address.
@@ -56,8 +64,15 @@ impl MacProof {
 impl Macs {
     /// Notes where a packet came from, whatever that shows.
     #[inline]
-    pub(super) fn note(&mut self, mac: [u8; 6]) {
-        self.last = mac;
+    pub(super) fn note(&mut self, record: &PacketRecord) {
+        self.last = record.source_mac;
+        self.place = packed(record);
+    }
+
+    /// Where its last packet was seen.
+    pub fn place(&self) -> Place {
+        let vlan = (self.place >> INTERFACE_BITS) as u16;
+        Place { interface: self.place & MOST_INTERFACE, vlan: Some(vlan).filter(|vlan| *vlan != 0) }
     }
 
     /// Whether a packet of the host's address came from another MAC address than its packets come from.
@@ -112,7 +127,7 @@ impl Macs {
             self.last_s = self.last_s.max(part.last_s);
         }
         if is_newest {
-            self.last = part.last;
+            (self.last, self.place) = (part.last, part.place);
         }
     }
 
@@ -120,4 +135,12 @@ impl Macs {
         self.shown[1 + usize::from(self.next) % (MOST_MACS - 1)] = mac;
         self.next = self.next.wrapping_add(1);
     }
+}
+
+/// Where a packet was seen, in a word. An index that is too large is not known; VLAN 0 is none (a tag of priority alone).
+#[inline]
+fn packed(record: &PacketRecord) -> u32 {
+    let vlan = presentation::vlan(record).unwrap_or(0);
+    let interface = if record.interface > MOST_INTERFACE { 0 } else { record.interface };
+    u32::from(vlan) << INTERFACE_BITS | interface
 }

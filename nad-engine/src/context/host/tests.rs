@@ -1,5 +1,5 @@
 use super::*;
-use crate::context::{hash::HashKey, known::Novelty, network::HostSummary};
+use crate::context::{Place, hash::HashKey, known::Novelty, network::HostSummary};
 
 const SECOND: u64 = 1_000_000_000;
 const NEW: Exploration = Exploration { novelty: Novelty::NewEverything, is_browsing: false };
@@ -222,4 +222,29 @@ fn fragments_and_options_are_unusual_but_for_the_router_alert_of_group_managemen
     assert_eq!(unusual(2, 0, flag::IP_OPTIONS), 0.0);
     assert_eq!(unusual(58, 143, flag::IP_OPTIONS), 0.0);
     assert_eq!(unusual(58, 128, 0), 0.0);
+}
+
+#[test]
+fn a_host_is_where_its_last_packet_was_seen() {
+    let mut macs = Macs::zeroed();
+    let record = |interface, flags, vlan_outer| PacketRecord {
+        interface,
+        flags,
+        vlan_outer,
+        ..PacketRecord::zeroed()
+    };
+    let mut place = |record: PacketRecord| {
+        macs.note(&record);
+        let Place { interface, vlan } = macs.place();
+        (interface, vlan)
+    };
+    assert_eq!(place(record(7, 0, 0)), (7, None));
+    // Priority and drop eligibility are above the id.
+    assert_eq!(place(record(0xf_ffff, flag::VLAN, 0xffff)), (0xf_ffff, Some(0x0fff)));
+    assert_eq!(place(record(3, flag::VLAN, 0x6000)), (3, None), "a tag of priority alone");
+    assert_eq!(
+        place(record(0x10_0000, flag::VLAN, 5)),
+        (0, Some(5)),
+        "an index that has no room is not known"
+    );
 }

@@ -35,7 +35,7 @@ pub(super) fn is_datagram(pair: &JudgedPair) -> bool {
 }
 
 /// How new the service pair is: a [`Novelty`].
-const NOVELTY: Column<Read> = Column {
+pub(super) const NOVELTY: Column<Read> = Column {
     feature: Feature::linear("novelty")
         .finely()
         .up_to(Novelty::Exposed as u8 as f32)
@@ -44,12 +44,12 @@ const NOVELTY: Column<Read> = Column {
 };
 
 /// How many times as many as is usual for the service, on a logarithmic scale; no more than usual is 0.
-fn excess(value: f32, usual: f32) -> f32 {
+pub(super) fn excess(value: f32, usual: f32) -> f32 {
     (value / usual.max(1.0) - 1.0).max(0.0)
 }
 
 /// A value where the client is not known to use the service; what it always did is measured by what is usual.
-fn unless_known(pair: &ServicePairState, value: f32) -> f32 {
+pub(super) fn unless_known(pair: &ServicePairState, value: f32) -> f32 {
     if pair.novelty() > 0.0 { value } else { 0.0 }
 }
 
@@ -102,79 +102,6 @@ pub(super) static EXCHANGE: [Column<Read>; 3] = [
     },
     NOVELTY,
 ];
-
-/// A nightly backup goes to a known service; a theft to somewhere nobody dealt with.
-pub(super) static UPLOAD: [Column<Read>; 5] = [
-    Column {
-        feature: Feature::logarithmic("bytes uploaded", "bytes")
-            .persistence(Persistence::Fades(60.0))
-            .ordinary(65_536.0)
-            .phrase("uploaded {} in a minute"),
-        read: |pair| if leads_outside(pair) { 0.0 } else { unless_known(pair, pair.up_60) },
-    },
-    Column {
-        // What comes back as much is a call or a game.
-        feature: Feature::logarithmic("bytes uploaded outside", "bytes")
-            .persistence(Persistence::Fades(60.0))
-            .ordinary(262_144.0)
-            .phrase("uploaded {} in a minute, to the outside and beyond what came back,"),
-        read: |pair| {
-            let one_way = (pair.up_60 - pair.down_60).max(0.0);
-            if leads_outside(pair) { unless_known(pair, one_way) } else { 0.0 }
-        },
-    },
-    Column {
-        feature: Feature::logarithmic("times the usual upload", "")
-            .persistence(Persistence::Fades(60.0))
-            .ordinary(2.0)
-            .phrase("uploaded {} times more in a minute than is usual there"),
-        read: |pair| if leads_outside(pair) { 0.0 } else { excess(pair.up_60, pair.usual.up_60) },
-    },
-    Column {
-        feature: Feature::logarithmic("times the usual upload outside", "")
-            .persistence(Persistence::Fades(60.0))
-            .ordinary(4.0)
-            .phrase("uploaded {} times more in a minute, to the outside, than is usual there"),
-        read: |pair| {
-            let one_way = (pair.up_60 - pair.down_60).max(0.0);
-            if leads_outside(pair) { excess(one_way, pair.usual.up_60) } else { 0.0 }
-        },
-    },
-    NOVELTY,
-];
-
-/// A client from outside reads pages and mail; a theft through a service that is open to the outside takes all there is.
-pub(super) static PULL: [Column<Read>; 3] = [
-    Column {
-        feature: Feature::logarithmic("bytes fetched", "bytes")
-            .persistence(Persistence::Fades(60.0))
-            .ordinary(262_144.0)
-            .phrase("fetched {} in a minute from outside, beyond what it sent,"),
-        read: |pair| unless_known(pair, fetched(pair)),
-    },
-    Column {
-        feature: Feature::logarithmic("times the usual fetched", "")
-            .steep()
-            .persistence(Persistence::Fades(60.0))
-            .ordinary(4.0)
-            .phrase("fetched {} times more in a minute than any client usually does there"),
-        read: |pair| excess(fetched(pair), pair.usual.down_60),
-    },
-    NOVELTY,
-];
-
-/// Whether a client outside fetches from a server inside.
-pub(super) fn is_fetched_from_outside(pair: &JudgedPair) -> bool {
-    pair.client.is_global() && !pair.server.is_global() && !pair.server.is_group()
-}
-
-fn fetched(pair: &ServicePairState) -> f32 {
-    (pair.down_60 - pair.up_60).max(0.0)
-}
-
-fn leads_outside(pair: &ServicePairState) -> bool {
-    pair.server.is_global()
-}
 
 /// Bytes of answers in a minute that are worth a look.
 const MUCH: f32 = 16_384.0;

@@ -145,6 +145,8 @@ fn incident() -> Incident {
         id: "1-1".into(),
         case: "99-1".into(),
         related: Vec::new(),
+        uid: Default::default(),
+        place: Default::default(),
         detected_ns: 2,
         start_ns: 1,
         end_ns: 2,
@@ -167,6 +169,7 @@ fn incident() -> Incident {
         view: View::Connections,
         state: State::Open,
         reason: String::new(),
+        evidence: Vec::new(),
     }
 }
 

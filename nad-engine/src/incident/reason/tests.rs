@@ -3,8 +3,9 @@ use crate::{
     context::{host::HostState, host_key::HostKey, known::Novelty},
     features::View,
     incident::example::{
-        VERIFIED, evidence, of_service_pair, of_source, of_target, service_pair, source, target, with,
+        SECOND, VERIFIED, evidence, of_service_pair, of_source, of_target, service_pair, source, target, with,
     },
+    incident::{allow::AllowRules, coverage::Coverage, tracker::Tracker},
 };
 
 #[test]
@@ -73,4 +74,22 @@ fn a_source_that_is_not_verified_may_be_forged_and_its_mac_address_is_said_where
     assert!(
         reason.starts_with("02:00:00:00:00:07 opened 800 flows") && reason.contains("addresses of others")
     );
+}
+
+#[test]
+fn an_incident_tells_what_each_view_has_seen_that_said_what_it_is_and_keeps_its_name() {
+    let mut tracker = Tracker::new(AllowRules::default(), 60 * SECOND);
+    let mut second = |last, peer, at| {
+        let mut updates = Vec::new();
+        let deviation = of_source(View::Scan, source(last, peer), at);
+        tracker.end_tick(&[deviation], Coverage::default(), at * SECOND, &|_| Vec::new(), &mut updates);
+        updates
+    };
+    let first = second(1, 200, 5).remove(0).incident;
+    let views: Vec<View> = first.evidence.iter().map(|seen| seen.view).collect();
+    assert_eq!(views, [View::Scan]);
+    let later = second(1, 201, 6).remove(0).incident;
+    assert_eq!((later.evidence.len(), later.uid), (1, first.uid));
+    let other = second(9, 200, 7);
+    assert!(other.iter().any(|update| update.incident.uid != first.uid), "{other:?}");
 }

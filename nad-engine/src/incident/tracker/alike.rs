@@ -52,8 +52,8 @@ impl Tracker {
         let place =
             |is_one: &dyn Fn(&Open) -> bool| same().find(|(_, open)| is_one(open)).map(|(place, _)| place);
         place(&has_mac).or_else(|| place(&has_target)).or_else(|| {
-            let (last, _) = same().last()?;
-            (same().count() >= FEW).then_some(last)
+            let number = same().count();
+            same().nth(number.checked_sub(1).filter(|_| number >= FEW)?).map(|(place, _)| place)
         })
     }
 }

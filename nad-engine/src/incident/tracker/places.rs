@@ -2,7 +2,7 @@
 
 use super::{
     Alike, Change, Coverage, Deviation, GOES_ON_NS, Incident, IncidentUpdate, Listed, MOST_OPEN, Open,
-    Parties, Shape, State, TICK_NS, Tracker, cause,
+    Parties, Place, Shape, State, TICK_NS, Tracker, cause, uid,
 };
 use crate::time::Now;
 
@@ -23,13 +23,16 @@ impl Tracker {
         }
         self.opened += 1;
         let principal = cause::principal(parties);
-        let id = format!("{}-{}", now.unix_ns.saturating_sub(TICK_NS) / 1_000_000_000, self.opened);
+        let begun_ns = now.unix_ns.saturating_sub(TICK_NS);
+        let id = format!("{}-{}", begun_ns / 1_000_000_000, self.opened);
         let case =
             self.open.iter().find(|open| open.principal == principal).map(|open| open.incident.case.clone());
         let start_ns = deviation.time_ns.saturating_sub(TICK_NS);
         let incident = Incident {
             case: case.unwrap_or_else(|| id.clone()),
             related: Vec::new(),
+            uid: uid::of(&self.hash_key, begun_ns, self.opened, principal),
+            place: Place::default(),
             id,
             detected_ns: deviation.time_ns,
             start_ns,
@@ -53,6 +56,7 @@ impl Tracker {
             coverage: Coverage::default(),
             state: State::Open,
             reason: String::new(),
+            evidence: Vec::new(),
         };
         self.open.push(Open {
             incident,

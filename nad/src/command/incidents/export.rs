@@ -22,7 +22,8 @@ pub(super) fn json_lines(incidents: &[KeptIncident], out: &mut impl Write) -> io
 pub(super) fn csv(incidents: &[KeptIncident], out: &mut impl Write) -> io::Result<()> {
     const HEADING: &str = "run,source,id,state,shape,technique,detected_at,start,end,sources,targets,more_sources,\
                            more_targets,ports,more_ports,protocols,alerts,packets,bytes,coverage,peak_score,score,\
-                           probability,threshold,view,reason,sources_verified,source_macs";
+                           probability,threshold,view,reason,sources_verified,source_macs,uid,sensor,severity,\
+                           interface,vlan,names,mark,mark_comment";
     write!(out, "{HEADING}\r\n")?;
     for incident in incidents {
         let time = |seconds: f64| presentation::timestamp((seconds * 1e9) as u64);
@@ -56,6 +57,14 @@ pub(super) fn csv(incidents: &[KeptIncident], out: &mut impl Write) -> io::Resul
             incident.reason.clone(),
             details(incident, |detail| detail.verified.to_string()),
             details(incident, |detail| detail.mac.clone().unwrap_or_else(|| "-".into())),
+            incident.uid.clone().unwrap_or_default(),
+            incident.sensor.clone().unwrap_or_default(),
+            incident.severity.clone(),
+            incident.interface_name.clone().unwrap_or_default(),
+            incident.vlan.map(|id| id.to_string()).unwrap_or_default(),
+            incident.names.iter().map(|(host, name)| format!("{host}={name}")).collect::<Vec<_>>().join(" "),
+            incident.mark.map(|mark| mark.to_string()).unwrap_or_default(),
+            incident.mark_comment.clone().unwrap_or_default(),
         ];
         write!(out, "{}\r\n", fields.map(|field| text::csv_cell(&field).into_owned()).join(","))?;
     }

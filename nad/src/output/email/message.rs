@@ -129,7 +129,7 @@ mod tests {
             "   10.0.0.1 asked for 1,000 services in 10 s (baseline: 0 to 6)",
             "   Targets:      10.0.0.2",
             "   MITRE ATT&CK: T1046",
-            "   Incident:     i-2",
+            "   Incident:     i-2 (01990000-0000-7000-8000-000000000001)",
         ] {
             assert!(body.lines().any(|other| other == line), "{line}\n{body}");
         }

@@ -5,7 +5,7 @@ use nad_engine::{
     presentation,
 };
 
-use crate::text;
+use crate::{clock::local, text};
 
 /// From this width on there is room for the date.
 const WIDE: usize = 100;
@@ -30,10 +30,8 @@ pub(super) fn plain(update: &IncidentUpdate) -> Option<String> {
 pub(super) fn fitted(update: &IncidentUpdate, width: Option<usize>, has_color: bool) -> Option<String> {
     let (mark, rest) = text(update)?;
     let width = width.unwrap_or(usize::MAX).max(NARROWEST);
-    let time = presentation::timestamp(time_ns(update));
-    // To the second: 2026-11-24T08:14:14Z, or only the time of the day.
-    let seconds = time.get(..19).map_or_else(|| time.clone(), |time| format!("{time}Z"));
-    let time = if width < WIDE { seconds.get(11..).unwrap_or(&seconds) } else { &seconds };
+    let told = if width < WIDE { local::time_of_day } else { local::local };
+    let time = told(time_ns(update));
     let text = wrap(&format!("{time} {mark:<8} {rest}"), width);
     if !has_color {
         return Some(text);
@@ -119,6 +117,8 @@ mod tests {
             id: "1795508054-1".into(),
             case: "99-1".into(),
             related: Vec::new(),
+            uid: Default::default(),
+            place: Default::default(),
             detected_ns: 1_795_508_054_123_000_000,
             start_ns: 1_795_508_050_000_000_000,
             end_ns: 1_795_508_060_000_000_000,
@@ -141,6 +141,7 @@ mod tests {
             coverage: Coverage::default(),
             state: State::Open,
             reason: "10.0.0.7 asked for 200 ports of 10.0.0.1 in 10 s (usual: at most 3)".into(),
+            evidence: Vec::new(),
         };
         IncidentUpdate { change, incident }
     }
@@ -152,8 +153,11 @@ mod tests {
             assert!(!whole.contains('\n'), "{whole}");
             for width in [40, 60, 80, 99] {
                 let lines = fitted(&update(change), Some(width), false).unwrap();
-                let words =
-                    |text: &str| text.split_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>();
+                // All but the time, which has no day where it is narrow.
+                let is_time = |word: &&str| word.contains([':', '-']) && word.starts_with(char::is_numeric);
+                let words = |text: &str| {
+                    text.split_whitespace().skip_while(is_time).map(str::to_owned).collect::<Vec<_>>()
+                };
                 assert_eq!(words(&lines), words(&whole));
                 for line in lines.lines() {
                     assert!(line.chars().count() <= width, "{width}:\n{lines}");

@@ -19,7 +19,7 @@ use super::{
     Color, Format, TerminalConfig, json,
     stream::{self, Stream},
 };
-use crate::{output::OutputError, text};
+use crate::{clock, output::OutputError, text};
 
 /// Target of log events that stand on the terminal already.
 pub const SAID: &str = "nad::said";
@@ -53,6 +53,8 @@ impl Screen {
     /// One without anything at the bottom.
     pub fn new(config: &TerminalConfig) -> Self {
         let is_terminal = io::stdout().is_terminal();
+        // While its file can be read.
+        clock::local::zone();
         let format = config.format.unwrap_or(if is_terminal { Format::Table } else { Format::Plain });
         let variable = |name: &str| env::var(name).ok();
         let has_color = format == Format::Table && wants_color(config.color, is_terminal, variable);

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use nad_engine::presentation::counted;
 
+use crate::text::human::grouped;
+
 /// Characters of the bar of what was learnt.
 const BAR: usize = 20;
 const BETWEEN: &str = " · ";
@@ -119,15 +121,6 @@ fn rough(length: Duration) -> String {
         seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
         seconds => format!("{} d", seconds / 86_400),
     }
-}
-
-/// `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let first = digits.len() % 3;
-    let mut groups: Vec<&str> = if first > 0 { vec![&digits[..first]] } else { Vec::new() };
-    groups.extend((first..digits.len()).step_by(3).map(|start| &digits[start..start + 3]));
-    groups.join(",")
 }
 
 #[cfg(test)]

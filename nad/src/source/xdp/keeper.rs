@@ -23,7 +23,10 @@ use nix::{
 use serde::{Deserialize, Serialize};
 
 use super::{Directions, XdpError, XdpMode, programs::Programs};
-use crate::interface::Selection;
+use crate::{
+    interface::Selection,
+    sensor::{self, Watched},
+};
 
 /// What is watched, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +46,8 @@ enum Said {
     Warning(String),
     /// The interfaces that are watched or were, each with whether packets can come.
     Interfaces(Vec<(String, bool)>),
+    /// The interfaces that programs are attached to, and how.
+    Attached(Vec<Watched>),
     /// The parts of its sandbox that are missing.
     Unconfined(Vec<String>),
     /// Everything is attached.
@@ -94,6 +99,7 @@ impl Keeper {
                 Some(Said::Ready) => return Ok(()),
                 Some(Said::Failed(reason)) => return Err(XdpError::Keeper(reason)),
                 Some(Said::Interfaces(interfaces)) => self.interfaces = interfaces,
+                Some(Said::Attached(interfaces)) => sensor::note_interfaces(interfaces),
                 Some(Said::Unconfined(missing)) => self.unconfined = missing,
                 Some(said) => tell(&said),
                 None => return Err(XdpError::Detached),
@@ -121,6 +127,7 @@ impl Keeper {
                 while let Some(said) = next(&mut said) {
                     match said {
                         Said::Interfaces(interfaces) => note(interfaces),
+                        Said::Attached(interfaces) => sensor::note_interfaces(interfaces),
                         said => tell(&said),
                     }
                 }
@@ -169,7 +176,7 @@ fn tell(said: &Said) {
     match said {
         Said::Info(line) => tracing::info!("{line}"),
         Said::Warning(line) | Said::Failed(line) => tracing::warn!("{line}"),
-        Said::Interfaces(_) | Said::Unconfined(_) | Said::Ready => {}
+        Said::Interfaces(_) | Said::Attached(_) | Said::Unconfined(_) | Said::Ready => {}
     }
 }
 

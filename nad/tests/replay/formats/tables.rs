@@ -11,6 +11,7 @@ pub(crate) enum Is {
     Flag,
     Object,
     Texts,
+    Integers,
     Objects,
     /// A text that is one of these.
     OneOf(&'static [&'static str]),
@@ -21,7 +22,7 @@ pub(crate) enum Is {
     /// RFC 3339 with a time zone.
     Time,
 }
-use Is::{Flag, Integer, Ip, Number, Object, Objects, OneOf, Text, Texts, Time, Within};
+use Is::{Flag, Integer, Integers, Ip, Number, Object, Objects, OneOf, Text, Texts, Time, Within};
 
 /// Field, type, and whether it must be there.
 pub(crate) type Fields = &'static [(&'static str, Is, bool)];
@@ -31,6 +32,9 @@ pub(crate) type Fields = &'static [(&'static str, Is, bool)];
 pub(crate) const EVE: Fields = &[
     ("timestamp", Text, true),
     ("event_type", OneOf(&["alert"]), true),
+    ("host", Text, true),
+    ("in_iface", Text, false),
+    ("vlan", Integers, false),
     ("src_ip", Ip, false),
     ("src_port", Within(0, 65_535), false),
     ("dest_ip", Ip, false),
@@ -119,6 +123,11 @@ pub(crate) const ECS: Fields = &[
     ("observer.product", Text, true),
     ("observer.type", Text, true),
     ("observer.version", Text, true),
+    ("observer.name", Text, true),
+    ("observer.ingress", Object, false),
+    ("observer.ingress.interface", Object, false),
+    ("observer.ingress.interface.id", Text, false),
+    ("observer.ingress.interface.name", Text, false),
 ];
 
 /// OCSF 1.7.0: events/base_event.json, events/findings/, objects/ and dictionary.json. Required by it are activity_id,
@@ -152,6 +161,8 @@ pub(crate) const OCSF: Fields = &[
     ("metadata.product.name", Text, true),
     ("metadata.product.vendor_name", Text, true),
     ("metadata.product.version", Text, true),
+    // Objects of the type logger, which has a name.
+    ("metadata.loggers", Objects, true),
     ("finding_info", Object, true),
     ("finding_info.uid", Text, true),
     ("finding_info.title", Text, true),
@@ -175,11 +186,13 @@ pub(crate) const EVIDENCE: Fields = &[
     ("src_endpoint.ip", Ip, false),
     ("src_endpoint.mac", Text, false),
     ("src_endpoint.port", Within(0, 65_535), false),
+    ("src_endpoint.vlan_uid", Text, false),
     ("dst_endpoint", Object, false),
     ("dst_endpoint.uid", Text, false),
     ("dst_endpoint.ip", Ip, false),
     ("dst_endpoint.mac", Text, false),
     ("dst_endpoint.port", Within(0, 65_535), false),
+    ("dst_endpoint.vlan_uid", Text, false),
     ("connection_info", Object, true),
     ("connection_info.direction_id", Within(0, 4), true),
     ("connection_info.protocol_num", Within(0, 255), false),
@@ -238,6 +251,7 @@ impl Is {
             Flag => value.is_boolean(),
             Object => value.is_object(),
             Texts => all(Value::is_string),
+            Integers => all(Value::is_u64),
             Objects => all(Value::is_object),
             OneOf(texts) => value.as_str().is_some_and(|text| texts.contains(&text)),
             Within(least, most) => value.as_u64().is_some_and(|number| (least..=most).contains(&number)),

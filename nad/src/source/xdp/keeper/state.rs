@@ -9,7 +9,8 @@ use std::{
 use super::{Said, Watching, say};
 use crate::{
     interface::Stack,
-    source::xdp::{Attachment, Plan, Remark, Sent, XdpError, missing_interface, programs::Programs},
+    sensor::Watched,
+    source::xdp::{Attachment, Plan, Remark, Sent, Watch, XdpError, missing_interface, programs::Programs},
 };
 
 /// Interfaces that are gone and still reported.
@@ -31,6 +32,10 @@ pub(super) struct State<'a> {
     remarks: Vec<Remark>,
     /// As they were last reported.
     interfaces: Vec<Known>,
+    /// The interfaces that programs are attached to, as they were last reported.
+    attached: Vec<Watched>,
+    /// How programs were attached to an interface, by its index.
+    how: HashMap<u32, (Option<String>, bool)>,
     /// Whether nothing was reported yet.
     is_beginning: bool,
 }
@@ -38,7 +43,8 @@ pub(super) struct State<'a> {
 impl<'a> State<'a> {
     pub(super) fn new(programs: &'a mut Programs, watching: Watching, saying: PipeWriter) -> Self {
         let (failed, remarks, interfaces) = (HashMap::new(), Vec::new(), Vec::new());
-        Self { programs, watching, saying, failed, remarks, interfaces, is_beginning: true }
+        let (attached, how) = (Vec::new(), HashMap::new());
+        Self { programs, watching, saying, failed, remarks, interfaces, attached, how, is_beginning: true }
     }
 
     /// Attaches to everything that is there, and says how; an error where something that was named can't be had.
@@ -140,7 +146,7 @@ impl<'a> State<'a> {
     fn attach(
         &mut self,
         plan: &Plan,
-        is_fatal: impl Fn(&crate::source::xdp::Watch) -> bool,
+        is_fatal: impl Fn(&Watch) -> bool,
     ) -> Result<Option<XdpError>, XdpError> {
         let mut unseen = Unseen::default();
         let mut first = None;
@@ -151,6 +157,8 @@ impl<'a> State<'a> {
             match self.programs.attach(watch, self.watching.mode) {
                 Ok(attachment) => {
                     self.failed.remove(&watch.index);
+                    let ingress = attachment.ingress.as_ref().map(|hook| hook.mode.to_string());
+                    self.how.insert(watch.index, (ingress, attachment.egress.is_ok()));
                     self.say(&Said::Info(attachment.to_string()));
                     unseen.add(&attachment);
                 }
@@ -193,6 +201,16 @@ impl<'a> State<'a> {
         let (told_before, told_now): (Vec<_>, Vec<_>) = (told(&before), told(&now));
         if self.is_beginning || told_now != told_before {
             self.say(&Said::Interfaces(told_now));
+        }
+        let watched = |watch: &Watch| {
+            let (ingress, egress) = self.how.get(&watch.index).cloned().unwrap_or_default();
+            Watched { index: watch.index, name: watch.interface.clone(), ingress, egress }
+        };
+        let attached: Vec<_> = self.programs.watches().map(watched).collect();
+        self.how.retain(|index, _| attached.iter().any(|watched| watched.index == *index));
+        if attached != self.attached {
+            self.say(&Said::Attached(attached.clone()));
+            self.attached = attached;
         }
         self.is_beginning = false;
         self.interfaces = now;
