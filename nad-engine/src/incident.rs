@@ -14,6 +14,8 @@ pub mod example;
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     context::{Origin, host_key::HostKey},
     features::View,
@@ -31,7 +33,7 @@ use shape::Shape;
 pub const MOST_LISTED: usize = 16;
 
 /// One view's decision that a subject was out of the ordinary in one second.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Deviation {
     /// The end of the second, in nanoseconds since the Unix epoch.
     pub time_ns: u64,
@@ -50,7 +52,7 @@ pub struct Deviation {
 }
 
 /// Where an incident is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum State {
     /// Further alerts are expected.
     Open,
@@ -59,7 +61,7 @@ pub enum State {
 }
 
 /// A list of the first few of what all are counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed<T> {
     /// The first ones.
     pub items: Vec<T>,
@@ -68,7 +70,7 @@ pub struct Listed<T> {
 }
 
 /// Alerts of one cause.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Incident {
     /// Its name: unique in a run, the same whenever the same packets come.
     pub id: String,

@@ -5,9 +5,12 @@ mod cause;
 mod closed;
 mod consequence;
 mod places;
+mod state;
 mod story;
 
 use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
 
 use super::{
     Change, Deviation, Incident, IncidentUpdate, Listed, Parties, State, SubjectState, allow::AllowRules,
@@ -20,6 +23,7 @@ use crate::{
 };
 use alike::Alike;
 use closed::Closed;
+pub use state::TrackerState;
 use story::{Aside, Service};
 
 /// Incidents that are open at a time. When one more begins, the one that was silent for longest is closed; where all
@@ -49,7 +53,7 @@ pub struct Tracker {
 }
 
 /// An open incident and what it needs while it is.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Open {
     incident: Incident,
     /// Who is behind it; where that is nobody, whom it is against.
@@ -70,6 +74,8 @@ struct Open {
     reported_shape: Option<Shape>,
     /// Whether it was closed and goes on in this tick.
     resumes: bool,
+    /// Whether it was said to be closed, because nad ended.
+    was_ended: bool,
     /// Services that it is about.
     services: Vec<Service>,
     /// What may become another story.
@@ -79,7 +85,7 @@ struct Open {
 }
 
 /// How much speaks for a shape, and what says it best.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Vote {
     shape: Shape,
     /// Sum of -log10 of the probabilities.
@@ -276,7 +282,7 @@ impl Open {
         let (packets, bytes) = deviation.subject.borrowed().volume();
         self.tick_volume = (self.tick_volume.0.max(packets), self.tick_volume.1.max(bytes));
         self.is_lasting &= deviation.view.is_lasting();
-        self.had_alerts = true;
+        (self.had_alerts, self.was_ended) = (true, false);
         self.vote(deviation, shape);
         self.add_service(deviation, parties, shape);
     }
