@@ -10,6 +10,8 @@ mod change;
 mod condition;
 mod deviation_cap;
 mod disorder;
+#[cfg(any(test, feature = "examples"))]
+pub mod example;
 mod findings;
 mod heads;
 mod judge;

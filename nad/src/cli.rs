@@ -8,6 +8,7 @@ mod history;
 #[path = "cli/no_history.rs"]
 mod history;
 mod outputs;
+mod state;
 mod task;
 
 use std::path::{Path, PathBuf};
@@ -34,13 +35,14 @@ use crate::{
     output::{SinkContext, log::LogConfig},
     sandbox::{Needs, SecurityConfig},
     source::xdp::XdpOptions,
+    state::StateConfig,
 };
 use args::{
     CheckArgs, CliCommand, ConfigArgs, ConfigCommand, DecisionArgs, FeaturesArgs, LiveArgs, ModelArgs,
     OutputArgs, PayloadArgs, ReplayArgs, RunArgs, SandboxArgs, TrainArgs,
 };
 use outputs::{output_config, test_output};
-use task::{chosen, decide, task_choice};
+use task::{chosen, decide, flag_of_start, task_choice};
 
 /// Why there is nothing to do.
 #[derive(Debug, thiserror::Error)]
@@ -126,7 +128,8 @@ where
             // What can't be used is not for `doctor` to say.
             let given = SinkContext { is_live: true, ..SinkContext::default() };
             let outputs = output_config(OutputArgs::default(), &file, given).unwrap_or_default();
-            let needs = Needs::new(&outputs, &log, &sources);
+            let state = StateConfig::new(None, &file.state)?;
+            let needs = Needs::new(&outputs, &log, &sources).with_state(state.as_ref());
             let security = SecurityConfig::decide(None, None, &file.security);
             let task = TaskChoice::decide(&[file.task_choice()])?;
             let training = config::training(TrainingChoice::default(), &file.training, CONTAMINATION)?;
@@ -142,6 +145,7 @@ where
                 needs,
             })
         }
+        CliCommand::State(args) => Command::State(args.check(&file)?),
         CliCommand::TestOutput(args) => Command::TestOutput(test_output(&args.output, &file)?),
         CliCommand::Config(ConfigArgs { command }) => {
             Command::Config(answer(command, cli.config, given, &matches)?)
@@ -201,6 +205,8 @@ fn run(
     log: LogConfig,
 ) -> Result<RunConfig, UsageError> {
     let given = TaskChoice { count: args.count, ..task_choice(args.task) };
+    let state = StateConfig::new(args.state.state_dir, &file.state)?;
+    let state = state.map(|state| StateConfig { starts_anew: flag_of_start(flags), ..state });
     let task = decide(given, flags, file.task_choice())?;
     let is_count = matches!(task, Task::Count { .. });
     let default = if is_count { DEFAULT_CONTAMINATION_COUNT } else { CONTAMINATION };
@@ -225,6 +231,8 @@ fn run(
         outputs,
         log,
         security,
+        // A fixed number of packets is looked at alone.
+        state: state.filter(|_| !is_count),
         sources: Vec::new(),
         fail_on_anomaly,
     })

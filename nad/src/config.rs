@@ -10,6 +10,7 @@ mod needs;
 mod output;
 mod payload;
 mod renamed;
+mod state;
 mod threads;
 mod written;
 
@@ -24,6 +25,7 @@ pub use log::LogSection;
 pub use output::{ClosedStdout, OutputConfig, OutputSection};
 pub use payload::{PayloadSection, heads};
 pub use renamed::{refuse_renamed_variables, renamed_flag};
+pub use state::StateSection;
 pub use threads::{ShardCount, ThreadsSection};
 
 use nad_engine::{

@@ -24,6 +24,7 @@ pub mod self_traffic;
 pub mod settings;
 pub mod shedding;
 pub mod source;
+pub mod state;
 pub mod text;
 
 #[cfg(test)]

@@ -60,6 +60,8 @@ mod shedding;
 mod skip;
 #[path = "live/stacked.rs"]
 mod stacked;
+#[path = "live/state.rs"]
+mod state;
 #[path = "live/tools.rs"]
 mod tools;
 #[path = "live/traffic.rs"]

@@ -25,7 +25,11 @@ pub struct Snapshot {
     pub(super) tracker: TrackerState,
     pub(super) context: ContextState,
     pub(super) names: Option<NamesState>,
+    pub(super) source: String,
 }
+
+/// Bytes of the longest name of a source.
+const LONGEST_SOURCE: usize = 4096;
 
 impl Snapshot {
     /// The moment that it is of.
@@ -36,6 +40,17 @@ impl Snapshot {
     /// For how long the network was watched, in all runs.
     pub fn watched(&self) -> Duration {
         self.context.watched()
+    }
+
+    /// Where packets came from; empty where nobody said so.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Says where packets come from.
+    pub fn set_source(&mut self, source: &str) {
+        let end = source.floor_char_boundary(LONGEST_SOURCE);
+        self.source = source[..end].to_owned();
     }
 
     /// The model in force.
@@ -70,6 +85,9 @@ impl Snapshot {
         self.policy.check(now_ns)?;
         self.tracker.check(now_ns)?;
         self.context.check(now_ns)?;
+        if self.source.len() > LONGEST_SOURCE {
+            return Err(format!("the name of its source has {} bytes", self.source.len()));
+        }
         self.names.as_ref().map_or(Ok(()), |names| names.check(now_ns))
     }
 }
@@ -93,6 +111,7 @@ impl Detector {
             tracker: self.tracker.state(ends),
             context: self.context.state(),
             names: self.heads.state(end_ns),
+            source: String::new(),
         }));
     }
 }

@@ -55,7 +55,7 @@ impl Detector {
                 (State::Learning(Box::new(Learning::new(baseline, training, source))), context, seed)
             }
             Start::Resume(snapshot) => {
-                let Snapshot { clock, model, mut policy, tracker: incidents, context, names } = *snapshot;
+                let Snapshot { clock, model, mut policy, tracker: incidents, context, names, .. } = *snapshot;
                 timeline = timeline.go_on(&clock);
                 policy.set_budget(options.budget);
                 tracker = Tracker::go_on(&incidents, options.rules.clone(), silence_ns);

@@ -8,14 +8,14 @@ use super::args::RunArgs;
 use crate::{
     config::{
         AlertsSection, CaptureSection, File, FilesSection, LogSection, OneOrMany, OutputSection,
-        PayloadSection, TrainingSection,
+        PayloadSection, StateSection, TrainingSection,
     },
     output::SinkContext,
     sandbox::SecuritySection,
 };
 
 /// Flags that are settings of the file, too: the flag's name, the section, and the setting.
-const FLAGS: [(&str, &str, &str); 29] = [
+const FLAGS: [(&str, &str, &str); 30] = [
     ("iface", "capture", "interface"),
     ("count", "capture", "packet_count"),
     ("direction", "capture", "direction"),
@@ -43,13 +43,14 @@ const FLAGS: [(&str, &str, &str); 29] = [
     ("log", "log", "path"),
     ("file_mode", "files", "mode"),
     ("file_group", "files", "group"),
+    ("state_dir", "state", "dir"),
     ("sandbox", "security", "sandbox"),
     ("user", "security", "user"),
 ];
 
 /// The settings that flags and environment give.
 pub(super) fn given(args: &RunArgs, log: Option<PathBuf>, files: FilesSection) -> File {
-    let RunArgs { live, task, count, decision, security, metrics, on_closed_stdout } = args;
+    let RunArgs { live, task, count, decision, security, state, metrics, on_closed_stdout } = args;
     let outputs = &decision.outputs;
     let sinks = SinkContext { history: outputs.history.clone(), metrics: *metrics, ..SinkContext::default() };
     let interface = (!live.iface.is_empty()).then(|| OneOrMany::Many(live.iface.clone()));
@@ -84,6 +85,7 @@ pub(super) fn given(args: &RunArgs, log: Option<PathBuf>, files: FilesSection) -
         },
         log: LogSection { path: log, ..LogSection::default() },
         files,
+        state: StateSection { dir: state.state_dir.clone(), ..StateSection::default() },
         security: SecuritySection { sandbox: security.sandbox, user: live.user.clone() },
         ..File::of_sinks(&sinks)
     }

@@ -18,8 +18,8 @@ use toml::{Spanned, de::DeTable, de::DeValue, ser::ValueSerializer};
 
 use super::{
     AlertsSection, CaptureSection, ConfigError, ContextSection, DEFAULT_LOG, DEFAULT_TRAIN_FOR, File,
-    FilesSection, Length, LogSection, OutputSection, PayloadSection, Relearn, Task, ThreadsSection,
-    TrainingSection,
+    FilesSection, Length, LogSection, OutputSection, PayloadSection, Relearn, StateSection, Task,
+    ThreadsSection, TrainingSection,
     file::read,
     log::{DEFAULT_LOG_SIZE, DEFAULT_LOGS_KEPT},
 };
@@ -172,6 +172,7 @@ fn defaults(task: &Task, training: &Training) -> File {
             keep: Some(DEFAULT_LOGS_KEPT),
         },
         files: FilesSection { mode: Some(Default::default()), group: None },
+        state: StateSection::defaults(),
         security: SecuritySection { sandbox: Some(Default::default()), user: None },
     } }
 }

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::{
     AllowSection, ConfigError, ContextSection, FilesSection, Length, LogSection, OutputSection,
-    PayloadSection, TaskChoice, ThreadsSection, renamed::renamed_key,
+    PayloadSection, StateSection, TaskChoice, ThreadsSection, renamed::renamed_key,
 };
 use crate::{
     files,
@@ -83,6 +83,8 @@ sinks! {
         pub log: LogSection,
         /// Who may read what is written.
         pub files: FilesSection,
+        /// Where what was learnt is kept.
+        pub state: StateSection,
         /// As whom nad works, and what it can't do.
         pub security: SecuritySection,
     }

@@ -27,6 +27,7 @@ struct Written<'a> {
     tracker: &'a TrackerState,
     context: &'a ContextState,
     names: &'a Option<NamesState>,
+    source: &'a str,
     model: &'a [u8],
 }
 
@@ -37,6 +38,7 @@ struct Read<'a> {
     tracker: TrackerState,
     context: ContextState,
     names: Option<NamesState>,
+    source: String,
     model: &'a [u8],
 }
 
@@ -49,8 +51,8 @@ impl Snapshot {
     pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
         // What is known is in the context, as of now.
         let model = self.model.without_known().to_bytes()?;
-        let Self { clock, policy, tracker, context, names, .. } = self;
-        let written = Written { clock, policy, tracker, context, names, model: &model };
+        let Self { clock, policy, tracker, context, names, source, .. } = self;
+        let written = Written { clock, policy, tracker, context, names, source, model: &model };
         let encode = || -> Result<Vec<u8>, postcard::Error> {
             let head = postcard::to_allocvec(&Head { layout: layout() })?;
             Ok(FORMAT.seal(&head, &postcard::to_allocvec(&written)?))
@@ -77,8 +79,8 @@ impl Snapshot {
             return Err(format!("its body has {} bytes too many", rest.len()));
         }
         let model = Model::from_bytes(read.model).map_err(|reason| format!("of its model, {reason}"))?;
-        let Read { clock, policy, tracker, context, names, .. } = read;
-        let snapshot = Self { clock, model: Arc::new(model), policy, tracker, context, names };
+        let Read { clock, policy, tracker, context, names, source, .. } = read;
+        let snapshot = Self { clock, model: Arc::new(model), policy, tracker, context, names, source };
         snapshot.check()?;
         Ok(snapshot)
     }
