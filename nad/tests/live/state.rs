@@ -50,7 +50,7 @@ fn a_killed_sensor_resumes_without_a_baseline_and_an_attack_meanwhile_is_one_inc
             later.wait_for("resumed: ");
             assert!(took < Duration::from_secs(10), "it learns nothing anew: {took:?}");
             let id = after(&before, "INCIDENT ");
-            later.wait_for(&format!("resumed {id}"));
+            later.wait_for(&format!("resumed  {id}"));
             (before, id, later)
         });
         assert!(before.contains("learning a baseline"), "{before}");
@@ -60,7 +60,7 @@ fn a_killed_sensor_resumes_without_a_baseline_and_an_attack_meanwhile_is_one_inc
         let said = format!("{}{}", ended.stdout, ended.stderr);
         assert!(said.contains("s of learning, saved ") && !said.contains("learning a baseline"), "{said}");
         assert_eq!(said.matches("INCIDENT ").count(), 0, "everything else is known:\n{said}");
-        assert!(said.contains(&format!("closed {id}")), "{said}");
+        assert!(said.contains(&format!("closed   {id}")), "{said}");
 
         // What is damaged is set aside, and what was learnt is learnt anew.
         let state = lab.path("kept/nad.state");
