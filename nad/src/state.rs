@@ -207,8 +207,7 @@ impl StateDirectory {
     }
 
     fn forget_old(&self) -> io::Result<()> {
-        let mut asides: Vec<OsString> =
-            self.files.names()?.into_iter().filter(|name| is_aside(name)).collect();
+        let mut asides: Vec<OsString> = self.files.names()?.into_iter().filter(is_aside).collect();
         asides.sort_unstable();
         let too_many = asides.len().saturating_sub(KEPT);
         asides[..too_many].iter().try_for_each(|name| self.files.remove(name))

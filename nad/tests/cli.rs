@@ -36,6 +36,8 @@ mod refusal;
 mod sandbox;
 #[path = "cli/settings.rs"]
 mod settings;
+#[path = "cli/state.rs"]
+mod state;
 #[path = "cli/streams.rs"]
 mod streams;
 #[path = "cli/usage.rs"]

@@ -34,8 +34,12 @@ pub struct ContextSizes {
 }
 
 impl Context {
-    /// What is kept, at the end of a tick.
-    pub fn state(&self) -> ContextState {
+    /// What is kept, at the end of a tick; nothing before the first packet, when no time is known.
+    pub fn state(&self) -> Option<ContextState> {
+        self.has_begun.then(|| self.state_now())
+    }
+
+    fn state_now(&self) -> ContextState {
         let (network, kinds, now_ns) = (&self.network.0, &self.kinds, self.tick_end_ns());
         ContextState {
             known: network.known.state(now_ns),

@@ -94,7 +94,7 @@ impl Snapshot {
 
 impl Detector {
     /// Asks for a [`Snapshot`]: it is among what is found at the end of the next second in which there is a model, and with
-    /// [`Self::finish`], whichever is first.
+    /// [`Self::finish`], whichever is first. A run without packets gives none: what it went on from stands.
     pub fn keep(&mut self) {
         self.is_to_keep = true;
     }
@@ -102,6 +102,7 @@ impl Detector {
     /// What is known at the end of a second; `ends` where all incidents are said to be closed next, as nad ends.
     pub(super) fn take_snapshot(&mut self, ends: bool, findings: &mut Findings) {
         let State::Detecting(model, policy) = &self.state else { return };
+        let Some(context) = self.context.state() else { return };
         let end_ns = self.context.tick_end_ns();
         self.is_to_keep = false;
         findings.snapshot = Some(Box::new(Snapshot {
@@ -109,7 +110,7 @@ impl Detector {
             model: Arc::clone(model),
             policy: policy.clone(),
             tracker: self.tracker.state(ends),
-            context: self.context.state(),
+            context,
             names: self.heads.state(end_ns),
             source: String::new(),
         }));

@@ -41,17 +41,17 @@ pub(super) fn state(criterion: &mut Criterion) {
     let mut snapshot = None;
     group.bench_function("put into bytes", |bencher| {
         let snapshot = snapshot.get_or_insert_with(|| Full::new().copy().0);
-        bencher.iter(|| black_box(snapshot.to_bytes().unwrap()));
+        bencher.iter(|| black_box(snapshot.to_bytes().expect("it can be put into bytes")));
     });
     let mut bytes = None;
     group.bench_function("read and checked", |bencher| {
         let bytes = bytes.get_or_insert_with(|| {
             let snapshot = Full::new().copy().0;
-            let bytes = snapshot.to_bytes().unwrap();
+            let bytes = snapshot.to_bytes().expect("it can be put into bytes");
             println!("{:?} in {} bytes", snapshot.sizes(), bytes.len());
             bytes
         });
-        bencher.iter(|| black_box(Snapshot::from_bytes(bytes).unwrap()));
+        bencher.iter(|| black_box(Snapshot::from_bytes(bytes).expect("it is whole")));
     });
 }
 
@@ -65,7 +65,7 @@ struct Full {
 impl Full {
     fn new() -> Self {
         let options = DetectorOptions { relearn_every: None, ..DetectorOptions::default() };
-        let tables = Tables::new(&Sizes::default()).unwrap();
+        let tables = Tables::new(&Sizes::default()).expect("there is memory for them");
         let start = Start::Detect(Box::new(example::model(None)));
         let detector = Detector::new(start, tables, Timeline::capture(), Arc::default(), options);
         let mut full = Self { detector, findings: Findings::default(), now_ns: FIRST };
@@ -109,7 +109,7 @@ impl Full {
             self.now_ns += SECOND / 5_000;
         }
         self.findings.clear();
-        self.detector.process(&batch, &mut self.findings).unwrap();
+        self.detector.process(&batch, &mut self.findings).expect("there is a model");
     }
 
     /// A snapshot, and how much longer a second's end takes with it than the next one's without.
@@ -130,7 +130,7 @@ impl Full {
         };
         let (snapshot, with) = end(true);
         let (_, without) = end(false);
-        (snapshot.unwrap(), with.saturating_sub(without))
+        (snapshot.expect("it was asked for"), with.saturating_sub(without))
     }
 }
 

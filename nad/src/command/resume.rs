@@ -87,11 +87,14 @@ impl Saving {
     }
 }
 
+/// A state is of the end of its second, which may lie this far ahead.
+const AHEAD_NS: u64 = 2_000_000_000;
+
 /// Says what is gone on from.
 pub(super) fn report(snapshot: &Snapshot, interfaces: &str, now_ns: u64) {
     let taken_ns = snapshot.taken().unix_ns;
     tracing::info!("{}", resumed(snapshot.watched(), Duration::from_nanos(now_ns.saturating_sub(taken_ns))));
-    if taken_ns > now_ns {
+    if taken_ns.saturating_sub(now_ns) > AHEAD_NS {
         tracing::warn!(
             "the system's clock is {} behind the moment at which the state was saved: no time counts as passed since",
             presentation::span(taken_ns - now_ns)

@@ -40,7 +40,7 @@ impl StateConfig {
     ///
     /// When a length of time is out of range.
     pub fn new(directory: Option<PathBuf>, file: &StateSection) -> Result<Option<Self>, ConfigError> {
-        let every = length("every", file.every, DEFAULT_EVERY, LONGEST_EVERY)?;
+        let every = length("[state] every", file.every, DEFAULT_EVERY, LONGEST_EVERY)?;
         let directory = directory.or_else(|| file.dir.clone()).or_else(|| StateSection::defaults().dir);
         let directory = directory.filter(|directory| directory.as_os_str() != "none");
         Ok(directory.map(|directory| Self { directory, every, starts_anew: None }))

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use nad_engine::{
     context::host_key::HostKey,
     detector::{Event, Second},
-    incident::{Incident, State},
+    incident::{Change, Incident, State},
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -115,7 +115,12 @@ impl Store {
         let mut spans: BTreeMap<i64, Sum> = BTreeMap::new();
         for event in events {
             match event {
-                Event::Incident(update) => write_incident(&transaction, &update.incident, now)?,
+                Event::Incident(update) => {
+                    if matches!(update.change, Change::Resumed | Change::Closed) {
+                        take_over(&transaction, &update.incident, run)?;
+                    }
+                    write_incident(&transaction, &update.incident, now)?;
+                }
                 Event::Second(second) => spans.entry(start_of(second, span_s)).or_default().add(second),
                 Event::Alert(_) => {}
             }
@@ -323,6 +328,18 @@ impl Sum {
 fn start_of(second: &Second, span_s: u32) -> i64 {
     let began_s = second.end_ns.saturating_sub(1) / 1_000_000_000;
     stored(began_s - began_s % u64::from(span_s.max(1)))
+}
+
+/// An incident that goes on from an earlier run is one: what that run wrote of it gives way to what this one does.
+fn take_over(transaction: &Transaction<'_>, incident: &Incident, run: i64) -> rusqlite::Result<()> {
+    let mut known = transaction.prepare_cached("SELECT 1 FROM incidents WHERE run = ?1 AND id = ?2")?;
+    if !known.exists(params![run, incident.id])? {
+        transaction.execute(
+            "DELETE FROM incidents WHERE id = ?1 AND detected_ns = ?2 AND run <> ?3",
+            params![incident.id, stored(incident.detected_ns), run],
+        )?;
+    }
+    Ok(())
 }
 
 fn write_incident(transaction: &Transaction<'_>, incident: &Incident, now: Moment) -> rusqlite::Result<()> {

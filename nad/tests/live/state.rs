@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Learning and detecting with a state that is saved each second.
-const CONFIG: &str = "[training]\ntrain_for = \"14s\"\n[state]\ndir = \"kept\"\nevery = \"1s\"\n";
+const CONFIG: &str = "[training]\ntrain_for = \"11s\"\n[state]\ndir = \"kept\"\nevery = \"1s\"\n";
 
 #[test]
 #[ignore = "needs CAP_BPF and CAP_NET_ADMIN"]

@@ -36,6 +36,7 @@ impl Folder {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("NAD_")) {
             command.env_remove(name);
         }
+        command.env_remove("STATE_DIRECTORY");
         command
     }
 

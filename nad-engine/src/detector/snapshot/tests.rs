@@ -135,6 +135,14 @@ fn what_was_said_to_be_closed_at_the_end_is_said_to_go_on_or_not_mentioned_again
 }
 
 #[test]
+fn a_run_without_packets_leaves_what_it_went_on_from() {
+    let first = run(learn(None, 0.01), &records(), 1, START + (SCAN + 2) * SECOND, true);
+    let later = run(Start::Resume(again(first.snapshot.as_ref().unwrap())), &[], 1, u64::MAX, false);
+    assert!(later.snapshot.is_none());
+    assert_eq!(later.said.iter().map(|(change, ..)| *change).collect::<Vec<_>>(), [Change::Closed]);
+}
+
+#[test]
 fn a_snapshot_is_the_same_for_any_number_of_shards_and_after_it_was_read() {
     let records = records();
     let bytes = |shards| {
