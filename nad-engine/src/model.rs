@@ -225,11 +225,6 @@ impl Model {
         self.decisions_per_second
     }
 
-    /// The same model without known services, for whoever has those as of now.
-    pub(crate) fn without_known(&self) -> Self {
-        Self { known: self.known.without_entries(), ..self.clone() }
-    }
-
     /// The same model for another rate of decisions.
     #[must_use]
     pub fn with_decisions_per_second(self, decisions_per_second: f64) -> Self {

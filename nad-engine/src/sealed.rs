@@ -25,18 +25,24 @@ pub(crate) const PREAMBLE: usize = 8 + 4 + 4 + 8;
 pub(crate) const CHECKSUM: usize = 32;
 
 impl Format {
-    /// The bytes of a file.
-    pub(crate) fn seal(&self, head: &[u8], body: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(PREAMBLE + head.len() + body.len() + CHECKSUM);
+    /// The bytes of a file, whose body is what is appended to what comes before it.
+    pub(crate) fn seal<E>(
+        &self,
+        head: &[u8],
+        append_body: impl FnOnce(Vec<u8>) -> Result<Vec<u8>, E>,
+    ) -> Result<Vec<u8>, E> {
+        let mut bytes = Vec::with_capacity(PREAMBLE + head.len());
         bytes.extend_from_slice(self.magic);
         bytes.extend_from_slice(&self.version.to_le_bytes());
         bytes.extend_from_slice(&(head.len() as u32).to_le_bytes());
-        bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(&0_u64.to_le_bytes());
         bytes.extend_from_slice(head);
-        bytes.extend_from_slice(body);
+        let mut bytes = append_body(bytes)?;
+        let body_length = (bytes.len() - PREAMBLE - head.len()) as u64;
+        bytes[PREAMBLE - 8..PREAMBLE].copy_from_slice(&body_length.to_le_bytes());
         let checksum = Sha256::digest(&bytes);
         bytes.extend_from_slice(&checksum);
-        bytes
+        Ok(bytes)
     }
 
     /// Head and body of a file.

@@ -142,6 +142,7 @@ where
                 task,
                 training,
                 security,
+                keeps_state: state.is_some(),
                 needs,
             })
         }

@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Model, schema};
-use crate::sealed::Format;
+use super::{Model, Training, TrainingWindow, ViewModel, schema};
+use crate::{context::known::KnownSnapshot, sealed::Format};
 
 const FORMAT: Format = Format { magic: b"NADMODEL", version: 9, name: "model", remedy: "train again" };
 
@@ -25,6 +25,19 @@ impl Model {
         encode(self).map_err(|error| error.to_string())
     }
 
+    /// The model as it would be in a file without known services, for whoever has those as of now.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::to_bytes`].
+    pub(crate) fn to_bytes_without_known(&self) -> Result<Vec<u8>, String> {
+        let Self { window, training, decisions_per_second, set_aside, views, known } = self;
+        let (decisions_per_second, set_aside) = (*decisions_per_second, *set_aside);
+        let known = known.without_entries();
+        let bare = With { window, training, decisions_per_second, set_aside, views, known };
+        encode(&bare).map_err(|error| error.to_string())
+    }
+
     /// A model from the bytes of a file.
     ///
     /// # Errors
@@ -36,10 +49,20 @@ impl Model {
     }
 }
 
-fn encode(model: &Model) -> Result<Vec<u8>, postcard::Error> {
+fn encode(model: &impl Serialize) -> Result<Vec<u8>, postcard::Error> {
     let head = postcard::to_allocvec(&Head { features: schema() })?;
-    let body = postcard::to_allocvec(model)?;
-    Ok(FORMAT.seal(&head, &body))
+    FORMAT.seal(&head, |bytes| postcard::to_extend(model, bytes))
+}
+
+/// A [`Model`] with other known services than its own.
+#[derive(Serialize)]
+struct With<'a> {
+    window: &'a TrainingWindow,
+    training: &'a Training,
+    decisions_per_second: f64,
+    set_aside: u64,
+    views: &'a [ViewModel],
+    known: KnownSnapshot,
 }
 
 fn decode(bytes: &[u8]) -> Result<Model, String> {
@@ -88,6 +111,13 @@ mod tests {
     fn a_model_from_its_bytes_is_the_same_model() {
         let model = model();
         assert_eq!(Model::from_bytes(&model.to_bytes().unwrap()).unwrap(), model);
+    }
+
+    #[test]
+    fn a_model_without_known_services_is_otherwise_the_same() {
+        let model = model();
+        let bare = Model::from_bytes(&model.to_bytes_without_known().unwrap()).unwrap();
+        assert_eq!(bare, Model { known: model.known.without_entries(), ..model });
     }
 
     #[test]

@@ -104,6 +104,7 @@ pub(super) fn run(config: RunConfig, reread: Reread) -> Result<Outcome> {
         queue: QUEUE_BYTES,
         ring_bytes: Some(config.live.options.ring_bytes),
         models: memory::models(Some(&config.task), &config.training),
+        keeps_state: config.state.is_some(),
     };
     needs.check()?;
     let kept = config.state.as_ref().map(Kept::open).transpose()?;

@@ -50,12 +50,12 @@ impl Snapshot {
     /// When it can't be put into bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
         // What is known is in the context, as of now.
-        let model = self.model.without_known().to_bytes()?;
+        let model = self.model.to_bytes_without_known()?;
         let Self { clock, policy, tracker, context, names, source, .. } = self;
         let written = Written { clock, policy, tracker, context, names, source, model: &model };
         let encode = || -> Result<Vec<u8>, postcard::Error> {
             let head = postcard::to_allocvec(&Head { layout: layout() })?;
-            Ok(FORMAT.seal(&head, &postcard::to_allocvec(&written)?))
+            FORMAT.seal(&head, |bytes| postcard::to_extend(&written, bytes))
         };
         encode().map_err(|error| error.to_string())
     }
