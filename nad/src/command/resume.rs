@@ -18,6 +18,7 @@ use crate::{
 pub(super) struct Kept {
     directory: StateDirectory,
     every: Duration,
+    starts_anew: Option<&'static str>,
     resumed: Option<Box<Snapshot>>,
 }
 
@@ -25,11 +26,8 @@ impl Kept {
     /// Opens it and reads what is there, unless a flag says how to start.
     pub(super) fn open(config: &StateConfig) -> Result<Self> {
         let directory = StateDirectory::open(&config.directory)?;
-        let resumed = match config.starts_anew {
-            Some(flag) => directory.start_anew(flag).map(|()| None)?,
-            None => directory.resume()?,
-        };
-        Ok(Self { directory, every: config.every, resumed })
+        let resumed = if config.starts_anew.is_some() { None } else { directory.resume()? };
+        Ok(Self { directory, every: config.every, starts_anew: config.starts_anew, resumed })
     }
 
     /// What the detector starts with, where there is something to go on from; a contamination that was asked for moves its
@@ -42,8 +40,9 @@ impl Kept {
         (resumed, self)
     }
 
-    /// Begins to save.
+    /// Begins to save. What is there and not gone on from is set aside: now that nothing else can fail any more.
     pub(super) fn start(self, source: &str) -> Result<(Saver, Saves)> {
+        self.starts_anew.map(|flag| self.directory.start_anew(flag)).transpose()?;
         Saver::start(self.directory, self.every, source)
             .context("the thread that saves the state could not be started")
     }

@@ -269,11 +269,11 @@ async fn watch(
         }
     }
     let judged = detecting.join();
-    saver.into_iter().for_each(Saver::join);
     let counters = drain.join()?;
     if let Err(error) = outputs.finish() {
         failure.get_or_insert(error);
     }
+    saver.into_iter().for_each(Saver::join);
     drop(view);
     let ledger = tally.read().with_source(counters.read()?);
     outputs.note(&ledger, true);

@@ -157,7 +157,7 @@ fn a_snapshot_is_the_same_for_any_number_of_shards_and_after_it_was_read() {
     assert!(read.to_bytes().unwrap() == whole);
     assert_eq!(read.open_incidents(), 1);
     assert!((SCAN..=SCAN + 4).contains(&read.watched().as_secs()), "{:?}", read.watched());
-    assert!(read.sizes().known > 10 && read.sizes().sources == 1, "{:?}", read.sizes());
+    assert!(read.sizes().known > 10 && read.sizes().sources >= 1, "{:?}", read.sizes());
 }
 
 /// A scan of a port each half a minute for three hours, while clients use a service.
@@ -263,5 +263,5 @@ fn a_changed_byte_under_a_right_checksum_is_refused_or_does_no_harm() {
 fn another_layout_is_another_version() {
     let layout: Vec<usize> = crate::incident::SubjectState::sizes().collect();
     // Where this fails, what is kept has changed: raise the version in `bytes.rs`.
-    assert_eq!(layout, [320, 1152, 1152, 248, 1152, 520, 32]);
+    assert_eq!(layout, [320, 1152, 1152, 248, 1152, 520, 1312, 32]);
 }
