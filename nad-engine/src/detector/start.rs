@@ -58,6 +58,7 @@ impl Detector {
                 let Snapshot { clock, model, mut policy, tracker: incidents, context, names, .. } = *snapshot;
                 timeline = timeline.go_on(&clock);
                 policy.set_budget(options.budget);
+                policy.set_rate(model.decisions_per_second());
                 tracker = Tracker::go_on(&incidents, options.rules.clone(), silence_ns);
                 kept_names = names;
                 let mut context = Context::resume(tables, &context, timeline.now_ns());

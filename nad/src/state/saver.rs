@@ -109,9 +109,8 @@ impl Saves {
 fn write(directory: &StateDirectory, snapshots: &Receiver<Box<Snapshot>>, counts: &SinkCounts) {
     let mut is_failing = false;
     while let Ok(snapshot) = snapshots.recv() {
-        let bytes = snapshot.to_bytes().map_err(io::Error::other);
         let path = text::path(directory.path());
-        match bytes.and_then(|bytes| directory.save(&bytes)) {
+        match checked(&snapshot).and_then(|bytes| directory.save(&bytes)) {
             Ok(()) => {
                 counts.delivered.fetch_add(1, Relaxed);
                 if std::mem::take(&mut is_failing) {
@@ -128,5 +127,14 @@ fn write(directory: &StateDirectory, snapshots: &Receiver<Box<Snapshot>>, counts
                 }
             }
         }
+    }
+}
+
+/// The bytes of a snapshot, which the next start will take: what was saved before is better than what it would refuse.
+fn checked(snapshot: &Snapshot) -> io::Result<Vec<u8>> {
+    let bytes = snapshot.to_bytes().map_err(io::Error::other)?;
+    match Snapshot::from_bytes(&bytes) {
+        Ok(_) => Ok(bytes),
+        Err(reason) => Err(io::Error::other(format!("it would be refused, as {reason}; please report this"))),
     }
 }

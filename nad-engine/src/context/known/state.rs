@@ -83,9 +83,8 @@ impl KnownState {
                 self.epoch_s
             ));
         }
-        let are_in_order = self.recent.is_sorted_by_key(|(then_s, ..)| *then_s);
-        let is_past = self.recent.last().is_none_or(|(then_s, ..)| *then_s <= self.watched_s);
-        if self.recent.len() > MOST_RECENT || !are_in_order || !is_past {
+        let is_past = self.recent.iter().all(|(then_s, ..)| *then_s <= self.watched_s);
+        if self.recent.len() > MOST_RECENT || !is_past {
             return Err("its first contacts of the last minutes are none that a sensor has".into());
         }
         self.table.check(nanoseconds(self.watched_s))

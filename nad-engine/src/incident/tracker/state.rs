@@ -88,7 +88,7 @@ impl TrackerState {
 }
 
 fn check_incident(incident: &Incident, now_ns: u64) -> Result<(), String> {
-    let is_id = |byte: u8| byte.is_ascii_digit() || byte == b'-';
+    let is_id = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     let is_id = |id: &str| id.len() <= LONGEST_ID && id.bytes().all(is_id);
     if ![&incident.id, &incident.case]
         .into_iter()
@@ -106,7 +106,7 @@ fn check_incident(incident: &Incident, now_ns: u64) -> Result<(), String> {
         coverage.packets,
         coverage.lost_states,
     ];
-    let numbers = [incident.peak_score, incident.score, incident.probability, incident.threshold];
+    let numbers = [incident.peak_score, incident.score, incident.probability];
     let is_name = |name: &str| name.len() <= MOST_OF_NAME && !name.chars().any(char::is_control);
     let is_sound = incident.start_ns <= incident.end_ns
         && incident.end_ns.max(incident.detected_ns) <= now_ns
@@ -121,6 +121,8 @@ fn check_incident(incident: &Incident, now_ns: u64) -> Result<(), String> {
         && protocols.len() <= usize::from(u8::MAX) + 1
         && counts.iter().all(|count| *count <= MOST_COUNTED)
         && numbers.iter().all(|number| (0.0..=1.0).contains(number))
+        // One that no score reaches is possible.
+        && !incident.threshold.is_nan()
         && incident.reason.len() <= LONGEST_REASON
         && !incident.reason.chars().any(char::is_control);
     is_sound.then_some(()).ok_or_else(|| format!("incident {} is none that a sensor has", incident.id))
@@ -148,9 +150,10 @@ impl Open {
 }
 
 fn is_deviation(deviation: &Deviation, now_ns: u64) -> bool {
-    let numbers = [deviation.judgement.score, deviation.judgement.probability, deviation.threshold];
+    let numbers = [deviation.judgement.score, deviation.judgement.probability];
     deviation.time_ns <= now_ns
         && numbers.iter().all(|number| (0.0..=1.0).contains(number))
+        && !deviation.threshold.is_nan()
         && deviation.vector.len() == deviation.view.features().len()
         && deviation.vector.iter().all(|value| value.is_finite())
 }
