@@ -37,7 +37,7 @@ pub struct Target {
 pub const TARGETS: [Target; 7] = [
     Target { name: "frame", run: frame::run, seeds: frame::seeds, longest: 2048 },
     Target { name: "capture", run: capture::run, seeds: capture::seeds, longest: 8192 },
-    Target { name: "model", run: model::run, seeds: model::seeds, longest: 262_144 },
+    Target { name: "model", run: model::run, seeds: model::seeds, longest: 393_216 },
     Target { name: "history", run: history::run, seeds: history::seeds, longest: 131_072 },
     Target { name: "config", run: config::run, seeds: config::seeds, longest: 16_384 },
     Target { name: "records", run: records::run, seeds: records::seeds, longest: 4096 },

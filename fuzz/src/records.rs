@@ -12,7 +12,7 @@ use nad_engine::{
     batch::{BATCH_RECORDS, RecordBatch},
     context::{Sizes, Tables},
     detector::Event,
-    detector::{BaselineLength, Detector, DetectorOptions, Findings, Start},
+    detector::{BaselineLength, Detector, DetectorOptions, Findings, Snapshot, Start},
     ledger::Tally,
     model::{
         Model, Training,
@@ -198,6 +198,23 @@ pub(crate) fn model(is_extended: bool) -> Model {
     }
     let model = detector.model().expect("40 seconds are more than 25");
     Model::clone(&model)
+}
+
+/// What a detector knows after a scan of 20 seconds.
+pub(crate) fn snapshot() -> Snapshot {
+    let scan = traffic::scan(traffic::START + 10 * traffic::SECOND, 400);
+    let mut records = [traffic::ordinary(500), scan].concat();
+    records.sort_by_key(|record| record.time_ns);
+    let sizes = Sizes { flows: 256, ..Sizes::all(64) };
+    let tables = Tables::new(&sizes).expect("small tables");
+    let options = DetectorOptions::default();
+    let mut detector = Detector::new(start(false), tables, Timeline::capture(), Arc::default(), options);
+    let (mut batch, mut findings) = (RecordBatch::default(), Findings::default());
+    records.iter().for_each(|record| batch.push(0, *record));
+    detector.process(&batch, &mut findings).expect("there is a model");
+    detector.keep();
+    detector.finish(&mut findings);
+    *findings.snapshot.expect("there is a model")
 }
 
 /// What outputs get of a scan.

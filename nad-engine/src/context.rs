@@ -35,6 +35,7 @@ mod partition;
 mod questions;
 mod settle;
 mod shard;
+mod state;
 mod subject;
 mod tables;
 mod threads;
@@ -58,6 +59,7 @@ use partition::Moment;
 pub use partition::PARTITIONS;
 use questions::Questions;
 pub use shard::{Route, Shard, SharedNetwork, owner};
+pub use state::{ContextSizes, ContextState};
 pub(crate) use subject::{Identity, OneOf};
 pub use subject::{Judged, Origin, Parties, Place, Seen, Verdict};
 use table::{AnyTable, Table, TableCounts};
@@ -179,6 +181,7 @@ impl Context {
             suspects: HashSet::new(),
             began_ns: 0,
             outflows: Vec::new(),
+            watched_before_ns: 0,
         };
         Self {
             fetching: tables.fetching,

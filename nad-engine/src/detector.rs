@@ -10,6 +10,8 @@ mod change;
 mod condition;
 mod deviation_cap;
 mod disorder;
+#[cfg(any(test, feature = "examples"))]
+pub mod example;
 mod findings;
 mod heads;
 mod judge;
@@ -23,6 +25,8 @@ mod passing;
 mod relearning;
 mod second;
 mod shards;
+mod snapshot;
+mod start;
 #[cfg(test)]
 mod tests;
 mod tick;
@@ -39,14 +43,16 @@ pub use learning::{BaselineLength, LEAST_BASELINE};
 pub use notice::Notice;
 pub use options::{DetectorOptions, Wanted};
 pub use second::{HostVolume, Second};
+pub use snapshot::Snapshot;
+pub use start::Start;
 
 use crate::{
     batch::RecordBatch,
-    context::{Ahead, Context, ContextCounts, PARTITIONS, Tables, hash::HashKey},
+    context::{Ahead, Context, ContextCounts},
     features::Vectors,
     incident::{allow::AllowRules, tracker::Tracker},
     ledger::{Decisions, Tally},
-    model::{Model, Training, forest::ForestError},
+    model::{Model, forest::ForestError},
     policy::Policy,
     time::Timeline,
 };
@@ -62,22 +68,6 @@ use second::Ongoing;
 use shards::Shards;
 use times::Times;
 use worker::Worker;
-
-/// What the detector starts with.
-#[derive(Debug)]
-pub enum Start {
-    /// A baseline to learn; the source's name goes into the model.
-    Learn {
-        /// How long it is.
-        baseline: BaselineLength,
-        /// How the model is trained on it.
-        training: Training,
-        /// The capture file or the interfaces.
-        source: String,
-    },
-    /// A model.
-    Detect(Box<Model>),
-}
 
 /// Turns batches of records into findings, and accounts for each record.
 pub struct Detector {
@@ -108,6 +98,8 @@ pub struct Detector {
     batch_tally: BatchTally,
     heads: Heads,
     times: Times,
+    /// Whether a snapshot is wanted.
+    is_to_keep: bool,
     /// Where records are of this machine and of now.
     self_traffic: Option<Box<dyn SelfTraffic>>,
 }
@@ -142,72 +134,6 @@ struct Scratch {
 }
 
 impl Detector {
-    /// A detector that learns or detects from the first record on.
-    pub fn new(
-        start: Start,
-        tables: Tables,
-        timeline: Timeline,
-        tally: Arc<Tally>,
-        options: DetectorOptions,
-    ) -> Self {
-        let mut scratch = Scratch::default();
-        let (state, context, seed) = match start {
-            Start::Learn { baseline, training, source } => {
-                let seed = training.seed();
-                let hash_key = if timeline.is_live() { HashKey::draw() } else { HashKey::from_seed(seed) };
-                let context = Context::new(tables, hash_key, baseline.seconds());
-                (State::Learning(Box::new(Learning::new(baseline, training, source))), context, seed)
-            }
-            Start::Detect(model) => {
-                let model = Arc::new(*model);
-                scratch.judgements = JudgementCache::begin(&model);
-                let known = model.known_services();
-                let hash_key = known.hash_key();
-                let hash_key = if timeline.is_live() { hash_key.or_drawn() } else { hash_key };
-                let context = Context::restore(tables, hash_key, known);
-                let policy = Policy::new(options.budget, model.decisions_per_second());
-                let seed = model.training().seed();
-                (State::Detecting(model, policy), context, seed)
-            }
-        };
-        let relearning = Relearning::new(options.relearn_every, options.in_background, seed);
-        let mut worker = Worker::new(options.wanted, relearning.is_wanted());
-        let mut shards = start_shards(&options, relearning.is_wanted());
-        let context = context.with_threads(shards.as_ref().map_or(1, Shards::count));
-        let mut model_ns = None;
-        if let State::Detecting(model, _) = &state {
-            worker.set_model(Arc::clone(model));
-            shards.iter_mut().for_each(|shards| shards.set_model(model));
-            model_ns = Some(model.window().last_ns);
-        }
-        let detector = Self {
-            state,
-            heads: Heads::new(context.hash_key()),
-            tracker: options.tracker(context.hash_key()),
-            context,
-            disorder: Disorder::default(),
-            model_ns,
-            tally,
-            contamination: None,
-            relearning,
-            worker,
-            shards,
-            ahead: Ahead::default(),
-            context_counts: ContextCounts::default(),
-            second: Ongoing::default(),
-            overrun: Overrun::default(),
-            lost_states: 0,
-            scratch,
-            batch_tally: BatchTally::default(),
-            times: Times::default(),
-            self_traffic: None,
-            timeline,
-            options,
-        };
-        detector.publish();
-        detector
-    }
-
     /// Has records of the sensor's own connections neither learnt from nor judged.
     #[must_use]
     pub fn without(mut self, traffic: Box<dyn SelfTraffic>) -> Self {
@@ -258,7 +184,11 @@ impl Detector {
 
     /// Ends the last tick and closes every incident: no more records will come.
     pub fn finish(&mut self, findings: &mut Findings) {
+        let is_to_keep = std::mem::take(&mut self.is_to_keep);
         self.close_tick(findings);
+        if is_to_keep {
+            self.take_snapshot(true, findings);
+        }
         self.count_context();
         let reported = findings.incidents.len();
         self.tracker.finish(&mut findings.incidents);
@@ -381,18 +311,6 @@ impl Detector {
         findings.trained = Some(model);
         findings.drift = Some(retrained.drift);
     }
-}
-
-/// Threads for the packets' work, where there are to be any.
-fn start_shards(options: &DetectorOptions, relearns: bool) -> Option<Shards> {
-    if options.shards < 2 {
-        return None;
-    }
-    let shards = options.shards.min(PARTITIONS);
-    let started = Shards::start(shards, options, relearns);
-    // What is found is the same.
-    let one = |error| tracing::warn!("no {shards} threads can be started: one judges all packets: {error}");
-    started.map_err(one).ok()
 }
 
 fn join(handle: JoinHandle<Result<Model, ForestError>>) -> Result<Model, ForestError> {

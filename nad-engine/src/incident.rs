@@ -16,6 +16,8 @@ pub mod example;
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     context::{Origin, host_key::HostKey},
     features::View,
@@ -35,7 +37,7 @@ pub use uuid::Uuid;
 pub const MOST_LISTED: usize = 16;
 
 /// One view's decision that a subject was out of the ordinary in one second.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Deviation {
     /// The end of the second, in nanoseconds since the Unix epoch.
     pub time_ns: u64,
@@ -54,7 +56,7 @@ pub struct Deviation {
 }
 
 /// Where an incident is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum State {
     /// Further alerts are expected.
     Open,
@@ -63,7 +65,7 @@ pub enum State {
 }
 
 /// A list of the first few of what all are counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed<T> {
     /// The first ones.
     pub items: Vec<T>,
@@ -72,7 +74,7 @@ pub struct Listed<T> {
 }
 
 /// Alerts of one cause.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Incident {
     /// Its name: unique in a run, the same whenever the same packets come.
     pub id: String,
@@ -81,6 +83,7 @@ pub struct Incident {
     /// What else the host is behind just now: names and shapes of its other open incidents.
     pub related: Vec<(String, Shape)>,
     /// Its name everywhere (UUIDv7): the same in all its changes, and whenever the same packets come with the same hash key.
+    #[serde(with = "uid::number")]
     pub uid: Uuid,
     /// Where its first source's packets are seen; where that is not known, its targets'.
     pub place: Place,
@@ -129,6 +132,7 @@ pub struct Incident {
     /// Why, in one sentence.
     pub reason: String,
     /// What views have seen of it, the first one first.
+    #[serde(skip)]
     pub evidence: Vec<ViewEvidence>,
 }
 

@@ -28,6 +28,8 @@ pub mod presentation;
 pub mod time;
 pub mod unread;
 
+mod sealed;
+
 #[cfg(test)]
 #[path = "../../nad/tests/support/skip.rs"]
 mod skip;

@@ -21,12 +21,13 @@ use std::net::IpAddr;
 
 use bytemuck::{Pod, Zeroable};
 use nad_common::record::PacketRecord;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     context::{
         hash::HashKey,
         host_key::HostKey,
-        table::{AnyTable as _, Entry, Group, Slot, Table},
+        table::{AnyTable as _, Entry, Group, KeptTable, Lasting, Slot, Table},
     },
     payload::{ClientHello, Dhcp, DhcpMessage, Dns, Said},
 };
@@ -158,7 +159,48 @@ impl Named {
     }
 }
 
+impl Lasting for Named {
+    const NAME: &'static str = "names";
+    const MOST: usize = CAPACITY;
+
+    fn is_sound(&self, now_ns: u64) -> bool {
+        let is_printable = |byte: &u8| (0x20..0x7f).contains(byte);
+        let until_ns = self.until_ns.max(self.asked_until_ns);
+        let text = self.text.as_flattened().get(..self.length.into());
+        text.is_some_and(|text| text.iter().all(is_printable))
+            && usize::from(self.origin) < Origin::ALL.len()
+            && self.said_ns <= now_ns
+            && until_ns <= now_ns.saturating_add(WEEK_NS)
+    }
+}
+
+/// Names that are kept beyond a run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NamesState(KeptTable<Named>);
+
+impl NamesState {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Why they can't be gone on with at a moment of sensor time.
+    pub(crate) fn check(&self, now_ns: u64) -> Result<(), String> {
+        self.0.check(now_ns)
+    }
+}
+
 impl Names {
+    /// What is kept of them at a moment of sensor time.
+    pub(crate) fn state(&self, now_ns: u64) -> NamesState {
+        NamesState(self.table.keep(now_ns))
+    }
+
+    /// Takes up those of an earlier run.
+    pub(crate) fn resume(&mut self, NamesState(kept): &NamesState, now_ns: u64) {
+        self.table.resume(kept, now_ns);
+    }
+
     /// Without any. The key should be that of the context, which a model keeps.
     ///
     /// # Errors

@@ -79,7 +79,7 @@ impl FromStr for AlertBudget {
 /// budget says which that is. Decisions are not independent and tomorrow is not today: so every incident makes the
 /// policy stricter, and time makes it milder at the rate of the budget. It never becomes so strict that what is far
 /// out is missed: an attack must not make nad deaf for the next one.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
     budget: AlertBudget,
     decisions_per_second: f64,
@@ -137,6 +137,18 @@ impl Policy {
     /// Another budget; what was spent counts on.
     pub fn set_budget(&mut self, budget: AlertBudget) {
         self.budget = budget;
+    }
+
+    /// Why one of an earlier run can't be gone on with at a moment of sensor time.
+    pub(crate) fn check(&self, now_ns: u64) -> Result<(), String> {
+        const MOST_OPENED: u64 = 1 << 53;
+        let is_possible = (0.0..=STRICTEST).contains(&self.strictness)
+            && self.decisions_per_second.is_finite()
+            && self.decisions_per_second > 0.0
+            && self.since_ns <= self.last_ns
+            && self.last_ns <= now_ns
+            && self.opened <= MOST_OPENED;
+        is_possible.then_some(()).ok_or_else(|| "its alert budget is none that a sensor has".into())
     }
 
     /// The budget.

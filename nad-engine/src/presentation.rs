@@ -51,6 +51,26 @@ pub fn counted(number: u64, what: &str) -> String {
     format!("{number} {what}{plural}")
 }
 
+/// A length of time of so many nanoseconds, in its two largest units: `6 d 3 h`.
+pub fn span(ns: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
+    let seconds = ns / 1_000_000_000;
+    if seconds < 10 && !ns.is_multiple_of(1_000_000_000) {
+        return format!("{:.1} s", ns as f64 / 1e9);
+    }
+    let mut rest = seconds;
+    let parts: Vec<String> = UNITS
+        .iter()
+        .filter_map(|(unit, name)| {
+            let count = rest / unit;
+            rest %= unit;
+            (count > 0).then(|| format!("{count} {name}"))
+        })
+        .take(2)
+        .collect();
+    if parts.is_empty() { "0 s".into() } else { parts.join(" ") }
+}
+
 /// `02:00:00:00:00:01`.
 pub fn mac(address: [u8; 6]) -> String {
     address.map(|byte| format!("{byte:02x}")).join(":")

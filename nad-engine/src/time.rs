@@ -10,7 +10,7 @@ mod order;
 mod timeline;
 
 pub use order::{Order, Placed};
-pub use timeline::Timeline;
+pub use timeline::{Timeline, TimelineState};
 
 /// A moment on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,9 +8,10 @@ mod history;
 #[path = "cli/no_history.rs"]
 mod history;
 mod outputs;
+mod state;
 mod task;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, CommandFactory as _};
 use nad_engine::{
@@ -39,13 +40,14 @@ use crate::{
     output::{SinkContext, log::LogConfig},
     sandbox::{Needs, SecurityConfig},
     source::xdp::XdpOptions,
+    state::StateConfig,
 };
 use args::{
     CheckArgs, CliCommand, ConfigArgs, ConfigCommand, DecisionArgs, FeaturesArgs, LiveArgs, ModelArgs,
     OutputArgs, PayloadArgs, ReplayArgs, RunArgs, SandboxArgs, TrainArgs,
 };
 use outputs::{output_config, test_output};
-use task::{chosen, decide, task_choice};
+use task::{chosen, decide, flag_of_start, task_choice};
 
 /// Why there is nothing to do.
 #[derive(Debug, thiserror::Error)]
@@ -148,7 +150,8 @@ where
             // What can't be used is not for `doctor` to say.
             let given = SinkContext { is_live: true, ..SinkContext::default() };
             let outputs = output_config(OutputArgs::default(), &file, given).unwrap_or_default();
-            let needs = Needs::new(&outputs, &log, &sources);
+            let state = StateConfig::new(None, &file.state)?;
+            let needs = Needs::new(&outputs, &log, &sources).with_state(state.as_ref());
             let security = SecurityConfig::decide(None, None, &file.security);
             let task = TaskChoice::decide(&[file.task_choice()])?;
             let training = config::training(TrainingChoice::default(), &file.training, CONTAMINATION)?;
@@ -161,11 +164,13 @@ where
                 task,
                 training,
                 security,
+                keeps_state: state.is_some(),
                 needs,
             })
         }
         CliCommand::Help(help) if help.is_of_config_file() => Command::Config(ConfigAnswer::Example),
         CliCommand::Help(help) => return Err(help.of_command()),
+        CliCommand::State(args) => Command::State(args.check(&file)?),
         CliCommand::Status(args) => {
             let socket = file.status.asked(args.status_socket.as_deref())?;
             Command::Status(StatusConfig { socket, json: args.json })
@@ -231,6 +236,8 @@ fn run(
     log: LogConfig,
 ) -> Result<RunConfig, UsageError> {
     let given = TaskChoice { count: args.count, ..task_choice(args.task) };
+    let state = StateConfig::new(args.state.state_dir, &file.state)?;
+    let state = state.map(|state| StateConfig { starts_anew: flag_of_start(flags), ..state });
     let task = decide(given, flags, file.task_choice())?;
     let is_count = matches!(task, Task::Count { .. });
     let default = if is_count { DEFAULT_CONTAMINATION_COUNT } else { CONTAMINATION };
@@ -257,6 +264,8 @@ fn run(
         outputs,
         log,
         security,
+        // A fixed number of packets is looked at alone.
+        state: state.filter(|_| !is_count),
         sources: Vec::new(),
         sensor: String::new(),
         fail_on_anomaly,

@@ -13,6 +13,7 @@ pub mod replay;
 pub mod report;
 pub mod run;
 pub mod shedding;
+pub mod state;
 pub mod status;
 pub mod test_output;
 pub mod train;
@@ -24,6 +25,7 @@ mod no_history;
 mod outputs;
 mod pump;
 mod reload;
+mod resume;
 mod signals;
 mod view;
 
@@ -56,6 +58,7 @@ use crate::{
         heads::HeadOptions,
         pcap::{PcapSource, ReadAhead},
     },
+    state::StateError,
     status::STATUS,
     text,
 };
@@ -81,6 +84,8 @@ pub enum Command {
     Status(status::StatusConfig),
     /// `nad doctor`
     Doctor(doctor::DoctorConfig),
+    /// `nad state`
+    State(state::StateCommand),
     /// `nad test-output`
     TestOutput(test_output::TestOutputConfig),
     /// `nad config`
@@ -113,6 +118,11 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<OutputError>().is_some_and(OutputError::is_broken_pipe)
 }
 
+/// Whether nad can't do what was asked for before it gets other settings.
+pub fn is_wrong_usage(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<StateError>().is_some_and(StateError::is_of_settings)
+}
+
 /// Does what was asked for; settings are read again at SIGHUP.
 ///
 /// # Errors
@@ -129,6 +139,7 @@ pub fn execute(command: Command, reread: Reread) -> Result<Outcome> {
         Command::Report(config) => report::report(config),
         Command::Status(config) => status::status(&config),
         Command::Doctor(config) => doctor::doctor(config),
+        Command::State(command) => state::state(&command),
         Command::TestOutput(config) => test_output::test_output(&config),
         Command::Config(answer) => config::config(&answer),
     }

@@ -11,6 +11,7 @@ mod output;
 mod payload;
 mod renamed;
 mod sensor;
+mod state;
 mod threads;
 mod written;
 
@@ -29,6 +30,7 @@ pub use output::{ClosedStdout, OutputConfig, OutputSection};
 pub use payload::{PayloadSection, heads};
 pub use renamed::{refuse_renamed_variables, renamed_flag};
 pub use sensor::SensorSection;
+pub use state::StateSection;
 pub use threads::{ShardCount, ThreadsSection};
 
 use nad_engine::{

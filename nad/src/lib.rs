@@ -28,6 +28,7 @@ pub mod service_manager;
 pub mod settings;
 pub mod shedding;
 pub mod source;
+pub mod state;
 pub mod status;
 pub mod text;
 

@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         Err(error) if command::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&one_line(&error));
-            ExitCode::from(FAILED)
+            ExitCode::from(if command::is_wrong_usage(&error) { WRONG_USAGE } else { FAILED })
         }
     }
 }

@@ -36,6 +36,8 @@ mod refusal;
 mod sandbox;
 #[path = "cli/settings.rs"]
 mod settings;
+#[path = "cli/state.rs"]
+mod state;
 #[path = "cli/status.rs"]
 mod status;
 #[path = "cli/streams.rs"]

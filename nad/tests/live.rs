@@ -62,6 +62,8 @@ mod shedding;
 mod skip;
 #[path = "live/stacked.rs"]
 mod stacked;
+#[path = "live/state.rs"]
+mod state;
 #[path = "live/status.rs"]
 mod status;
 #[path = "live/tools.rs"]

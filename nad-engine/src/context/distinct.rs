@@ -21,6 +21,11 @@ impl Distinct {
     /// The largest estimate: that of a bitmap with one bit free.
     pub const CEILING: f32 = 3194.0;
 
+    /// Whether it is one that there can be in the window of this number.
+    pub(super) fn is_sound(&self, window: u64) -> bool {
+        self.window <= window
+    }
+
     /// Adds an item by its hash, in the window of this number. Whether it was not there yet (or looks so).
     #[inline]
     pub fn add(&mut self, hash: u64, window: u64) -> bool {

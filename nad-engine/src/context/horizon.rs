@@ -9,6 +9,7 @@ mod outflow;
 mod past;
 mod port;
 mod source;
+mod state;
 
 use std::io;
 
@@ -34,6 +35,7 @@ pub use outflow::{LongOutflow, LongOutflowState};
 use port::PortKey;
 pub use port::{TriedPort, TriedPortState};
 pub use source::{LongSource, LongSourceState};
+pub(super) use state::HorizonsState;
 
 /// Facts that a partition keeps in a second. A flood has many times as many.
 const MOST_FACTS: usize = 1024;
@@ -156,7 +158,7 @@ impl SubjectKind for Horizons {
         for fact in &facts {
             self.take(fact, end.network, end.tick as u32);
         }
-        let (now_ns, watched_ns) = (end.ns, end.ns.saturating_sub(end.network.began_ns));
+        let (now_ns, watched_ns) = (end.ns, end.network.watched_ns(end.ns));
         self.sources.active.choose();
         self.sources.visit(|stored, _| {
             if visit(Subject::LongSource(&stored.at(now_ns, watched_ns))).is_ordinary {

@@ -132,6 +132,11 @@ pub struct TickCount {
 }
 
 impl TickCount {
+    /// Whether further packets can be counted.
+    pub(super) fn is_sound(&self) -> bool {
+        self.bytes <= u64::MAX / 2
+    }
+
     /// Counts a packet, and more like it, in a tick.
     #[inline]
     pub fn count(&mut self, tick: u32, length: u32, more: Volume) -> Turn {

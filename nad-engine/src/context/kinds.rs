@@ -134,6 +134,30 @@ macro_rules! kinds {
                 }
             }
 
+            /// Which one it is, and its state without zeros.
+            fn packed(&self) -> (Sort, Vec<u8>) {
+                match self {
+                    $($(Self::$subject(state) => {
+                        (Sort::$subject, $crate::context::table::pack(std::slice::from_ref(&**state)))
+                    })+)+
+                }
+            }
+
+            /// One of what [`Self::packed`] gave.
+            fn unpacked(sort: Sort, packed: &[u8]) -> Option<Self> {
+                match sort {
+                    $($(Sort::$subject => {
+                        let mut states = $crate::context::table::unpack(packed, 1)?;
+                        Some(Self::$subject(Box::new(states.pop()?)))
+                    })+)+
+                }
+            }
+
+            /// Bytes of each one's state.
+            pub(crate) fn sizes() -> impl Iterator<Item = usize> {
+                [$($(size_of::<<$judged as Judged>::State>()),+),+].into_iter()
+            }
+
             /// What is judged.
             pub fn borrowed(&self) -> Subject<'_> {
                 match self {

@@ -14,6 +14,7 @@ mod key;
 mod meetings;
 mod pace;
 mod service;
+mod state;
 
 use std::io;
 
@@ -33,6 +34,7 @@ use kept::Kept;
 pub use kept::KnownSnapshot;
 use key::KnownKey;
 pub use service::ServiceKey;
+pub(super) use state::KnownState;
 
 /// Seconds after which something that was not seen again is new once more.
 const FORGET_AFTER_S: u32 = 14 * 86_400;
@@ -70,7 +72,8 @@ impl Novelty {
 }
 
 /// The highest values that clients of a service reached in earlier epochs: what is usual for it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 pub struct Usual {
     /// Flows opened in 10 s.
     pub opened_10: f32,

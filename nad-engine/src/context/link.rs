@@ -113,7 +113,26 @@ pub struct Claim {
     pub is_unasked: bool,
 }
 
+impl LinkState {
+    /// Whether it is one that a sensor has at a moment.
+    pub(super) fn is_sound_at(&self, now_ns: u64) -> bool {
+        const MOST: f32 = 1e9;
+        let counts =
+            [self.requests_10, self.unasked_60, self.conflicts_60, self.malformed_10, self.anomaly_level];
+        self.last_ns <= now_ns
+            && self.asked_10.is_sound(now_ns / WINDOW_NS)
+            && counts.iter().all(|count| (0.0..=MOST).contains(count))
+            && self.sent.is_sound()
+    }
+}
+
 impl Binding {
+    /// Whether it is one that a sensor has at a moment.
+    pub(super) fn is_sound_at(&self, now_ns: u64) -> bool {
+        let last_ns = self.last_ns.max(self.asked_ns).max(self.rival_ns).max(self.insisted_ns);
+        last_ns <= now_ns && self.pending <= MOST_PENDING
+    }
+
     /// `mac` says that it has this IP address.
     pub fn claim(&mut self, mac: HostKey, is_reply: bool, now_ns: u64) -> Claim {
         const ANSWER_NS: u64 = 2_000_000_000;

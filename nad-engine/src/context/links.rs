@@ -2,6 +2,8 @@
 //!
 //! There are few such packets and none of them belongs to a pair of addresses, so all are in one place.
 
+mod state;
+
 use std::io;
 
 use nad_common::record::{AddressKind, Addresses, PacketRecord};
@@ -19,6 +21,8 @@ use super::{
     table::{Group, Hashed, Slot, Table},
     weight::Weight,
 };
+
+pub(super) use state::LinksState;
 
 /// Questions of a second that wait for its end; more count as asked for the asker's own sake.
 const MOST_WAITING: usize = 65_536;

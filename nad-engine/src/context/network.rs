@@ -30,6 +30,8 @@ pub(super) struct Network {
     pub(super) began_ns: u64,
     /// What left in the second that ends, until it is counted.
     pub(super) outflows: Vec<Outflow>,
+    /// For how long the network was watched in earlier runs, in nanoseconds.
+    pub(super) watched_before_ns: u64,
 }
 
 /// What is known of a host, or a group of them, over all its peers.
@@ -84,6 +86,11 @@ impl Network {
     /// Room for summaries of so many hosts.
     pub(super) fn hosts(capacity: usize) -> io::Result<Table<HostSummary>> {
         Table::new(capacity, HOST_IDLE_NS)
+    }
+
+    /// For how long the network was watched up to a moment, in nanoseconds.
+    pub(super) fn watched_ns(&self, now_ns: u64) -> u64 {
+        self.watched_before_ns.saturating_add(now_ns.saturating_sub(self.began_ns))
     }
 
     /// What is known of a host.

@@ -3,6 +3,8 @@
 //! A switch keeps some thousands of addresses. A MAC flood fills its table with frames from ever new ones. None of these is
 //! remarkable by itself; only their number is.
 
+mod state;
+
 use std::io;
 
 use bytemuck::{Pod, Zeroable};
@@ -19,6 +21,8 @@ use super::{
     subject::{Identity, Judged, Parties, Verdict},
     weight::Volume,
 };
+
+pub(super) use state::SegmentsState;
 
 /// Bits of a Bloom filter (CACM 1970) of the addresses that have sent.
 const BITS: usize = 1 << 19;

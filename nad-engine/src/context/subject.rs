@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use bytemuck::Zeroable;
+use bytemuck::{Pod, Zeroable};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use super::{
-    Sort, Subject,
+    Sort, Subject, SubjectState,
     flow::{FlowState, FlowStep},
     host::HostState,
     host_key::HostKey,
@@ -47,7 +48,7 @@ impl Seen<'_> {
 /// What a view judges: the state, and what is said of it wherever it is told.
 pub trait Judged {
     /// What is judged.
-    type State: fmt::Debug + Copy + 'static;
+    type State: fmt::Debug + Pod;
 
     /// See [`Subject::principal`].
     fn principal(state: &Self::State) -> HostKey;
@@ -132,7 +133,7 @@ pub struct Parties {
 }
 
 /// What is known of who sends in the name of an address.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// Whether it has shown that it receives what is sent to the address.
     pub is_verified: bool,
@@ -141,7 +142,7 @@ pub struct Origin {
 }
 
 /// Where packets are seen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// Index of the interface; 0 where it is not known, as in a replay.
     pub interface: u32,
@@ -156,6 +157,23 @@ pub struct Verdict {
     pub anomaly_level: f32,
     /// Whether what it does may be learnt from.
     pub is_ordinary: bool,
+}
+
+/// As it is in a state file: by its number, and without zeros.
+impl Serialize for SubjectState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (sort, packed) = self.packed();
+        (sort as u8, packed).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for SubjectState {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (sort, packed) = <(u8, &[u8])>::deserialize(deserializer)?;
+        let sort = Sort::ALL.get(usize::from(sort)).copied();
+        let state = sort.and_then(|sort| Self::unpacked(sort, packed));
+        state.ok_or_else(|| D::Error::custom("a subject of an incident is none that a sensor has"))
+    }
 }
 
 /// The states of what is not there.

@@ -14,6 +14,7 @@
 //! flood costs a bucket's three lines a newcomer.
 
 mod bucket;
+mod kept;
 mod mapped;
 mod prefetch;
 
@@ -23,6 +24,8 @@ use bytemuck::Pod;
 
 use super::{hash::HashKey, host_key::HostKey};
 use bucket::{BUCKET, Bucket, Choice, Quotas};
+pub use kept::{KeptTable, Lasting};
+pub(crate) use kept::{pack, unpack};
 use mapped::Mapped;
 use prefetch::prefetch;
 pub use prefetch::prefetch_all;

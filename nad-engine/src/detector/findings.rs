@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Notice, Second};
+use super::{Notice, Second, Snapshot};
 use crate::{alert::Alert, incident::IncidentUpdate, model::Model};
 
 /// What is to be reported, in the order in which it happened.
@@ -34,6 +34,8 @@ pub struct Findings {
     /// How far the network has moved since the model before, where there was one: how much more often than before
     /// the old model's outermost percent is reached.
     pub drift: Option<f64>,
+    /// What is known, where that was asked for.
+    pub snapshot: Option<Box<Snapshot>>,
 }
 
 impl Findings {
@@ -46,6 +48,7 @@ impl Findings {
         self.notices.clear();
         self.trained = None;
         self.drift = None;
+        self.snapshot = None;
     }
 
     /// Takes out the events for the outputs.

@@ -7,7 +7,7 @@ use nad_common::record::PacketRecord;
 use crate::{
     context::hash::HashKey,
     incident::Incident,
-    names::Names,
+    names::{Names, NamesState},
     payload::{self, HeadFacts},
 };
 
@@ -52,6 +52,18 @@ impl Heads {
                 let _ = write!(incident.reason, "; {address} is {name}");
                 said += 1;
             }
+        }
+    }
+
+    /// What names are kept at a moment of sensor time.
+    pub(super) fn state(&self, now_ns: u64) -> Option<NamesState> {
+        self.names.as_ref().map(|names| names.state(now_ns))
+    }
+
+    /// Takes up those of an earlier run.
+    pub(super) fn resume(&mut self, state: &NamesState, now_ns: u64) {
+        if let Some(names) = self.names() {
+            names.resume(state, now_ns);
         }
     }
 

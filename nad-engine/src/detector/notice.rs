@@ -6,7 +6,7 @@ use super::LEAST_BASELINE;
 use crate::{
     batch::Stray,
     context::VantageChange,
-    presentation::{counted, timestamp},
+    presentation::{counted, span, timestamp},
 };
 
 /// Something to be said once.
@@ -169,26 +169,6 @@ impl fmt::Display for Notice {
             }
         }
     }
-}
-
-/// A distance in time, in its two largest units.
-fn span(ns: u64) -> String {
-    const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
-    let seconds = ns / 1_000_000_000;
-    if seconds < 10 && !ns.is_multiple_of(1_000_000_000) {
-        return format!("{:.1} s", ns as f64 / 1e9);
-    }
-    let mut rest = seconds;
-    let parts: Vec<String> = UNITS
-        .iter()
-        .filter_map(|(unit, name)| {
-            let count = rest / unit;
-            rest %= unit;
-            (count > 0).then(|| format!("{count} {name}"))
-        })
-        .take(2)
-        .collect();
-    if parts.is_empty() { "0 s".into() } else { parts.join(" ") }
 }
 
 /// States lost in a second from which on it is said.

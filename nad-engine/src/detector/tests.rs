@@ -8,19 +8,23 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::*;
 use crate::{
     condition::Stage,
-    model::trainer::{Growth, TrainerKind},
+    context::Tables,
+    model::{
+        Training,
+        trainer::{Growth, TrainerKind},
+    },
 };
 
 mod sampling;
 
-const MILLISECOND: u64 = 1_000_000;
-const SECOND: u64 = 1_000 * MILLISECOND;
-const START: u64 = 1_700_000_000 * SECOND;
+pub(super) const MILLISECOND: u64 = 1_000_000;
+pub(super) const SECOND: u64 = 1_000 * MILLISECOND;
+pub(super) const START: u64 = 1_700_000_000 * SECOND;
 
 /// Seconds of the baseline, of the scan after it, and of everything; a model is trained anew in between.
-const BASELINE: u64 = 40;
-const SCAN: u64 = 50;
-const END: u64 = 80;
+pub(super) const BASELINE: u64 = 40;
+pub(super) const SCAN: u64 = 50;
+pub(super) const END: u64 = 80;
 const RELEARN_EVERY: u64 = 15;
 
 const SYN: u8 = 0x02;
@@ -147,11 +151,11 @@ fn what_the_detector_lets_others_know_is_what_it_does() {
     assert_eq!(tally.condition.judging().open_incidents, 0);
 }
 
-fn detector(start: Start, tally: Arc<Tally>, options: DetectorOptions) -> Detector {
+pub(super) fn detector(start: Start, tally: Arc<Tally>, options: DetectorOptions) -> Detector {
     Detector::new(start, Tables::new(&options.sizes).unwrap(), Timeline::capture(), tally, options)
 }
 
-fn learn(extension_level: Option<usize>, contamination: f64) -> Start {
+pub(super) fn learn(extension_level: Option<usize>, contamination: f64) -> Start {
     let training = Training {
         growth: Growth { trees: 10, ..Growth::default() },
         extension_level,
@@ -205,7 +209,7 @@ impl Left {
 }
 
 /// Clients of one service, and a scan of it.
-fn records() -> Vec<PacketRecord> {
+pub(super) fn records() -> Vec<PacketRecord> {
     let mut random = SmallRng::seed_from_u64(5);
     let mut records = Vec::new();
     for client in 20..26 {
@@ -237,7 +241,7 @@ fn records() -> Vec<PacketRecord> {
 }
 
 /// A segment between a host of 10.0.0.0/24 and the server, whose port is the second.
-fn segment(
+pub(super) fn segment(
     at: u64,
     host: u8,
     is_from_host: bool,

@@ -77,6 +77,9 @@ impl Detector {
             self.report(findings, coverage, self.moment(end_ns));
             self.relearn(findings, end_ns);
         }
+        if self.is_to_keep {
+            self.take_snapshot(false, findings);
+        }
     }
 
     /// Hands the tick's deviations to the tracker.

@@ -12,6 +12,7 @@ mod upload;
 use std::sync::LazyLock;
 
 use nad_common::record::PacketRecord;
+use serde::{Deserialize, Serialize};
 
 use super::{Feature, Persistence, shape::Shape};
 use crate::context::{
@@ -31,7 +32,8 @@ pub use packet::{WIDTH as PACKET_FEATURES, codes as packet_codes};
 macro_rules! views {
     ($($(#[$meaning:meta])+ $view:ident => $row:expr,)+) => {
         /// A view: what is judged, and by which features.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "&str", into = "&'static str")]
         #[repr(u8)]
         pub enum View {
             $($(#[$meaning])+ $view,)+
@@ -259,6 +261,21 @@ views! {
         tells_of_now: true,
         can_be_harm: false,
     },
+}
+
+/// By its name, in state files.
+impl From<View> for &'static str {
+    fn from(view: View) -> Self {
+        view.name()
+    }
+}
+
+impl TryFrom<&str> for View {
+    type Error = String;
+
+    fn try_from(name: &str) -> Result<Self, String> {
+        Self::named(name).ok_or_else(|| format!("there is no view {name:?}"))
+    }
 }
 
 /// What subjects are read by.

@@ -1,11 +1,12 @@
 //! Which part of the packets was analysed.
 
 use nad_common::record::PacketRecord;
+use serde::{Deserialize, Serialize};
 
 use crate::presentation;
 
 /// Records, and the packets that they stand for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
     /// Packets that were recorded.
     pub records: u64,

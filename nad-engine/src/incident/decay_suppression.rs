@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Deviation, Parties};
 use crate::{
     context::Identity,
@@ -28,6 +30,10 @@ pub(super) struct DecaySuppression {
 }
 
 type Key = (View, Identity);
+
+/// What is kept of it beyond a run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Suppressed(Vec<(Key, Vec<f32>, u64)>);
 
 impl DecaySuppression {
     /// Whether a deviation only decays from an earlier one; one that does not is kept.
@@ -55,12 +61,39 @@ impl DecaySuppression {
         }
     }
 
+    /// What is kept beyond a run, in an order of its own.
+    pub(super) fn state(&self) -> Suppressed {
+        let mut last: Vec<_> =
+            self.last.iter().map(|(key, (vector, time_ns))| (*key, vector.clone(), *time_ns)).collect();
+        last.sort_unstable_by_key(|(key, ..)| *key);
+        Suppressed(last)
+    }
+
+    /// One that goes on from there.
+    pub(super) fn resume(Suppressed(last): &Suppressed) -> Self {
+        let entry = |(key, vector, time_ns): &(Key, Vec<f32>, u64)| (*key, (vector.clone(), *time_ns));
+        Self { last: last.iter().map(entry).collect() }
+    }
+
     /// Forgets what was seen long ago.
     pub(super) fn forget(&mut self, now_ns: u64) {
         self.last.retain(|(view, ..), (_, time_ns)| {
             let kept_ns = if view.is_lasting() { LASTING_KEPT_NS } else { KEPT_NS };
             now_ns.saturating_sub(*time_ns) < kept_ns
         });
+    }
+}
+
+impl Suppressed {
+    /// Why it can't be gone on with at a moment of sensor time.
+    pub(super) fn check(&self, now_ns: u64) -> Result<(), String> {
+        let is_sound = |((view, _), vector, time_ns): &(Key, Vec<f32>, u64)| {
+            vector.len() == view.features().len()
+                && vector.iter().all(|value| value.is_finite())
+                && *time_ns <= now_ns
+        };
+        let is_one = self.0.len() <= MOST && self.0.iter().all(is_sound);
+        is_one.then_some(()).ok_or_else(|| "of what only fades it has what no sensor has".into())
     }
 }
 

@@ -93,7 +93,7 @@ pub fn deviation(view: View, subject: SubjectState, second: u64) -> Deviation {
 
 /// See [`deviation`].
 pub fn of_service_pair(view: View, pair: ServicePairState, second: u64) -> Deviation {
-    deviation(view, SubjectState::ServicePair(Box::new(JudgedPair { pair, usual: USUAL })), second)
+    deviation(view, SubjectState::ServicePair(Box::new(JudgedPair::new(pair, USUAL))), second)
 }
 
 /// See [`deviation`].

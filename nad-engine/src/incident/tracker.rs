@@ -5,10 +5,13 @@ mod cause;
 mod closed;
 mod consequence;
 mod places;
+mod state;
 mod story;
 mod told;
 
 use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
 
 use super::{
     Change, Deviation, Incident, IncidentUpdate, Listed, Parties, State, SubjectState, allow::AllowRules,
@@ -21,6 +24,7 @@ use crate::{
 };
 use alike::Alike;
 use closed::Closed;
+pub use state::TrackerState;
 use story::{Aside, Service};
 
 /// Incidents that are open at a time. When one more begins, the one that was silent for longest is closed; where all
@@ -52,7 +56,7 @@ pub struct Tracker {
 }
 
 /// An open incident and what it needs while it is.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Open {
     incident: Incident,
     /// Who is behind it; where that is nobody, whom it is against.
@@ -73,6 +77,8 @@ struct Open {
     reported_shape: Option<Shape>,
     /// Whether it was closed and goes on in this tick.
     resumes: bool,
+    /// Whether it was said to be closed, because nad ended.
+    was_ended: bool,
     /// Services that it is about.
     services: Vec<Service>,
     /// What may become another story.
@@ -82,7 +88,7 @@ struct Open {
 }
 
 /// How much speaks for a shape, and what says it best.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Vote {
     shape: Shape,
     /// Sum of -log10 of the probabilities.
@@ -280,7 +286,7 @@ impl Open {
         let (packets, bytes) = deviation.subject.borrowed().volume();
         self.tick_volume = (self.tick_volume.0.max(packets), self.tick_volume.1.max(bytes));
         self.is_lasting &= deviation.view.is_lasting();
-        self.had_alerts = true;
+        (self.had_alerts, self.was_ended) = (true, false);
         self.vote(deviation, shape);
         self.add_service(deviation, parties, shape);
     }

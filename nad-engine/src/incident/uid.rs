@@ -18,6 +18,25 @@ pub(super) fn of(key: &HashKey, start_ns: u64, number: u64, principal: HostKey) 
     Builder::from_unix_timestamp_millis(start_ns / 1_000_000, &random).into_uuid()
 }
 
+/// In bytes it is a number.
+pub(super) mod number {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use uuid::Uuid;
+
+    pub(in crate::incident) fn serialize<S: Serializer>(
+        uid: &Uuid,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        uid.as_u128().serialize(serializer)
+    }
+
+    pub(in crate::incident) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Uuid, D::Error> {
+        u128::deserialize(deserializer).map(Uuid::from_u128)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;

@@ -1,19 +1,14 @@
 //! Models as bytes.
 //!
-//! ```text
-//! "NADMODEL" | version: u32 | head length: u32 | body length: u64 | head | body | SHA-256 of all before
-//! ```
-//! Numbers are little-endian; head and body (a [`Model`]) are in the postcard format. The head holds
+//! As [`sealed`](crate::sealed) has it. Head and body (a [`Model`]) are in the postcard format. The head holds
 //! the feature schema, so that a model of other features is refused before its forest is read.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::{Model, schema};
-const MAGIC: &[u8; 8] = b"NADMODEL";
-const VERSION: u32 = 9;
-const PREAMBLE: usize = MAGIC.len() + 4 + 4 + 8;
-const CHECKSUM: usize = 32;
+use super::{Model, Training, TrainingWindow, ViewModel, schema};
+use crate::{context::known::KnownSnapshot, sealed::Format};
+
+const FORMAT: Format = Format { magic: b"NADMODEL", version: 9, name: "model", remedy: "train again" };
 
 #[derive(Serialize, Deserialize)]
 struct Head {
@@ -30,6 +25,19 @@ impl Model {
         encode(self).map_err(|error| error.to_string())
     }
 
+    /// The model as it would be in a file without known services, for whoever has those as of now.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::to_bytes`].
+    pub(crate) fn to_bytes_without_known(&self) -> Result<Vec<u8>, String> {
+        let Self { window, training, decisions_per_second, set_aside, views, known } = self;
+        let (decisions_per_second, set_aside) = (*decisions_per_second, *set_aside);
+        let known = known.without_entries();
+        let bare = With { window, training, decisions_per_second, set_aside, views, known };
+        encode(&bare).map_err(|error| error.to_string())
+    }
+
     /// A model from the bytes of a file.
     ///
     /// # Errors
@@ -41,46 +49,24 @@ impl Model {
     }
 }
 
-fn encode(model: &Model) -> Result<Vec<u8>, postcard::Error> {
+fn encode(model: &impl Serialize) -> Result<Vec<u8>, postcard::Error> {
     let head = postcard::to_allocvec(&Head { features: schema() })?;
-    let body = postcard::to_allocvec(model)?;
-    let mut bytes = Vec::with_capacity(PREAMBLE + head.len() + body.len() + CHECKSUM);
-    bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&VERSION.to_le_bytes());
-    bytes.extend_from_slice(&(head.len() as u32).to_le_bytes());
-    bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
-    bytes.extend_from_slice(&head);
-    bytes.extend_from_slice(&body);
-    let checksum = Sha256::digest(&bytes);
-    bytes.extend_from_slice(&checksum);
-    Ok(bytes)
+    FORMAT.seal(&head, |bytes| postcard::to_extend(model, bytes))
+}
+
+/// A [`Model`] with other known services than its own.
+#[derive(Serialize)]
+struct With<'a> {
+    window: &'a TrainingWindow,
+    training: &'a Training,
+    decisions_per_second: f64,
+    set_aside: u64,
+    views: &'a [ViewModel],
+    known: KnownSnapshot,
 }
 
 fn decode(bytes: &[u8]) -> Result<Model, String> {
-    if !bytes.starts_with(MAGIC) {
-        return Err("it is not a nad model".into());
-    }
-    let (preamble, _) = bytes.split_at_checked(PREAMBLE).ok_or("it is cut off")?;
-    let number = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| preamble[at + i]));
-    let version = number(8);
-    if version != VERSION {
-        return Err(format!("it is of version {version}, and this nad reads version {VERSION}: train again"));
-    }
-    let head_length = number(12) as usize;
-    let body_length = u64::from_le_bytes(std::array::from_fn(|i| preamble[16 + i]));
-    let expected = PREAMBLE as u64 + head_length as u64 + CHECKSUM as u64;
-    if expected.checked_add(body_length) != Some(bytes.len() as u64) {
-        return Err(format!(
-            "it has {} bytes and says it has {}",
-            bytes.len(),
-            expected.saturating_add(body_length)
-        ));
-    }
-    let (content, checksum) = bytes.split_at(bytes.len() - CHECKSUM);
-    if Sha256::digest(content)[..] != *checksum {
-        return Err("its checksum is wrong, so it is damaged".into());
-    }
-    let (head, body) = content[PREAMBLE..].split_at(head_length);
+    let (head, body) = FORMAT.open(bytes)?;
     let head: Head =
         postcard::from_bytes(head).map_err(|error| format!("its head is unreadable ({error})"))?;
     compare_schema(&head.features)?;
@@ -108,8 +94,14 @@ fn compare_schema(found: &[String]) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
-    use crate::{features::View, model::example};
+    use crate::{
+        features::View,
+        model::example,
+        sealed::{CHECKSUM, PREAMBLE},
+    };
 
     fn model() -> Model {
         example::model(None)
@@ -119,6 +111,13 @@ mod tests {
     fn a_model_from_its_bytes_is_the_same_model() {
         let model = model();
         assert_eq!(Model::from_bytes(&model.to_bytes().unwrap()).unwrap(), model);
+    }
+
+    #[test]
+    fn a_model_without_known_services_is_otherwise_the_same() {
+        let model = model();
+        let bare = Model::from_bytes(&model.to_bytes_without_known().unwrap()).unwrap();
+        assert_eq!(bare, Model { known: model.known.without_entries(), ..model });
     }
 
     #[test]

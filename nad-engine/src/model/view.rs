@@ -67,7 +67,7 @@ impl Compiled<'_> {
 }
 
 /// What a model says of a vector.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
     /// 0 to 1, higher is more anomalous.
     pub score: f64,

@@ -1,8 +1,11 @@
 //! Sensor time on the detector's side.
 
+mod state;
+
 use std::collections::VecDeque;
 
 use crate::batch::{Arrival, Arrivals, Cause, Shift};
+pub use state::TimelineState;
 
 /// Shifts that are kept, for incidents that began before them.
 const REMEMBERED: usize = 64;

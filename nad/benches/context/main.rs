@@ -3,6 +3,7 @@
 //! `cargo bench -p nad --bench context`; no privileges are needed. Times are of one record where a throughput is
 //! given, and traffic is made outside of the time that is measured.
 
+mod state;
 mod traffic;
 
 use std::{
@@ -72,6 +73,7 @@ fn main() {
     flood(&mut criterion);
     tick(&mut criterion);
     lookups(&mut criterion);
+    state::state(&mut criterion);
     criterion.final_summary();
 }
 

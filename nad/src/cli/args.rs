@@ -14,14 +14,15 @@ use nad_engine::features::View;
 #[cfg(feature = "history")]
 pub(super) use groups::DETECTION;
 pub(super) use groups::{
-    DecisionArgs, LiveArgs, ModelArgs, OutputArgs, PayloadArgs, SandboxArgs, TaskArgs, TerminalArgs,
-    ThreadArgs,
+    DecisionArgs, LiveArgs, ModelArgs, OutputArgs, PayloadArgs, SandboxArgs, StateDirArgs, TaskArgs,
+    TerminalArgs, ThreadArgs,
 };
 use groups::{FILES, MODEL, OUTPUTS, TERMINAL};
 
 use super::{
     UsageError,
     history::{IncidentsArgs, KnownArgs, ReportArgs},
+    state::StateArgs,
 };
 use crate::{
     config::{ClosedStdout, DEFAULT_COUNT, File, Length, refuse_renamed_variables, renamed_flag},
@@ -135,6 +136,9 @@ pub(super) enum CliCommand {
     /// Check whether this machine can run nad, and say what to do where it can't
     #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
     Doctor(DoctorArgs),
+    /// Show, copy, replace or remove what `nad run` keeps for its next start
+    #[command(after_help = EXIT_CODES_WITHOUT_ANOMALIES)]
+    State(StateArgs),
     /// Send one test message by the settings of the config file, and say what the server answered
     ///
     /// The password of the section email is that of NAD_SMTP_PASSWORD, where it is set, or else in its password_file.
@@ -158,6 +162,9 @@ impl CliCommand {
             Self::Report(args) => args.is_of_capture(),
             Self::Run(_)
             | Self::Incidents(_)
+            | Self::Known(_)
+            | Self::Status(_)
+            | Self::State(_)
             | Self::Doctor(_)
             | Self::TestOutput(_)
             | Self::Config(_)
@@ -232,6 +239,8 @@ pub(super) struct RunArgs {
     /// is a pipe or a terminal and incidents go nowhere else but to the log, else continue]
     #[arg(long, env = "NAD_ON_CLOSED_STDOUT", hide_env_values = true, value_name = "WHAT", help_heading = TERMINAL)]
     pub(super) on_closed_stdout: Option<ClosedStdout>,
+    #[command(flatten)]
+    pub(super) state: StateDirArgs,
     #[command(flatten)]
     pub(super) security: SandboxArgs,
     #[command(flatten)]

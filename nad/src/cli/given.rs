@@ -8,14 +8,14 @@ use super::args::RunArgs;
 use crate::{
     config::{
         AlertsSection, CaptureSection, File, FilesSection, LogSection, OneOrMany, OutputSection,
-        PayloadSection, SensorSection, TrainingSection,
+        PayloadSection, SensorSection, StateSection, TrainingSection,
     },
     output::SinkContext,
     sandbox::SecuritySection,
 };
 
 /// Flags that are settings of the file, too: the flag's name, the section, and the setting.
-const FLAGS: [(&str, &str, &str); 31] = [
+const FLAGS: [(&str, &str, &str); 32] = [
     ("iface", "capture", "interface"),
     ("count", "capture", "packet_count"),
     ("direction", "capture", "direction"),
@@ -44,6 +44,7 @@ const FLAGS: [(&str, &str, &str); 31] = [
     ("log", "log", "path"),
     ("file_mode", "files", "mode"),
     ("file_group", "files", "group"),
+    ("state_dir", "state", "dir"),
     ("sandbox", "security", "sandbox"),
     ("user", "security", "user"),
     ("sensor_name", "sensor", "name"),
@@ -56,7 +57,8 @@ pub(super) fn given(
     files: FilesSection,
     sensor: SensorSection,
 ) -> File {
-    let RunArgs { live, task, count, decision, security, metrics, status_socket, on_closed_stdout } = args;
+    let RunArgs { live, task, count, decision, security, state, metrics, status_socket, on_closed_stdout } =
+        args;
     let outputs = &decision.outputs;
     let (history, status) = (outputs.history.clone(), status_socket.clone());
     let sinks = SinkContext { history, metrics: *metrics, status, ..SinkContext::default() };
@@ -93,6 +95,7 @@ pub(super) fn given(
         log: LogSection { path: log, ..LogSection::default() },
         files,
         sensor,
+        state: StateSection { dir: state.state_dir.clone(), ..StateSection::default() },
         security: SecuritySection { sandbox: security.sandbox, user: live.user.clone() },
         ..File::of_sinks(&sinks)
     }

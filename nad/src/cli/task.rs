@@ -15,6 +15,15 @@ pub(super) fn task_choice(args: TaskArgs) -> TaskChoice {
     }
 }
 
+/// The flag that says how to start; what the environment and the file say counts for a first start alone.
+pub(super) fn flag_of_start(matches: Option<&ArgMatches>) -> Option<&'static str> {
+    let flags = [("train_for", "--train-for"), ("train_packets", "--train-packets"), ("model", "--model")];
+    let is_given = |name: &str| {
+        matches.is_some_and(|matches| matches.value_source(name) == Some(ValueSource::CommandLine))
+    };
+    flags.into_iter().find(|(name, _)| is_given(name)).map(|(_, flag)| flag)
+}
+
 /// The task, by default a baseline of 60 s; see [`chosen`].
 pub(super) fn decide(
     given: TaskChoice,

@@ -39,6 +39,8 @@ pub struct DoctorConfig {
     pub training: Training,
     /// As whom nad works, and in which sandbox.
     pub security: SecurityConfig,
+    /// Whether what was learnt is saved.
+    pub keeps_state: bool,
     /// What the outputs of the config file need of the system.
     pub needs: Needs,
 }
@@ -54,6 +56,7 @@ pub(super) fn doctor(config: DoctorConfig) -> Result<Outcome> {
         queue: QUEUE_BYTES,
         ring_bytes: Some(config.ring_bytes),
         models: memory::models(config.task.as_ref(), &config.training),
+        keeps_state: config.keeps_state,
     };
     let shards = memory::of_shards(&config.sizes, config.shards);
     findings.extend(doctor::examine_memory(&needs.parts(), shards));

@@ -87,7 +87,14 @@ fn write(config: &WriteConfig) -> Result<()> {
     }
     let screen = Screen::new(&TerminalConfig::default());
     log::start(&config.log, false, &screen)?;
-    MemoryNeeds { sizes: &config.sizes, queue: REPLAY_QUEUE, ring_bytes: None, models: 0 }.check()?;
+    MemoryNeeds {
+        sizes: &config.sizes,
+        queue: REPLAY_QUEUE,
+        ring_bytes: None,
+        models: 0,
+        keeps_state: false,
+    }
+    .check()?;
     let source = open_capture(&config.file, config.heads)?;
     let table = FeatureFile::create(&config.out, &columns(config.view))?;
     let needs = Needs::new(&OutputConfig::default(), &config.log, &[]).with_file(&config.out);

@@ -21,6 +21,8 @@ use crate::{
 const PROGRAM_BYTES: usize = 42 << 20;
 /// A model of the usual size, as it is used: about four times its file.
 const MODEL_BYTES: usize = 40 << 20;
+/// A copy of full tables, and a model and both in bytes.
+const STATE_BYTES: usize = 128 << 20;
 const USUAL_TREES: usize = 100;
 const USUAL_SAMPLES: usize = 256;
 const BYTES_FOR_EACH_OF_A_FILE: usize = 4;
@@ -37,6 +39,8 @@ pub(super) struct MemoryNeeds<'a> {
     pub(super) ring_bytes: Option<u32>,
     /// Bytes of models; see [`models`].
     pub(super) models: usize,
+    /// Whether what was learnt is saved.
+    pub(super) keeps_state: bool,
 }
 
 /// Bytes of the queue of a replay.
@@ -74,6 +78,11 @@ impl MemoryNeeds<'_> {
             // The one that is learnt from and, meanwhile, the one that the next is learnt from.
             Part { name: "samples of the baseline", bytes: 2 * baseline::bytes_when_full(), setting: None },
             Part { name: "models", bytes: self.models, setting: Some("trees in [training]".into()) },
+            Part {
+                name: "the state while it is saved",
+                bytes: if self.keeps_state { STATE_BYTES } else { 0 },
+                setting: Some("[state] dir".into()),
+            },
             Part { name: "the program itself", bytes: PROGRAM_BYTES, setting: None },
         ]);
         parts.retain(|part| part.bytes > 0);
@@ -142,7 +151,7 @@ mod tests {
     #[test]
     fn what_a_command_needs_is_told_with_the_setting_to_lower() {
         let sizes = Sizes { flows: 1 << 40, ..Sizes::all(64) };
-        let needs = MemoryNeeds { sizes: &sizes, queue: 1, ring_bytes: None, models: 0 };
+        let needs = MemoryNeeds { sizes: &sizes, queue: 1, ring_bytes: None, models: 0, keeps_state: false };
         let error = needs.check().unwrap_err().to_string();
         for part in ["too little memory: ", " MiB of memory are needed", "lower flows in [context]"] {
             assert!(error.contains(part), "{error}");

@@ -98,6 +98,7 @@ fn take_a_restart(old: &RunConfig, new: &RunConfig) -> Vec<&'static str> {
             old.detection.relearn_every != new.detection.relearn_every
         }),
         ("sizes of tables ([context])", old.detection.sizes != new.detection.sizes),
+        ("where what was learnt is kept ([state])", old.state != new.state),
         ("the log file ([log])", old.log != new.log),
         ("the sensor's name ([sensor])", old.sensor != new.sensor),
         ("as whom nad works, and in which sandbox ([security])", old.security != new.security),

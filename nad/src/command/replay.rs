@@ -83,6 +83,7 @@ pub(super) fn replay(config: &ReplayConfig) -> Result<Outcome> {
         queue: REPLAY_QUEUE,
         ring_bytes: None,
         models: memory::models(Some(&config.task), &config.training),
+        keeps_state: false,
     };
     needs.check()?;
     let tally = Arc::new(Tally::default());

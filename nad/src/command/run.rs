@@ -24,8 +24,9 @@ use super::{
     pump::{End, LivePump, Wants},
     reload::Reloader,
     report_ledger, report_notice, report_trained,
+    resume::{self, Kept, Saving},
     signals::{ReloadSignal, StopSignals},
-    start, tables,
+    tables,
     view::{self, View},
     warn_of_expired,
 };
@@ -41,6 +42,7 @@ use crate::{
     sandbox::{Needs, Sandbox, SecurityConfig},
     self_traffic,
     service_manager::ServiceManager,
+    state::{Saver, StateConfig},
 };
 
 /// Messages between detector and outputs, each with at most a batch's alerts.
@@ -71,6 +73,8 @@ pub struct RunConfig {
     pub log: LogConfig,
     /// As whom nad works, and in which sandbox.
     pub security: SecurityConfig,
+    /// Where what was learnt is kept, where it is.
+    pub state: Option<StateConfig>,
     /// The files that settings are in.
     pub sources: Vec<PathBuf>,
     /// The sensor's name.
@@ -89,7 +93,7 @@ enum Message {
 impl RunConfig {
     /// What these settings need of the system.
     pub(super) fn needs(&self) -> Needs {
-        Needs::new(&self.outputs, &self.log, &self.sources)
+        Needs::new(&self.outputs, &self.log, &self.sources).with_state(self.state.as_ref())
     }
 }
 
@@ -107,8 +111,10 @@ pub(super) fn run(config: RunConfig, reread: Reread) -> Result<Outcome> {
         queue: QUEUE_BYTES,
         ring_bytes: Some(config.live.options.ring_bytes),
         models: memory::models(Some(&config.task), &config.training),
+        keeps_state: config.state.is_some(),
     };
     needs.check()?;
+    let kept = config.state.as_ref().map(Kept::open).transpose()?;
     let is_count = matches!(config.task, Task::Count { .. });
     let mut outputs = config.outputs.open(is_count, &screen)?;
     let services = config.outputs.listen(is_count)?;
@@ -121,7 +127,7 @@ pub(super) fn run(config: RunConfig, reread: Reread) -> Result<Outcome> {
     let ended = runtime.block_on(async move {
         let signals = StopSignals::install().context("signals can't be received")?;
         let reload = ReloadSignal::install().context("signals can't be received")?;
-        let start = start(&config.task, config.training.clone(), config.contamination, "")?;
+        let (start, kept) = resume::start(kept, &config)?;
         let planned = Planned::new(&config.live)?;
         let loaded = planned.load()?;
         let tables = tables(&config.detection.sizes)?;
@@ -139,7 +145,7 @@ pub(super) fn run(config: RunConfig, reread: Reread) -> Result<Outcome> {
                 let options = DetectorOptions { in_background: true, wanted, ..config.detection.clone() };
                 let reloader = Reloader::new(config, PendingChange::default(), reread);
                 let control = (signals, reload, reloader, manager);
-                watch(live, (start, tables), options, outputs, services, &screen, control).await
+                watch(live, (start, tables, kept), options, outputs, services, &screen, control).await
             }
         }
     });
@@ -157,7 +163,7 @@ pub(super) fn run(config: RunConfig, reread: Reread) -> Result<Outcome> {
 
 async fn watch(
     live: Live,
-    (start, tables): (Start, Tables),
+    (start, tables, kept): (Start, Tables, Option<Kept>),
     options: DetectorOptions,
     mut outputs: Outputs,
     services: Vec<Box<dyn Service>>,
@@ -165,12 +171,20 @@ async fn watch(
     (mut signals, mut reload, mut reloader, manager): (StopSignals, ReloadSignal, Reloader, ServiceManager),
 ) -> Result<Ledger> {
     let tally = Arc::new(Tally::default());
-    tally.set_outputs(outputs.counts());
+    let (saver, saves) = kept.map(|kept| kept.start(&live.interfaces)).transpose()?.unzip();
+    let counts =
+        |outputs: &Outputs| outputs.counts().into_iter().chain(saver.as_ref().map(Saver::counts)).collect();
+    tally.set_outputs(counts(&outputs));
     let start = match start {
         Start::Learn { baseline, training, .. } => {
             tracing::info!("learning a baseline ({baseline}); anomalies are reported after that");
             manager.status(&format!("learning a baseline ({baseline}) of {}", live.interfaces));
             Start::Learn { baseline, training, source: live.interfaces.clone() }
+        }
+        Start::Resume(snapshot) => {
+            resume::report(&snapshot, &live.interfaces, clock::unix_now_ns());
+            manager.status(&format!("watching {}", live.interfaces));
+            Start::Resume(snapshot)
         }
         detect => {
             manager.status(&format!("watching {}", live.interfaces));
@@ -198,6 +212,7 @@ async fn watch(
         outputs: to_outputs,
         tally: Arc::clone(&tally),
         changes: reloader.pending(),
+        saving: Saving(saves),
     };
     let detecting = LivePump::start(received, judge)?;
     let threads = Arc::clone(&tally);
@@ -244,7 +259,7 @@ async fn watch(
                     rules = new;
                     view.set_budget(budget);
                     warn_of_expired(&rules, clock::unix_now_ns());
-                    tally.set_outputs(outputs.counts());
+                    tally.set_outputs(counts(&outputs));
                 }
                 manager.ready();
             }
@@ -275,6 +290,7 @@ async fn watch(
     if let Err(error) = outputs.finish() {
         failure.get_or_insert(error);
     }
+    saver.into_iter().for_each(Saver::join);
     drop(view);
     let ledger = tally.read().with_source(counters.read()?);
     outputs.note(&ledger, true);
@@ -347,6 +363,7 @@ struct Judge {
     outputs: Sender<Message>,
     tally: Arc<Tally>,
     changes: PendingChange,
+    saving: Saving,
 }
 
 impl End<Received> for Judge {
@@ -358,6 +375,7 @@ impl End<Received> for Judge {
             self.detector.change(change, &mut self.findings);
         }
         let processed = self.detector.process(batch, &mut self.findings);
+        self.saving.go_on(&mut self.detector, &mut self.findings);
         send(&mut self.findings, &self.outputs, &self.tally);
         processed?;
         Ok(Wants::More)
@@ -365,7 +383,7 @@ impl End<Received> for Judge {
 
     fn finish(mut self) -> Result<()> {
         self.findings.clear();
-        self.detector.finish(&mut self.findings);
+        self.saving.finish(&mut self.detector, &mut self.findings);
         send(&mut self.findings, &self.outputs, &self.tally);
         Ok(())
     }

@@ -92,6 +92,7 @@ pub(super) fn train(config: TrainConfig) -> Result<Outcome> {
         queue: if config.live.is_some() { QUEUE_BYTES } else { REPLAY_QUEUE },
         ring_bytes: config.live.as_ref().map(|live| live.options.ring_bytes),
         models: memory::models(None, &config.training) / 2,
+        keeps_state: false,
     };
     needs.check()?;
     let tally = Arc::new(Tally::default());

@@ -45,6 +45,9 @@ impl View {
         match start {
             Start::Learn { baseline, .. } => Self::with(screen, budget, Some(*baseline), None),
             Start::Detect(model) => Self::with(screen, budget, None, Some(model.window().last_ns)),
+            Start::Resume(snapshot) => {
+                Self::with(screen, budget, None, Some(snapshot.model().window().last_ns))
+            }
         }
     }
 

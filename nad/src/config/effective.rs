@@ -18,8 +18,8 @@ use toml::{Spanned, de::DeTable, de::DeValue, ser::ValueSerializer};
 
 use super::{
     AlertsSection, CaptureSection, ConfigError, ContextSection, DEFAULT_LOG, DEFAULT_TRAIN_FOR, File,
-    FilesSection, Length, LogSection, OutputSection, PayloadSection, Relearn, SensorSection, Task,
-    ThreadsSection, TrainingSection,
+    FilesSection, Length, LogSection, OutputSection, PayloadSection, Relearn, SensorSection, StateSection,
+    Task, ThreadsSection, TrainingSection,
     file::{NO_FILE, read},
     log::{DEFAULT_LOG_SIZE, DEFAULT_LOGS_KEPT},
 };
@@ -176,6 +176,7 @@ fn defaults(task: &Task, training: &Training) -> File {
             keep: Some(DEFAULT_LOGS_KEPT),
         },
         files: FilesSection { mode: Some(Default::default()), group: None },
+        state: StateSection::defaults(),
         security: SecuritySection { sandbox: Some(Default::default()), user: None },
         sensor: SensorSection { name: Some(sensor::host_name()) },
     } }

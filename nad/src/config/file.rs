@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::{
     AllowSection, ConfigError, ContextSection, FilesSection, Length, LogSection, OutputSection,
-    PayloadSection, SensorSection, TaskChoice, ThreadsSection, renamed::renamed_key,
+    PayloadSection, SensorSection, StateSection, TaskChoice, ThreadsSection, renamed::renamed_key,
 };
 use crate::{
     files,
@@ -90,6 +90,8 @@ sinks! {
         pub log: LogSection,
         /// Who may read what is written.
         pub files: FilesSection,
+        /// Where what was learnt is kept.
+        pub state: StateSection,
         /// As whom nad works, and what it can't do.
         pub security: SecuritySection,
         /// Which sensor this is.

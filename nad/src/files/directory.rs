@@ -84,6 +84,33 @@ impl Directory {
     ///
     /// What the system says; nothing is then left of it.
     pub fn write(&self, name: &OsStr, content: &[u8]) -> io::Result<()> {
+        self.write_for(name, content, policy::apply)
+    }
+
+    /// The same for nad alone, whatever `[files]` says.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::write`].
+    pub fn write_private(&self, name: &OsStr, content: &[u8]) -> io::Result<()> {
+        self.write_for(name, content, |_| Ok(()))
+    }
+
+    /// Gives a file another name; what had that one is gone.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::renameat(&self.descriptor, from, &self.descriptor, to)?)
+    }
+
+    fn write_for(
+        &self,
+        name: &OsStr,
+        content: &[u8],
+        give_rights: impl FnOnce(&File) -> io::Result<()>,
+    ) -> io::Result<()> {
         self.is_still_there()?;
         let mut unfinished = name.to_owned();
         unfinished.push(".tmp");
@@ -92,7 +119,7 @@ impl Directory {
         self.remove(&unfinished)?;
         let made = rustix::fs::openat(&self.descriptor, &unfinished, flags, Mode::from_raw_mode(0o600))?;
         let mut file: File = made.into();
-        let written = policy::apply(&file)
+        let written = give_rights(&file)
             .and_then(|()| file.write_all(content))
             .and_then(|()| file.sync_all())
             .and_then(|()| Ok(rustix::fs::renameat(&self.descriptor, &unfinished, &self.descriptor, name)?));

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, fmt};
 use nad_engine::{
     context::host_key::HostKey,
     detector::{Event, Second},
+    incident::{Change, Incident},
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -115,7 +116,12 @@ impl Store {
         let mut spans: BTreeMap<i64, Sum> = BTreeMap::new();
         for event in events {
             match event {
-                Event::Incident(update) => change::write(&transaction, update, now)?,
+                Event::Incident(update) => {
+                    if matches!(update.change, Change::Resumed | Change::Closed) {
+                        take_over(&transaction, &update.incident, run)?;
+                    }
+                    change::write(&transaction, update, now)?;
+                }
                 Event::Second(second) => spans.entry(start_of(second, span_s)).or_default().add(second),
                 Event::Alert(_) => {}
             }
@@ -323,6 +329,22 @@ impl Sum {
 fn start_of(second: &Second, span_s: u32) -> i64 {
     let began_s = second.end_ns.saturating_sub(1) / 1_000_000_000;
     stored(began_s - began_s % u64::from(span_s.max(1)))
+}
+
+/// An incident that goes on from an earlier run is one: its row, its changes and what was said of it are of this run from now on.
+fn take_over(transaction: &Transaction<'_>, incident: &Incident, run: i64) -> rusqlite::Result<()> {
+    let mut known = transaction.prepare_cached("SELECT 1 FROM incidents WHERE run = ?1 AND id = ?2")?;
+    if known.exists(params![run, incident.id])? {
+        return Ok(());
+    }
+    transaction.pragma_update(None, "defer_foreign_keys", true)?;
+    let of_earlier =
+        "id = ?2 AND run IN (SELECT run FROM incidents WHERE id = ?2 AND detected_ns = ?3 AND run <> ?1)";
+    for table in ["changes", "marks", "incidents"] {
+        let move_rows = format!("UPDATE OR REPLACE {table} SET run = ?1 WHERE {of_earlier}");
+        transaction.execute(&move_rows, params![run, incident.id, stored(incident.detected_ns)])?;
+    }
+    Ok(())
 }
 
 fn beat(connection: &Connection, now: Moment) -> rusqlite::Result<()> {

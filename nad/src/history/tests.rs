@@ -114,6 +114,31 @@ fn second(end_ns: u64, hosts: &[u8]) -> Event {
 }
 
 #[test]
+fn an_incident_that_goes_on_from_an_earlier_run_is_one() {
+    let place = Place::new();
+    let changed = |event: Event, change| match event {
+        Event::Incident(update) => Event::Incident(IncidentUpdate { change, ..(*update).clone() }.into()),
+        other => other,
+    };
+    let of =
+        |id: &str, start_ns, change, state| changed(incident(id, start_ns, [10, 0, 0, 1], state), change);
+    let mut first = place.store();
+    let opened = ["1-1", "2-2", "3-3"].map(|id| of(id, MINUTE, Change::Opened, State::Open));
+    first.add(&opened).unwrap();
+    drop(first);
+    let mut later = place.store();
+    later.add(&[of("1-1", MINUTE, Change::Resumed, State::Open)]).unwrap();
+    later.add(&[of("1-1", MINUTE, Change::Closed, State::Closed)]).unwrap();
+    later.add(&[of("2-2", MINUTE, Change::Closed, State::Closed)]).unwrap();
+    // Of another moment, it is another one of the same name.
+    later.add(&[of("3-3", 2 * MINUTE, Change::Resumed, State::Open)]).unwrap();
+    let incidents = place.history().incidents(&Filter::default()).unwrap();
+    let mut ids: Vec<&str> = incidents.iter().map(|incident| incident.id.as_str()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["1-1", "2-2", "3-3", "3-3"]);
+}
+
+#[test]
 fn what_was_written_is_read_while_it_is_written() {
     let place = Place::new();
     let mut store = place.store();

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::state::{self, StateConfig};
+
 /// Port of name servers: answers that are too long for UDP come by TCP.
 const DNS: u16 = 53;
 
@@ -41,6 +43,13 @@ impl Needs {
     #[must_use]
     pub fn with_file(mut self, file: &Path) -> Self {
         self.writes.push(file.into());
+        self
+    }
+
+    /// The same with a directory in which what was learnt is kept, where there is one.
+    #[must_use]
+    pub fn with_state(mut self, state: Option<&StateConfig>) -> Self {
+        self.writes.extend(state.map(|state| state.directory.join(state::FILE)));
         self
     }
 

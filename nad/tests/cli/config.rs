@@ -266,6 +266,7 @@ fn every_setting_of_the_example_is_shown_whether_it_is_set_or_not() {
             "format",
             "on_closed_stdout",
             "user",
+            "dir",
             "extension_level",
             "model",
             "train_packets"

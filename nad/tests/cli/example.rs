@@ -80,6 +80,7 @@ fn every_setting_of_the_example_can_be_put_in_force() {
     assert_eq!(keys("log"), ["format", "keep", "max_size", "path", "rotate"]);
     assert_eq!(keys("files"), ["group", "mode"]);
     assert_eq!(keys("output"), ["alert_format", "color", "format", "on_closed_stdout", "quiet"]);
+    assert_eq!(keys("state"), ["dir", "every"]);
     assert_eq!(keys("security"), ["sandbox", "user"]);
     assert_eq!(keys("sensor"), ["name"]);
     assert_eq!(keys("metrics"), ["hosts", "listen"]);
@@ -107,7 +108,7 @@ fn every_setting_of_the_example_can_be_put_in_force() {
         webhook,
         ["ca_file", "changes", "enabled", "secret_file", "spool", "spool_max", "template", "timeout", "url"]
     );
-    assert_eq!(table.len(), 17);
+    assert_eq!(table.len(), 18);
 }
 
 #[test]
@@ -135,6 +136,7 @@ fn the_example_names_every_setting_that_there_is() {
         "[[allow]]\n",
         "[context]\n",
         "[log]\n",
+        "[state]\n",
         "[security]\n",
         "[metrics]\n",
         "[history]\n",
@@ -175,6 +177,7 @@ fn the_defaults_that_the_example_tells_are_those_in_force() {
         "# max_size = \"64MiB\"",
         "# rotate = \"daily\"",
         "# keep = 14",
+        "# every = \"5m\"",
         "# color = \"auto\"",
         "# alert_format = \"native\"",
     ] {

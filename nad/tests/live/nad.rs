@@ -48,6 +48,7 @@ impl Nad {
                 command.env_remove(variable);
             }
         }
+        command.env_remove("STATE_DIRECTORY");
         // Tests that count what they send don't count what the sensor's machine answers; a flag says otherwise.
         let process = command
             .env("NAD_DIRECTION", "ingress")

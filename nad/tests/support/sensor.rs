@@ -40,6 +40,7 @@ impl Folder {
         command.env("NAD_TEST_SYSTEM_FILE", "/nowhere/nad.toml");
         // One place for all sensors of the machine is none for those of tests.
         command.env("NAD_STATUS_SOCKET", "none");
+        command.env_remove("STATE_DIRECTORY");
         command
     }
 

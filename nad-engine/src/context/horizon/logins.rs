@@ -204,6 +204,20 @@ impl LoginsState {
         self.last_ns = now_ns.max(self.last_ns);
     }
 
+    /// Whether it is one that a sensor has at a moment.
+    pub(super) fn is_sound_at(&self, now_ns: u64) -> bool {
+        const MOST: f32 = 1e9;
+        let is_sound = |(place, past): (usize, &Past)| past.is_sound(now_ns, epoch_ns(place));
+        self.last_ns <= now_ns
+            && u64::from(self.minute) <= now_ns / MINUTE_NS
+            && self.count.is_sound()
+            && [self.connections_60, self.refused_3600].iter().all(|count| (0.0..=MOST).contains(count))
+            && self.recent.is_sound()
+            && self.clients.is_sound(now_ns / WINDOW_NS)
+            && self.clients_120.is_sound(now_ns / SHORT_WINDOW_NS)
+            && self.past.iter().enumerate().all(is_sound)
+    }
+
     /// Its client, where it lately had only one.
     fn only_client(&self) -> Option<HostKey> {
         let mut clients = self.recent.iter();

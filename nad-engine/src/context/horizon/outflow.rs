@@ -106,6 +106,17 @@ impl LongOutflowState {
         self.past[horizon].excess(self.bytes[horizon], self.last_ns, EPOCHS_NS[horizon]) / 1_024.0
     }
 
+    /// Whether it is one that a sensor has at a moment.
+    pub(super) fn is_sound_at(&self, now_ns: u64) -> bool {
+        const MOST: f32 = 1e15;
+        let is_sound = |(past, epoch_ns): (&Past, u64)| past.is_sound(now_ns, epoch_ns);
+        self.last_ns <= now_ns
+            && self.count.is_sound()
+            && self.recent.is_sound()
+            && self.bytes.iter().all(|bytes| (0.0..=MOST).contains(bytes))
+            && self.past.iter().zip(EPOCHS_NS).all(is_sound)
+    }
+
     fn fade(&mut self, now_ns: u64) {
         let age_s = now_ns.saturating_sub(self.last_ns) as f32 * 1e-9;
         for (bytes, scale_s) in self.bytes.iter_mut().zip(SCALES_S) {

@@ -6,6 +6,8 @@ use bytemuck::{Pod, Zeroable};
 const HALF_LIFE_S: f32 = 3.0 * 86_400.0;
 /// Up to so many times the highest value is usual.
 const MARGIN: f32 = 1.5;
+/// The highest value that there can be.
+const MOST: f32 = 1e9;
 
 /// The highest values of a number. Those of the last three epochs do not count yet, so that a slow growth is not compared with
 /// itself.
@@ -34,6 +36,14 @@ impl Past {
     pub(super) fn learn(&mut self, value: f32, now_ns: u64, epoch_ns: u64) {
         self.turn(now_ns, epoch_ns);
         self.growing = self.growing.max(value);
+    }
+
+    /// Whether it is one that a sensor has in this epoch or a later one.
+    pub(super) fn is_sound(&self, now_ns: u64, epoch_ns: u64) -> bool {
+        let [older, newer] = self.waiting;
+        let is_sound = |value: f32| (0.0..=MOST).contains(&value);
+        [self.settled, older, newer, self.growing].into_iter().all(is_sound)
+            && u64::from(self.epoch) <= now_ns / epoch_ns
     }
 
     fn turn(&mut self, now_ns: u64, epoch_ns: u64) {

@@ -151,6 +151,19 @@ impl TriedPortState {
         self.past[horizon].excess(self.together(horizon, self.last_ns), self.last_ns, window_ns)
     }
 
+    /// Whether it is one that a sensor has at a moment.
+    pub(super) fn is_sound_at(&self, now_ns: u64) -> bool {
+        let sketches = [&self.tried, &self.met, &self.sources, &self.hosts];
+        let is_sound = |(past, window_ns): (&Past, u64)| past.is_sound(now_ns, window_ns);
+        let is_possible = |(sketch, window_ns): (&Distinct, &u64)| sketch.is_sound(now_ns / window_ns);
+        self.last_ns <= now_ns
+            && self.count.is_sound()
+            && self.recent_sources.is_sound()
+            && self.recent_hosts.is_sound()
+            && sketches.into_iter().flatten().zip(WINDOWS_NS.iter().cycle()).all(is_possible)
+            && self.past.iter().zip(WINDOWS_NS).all(is_sound)
+    }
+
     fn together(&self, horizon: usize, now_ns: u64) -> f32 {
         let window = now_ns / WINDOWS_NS[horizon];
         let sources = self.sources[horizon].estimate(window);

@@ -155,6 +155,19 @@ impl LongSourceState {
         hosts > 4.0 && hosts > 0.5 * self.tried[2].estimate(window)
     }
 
+    /// Whether it is one that a sensor has at a moment.
+    pub(super) fn is_sound_at(&self, now_ns: u64) -> bool {
+        let is_sound = |(past, window_ns): (&Past, u64)| past.is_sound(now_ns, window_ns);
+        let is_possible = |(services, window_ns): (&Distinct, &u64)| services.is_sound(now_ns / window_ns);
+        self.last_ns <= now_ns
+            && self.count.is_sound()
+            && self.in_minute <= MOST_A_MINUTE
+            && self.recent.is_sound()
+            && self.hosts.is_sound(now_ns / WINDOWS_NS[2])
+            && self.tried.iter().chain(&self.met).zip(WINDOWS_NS.iter().cycle()).all(is_possible)
+            && self.past.iter().zip(WINDOWS_NS).all(is_sound)
+    }
+
     fn failed(&self, horizon: usize, now_ns: u64) -> f32 {
         let window = now_ns / WINDOWS_NS[horizon];
         (self.tried[horizon].estimate(window) - self.met[horizon].estimate(window)).max(0.0)

@@ -33,6 +33,11 @@ impl Recent {
         }
     }
 
+    /// Whether further hosts can be added.
+    pub(in crate::context) fn is_sound(&self) -> bool {
+        self.next <= u64::MAX / 2
+    }
+
     pub(in crate::context) fn iter(&self) -> impl Iterator<Item = HostKey> {
         self.hosts.into_iter().filter(|host| *host != HostKey::NOBODY)
     }

@@ -3,7 +3,7 @@
 use super::{EPOCH_RANGE_S, Kept, KnownSnapshot};
 
 /// The highest of each number that can be usual: flows and requests in 10 s, and bytes in 60 s of the fastest links.
-const MOST_USUAL: [f32; 4] = [1e9, 1e9, 1e13, 1e13];
+pub(super) const MOST_USUAL: [f32; 4] = [1e9, 1e9, 1e13, 1e13];
 
 impl KnownSnapshot {
     /// Why it can't be gone on with.

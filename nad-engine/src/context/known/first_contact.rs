@@ -28,7 +28,7 @@ const MOST_HOURS: f32 = 1e6;
 /// A host that was watched for so long without turning to others has none to turn to.
 const WATCHED_S: u32 = 3600;
 /// Contacts that are remembered to see who calls back.
-const MOST_RECENT: usize = 4096;
+pub(super) const MOST_RECENT: usize = 4096;
 
 const TCP: u8 = 6;
 
@@ -125,7 +125,7 @@ impl ContactKind {
 
 /// Contacts of the last minutes.
 #[derive(Debug, Default)]
-pub(super) struct RecentContacts(VecDeque<(u32, HostKey, HostKey)>);
+pub(super) struct RecentContacts(pub(super) VecDeque<(u32, HostKey, HostKey)>);
 
 impl RecentContacts {
     fn add(&mut self, client: HostKey, server: HostKey, now_s: u32) {

@@ -43,6 +43,11 @@ impl KnownSnapshot {
         self.trust
     }
 
+    /// The same where nothing is known.
+    pub(crate) fn without_entries(&self) -> Self {
+        Self { entries: Vec::new(), ..*self }
+    }
+
     /// Whether there is only what a sensor writes.
     pub fn are_sound(&self) -> bool {
         let is_sound = |Kept { key, first_s, last_s, usual, .. }: &Kept| {

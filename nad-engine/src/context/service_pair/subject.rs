@@ -2,6 +2,8 @@
 
 use std::{io, ops::Deref};
 
+use bytemuck::{Pod, Zeroable};
+
 use super::{ServicePairKey, ServicePairState};
 use crate::{
     context::{
@@ -22,12 +24,21 @@ use crate::{
 const REGULAR_INTERVALS: f32 = 4.0;
 
 /// A client-service pair, with what is usual for clients of the service.
-#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub struct JudgedPair {
     /// The pair.
     pub pair: ServicePairState,
     /// What is usual.
     pub usual: Usual,
+    padding: [u32; 12],
+}
+
+impl JudgedPair {
+    /// A pair with what is usual for it.
+    pub fn new(pair: ServicePairState, usual: Usual) -> Self {
+        Self { pair, usual, padding: [0; 12] }
+    }
 }
 
 impl Deref for JudgedPair {
@@ -145,7 +156,7 @@ fn judge(
     if let Some(outflow) = stored.outflow(&pair, end_ns) {
         network.outflows.push(outflow);
     }
-    let judged = JudgedPair { pair, usual: network.known.usual(places, end_ns) };
+    let judged = JudgedPair::new(pair, network.known.usual(places, end_ns));
     let verdict = visit(Subject::ServicePair(&judged));
     stored.anomaly_level = verdict.anomaly_level;
     if !verdict.is_ordinary {

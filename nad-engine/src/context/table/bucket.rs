@@ -36,6 +36,22 @@ pub(super) struct Groups {
     macs: [u16; BUCKET],
 }
 
+/// What a table knows of an entry besides its value.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+pub(super) struct Mark {
+    pub(super) hash: u64,
+    pub(super) stamp: u32,
+    prefix: u16,
+    mac: u16,
+}
+
+impl Mark {
+    pub(super) fn group(&self) -> Group {
+        Group { prefix: self.prefix, mac: self.mac }
+    }
+}
+
 /// After how long an entry may leave, in steps of stamps.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Quotas {
@@ -141,17 +157,27 @@ impl Bucket {
         (self.groups.prefixes[place], self.groups.macs[place]) = (group.prefix, group.mac);
     }
 
+    /// What is known of a place's entry; with the hash 0 where there is none.
+    pub(super) fn mark(&self, place: usize) -> Mark {
+        Mark {
+            hash: self.hash(place),
+            stamp: self.stamps[place],
+            prefix: self.groups.prefixes[place],
+            mac: self.groups.macs[place],
+        }
+    }
+
+    /// Has an entry be known as it was in an earlier run.
+    pub(super) fn set_mark(&mut self, place: usize, mark: &Mark) {
+        self.stamps[place] = mark.stamp;
+    }
+
     /// Which place a newcomer gets.
     pub(super) fn choose(&self, group: Group, quotas: &Quotas, now_ns: u64) -> Choice {
         if let Some(place) = self.place_of(0) {
             return Choice::Free(place);
         }
-        let now = stamp(now_ns);
-        // A step backwards is no age; what is close to a whole round old is one.
-        let age = |place: usize| {
-            let age = (now.wrapping_sub(self.stamps[place]) >> 1) & STAMP_MASK;
-            if age > STAMP_MASK / 2 { 0 } else { age }
-        };
+        let age = |place: usize| age(now_ns, self.stamps[place]);
         let candidates = self.candidates(group);
         let may_go = |place: &usize| {
             let is_real = self.stamps[*place] & 1 != 0;
@@ -183,6 +209,14 @@ impl Bucket {
             [true; BUCKET]
         }
     }
+}
+
+/// How long ago an entry was asked for, in steps of stamps.
+#[inline]
+pub(super) fn age(now_ns: u64, then: u32) -> u32 {
+    let age = (stamp(now_ns).wrapping_sub(then) >> 1) & STAMP_MASK;
+    // A step backwards is no age; what is close to a whole round old is one.
+    if age > STAMP_MASK / 2 { 0 } else { age }
 }
 
 #[inline]

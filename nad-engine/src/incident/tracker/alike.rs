@@ -3,6 +3,8 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Deviation, Open, Parties, Shape, Tracker};
 use crate::context::{TICK_NS, host_key::HostKey};
 
@@ -15,8 +17,24 @@ const JOINED_NS: u64 = 60 * TICK_NS;
 pub(super) const MOST_COUNTED: usize = 4_096;
 
 /// The sources of an incident that may be forged, once there are several.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<HostKey>", into = "Vec<HostKey>")]
 pub(super) struct Alike(HashSet<HostKey>);
+
+impl From<Vec<HostKey>> for Alike {
+    fn from(sources: Vec<HostKey>) -> Self {
+        Self(sources.into_iter().take(MOST_COUNTED).collect())
+    }
+}
+
+/// In an order of their own, so that the same sources are always written alike.
+impl From<Alike> for Vec<HostKey> {
+    fn from(Alike(sources): Alike) -> Self {
+        let mut sources: Self = sources.into_iter().collect();
+        sources.sort_unstable();
+        sources
+    }
+}
 
 impl Alike {
     /// Adds one; how many there are, at most [`MOST_COUNTED`].

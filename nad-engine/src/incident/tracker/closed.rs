@@ -9,13 +9,23 @@ use crate::context::{TICK_NS, host_key::HostKey};
 /// An incident resumes within this time of its last alert: as long as the longest horizon.
 const RESUMES_NS: u64 = 8 * 3600 * TICK_NS;
 /// Incidents that are kept; the oldest is forgotten.
-const MOST: usize = 256;
+pub(super) const MOST: usize = 256;
 
 /// See the module; in the order in which they were closed.
 #[derive(Debug, Default)]
 pub(super) struct Closed(VecDeque<Open>);
 
 impl Closed {
+    /// Those of an earlier run, in their order.
+    pub(super) fn of(closed: impl Iterator<Item = Open>) -> Self {
+        Self(closed.take(MOST).collect())
+    }
+
+    /// All of them, in their order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Open> {
+        self.0.iter()
+    }
+
     /// Keeps one.
     pub(super) fn add(&mut self, open: Open) {
         if self.0.len() >= MOST {

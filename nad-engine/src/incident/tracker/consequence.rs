@@ -24,6 +24,6 @@ impl Open {
     pub(super) fn add_consequence(&mut self, deviation: &Deviation) {
         self.incident.alerts += 1;
         self.incident.end_ns = self.incident.end_ns.max(deviation.time_ns);
-        self.had_alerts = true;
+        (self.had_alerts, self.was_ended) = (true, false);
     }
 }

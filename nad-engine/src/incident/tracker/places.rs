@@ -70,6 +70,7 @@ impl Tracker {
             had_alerts: false,
             reported_shape: None,
             resumes: false,
+            was_ended: false,
             services: Vec::new(),
             asides: Vec::new(),
             alike: Alike::default(),
@@ -123,7 +124,9 @@ impl Tracker {
         for mut open in std::mem::take(&mut self.open) {
             if is_over(&open) {
                 open.incident.state = State::Closed;
-                updates.push(IncidentUpdate { change: Change::Closed, incident: open.incident.clone() });
+                if !open.was_ended {
+                    updates.push(IncidentUpdate { change: Change::Closed, incident: open.incident.clone() });
+                }
                 if open.is_lasting {
                     self.closed.add(open);
                 }

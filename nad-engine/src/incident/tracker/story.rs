@@ -5,6 +5,8 @@
 //! also looks like other things at single services that it tries. So a story begins with what another story does not explain, once it
 //! has lasted.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Deviation, Open, Parties, Shape, SubjectState, Tracker, alike::MOST_COUNTED, places::MOST_RELATED,
 };
@@ -20,10 +22,10 @@ const LASTING_AT_THE_SAME: u32 = 6;
 /// Alerts of something else that are further apart than this are not the same.
 const GAP_NS: u64 = 30 * TICK_NS;
 /// Things that may become another story, and services of one; what comes later belongs to the first story.
-const MOST: usize = 16;
+pub(super) const MOST: usize = 16;
 
 /// Kinds of stories. One explains all shapes of its kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Kind {
     /// Looking around: scans and sweeps.
     Search,
@@ -68,7 +70,7 @@ impl Kind {
 }
 
 /// What was seen beside a story, and may become another one.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Aside {
     kind: Kind,
     service: Service,
@@ -76,6 +78,13 @@ pub(super) struct Aside {
     is_at_its_target: bool,
     ticks: u32,
     last_ns: u64,
+}
+
+impl Aside {
+    /// Whether it is one that a sensor has at a moment.
+    pub(super) fn is_sound(&self, now_ns: u64) -> bool {
+        self.last_ns <= now_ns && self.ticks <= u32::MAX / 2
+    }
 }
 
 /// A service by its address and port; a source with port 0 stands for all that it tries.

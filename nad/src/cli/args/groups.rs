@@ -159,6 +159,14 @@ impl ThreadArgs {
 }
 
 #[derive(Debug, Clone, Default, Args)]
+pub(in crate::cli) struct StateDirArgs {
+    /// Directory in which what was learnt and found is kept for the next start; "none" for none [default: STATE_DIRECTORY of
+    /// systemd, else none]
+    #[arg(long, env = "NAD_STATE_DIR", hide_env_values = true, value_name = "DIR", help_heading = FILES)]
+    pub(in crate::cli) state_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = DETECTION)]
 pub(in crate::cli) struct PayloadArgs {
     /// Which payloads' first bytes are looked at: none, those with names (DNS, DHCP, TLS), or all that begin or refuse

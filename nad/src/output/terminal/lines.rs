@@ -67,7 +67,7 @@ fn text(update: &IncidentUpdate) -> Option<(&'static str, String)> {
 }
 
 fn summary(incident: &Incident) -> String {
-    let seconds = (incident.end_ns - incident.start_ns) as f64 / 1e9;
+    let seconds = incident.end_ns.saturating_sub(incident.start_ns) as f64 / 1e9;
     let targets =
         if incident.targets.items.is_empty() { String::new() } else { format!(" to {}", incident.targets) };
     format!(
