@@ -38,7 +38,7 @@ pub(crate) fn step() -> Result<Outcome> {
             return Ok(Outcome::skipped(format!("{program} is missing: apt-get install {package}")));
         }
     }
-    let (nad, manual) = (programs::tested("nad")?, programs::tested("manual")?);
+    let (nad, manual) = (programs::tested("nad")?, programs::example("manual")?);
     let out = shell::target_dir()?.join("dist-test");
     let make = |name: &str| -> Result<(Release, Vec<PathBuf>)> {
         let out = out.join(name);

@@ -17,8 +17,8 @@ use super::{
 };
 use crate::shell;
 
-/// Documentation tests are no programs of their own. The example is what writes the manual that packages have.
-const TARGETS: [&str; 4] = ["--lib", "--bins", "--tests", "--example=manual"];
+/// Documentation tests are no programs of their own.
+const TARGETS: [&str; 3] = ["--lib", "--bins", "--tests"];
 /// Names the file that tests write their skips to: `nad/tests/support/skip.rs`.
 pub(super) const SKIPS: &str = "NAD_TEST_SKIPS";
 
@@ -60,6 +60,24 @@ pub(crate) fn tested(name: &str) -> Result<PathBuf> {
         .filter(is_it)
         .find_map(|message| Some(message["executable"].as_str()?.into()));
     program.with_context(|| format!("cargo test built no program '{name}'"))
+}
+
+/// An example, built with the features that tests have. `cargo test` would make a test program of it.
+pub(crate) fn example(name: &str) -> Result<PathBuf> {
+    let mut cargo = shell::cargo();
+    cargo.arg("build").args(PACKAGES).args([
+        PROFILE,
+        "--message-format=json-render-diagnostics",
+        "--example",
+        name,
+    ]);
+    shell::announce(&cargo);
+    let messages = shell::output(&mut cargo)?;
+    let executable = messages.lines().find_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        (message["target"]["name"] == name).then(|| message["executable"].as_str().map(PathBuf::from))?
+    });
+    executable.with_context(|| format!("cargo build made no example '{name}'"))
 }
 
 /// What cargo says of all that it builds for tests.
