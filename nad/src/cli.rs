@@ -1,6 +1,7 @@
 //! Flags and environment, and from them and the file the validated settings of a command.
 
 mod args;
+mod choices;
 mod given;
 #[cfg(feature = "history")]
 mod history;
@@ -11,14 +12,10 @@ mod outputs;
 mod state;
 mod task;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{ArgMatches, CommandFactory as _};
-use nad_engine::{
-    detector::{BaselineLength, DetectorOptions},
-    incident::allow::AllowRules,
-    model::CONTAMINATION,
-};
+use nad_engine::{detector::BaselineLength, model::CONTAMINATION};
 
 use crate::{
     command::{
@@ -26,7 +23,6 @@ use crate::{
         config::{Checked, ConfigAnswer},
         doctor::DoctorConfig,
         features::{FeaturesConfig, WriteConfig},
-        live::LiveConfig,
         replay::ReplayConfig,
         run::RunConfig,
         status::StatusConfig,
@@ -39,13 +35,13 @@ use crate::{
     files::Policy,
     output::{SinkContext, log::LogConfig},
     sandbox::{Needs, SecurityConfig},
-    source::xdp::XdpOptions,
     state::StateConfig,
 };
 use args::{
-    CheckArgs, CliCommand, ConfigArgs, ConfigCommand, DecisionArgs, FeaturesArgs, LiveArgs, ModelArgs,
-    OutputArgs, PayloadArgs, ReplayArgs, RunArgs, SandboxArgs, TrainArgs,
+    CheckArgs, CliCommand, ConfigArgs, ConfigCommand, DecisionArgs, FeaturesArgs, OutputArgs, ReplayArgs,
+    RunArgs, TrainArgs,
 };
+use choices::{live, security, training_choice, with_known};
 use outputs::{output_config, test_output};
 use task::{chosen, decide, flag_of_start, task_choice};
 
@@ -354,53 +350,6 @@ fn features(
         log,
         security,
     })))
-}
-
-/// Adds what incidents were marked as to the rules of the file.
-fn with_known(
-    detection: DetectorOptions,
-    history: Option<&Path>,
-    file: &File,
-) -> Result<DetectorOptions, ConfigError> {
-    let known = history::known_rules(history, file)?;
-    if known.is_empty() {
-        return Ok(detection);
-    }
-    let rules = detection.rules.rules().iter().map(|rule| rule.criteria().clone()).chain(known);
-    Ok(DetectorOptions { rules: AllowRules::new(rules), ..detection })
-}
-
-fn training_choice(args: ModelArgs) -> TrainingChoice {
-    TrainingChoice {
-        contamination: args.contamination,
-        extension_level: args.extension_level,
-        seed: args.seed,
-        trainer: args.trainer,
-        without: args.without,
-    }
-}
-
-fn security(args: SandboxArgs, user: Option<String>, file: &File) -> SecurityConfig {
-    SecurityConfig::decide(args.sandbox, user, &file.security)
-}
-
-fn live(args: LiveArgs, payload: &PayloadArgs, file: &File) -> Result<LiveConfig, ConfigError> {
-    let direction = args.direction.or(file.capture.direction);
-    Ok(LiveConfig {
-        interfaces: config::interfaces(args.iface, &file.capture),
-        mode: args.xdp_mode.or(file.capture.xdp_mode).unwrap_or_default(),
-        options: XdpOptions {
-            ring_bytes: config::ring_bytes(args.ring_bytes, &file.capture)?,
-            directions: direction.unwrap_or_default(),
-            ingress_will_do: direction.is_none(),
-            heads: config::heads(payload.payload, &file.payload)?,
-            kernel_log: args.kernel_log,
-            // For tests, on kernels that have better; no released binary looks.
-            clsact: cfg!(debug_assertions) && std::env::var_os("NAD_TEST_CLSACT").is_some(),
-            ..XdpOptions::default()
-        },
-        sampling: args.sampling.or(file.capture.sampling).unwrap_or_default(),
-    })
 }
 
 #[cfg(test)]

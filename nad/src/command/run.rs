@@ -1,14 +1,15 @@
 //! `nad run`: watch interfaces until Ctrl-C.
 
+mod judge;
+
 use std::{
     path::PathBuf,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
 use nad_engine::{
-    batch::RecordBatch,
     context::Tables,
     detector::{Detector, DetectorOptions, Event, Findings, Notice, PendingChange, Start, Wanted},
     incident::allow::AllowRules,
@@ -19,9 +20,9 @@ use nad_engine::{
 
 use super::{
     Gate, Outcome, Reread, allowed, count, detected, found, is_broken_pipe,
-    live::{Drain, Live, LiveConfig, Planned, QUEUE_BYTES, Received},
+    live::{Drain, Live, LiveConfig, Planned, QUEUE_BYTES},
     memory::{self, MemoryNeeds},
-    pump::{End, LivePump, Wants},
+    pump::LivePump,
     reload::Reloader,
     report_ledger, report_notice, report_trained,
     resume::{self, Kept, Saving},
@@ -38,12 +39,13 @@ use crate::{
         log::{self, LogConfig},
         terminal::{SAID, Screen},
     },
-    queue::{self, Sender, Sent, WhenFull},
+    queue::{self, WhenFull},
     sandbox::{Needs, Sandbox, SecurityConfig},
     self_traffic,
     service_manager::ServiceManager,
     state::{Saver, StateConfig},
 };
+use judge::Judge;
 
 /// Messages between detector and outputs, each with at most a batch's alerts.
 const QUEUE_MESSAGES: usize = 256;
@@ -353,55 +355,5 @@ fn tell(outputs: &mut Outputs, view: &mut View, message: Message) -> Result<(), 
             report_notice(notice);
             Ok(())
         }
-    }
-}
-
-/// Judges what is received, and hands on what it finds.
-struct Judge {
-    detector: Detector,
-    findings: Findings,
-    outputs: Sender<Message>,
-    tally: Arc<Tally>,
-    changes: PendingChange,
-    saving: Saving,
-}
-
-impl End<Received> for Judge {
-    type Left = ();
-
-    fn take(&mut self, batch: &RecordBatch, _source: &mut Received) -> Result<Wants> {
-        self.findings.clear();
-        if let Some(change) = self.changes.take() {
-            self.detector.change(change, &mut self.findings);
-        }
-        let processed = self.detector.process(batch, &mut self.findings);
-        self.saving.go_on(&mut self.detector, &mut self.findings);
-        send(&mut self.findings, &self.outputs, &self.tally);
-        processed?;
-        Ok(Wants::More)
-    }
-
-    fn finish(mut self) -> Result<()> {
-        self.findings.clear();
-        self.saving.finish(&mut self.detector, &mut self.findings);
-        send(&mut self.findings, &self.outputs, &self.tally);
-        Ok(())
-    }
-}
-
-/// Hands findings to the outputs, and counts those for which there is no room.
-fn send(findings: &mut Findings, outputs: &Sender<Message>, tally: &Tally) {
-    if let Some(model) = findings.trained.take() {
-        // Where there is no room for it, only a line is missing.
-        let _ = outputs.send(Message::Trained(model, findings.drift));
-    }
-    for notice in findings.notices.drain(..) {
-        // The counts are in the ledger, whether or not the line is.
-        let _ = outputs.send(Message::Noticed(notice));
-    }
-    let events = findings.take_events();
-    let told = events.iter().filter(|event| !matches!(event, Event::Second(_))).count() as u64;
-    if !events.is_empty() && outputs.send(Message::Happened(events)) != Ok(Sent::AtOnce) {
-        tally.alerts_dropped.fetch_add(told, Relaxed);
     }
 }
