@@ -46,7 +46,7 @@ const LARGEST_ALLOCATION: u32 = 512;
 /// Targets that are fuzzed at a time: each has one thread.
 const AT_A_TIME: usize = 2;
 /// What CI gives each target.
-const IN_CI: u64 = 30;
+const IN_CI: u64 = 20;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -75,7 +75,7 @@ enum Part {
     Privileged,
     /// Packages, made twice, and the Debian one installed, used, removed and purged, as root
     Packages,
-    /// Half a minute of each fuzz target
+    /// 20 s of each fuzz target
     Fuzz,
     /// Known vulnerabilities of dependencies: only where it is named, as its database comes from the network
     Advisories,

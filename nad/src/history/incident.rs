@@ -106,6 +106,11 @@ pub struct KeptIncident {
     #[serde(default)]
     pub source: String,
     pub id: String,
+    /// Histories of earlier builds have neither a case nor related incidents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub related: BTreeMap<String, String>,
     /// Histories of earlier builds have no `uid`, no `sensor` and no place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
@@ -131,6 +136,8 @@ pub struct KeptIncident {
     /// What is known of each source, in their order; histories of earlier builds may have none of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub source_details: Vec<KeptSource>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forged_sources: Option<u32>,
     pub targets: Vec<String>,
     /// What hosts among them are called, by address.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -45,6 +45,7 @@ pub(super) fn show(
             all(&with_names(incident, incident.targets.clone(), &incident.targets), incident.more_targets),
         ),
         ("seen at", place(incident)),
+        ("also behind", all(&also_behind(incident), false)),
         ("ports", all(&ports, incident.more_ports)),
         ("protocols", all(&incident.protocols, false)),
         ("alerts", grouped(incident.alerts)),
@@ -125,6 +126,11 @@ fn with_names(incident: &KeptIncident, told: Vec<String>, hosts: &[String]) -> V
         None => told,
     };
     told.into_iter().zip(hosts).map(name).collect()
+}
+
+/// Other incidents of the same host that were open meanwhile.
+fn also_behind(incident: &KeptIncident) -> Vec<String> {
+    incident.related.iter().map(|(id, shape)| format!("{shape} ({id})")).collect()
 }
 
 /// Interface and VLAN, as far as they are known.
