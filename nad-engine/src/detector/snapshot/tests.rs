@@ -263,5 +263,5 @@ fn a_changed_byte_under_a_right_checksum_is_refused_or_does_no_harm() {
 fn another_layout_is_another_version() {
     let layout: Vec<usize> = crate::incident::SubjectState::sizes().collect();
     // Where this fails, what is kept has changed: raise the version in `bytes.rs`.
-    assert_eq!(layout, [320, 1152, 1152, 248, 1152, 520, 1312, 32]);
+    assert_eq!(layout, [320, 1152, 1152, 248, 1152, 520, 200, 1312, 32]);
 }
