@@ -80,7 +80,7 @@ pub struct Incident {
     pub id: String,
     /// The case that it belongs to: the name of the first of the incidents of one host that were open at a time.
     pub case: String,
-    /// What else the host is behind just now: names and shapes of its other open incidents.
+    /// What else the host was behind meanwhile: names and shapes of its incidents that were open at the same time, up to 8.
     pub related: Vec<(String, Shape)>,
     /// Its name everywhere (UUIDv7): the same in all its changes, and whenever the same packets come with the same hash key.
     #[serde(with = "uid::number")]

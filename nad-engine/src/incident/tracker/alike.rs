@@ -1,4 +1,4 @@
-//! Sources that do the same and may be forged. Whoever sends in the name of hundreds of addresses is one incident, however many
+//! Sources that do the same and may be forged. Whoever sends in the name of hundreds of addresses is a few incidents, however many
 //! they are: the first ones are listed, all are counted, and they take no places from others.
 
 use std::collections::HashSet;
@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{Deviation, Open, Parties, Shape, Tracker};
 use crate::context::{TICK_NS, host_key::HostKey};
 
-/// Incidents of one shape behind which nobody is verified, from which on a further source joins the latest of them, wherever it
-/// sends from and to.
+/// Incidents of one shape behind which nobody is verified, from which on a further source joins one of them: of its MAC address, else at
+/// its target, else the latest. Fewer are an incident each, as they may be hosts behind one router.
 const FEW: usize = 8;
 /// An incident is joined within this time of its last alert.
 const JOINED_NS: u64 = 60 * TICK_NS;
@@ -60,7 +60,11 @@ impl Tracker {
                 && open.principal != source
                 && open.may_be_forged()
         };
-        let same = || self.open.iter().enumerate().filter(|(_, open)| is_same(open));
+        let same: Vec<usize> =
+            self.open.iter().enumerate().filter(|(_, open)| is_same(open)).map(|(place, _)| place).collect();
+        if same.len() < FEW {
+            return None;
+        }
         // A router's MAC address says nothing of who is behind it.
         let mac = parties.origin.mac.filter(|_| !source.is_global());
         let has_mac =
@@ -68,11 +72,8 @@ impl Tracker {
         let has_target =
             |open: &Open| parties.target.is_some_and(|target| open.incident.targets.items.contains(&target));
         let place =
-            |is_one: &dyn Fn(&Open) -> bool| same().find(|(_, open)| is_one(open)).map(|(place, _)| place);
-        place(&has_mac).or_else(|| place(&has_target)).or_else(|| {
-            let number = same().count();
-            same().nth(number.checked_sub(1).filter(|_| number >= FEW)?).map(|(place, _)| place)
-        })
+            |is_one: &dyn Fn(&Open) -> bool| same.iter().rfind(|place| is_one(&self.open[**place])).copied();
+        place(&has_mac).or_else(|| place(&has_target)).or_else(|| same.last().copied())
     }
 }
 
@@ -112,45 +113,49 @@ mod tests {
     }
 
     #[test]
-    fn whoever_sends_in_the_name_of_many_is_one_incident_with_their_number() {
+    fn whoever_sends_in_the_name_of_many_is_a_few_incidents_with_their_number() {
         let mut tracker = tracker();
         for at in 100..110 {
             let all: Vec<_> =
                 (0..60).map(|n| upload(forged(60 * (at as u16) + n), forged(n), false, 7, at)).collect();
             second(&mut tracker, &all, at);
         }
-        assert_eq!(tracker.opened(), 1);
-        let incident = &tracker.open[0].incident;
-        assert_eq!((incident.forged_sources, incident.sources.more), (599, true));
-        assert!(
-            incident.reason.ends_with("; 599 more sources that may be forged did the same"),
-            "{}",
-            incident.reason
-        );
+        assert_eq!(tracker.opened(), FEW as u64);
+        let incident = &tracker.open[FEW - 1].incident;
+        assert_eq!((incident.forged_sources, incident.sources.more), (600 - FEW as u32, true));
+        let said = format!("; {} more sources that may be forged did the same", 600 - FEW);
+        assert!(incident.reason.ends_with(&said), "{}", incident.reason);
     }
 
     #[test]
     fn sources_that_are_verified_and_others_of_another_shape_do_not_join() {
         let mut tracker = tracker();
-        second(&mut tracker, &[upload(forged(1), key(9), false, 7, 100)], 100);
-        second(&mut tracker, &[upload(forged(2), key(9), true, 7, 100)], 100);
-        assert_eq!(tracker.opened(), 2);
-        let other = Deviation { view: View::Periodicity, ..upload(forged(3), key(9), false, 7, 100) };
+        let many: Vec<_> = (0..100).map(|n| upload(forged(n), key(9), false, 7, 100)).collect();
+        second(&mut tracker, &many, 100);
+        assert_eq!(tracker.opened(), FEW as u64);
+        second(&mut tracker, &[upload(forged(200), key(9), true, 7, 100)], 100);
+        assert_eq!(tracker.opened(), FEW as u64 + 1);
+        let other = Deviation { view: View::Periodicity, ..upload(forged(300), key(9), false, 7, 100) };
         second(
             &mut tracker,
             &[Deviation { vector: vec![9.0; View::Periodicity.features().len()], ..other }],
             100,
         );
-        assert_eq!(tracker.opened(), 3);
+        assert_eq!(tracker.opened(), FEW as u64 + 2);
     }
 
     #[test]
-    fn with_addresses_and_targets_of_their_own_a_few_are_incidents_and_the_rest_join_the_last() {
+    fn a_further_source_joins_where_it_sends_from_or_else_to() {
         let mut tracker = tracker();
+        let outside = |n: u16| HostKey::v4([198, 51, 100, n as u8]);
+        let few = FEW as u16;
         let all: Vec<_> =
-            (0..200).map(|n| upload(forged(n), forged(1000 + n), false, n as u8, 100)).collect();
+            (0..few).map(|n| upload(forged(n), forged(1000 + n), false, n as u8, 100)).collect();
         second(&mut tracker, &all, 100);
-        assert_eq!(tracker.opened(), FEW as u64);
+        second(&mut tracker, &[upload(forged(99), forged(999), false, 3, 101)], 101);
+        second(&mut tracker, &[upload(outside(1), forged(1005), false, 1, 101)], 101);
+        let sources = |place: usize| tracker.open[place].incident.sources.items.clone();
+        assert_eq!((sources(3), sources(5)), (vec![forged(3), forged(99)], vec![forged(5), outside(1)]));
     }
 
     #[test]

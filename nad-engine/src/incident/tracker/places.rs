@@ -103,15 +103,22 @@ impl Tracker {
         true
     }
 
-    /// Names the open incidents of one host to each other.
+    /// Names the incidents of one host that are open at a time to each other; what was named once stays.
     pub(super) fn relate(&mut self) {
         for place in (0..self.open.len()).filter(|place| self.open[*place].had_alerts).collect::<Vec<_>>() {
             let principal = self.open[place].principal;
             let others = self.open.iter().enumerate();
             let others = others.filter(|(other, open)| *other != place && open.principal == principal);
-            let related = others.map(|(_, open)| (open.incident.id.clone(), open.incident.shape));
-            let related: Vec<_> = related.take(MOST_RELATED).collect();
-            self.open[place].incident.related = related;
+            let now: Vec<_> =
+                others.map(|(_, open)| (open.incident.id.clone(), open.incident.shape)).collect();
+            let related = &mut self.open[place].incident.related;
+            for (id, shape) in now {
+                match related.iter().position(|(known, _)| *known == id) {
+                    Some(known) => related[known].1 = shape,
+                    None if related.len() < MOST_RELATED => related.push((id, shape)),
+                    None => {}
+                }
+            }
         }
     }
 
