@@ -78,8 +78,8 @@ impl Tracker {
         Some(self.open.len() - 1)
     }
 
-    /// Takes the place of the incident that was silent for longest; where all go on, of the one that matters least, if this matters
-    /// more. What may be forged matters less than what is verified, and then what is less certain.
+    /// Takes the place of the incident that was silent for longest; where all go on, what may not be forged takes that of the least
+    /// certain one that may be.
     fn make_room(
         &mut self,
         deviation: &Deviation,
@@ -91,13 +91,12 @@ impl Tracker {
             self.close_where(updates, |open| open.incident.end_ns == oldest);
             return true;
         }
-        let is_forged = parties.source.is_some() && !parties.origin.is_verified;
-        let rank = |open: &Open| (open.may_be_forged(), open.incident.probability);
-        let least = self.open.iter().max_by(|a, b| {
-            let (a, b) = (rank(a), rank(b));
-            a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
-        });
-        let Some(least) = least.filter(|open| open.may_be_forged() && !is_forged) else { return false };
+        if parties.source.is_some() && !parties.origin.is_verified {
+            return false;
+        }
+        let forged = self.open.iter().filter(|open| open.may_be_forged());
+        let least = forged.max_by(|a, b| a.incident.probability.total_cmp(&b.incident.probability));
+        let Some(least) = least else { return false };
         let id = least.incident.id.clone();
         self.close_where(updates, |open| open.incident.id == id);
         true

@@ -189,7 +189,12 @@ impl Open {
         }
         aside.ticks += u32::from(aside.last_ns != time_ns || aside.ticks == 0);
         aside.last_ns = time_ns;
-        aside.ticks >= if aside.is_at_its_target { LASTING_AT_THE_SAME } else { LASTING }
+        let is_left = aside.ticks >= if aside.is_at_its_target { LASTING_AT_THE_SAME } else { LASTING };
+        if is_left && !aside.is_at_its_target {
+            // It was listed here for as long as this might have been one story.
+            self.incident.targets.items.retain(|target| *target != service.0);
+        }
+        is_left
     }
 
     /// Remembers a service that this story is about.
@@ -249,6 +254,7 @@ mod tests {
         let [first, theft] = &updates[..] else { panic!("{updates:?}") };
         let (first, theft) = (&first.incident, &theft.incident);
         assert_eq!((first.shape, theft.shape), (searching, Shape::UnusualUpload));
+        assert_eq!(first.targets.items, [key(2)]);
         assert_eq!(
             (theft.targets.items.as_slice(), theft.ports.items.as_slice()),
             (&[key(9)][..], &[443][..])
