@@ -132,6 +132,25 @@ pub struct Parties {
     pub protocol: Option<u8>,
 }
 
+impl Parties {
+    /// A source, and the last ones of many that it turned to; the port, unless it is 0, and the protocol are those of the very last.
+    pub(super) fn of_recent(
+        source: HostKey,
+        mut targets: impl Iterator<Item = HostKey>,
+        port: u16,
+        protocol: u8,
+    ) -> Self {
+        Self {
+            source: Some(source),
+            target: targets.next(),
+            other_targets: targets.collect(),
+            port: (port != 0).then_some(port),
+            protocol: Some(protocol),
+            ..Self::default()
+        }
+    }
+}
+
 /// What is known of who sends in the name of an address.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {

@@ -134,15 +134,7 @@ impl Judged for LongOutflow {
     }
 
     fn parties(source: &LongOutflowState) -> Parties {
-        let mut targets = source.recent.iter();
-        Parties {
-            source: Some(source.key),
-            target: targets.next(),
-            other_targets: targets.collect(),
-            port: (source.port != 0).then_some(source.port),
-            protocol: Some(source.protocol),
-            ..Parties::default()
-        }
+        Parties::of_recent(source.key, source.recent.iter(), source.port, source.protocol)
     }
 
     fn cap_target(_: &LongOutflowState) -> HostKey {
