@@ -48,6 +48,8 @@ pub struct Condition {
     /// The bits of a float.
     threshold_probability: AtomicU64,
     model_ns: AtomicU64,
+    /// Seconds that earlier runs have watched.
+    watched_before_s: AtomicU64,
     sampling_level: AtomicU8,
     interfaces: Mutex<Option<Vec<(String, bool)>>>,
     /// The detector's signs of life: one a batch, and there is one twice a second at least.
@@ -87,6 +89,16 @@ impl Condition {
             threshold_probability: f64::from_bits(self.threshold_probability.load(Relaxed)),
             model_ns: self.model_ns.load(Relaxed),
         }
+    }
+
+    /// Notes for how long earlier runs have watched, from whose state this one goes on.
+    pub fn set_watched_before(&self, watched: Duration) {
+        self.watched_before_s.store(watched.as_secs(), Relaxed);
+    }
+
+    /// For how long earlier runs have watched, to the second; none where this one has begun anew.
+    pub fn watched_before(&self) -> Duration {
+        Duration::from_secs(self.watched_before_s.load(Relaxed))
     }
 
     /// Notes the sampling level under load, see [`sampling`](nad_common::sampling).

@@ -56,6 +56,7 @@ impl Detector {
             }
             Start::Resume(snapshot) => {
                 let Snapshot { clock, model, mut policy, tracker: incidents, context, names, .. } = *snapshot;
+                tally.condition.set_watched_before(context.watched());
                 timeline = timeline.go_on(&clock);
                 policy.set_budget(options.budget);
                 policy.set_rate(model.decisions_per_second());

@@ -68,6 +68,7 @@ impl Gatherer {
         let now_ns = clock::unix_now_ns();
         let seconds = |ns: u64| ns as f64 / 1e9;
         let uptime = self.began.elapsed();
+        let watched = (condition.watched_before() + uptime).as_secs_f64();
         let judges = judging.stage == Stage::Detecting;
         let model = (judging.model_ns > 0).then(|| Model {
             trained: seconds(judging.model_ns),
@@ -82,7 +83,7 @@ impl Gatherer {
             judges: judges && (view == View::Packet || basis.judges_hosts),
             judged,
             horizon_seconds: horizon(view),
-            maturity: (uptime.as_secs_f64() / horizon(view)).min(1.0),
+            maturity: (watched / horizon(view)).min(1.0),
         };
         Ok(Report {
             schema: VERSION,
@@ -235,6 +236,19 @@ mod tests {
         let of = |name| horizon(View::named(name).unwrap());
         assert_eq!((of("long-scan"), of("logins")), (28_800.0, 3_600.0));
         assert!(View::ALL.into_iter().all(|view| horizon(view) >= 1.0));
+    }
+
+    #[test]
+    fn what_earlier_runs_have_watched_counts_with_this_one() {
+        let tally = Arc::new(Tally::default());
+        let gatherer = gatherer(&tally, 10, 0);
+        let maturity = || {
+            let views = gatherer.report().unwrap().views;
+            views.iter().find(|view| view.name == "long-scan").unwrap().maturity
+        };
+        assert!(maturity() < 0.01);
+        tally.condition.set_watched_before(Duration::from_secs(4 * 3600));
+        assert!((0.5..0.51).contains(&maturity()), "{}", maturity());
     }
 
     #[test]
